@@ -1,0 +1,86 @@
+"""Wires the ports to what the settings name. Each part opens when it is first used, so that a command pays for what it needs."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+from connectors.archive import FolderArchive
+from connectors.clock import SystemClock
+from connectors.core_tables import CoreTables
+from connectors.lake import Lake
+from connectors.register import SqlRegister
+from connectors.secrets import FileSecrets
+from connectors.settings import Settings, load_settings
+from custody.ports import AlertGateway, Drop, KeyedStore
+from custody.services.intake_checks import ExchangeRules
+from custody.services.outbound import ExchangePorts
+from schemas.exchange import parse_name, parse_seal
+from schemas.layout import layouts_for
+
+
+class Wiring:
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.clock = SystemClock()
+
+    @cached_property
+    def register(self) -> SqlRegister:
+        return SqlRegister(self.settings.register_url, self.clock)
+
+    @cached_property
+    def lake(self) -> Lake:
+        return Lake(self.settings.path(self.settings.stores.lake))
+
+    @cached_property
+    def secrets(self) -> FileSecrets:
+        keys = self.settings.keys
+        return FileSecrets(self.settings.path(keys.identity_key), self.settings.path(keys.master_key))
+
+    @cached_property
+    def archive(self) -> FolderArchive:
+        return FolderArchive(self.settings.path(self.settings.stores.archive), self.secrets)
+
+    @cached_property
+    def keyed(self) -> KeyedStore:
+        return self._store(self.settings.stores.keyed)
+
+    @cached_property
+    def core(self) -> CoreTables:
+        # The core's tables are the bank's, not ours: an environment of their own.
+        return CoreTables(self._store(self.settings.stores.core))
+
+    @cached_property
+    def drop(self) -> Drop:
+        from connectors.sftp_drop import SftpDrop
+
+        return SftpDrop(self.settings)
+
+    @cached_property
+    def exchange_ports(self) -> ExchangePorts:
+        return ExchangePorts(self.register, self.clock, self.archive, self.drop)
+
+    @cached_property
+    def exchange_rules(self) -> ExchangeRules:
+        return ExchangeRules(parse_name, parse_seal, layouts_for)
+
+    @cached_property
+    def alert_gateway(self) -> AlertGateway:
+        from connectors.alert_spool import AlertSpool
+
+        return AlertSpool(self.settings.path(self.settings.alerts.spool))
+
+    def _store(self, folder: str) -> KeyedStore:
+        from connectors.lmdb_store import LmdbStore
+
+        return LmdbStore(self.settings.path(folder), self.settings.stores.map_size_gib)
+
+    def close(self) -> None:
+        for name in ("register", "keyed", "drop"):
+            if name in self.__dict__:
+                self.__dict__[name].close()
+
+
+def wire(home: Path) -> Wiring:
+    """The wiring of the instance in this folder. Raises SettingsError."""
+    return Wiring(load_settings(home))

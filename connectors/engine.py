@@ -1,0 +1,47 @@
+"""The engine of the jobs is a URL (design.md §2): empty = Sail inside this process, ``sc://host:port`` = a Spark Connect
+server, which on the engine of record is Apache Spark. The jobs' code is the same."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from connectors.settings import Settings
+from custody.errors import RetryLater
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+@contextmanager
+def engine(settings: Settings) -> Iterator[SparkSession]:
+    """A Spark Connect session in UTC. Raises RetryLater when the server named in the settings does not answer."""
+    from pyspark.errors import PySparkException
+    from pyspark.sql import SparkSession
+
+    server = None
+    url = settings.engine.url
+    if not url:
+        # Sail logs each session to stderr, where a person reads progress; a wish of the environment's still wins.
+        os.environ.setdefault("RUST_LOG", "error")
+        from pysail.spark import SparkConnectServer
+
+        server = SparkConnectServer("127.0.0.1", 0)
+        server.start(background=True)
+        host, port = server.listening_address
+        url = f"sc://{host}:{port}"
+    try:
+        try:
+            session = SparkSession.builder.remote(url).create()
+            session.conf.set("spark.sql.session.timeZone", "UTC")
+        except PySparkException as error:
+            raise RetryLater(f"the engine at {url} does not answer: {error}") from error
+        try:
+            yield session
+        finally:
+            session.stop()
+    finally:
+        if server is not None:
+            server.stop()

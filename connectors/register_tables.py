@@ -1,0 +1,201 @@
+"""The register's tables (design.md §2): organisations, files, step outputs, decisions, cases, alerts, audit events.
+
+JSON columns hold canonical JSON text. Times are when something happened here; dates are custody dates.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Boolean, Column, Date, Integer, MetaData, String, Table, Text, UniqueConstraint
+
+metadata = MetaData()
+
+
+def _text(name: str, *, null: bool = False) -> Column[str]:
+    return Column(name, String(200), nullable=null)
+
+
+def _json(name: str) -> Column[str]:
+    return Column(name, Text, nullable=False)
+
+
+person = Table(
+    "person",
+    metadata,
+    Column("person_id", String(60), primary_key=True),
+    _text("display_name"),
+    _json("roles"),
+    Column("active", Boolean, nullable=False),
+)
+
+party = Table(
+    "party",
+    metadata,
+    Column("party", String(10), primary_key=True),
+    _text("kind"),
+    _text("name_en"),
+    _text("name_zh"),
+    _text("status"),
+    _json("contract"),
+    Column("public_key", Text, nullable=False),
+)
+
+proposal = Table(
+    "proposal",
+    metadata,
+    Column("proposal_id", String(64), primary_key=True),
+    _text("kind"),
+    _text("subject"),
+    _json("payload"),
+    _text("maker"),
+    _text("proposed_at"),
+    _text("state"),
+    _text("checker", null=True),
+    _text("decided_at", null=True),
+    Column("decision_no", Integer, nullable=True, unique=True),
+    Column("note", Text, nullable=False),
+)
+
+file = Table(
+    "file",
+    metadata,
+    Column("file_name", String(80), primary_key=True),
+    Column("sha256", String(64), primary_key=True),
+    _text("party"),
+    _text("file_type"),
+    Column("custody_date", Date, nullable=False),
+    Column("batch", Integer, nullable=False),
+    Column("version", Integer, nullable=False),
+    _text("state"),
+    _text("rule", null=True),
+    _json("figures"),
+    _text("layout", null=True),
+    _text("encoding", null=True),
+    Column("bytes", Integer, nullable=False),
+    Column("rows", Integer, nullable=True),
+    _json("totals"),
+    _text("archive_ref", null=True),
+    _text("seal_name", null=True),
+    _text("received_at"),
+    # The custody date whose cut-off sealed this file as an input; null until then.
+    Column("cut_off_date", Date, nullable=True),
+)
+
+file_event = Table(
+    "file_event",
+    metadata,
+    Column("event_no", Integer, primary_key=True, autoincrement=True),
+    _text("file_name"),
+    _text("sha256"),
+    _text("event"),
+    _json("details"),
+    _text("at"),
+)
+
+outbound = Table(
+    "outbound",
+    metadata,
+    Column("file_name", String(80), primary_key=True),
+    _text("party"),
+    _text("sha256"),
+    _text("archive_ref"),
+    _text("state"),
+    _text("queued_at"),
+    _text("delivered_at", null=True),
+)
+
+step_output = Table(
+    "step_output",
+    metadata,
+    Column("custody_date", Date, primary_key=True),
+    Column("step", String(30), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    _text("run_digest"),
+    _text("inputs_digest"),
+    _text("manifest_digest"),
+    Column("path", Text, nullable=False),
+    _text("code_digest"),
+    Column("fence", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    _text("committed_at"),
+)
+
+publication = Table(
+    "publication",
+    metadata,
+    Column("custody_date", Date, primary_key=True),
+    Column("step", String(30), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    _text("manifest_digest"),
+    _text("published_at"),
+)
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("name", String(60), primary_key=True),
+    Column("holder", String(200), nullable=False),
+    Column("fence", Integer, nullable=False),
+    # Unix time in whole seconds; 0 = released.
+    Column("expires_at", Integer, nullable=False),
+)
+
+recon_case = Table(
+    "recon_case",
+    metadata,
+    Column("case_id", String(64), primary_key=True),
+    _text("platform"),
+    _text("sides"),
+    Column("subject", Text, nullable=False),
+    _text("kind"),
+    _text("state"),
+    _text("severity"),
+    Column("amount_minor", Integer, nullable=False),
+    Column("opened_on", Date, nullable=False),
+    Column("last_seen_on", Date, nullable=False),
+    Column("closed_on", Date, nullable=True),
+    _text("closed_by", null=True),
+    Column("episode", Integer, nullable=False),
+    _text("evidence_digest"),
+    _json("evidence"),
+    _text("cause", null=True),
+)
+
+alert = Table(
+    "alert",
+    metadata,
+    Column("alert_id", String(64), primary_key=True),
+    _text("rule"),
+    _text("platform"),
+    Column("subject", Text, nullable=False),
+    _text("severity"),
+    Column("raised_on", Date, nullable=False),
+    Column("last_seen_on", Date, nullable=False),
+    _json("figures"),
+    Column("words_en", Text, nullable=False),
+    Column("words_zh", Text, nullable=False),
+    _text("state"),
+    _text("acknowledged_by", null=True),
+    _text("sent_at", null=True),
+)
+
+holiday = Table(
+    "holiday",
+    metadata,
+    Column("day", Date, primary_key=True),
+    Column("business_day", Boolean, nullable=False),
+    _text("reason"),
+)
+
+audit_event = Table(
+    "audit_event",
+    metadata,
+    Column("event_no", Integer, primary_key=True, autoincrement=False),
+    _text("at"),
+    _text("actor"),
+    _text("action"),
+    Column("subject", Text, nullable=False),
+    _json("details"),
+    Column("previous_hash", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+    UniqueConstraint("hash"),
+)

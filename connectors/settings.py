@@ -1,0 +1,176 @@
+"""One settings file says where everything is: ``$CUSTODY_HOME/settings.toml``. There are no defaults.
+
+A relative path is under CUSTODY_HOME, so that an instance can be moved as one folder.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from custody.errors import SettingsError
+
+HOME_VARIABLE = "CUSTODY_HOME"
+FILE_NAME = "settings.toml"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Instance(_Section):
+    bank: str
+    go_live: date
+    cut_off_window_minutes: Annotated[int, Field(ge=0, le=720)]
+    risk_horizon_business_days: Annotated[int, Field(ge=1, le=60)]
+
+
+class RegisterSettings(_Section):
+    url: str
+
+
+class Stores(_Section):
+    lake: str
+    archive: str
+    keyed: str
+    core: str
+    map_size_gib: Annotated[int, Field(ge=1, le=4096)]
+    core_lookback_days: Annotated[int, Field(ge=0, le=30)]
+
+
+class EngineSettings(_Section):
+    # Empty: Sail inside the process. sc://host:port: a Spark Connect server (Apache Spark is the engine of record).
+    url: str
+
+
+class SftpSettings(_Section):
+    host: str
+    port: Annotated[int, Field(ge=0, le=65535)]
+    known_hosts: str
+    collector_user: str
+    collector_key: str
+    drop_root: str
+    host_key: str
+    authorized_keys: str
+    timeout_seconds: Annotated[int, Field(ge=1, le=600)]
+    max_file_bytes: Annotated[int, Field(ge=1)]
+
+
+class KeySettings(_Section):
+    identity_key: str
+    master_key: str
+
+
+class LandSettings(_Section):
+    processes: Annotated[int, Field(ge=1, le=256)]
+
+
+class LeaseSettings(_Section):
+    seconds: Annotated[int, Field(ge=5, le=3600)]
+
+
+class AlertSettings(_Section):
+    # The spool folder that the SMS and mail gateways read.
+    spool: str
+
+
+class Settings(_Section):
+    instance: Instance
+    register_: Annotated[RegisterSettings, Field(alias="register")]
+    stores: Stores
+    engine: EngineSettings
+    sftp: SftpSettings
+    keys: KeySettings
+    land: LandSettings
+    lease: LeaseSettings
+    alerts: AlertSettings
+    home: Path
+
+    def path(self, relative: str) -> Path:
+        return self.home / relative
+
+    @property
+    def register_url(self) -> str:
+        """``sqlite:///register.db`` is under CUSTODY_HOME; any other URL stands as it is."""
+        prefix = "sqlite:///"
+        url = self.register_.url
+        return f"{prefix}{self.home / url.removeprefix(prefix)}" if url.startswith(prefix) else url
+
+
+def home_from_environment() -> Path:
+    home = os.environ.get(HOME_VARIABLE)
+    if not home:
+        raise SettingsError(f"set {HOME_VARIABLE} to the instance's folder (custody init makes one)")
+    return Path(home).resolve()
+
+
+def load_settings(home: Path) -> Settings:
+    """Raises SettingsError naming the file, the setting and what is wrong with it."""
+    path = home / FILE_NAME
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(f"{path} does not exist: run custody init") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path}: {error}") from error
+    try:
+        return Settings.model_validate({**raw, "home": home})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(f"{path}: {where}: {first['msg']}") from error
+
+
+INITIAL = """\
+# One settings file for the instance; relative paths are under this folder. Every setting must stand here.
+
+[instance]
+bank = "{bank}"
+go_live = {go_live}
+cut_off_window_minutes = 30
+risk_horizon_business_days = 1
+
+[register]
+url = "sqlite:///register.db"
+
+[stores]
+lake = "lake"
+archive = "archive"
+keyed = "keyed"
+core = "core"
+map_size_gib = 16
+core_lookback_days = 7
+
+[engine]
+url = ""
+
+[sftp]
+host = "127.0.0.1"
+port = {sftp_port}
+known_hosts = "keys/known_hosts"
+collector_user = "collector"
+collector_key = "keys/collector"
+drop_root = "drop"
+host_key = "keys/sftp_host"
+authorized_keys = "keys/authorized"
+timeout_seconds = 20
+max_file_bytes = 1073741824
+
+[keys]
+identity_key = "keys/identity.key"
+master_key = "keys/master.key"
+
+[land]
+processes = 2
+
+[lease]
+seconds = 60
+
+[alerts]
+spool = "spool"
+"""

@@ -1,0 +1,27 @@
+"""``custody``: the one command line (design.md §5)."""
+
+from __future__ import annotations
+
+import typer
+
+from console.commands.desk import add_desk
+from console.commands.exchange import add_exchange
+from console.commands.instance import add_instance
+from console.commands.simulation import add_simulation
+from console.commands.steps import add_steps
+
+app = typer.Typer(
+    help="Bank-side fund supervision: the custody day, its cases, fees, alerts and reports. 银行资金存管监管系统",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+add_instance(app)
+add_simulation(app)
+add_exchange(app)
+add_steps(app)
+add_desk(app)
+
+
+def main() -> None:
+    app()

@@ -1,0 +1,363 @@
+"""The desk's work: the day at a glance, cases, alerts, parties, calendar, reports, scores."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from console.commands.steps import step_callback
+from console.output import ActorOption, DateOption, JsonOption, NoteOption, command, emit, parse_date, wired
+from custody.calendar import dates
+from custody.errors import UsageError
+from custody.services import alerts as alert_service
+from custody.services import calendars, organisations, releases
+from custody.services import cases as case_service
+from custody.services.access import SYSTEM
+from custody.services.four_eyes import DecisionKind, approve, reject
+from custody.services.restatements import RESTATEMENT
+from custody.steps import STEPS, day_state
+
+_KINDS: dict[str, DecisionKind] = {
+    k.kind: k
+    for k in (case_service.CASE, organisations.ONBOARD, organisations.STATUS, RESTATEMENT, releases.RELEASE, calendars.HOLIDAY)
+}
+CaseArgument = Annotated[str, typer.Argument(help="Case id. 案件编号")]
+ProposalArgument = Annotated[str, typer.Argument(help="Proposal id. 提案编号")]
+ActorSystem = Annotated[str, typer.Option("--as", help="Who acts. 操作人", envvar="CUSTODY_ACTOR")]
+
+
+def add_desk(app: typer.Typer) -> None:
+    groups = {
+        "day": ("The custody day at a glance. 日终一览", {"status": day_status}),
+        "case": (
+            "Differences, and how they are settled. 差错案件",
+            {"list": case_list, "show": case_show, "assign": case_assign, "propose": case_propose},
+        ),
+        "alert": ("Alerts. 预警", {"list": alert_list, "ack": alert_ack, "raise": alert_raise, "send": alert_send}),
+        "org": ("Platforms, channels, the gateway. 机构", {"onboard": org_onboard, "list": org_list, "suspend": org_suspend}),
+        "calendar": ("The bank's own holidays and working days. 日历", {"show": calendar_show, "propose": calendar_propose}),
+        "report": (
+            "Drafts of the date (--date), releases, due dates. 报表",
+            {"list": report_list, "release": report_release, "due": report_due},
+        ),
+        "proposal": ("What waits for a second person. 待复核", {"list": proposal_list, "approve": decide, "reject": turn_down}),
+        "fees": ("The day's accrual (--date), and how it came about. 存管费", {"explain": fees_explain}),
+    }
+    for name, (words, commands) in groups.items():
+        # `custody fees --date` and `custody report --date` run the step; their sub-commands look at what it made.
+        is_step = name in STEPS
+        group = typer.Typer(help=words, no_args_is_help=True, invoke_without_command=is_step)
+        if is_step:
+            group.callback()(step_callback(name))
+        for verb, function in commands.items():
+            group.command(verb)(function)
+        app.add_typer(group, name=name)
+
+
+@command
+def day_status(
+    date_: Annotated[str, typer.Option("--date", help="Custody date; else every day so far. 账务日期")] = "",
+    as_json: JsonOption = False,
+) -> int:
+    """Each day's state, and for each platform: files in, breaks, alerts. 每日状态"""
+    from console.overview import platform_rows
+    from jobs.step import committed_steps
+
+    with wired() as wiring:
+        first = wiring.settings.instance.go_live
+        with wiring.register.transaction() as tx:
+            seen = sorted({r["custody_date"] for r in tx.find("step_output", step="cut_off")})
+        wanted = [parse_date(date_)] if date_ else seen or [first]
+        days = [
+            {"date": d, "state": day_state(committed_steps(wiring, d)), "platforms": platform_rows(wiring, d)} for d in wanted
+        ]
+    words = []
+    for day in days:
+        words.append(f"{day['date']}  {day['state']}")
+        words += [
+            f"   {p['platform']:<6} files {p['landed']}/{p['expected']}  breaks {p['breaks']}  alerts {p['alerts']}"
+            for p in day["platforms"]  # type: ignore[union-attr]
+        ]
+    emit({"days": days}, as_json, words)
+    return 0
+
+
+@command
+def case_list(
+    platform: Annotated[str, typer.Option("--platform", help="Platform. 平台")] = "",
+    state: Annotated[str, typer.Option("--state", help="OPEN, CLOSED. 状态")] = "OPEN",
+    as_json: JsonOption = False,
+) -> int:
+    with wired() as wiring, wiring.register.transaction() as tx:
+        rows = case_service.cases(tx, platform or None, state or None)
+    words = [
+        f"{r['case_id']}  {r['severity']:<8} {r['kind']:<20} {r['platform']:<6} {r['opened_on']}  {r['subject']}" for r in rows
+    ]
+    emit({"cases": rows}, as_json, words or ["no cases 无案件"])
+    return 0
+
+
+@command
+def case_show(case_id: CaseArgument, as_json: JsonOption = False) -> int:
+    with wired() as wiring, wiring.register.transaction() as tx:
+        row = case_service.case(tx, case_id)
+    emit({**row, "evidence": json.loads(row["evidence"])}, as_json)
+    return 0
+
+
+@command
+def case_assign(
+    case_id: CaseArgument,
+    actor: ActorOption,
+    to: Annotated[str, typer.Option("--to", help="Person. 负责人")],
+    as_json: JsonOption = False,
+) -> int:
+    with wired() as wiring:
+        case_service.assign(wiring.register, actor, case_id, to)
+    emit({"case": case_id, "owner": to}, as_json)
+    return 0
+
+
+@command
+def case_propose(case_id: CaseArgument, actor: ActorOption, note: NoteOption, as_json: JsonOption = False) -> int:
+    with wired() as wiring:
+        proposal = case_service.propose_settlement(wiring.register, wiring.clock, actor, case_id, note)
+    emit({"proposal": proposal}, as_json, [f"proposal {proposal}: another person approves it with: custody proposal approve"])
+    return 0
+
+
+@command
+def proposal_list(as_json: JsonOption = False) -> int:
+    with wired() as wiring, wiring.register.transaction() as tx:
+        rows = tx.find("proposal", ("proposed_at", "proposal_id"), state="PROPOSED")
+    words = [f"{r['proposal_id']}  {r['kind']:<12} {r['subject']}  by {r['maker']}: {r['note']}" for r in rows]
+    emit({"proposals": rows}, as_json, words or ["nothing waits 无待复核事项"])
+    return 0
+
+
+def _decide(proposal: str, actor: str, note: str, as_json: bool, approved: bool) -> int:
+    with wired() as wiring:
+        with wiring.register.transaction() as tx:
+            row = tx.get("proposal", proposal_id=proposal)
+        if row is None:
+            raise UsageError(f"no proposal {proposal!r}; see: custody proposal list")
+        service = approve if approved else reject
+        decided = service(wiring.register, wiring.clock, actor, _KINDS[row["kind"]], proposal, note)
+        if approved and row["kind"] in (organisations.ONBOARD.kind, organisations.STATUS.kind):
+            from connectors.drop_accounts import admit
+
+            with wiring.register.transaction() as tx:
+                admit(wiring.settings, organisations.parties(tx))
+    emit({"proposal": proposal, "state": decided["state"]}, as_json, [f"{proposal} {decided['state']}"])
+    return 0
+
+
+@command
+def decide(proposal: ProposalArgument, actor: ActorOption, note: NoteOption = "", as_json: JsonOption = False) -> int:
+    """Approve another person's proposal. 复核通过"""
+    return _decide(proposal, actor, note, as_json, approved=True)
+
+
+@command
+def turn_down(proposal: ProposalArgument, actor: ActorOption, note: NoteOption, as_json: JsonOption = False) -> int:
+    """Turn another person's proposal down. 复核拒绝"""
+    return _decide(proposal, actor, note, as_json, approved=False)
+
+
+@command
+def alert_list(
+    state: Annotated[str, typer.Option("--state", help="OPEN, ACKNOWLEDGED. 状态")] = "", as_json: JsonOption = False
+) -> int:
+    with wired() as wiring, wiring.register.transaction() as tx:
+        rows = alert_service.alerts(tx, state or None)
+    words = [f"{r['alert_id'][:12]}  {r['severity']:<8} {r['raised_on']}  {r['words_en']} / {r['words_zh']}" for r in rows]
+    emit({"alerts": rows}, as_json, words or ["no alerts 无预警"])
+    return 0
+
+
+@command
+def alert_ack(
+    alert_id: Annotated[str, typer.Argument(help="Alert id. 预警编号")], actor: ActorOption, as_json: JsonOption = False
+) -> int:
+    with wired() as wiring:
+        alert_service.acknowledge(wiring.register, actor, alert_id)
+    emit({"alert": alert_id, "state": "ACKNOWLEDGED"}, as_json)
+    return 0
+
+
+@command
+def alert_raise(
+    rule: Annotated[str, typer.Option("--rule", help="Rule id. 规则")],
+    subject: Annotated[str, typer.Option("--subject", help="What it is about. 对象")],
+    date_: DateOption,
+    actor: ActorSystem = SYSTEM,
+    as_json: JsonOption = False,
+) -> int:
+    with wired() as wiring:
+        words = (f"{rule}: {subject}", f"{rule}：{subject}")
+        alert_id = alert_service.raise_alert(wiring.register, actor, rule, subject, parse_date(date_), *words)
+    emit({"alert": alert_id}, as_json)
+    return 0
+
+
+@command
+def alert_send(as_json: JsonOption = False) -> int:
+    """Hand every waiting alert to the SMS and mail gateways' spool. 发送预警"""
+    with wired() as wiring:
+        sent, waiting = alert_service.send_waiting(wiring.register, wiring.clock, wiring.alert_gateway)
+    emit({"sent": sent, "waiting": waiting}, as_json)
+    return 3 if waiting else 0
+
+
+@command
+def org_onboard(
+    world: Annotated[str, typer.Option("--from", help="A world's folder with world.json and keys/. 目录")],
+    actor: ActorOption,
+    note: NoteOption,
+    as_json: JsonOption = False,
+) -> int:
+    """Propose every party of a folder for onboarding; another person approves each. 机构准入"""
+    folder = Path(world)
+    described = json.loads((folder / "world.json").read_text(encoding="utf-8"))
+    proposals = {}
+    with wired() as wiring:
+        for p in described["parties"]:
+            key = (folder / "keys" / f"{p['party']}.pub").read_text(encoding="utf-8")
+            proposals[p["party"]] = organisations.propose_party(
+                wiring.register,
+                wiring.clock,
+                actor,
+                p["party"],
+                p["kind"],
+                p["name_en"],
+                p["name_zh"],
+                _contract(p),
+                key,
+                note,
+            )
+    emit({"proposals": proposals}, as_json, [f"{party}: proposal {number}" for party, number in proposals.items()])
+    return 0
+
+
+# Channels take at least one fen for a payment; a contract that says otherwise names its own minimum.
+_SIMULATED_MIN_FEE_MINOR = 1
+
+
+def _contract(party: dict[str, Any]) -> dict[str, object]:
+    """A world's description of a party as the contract that the register keeps."""
+    contract = {n: party[n] for n in ("encoding", "layouts", "file_types", "core_model", "fee_contract")}
+    if party["fee_rate"] is not None:
+        contract |= {"channel_fee_rate": party["fee_rate"], "channel_fee_min_minor": _SIMULATED_MIN_FEE_MINOR}
+    return contract
+
+
+@command
+def org_list(as_json: JsonOption = False) -> int:
+    with wired() as wiring, wiring.register.transaction() as tx:
+        rows = organisations.parties(tx)
+    words = [f"{p.party:<6} {p.kind:<9} {p.status:<10} {p.name_en} / {p.name_zh}" for p in rows]
+    emit({"parties": [{"party": p.party, "kind": p.kind, "status": p.status} for p in rows]}, as_json, words)
+    return 0
+
+
+@command
+def org_suspend(
+    party: Annotated[str, typer.Argument(help="Party id. 机构编号")],
+    actor: ActorOption,
+    note: NoteOption,
+    as_json: JsonOption = False,
+) -> int:
+    with wired() as wiring:
+        proposal = organisations.propose_status(wiring.register, wiring.clock, actor, party, organisations.SUSPENDED, note)
+    emit({"proposal": proposal}, as_json)
+    return 0
+
+
+@command
+def calendar_show(
+    date_: DateOption, days: Annotated[int, typer.Option("--days", help="How many. 天数")] = 14, as_json: JsonOption = False
+) -> int:
+    with wired() as wiring, wiring.register.transaction() as tx:
+        calendar = calendars.settlement_calendar(tx)
+    shown = [{"day": d, "business_day": calendar.is_business_day(d)} for d in dates(parse_date(date_), days)]
+    emit(
+        {"days": shown},
+        as_json,
+        [f"{s['day']}  {'business day 工作日' if s['business_day'] else 'holiday 休息日'}" for s in shown],
+    )
+    return 0
+
+
+@command
+def calendar_propose(
+    date_: DateOption,
+    business_day: Annotated[bool, typer.Option("--business-day/--holiday", help="What the day is. 工作日或休息日")],
+    actor: ActorOption,
+    note: NoteOption,
+    as_json: JsonOption = False,
+) -> int:
+    with wired() as wiring:
+        proposal = calendars.propose_day(wiring.register, wiring.clock, actor, parse_date(date_), business_day, note)
+    emit({"proposal": proposal}, as_json)
+    return 0
+
+
+@command
+def report_list(as_json: JsonOption = False) -> int:
+    from console.overview import report_rows
+
+    with wired() as wiring:
+        rows = report_rows(wiring)
+    emit({"reports": rows}, as_json, [f"{r['period']} {r['name']:<40} {r['state']:<10} {r['path']}" for r in rows] or ["none 无"])
+    return 0
+
+
+@command
+def report_release(
+    report_id: Annotated[str, typer.Argument(help="Report id. 报表编号")],
+    date_: DateOption,
+    actor: ActorOption,
+    note: NoteOption,
+    as_json: JsonOption = False,
+) -> int:
+    """Propose the release of the draft whose period ends on the date; another person approves it. 报表发布"""
+    with wired() as wiring:
+        on: date = parse_date(date_)
+        with wiring.register.transaction() as tx:
+            draft = releases.draft_for(tx, on)
+        digest = draft["manifest_digest"]
+        proposal = releases.propose_release(wiring.register, wiring.clock, actor, report_id, f"{on:%Y-%m}", digest, note)
+    emit({"proposal": proposal}, as_json, [f"proposal {proposal}"])
+    return 0
+
+
+@command
+def report_due(date_: DateOption, as_json: JsonOption = False) -> int:
+    """Reports that are due or overdue on a bank business day and not released; each raises an alert. 应报送报表"""
+    from console.overview import reports_due
+
+    with wired() as wiring:
+        due = reports_due(wiring, parse_date(date_))
+    emit({"due": due}, as_json, [f"{d['report']} {d['period']} due {d['due']}" for d in due] or ["nothing is due 无到期报表"])
+    return 1 if due else 0
+
+
+@command
+def fees_explain(
+    date_: DateOption, platform: Annotated[str, typer.Option("--platform", help="Platform. 平台")], as_json: JsonOption = False
+) -> int:
+    from jobs.step import latest_seal
+
+    with wired() as wiring:
+        seal = latest_seal(wiring, parse_date(date_), "fees")
+        rows = wiring.lake.rows(seal.path, "fee_accruals") if seal else []
+    found = [r for r in rows if r["platform"] == platform]
+    if not found:
+        raise UsageError(f"no fee of {platform} was accrued on {date_}")
+    lines = json.loads(found[0]["explanation"])
+    emit({**found[0], "explanation": lines}, as_json, [f"{en}\n  {zh}" for en, zh in lines])
+    return 0

@@ -1,0 +1,59 @@
+"""Plays the parties: puts one date's files of a simulated world into the SFTP drop, each party with its own key."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from connectors.settings import Settings
+from connectors.sftp_drop import PartyClient
+from custody.errors import UsageError
+from schemas.exchange import parse_name
+
+# The bank core's flows: they come by the core's own tables, not by the drop.
+_CORE = "CORE"
+_THREADS = 2
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """What one date's delivery put into the drop. ``files`` counts data files, without seals."""
+
+    parties: int
+    files: int
+    seals: int
+    bytes: int
+
+
+def deliver(world_dir: Path, day: date, settings: Settings) -> Delivered:
+    """Upload each party's folder of that date, its data files first and its seals last. Delivering again is harmless.
+
+    Raises UsageError when the world has no such date or no key for a party, RetryLater when the drop is away, StopRun
+    when it does not take a party's key or shows another host key.
+    """
+    folder = world_dir / day.isoformat()
+    if not folder.is_dir():
+        raise UsageError(f"{folder} does not exist: simulate makes it")
+    parties = sorted(p for p in folder.iterdir() if p.is_dir() and p.name != _CORE)
+    with ThreadPoolExecutor(max_workers=_THREADS) as pool:
+        parts = list(pool.map(lambda party: _deliver_party(party, world_dir / "keys" / party.name, settings), parties))
+    return Delivered(len(parties), sum(p.files for p in parts), sum(p.seals for p in parts), sum(p.bytes for p in parts))
+
+
+def _deliver_party(folder: Path, key: Path, settings: Settings) -> Delivered:
+    if not key.is_file():
+        raise UsageError(f"{key} does not exist: {folder.name} cannot log in without its key")
+    files: dict[str, bytes] = {}
+    seals: dict[str, bytes] = {}
+    for path in sorted(folder.iterdir()):
+        parts = parse_name(path.name)
+        (seals if parts is not None and parts.is_seal else files)[path.name] = path.read_bytes()
+    client = PartyClient(settings, folder.name, key)
+    try:
+        client.put_set(files, seals)
+    finally:
+        client.close()
+    size = sum(len(data) for data in (*files.values(), *seals.values()))
+    return Delivered(1, len(files), len(seals), size)

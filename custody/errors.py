@@ -1,0 +1,43 @@
+"""Exceptions say what the caller must do. Findings about data are values (custody.findings), never exceptions."""
+
+
+class CustodyError(Exception):
+    """Base of all our errors; `exit_code` is what the command line returns (design.md §5)."""
+
+    exit_code = 2
+
+
+class RetryLater(CustodyError):
+    """The run may be repeated unchanged and may then succeed: a lease is held, a remote host is away."""
+
+    exit_code = 3
+
+
+class StopRun(CustodyError):
+    """The run cannot succeed until a person changes something: settings, missing days, broken seals."""
+
+    exit_code = 2
+
+
+class SettingsError(StopRun):
+    """A setting is missing or malformed. There is no default that would hide it."""
+
+
+class OutOfOrder(StopRun):
+    """A step was asked for before the steps or days it depends on are committed."""
+
+
+class SealBroken(StopRun):
+    """Stored bytes do not match the digest that was committed for them."""
+
+
+class LeaseLost(RetryLater):
+    """Another process holds, or has taken over, the lease under which this run was writing."""
+
+
+class NotPermitted(CustodyError):
+    """The actor lacks the permission, or would approve his own work. The refusal itself is recorded."""
+
+
+class UsageError(CustodyError):
+    """A command names something that does not exist, or contradicts itself."""

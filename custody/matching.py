@@ -1,0 +1,185 @@
+"""The matching rules of domain.md §6 as data, and the judgement of what did not match.
+
+The pair rules are written once: ``pair_kind`` applies them in Python, jobs.reconcile.engine_rules builds the engine's
+expression from the same list, and a property test holds the two together. Tolerance for money is 0.00; only time has one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Any
+
+from custody.digest import digest_of_json
+from custody.names import BreakKind
+
+Item = Mapping[str, Any]
+
+
+class Bucket(StrEnum):
+    """Every input row ends in exactly one (domain.md §4.10); REJECTED is decided at landing."""
+
+    MATCHED = "MATCHED"
+    BREAK = "BREAK"
+    CARRIED = "CARRIED"
+
+
+@dataclass(frozen=True)
+class PairRule:
+    """Two items with one key are a break of ``kind`` when any of ``differs`` differs (null equals null only), or when the
+    two columns of ``swapped`` stand exchanged. ``unless`` names a bool column that excuses the difference."""
+
+    kind: BreakKind
+    differs: tuple[str, ...] = ()
+    swapped: tuple[str, str] | None = None
+    unless: str | None = None
+
+
+@dataclass(frozen=True)
+class Relation:
+    """Two sides that must tell the same story. ``nets``: rows of one key are summed (1:N, N:1, N:M) before comparing."""
+
+    name: str
+    sides: str
+    left: str
+    right: str
+    missing_left: BreakKind
+    missing_right: BreakKind
+    rules: tuple[PairRule, ...]
+    nets: bool = False
+
+
+AB_TXN = Relation(
+    name="AB_TXN",
+    sides="AB",
+    left="A",
+    right="B",
+    missing_left=BreakKind.MISSING_IN_PLATFORM,
+    # A claim without an instruction is UNAUTHORISED, whatever its amount.
+    missing_right=BreakKind.UNAUTHORISED,
+    rules=(
+        PairRule(BreakKind.CURRENCY, differs=("currency",)),
+        PairRule(BreakKind.DIRECTION, swapped=("from_account", "to_account")),
+        PairRule(BreakKind.WRONG_ACCOUNT, differs=("from_account", "to_account")),
+        PairRule(BreakKind.WRONG_LOAN, differs=("loan_id",)),
+        PairRule(BreakKind.AMOUNT, differs=("amount_minor",)),
+        PairRule(BreakKind.ALLOCATION, differs=("principal_minor", "interest_minor")),
+        PairRule(BreakKind.STATUS, differs=("status",)),
+        PairRule(BreakKind.TIMING, differs=("item_date",), unless="in_window"),
+    ),
+)
+BC_CHANNEL = Relation(
+    name="BC_CHANNEL",
+    sides="BC",
+    left="B",
+    right="C",
+    missing_left=BreakKind.MISSING_IN_LEDGER,
+    missing_right=BreakKind.MISSING_IN_CHANNEL,
+    rules=(
+        PairRule(BreakKind.CURRENCY, differs=("currency",)),
+        PairRule(BreakKind.AMOUNT, differs=("amount_minor",)),
+        PairRule(BreakKind.FEE, differs=("fee_minor",)),
+        PairRule(BreakKind.STATUS, differs=("status",)),
+    ),
+)
+BC_CORE = Relation(
+    name="BC_CORE",
+    sides="BC",
+    left="B",
+    right="C",
+    missing_left=BreakKind.MISSING_IN_LEDGER,
+    missing_right=BreakKind.MISSING_IN_CORE,
+    rules=(),
+    nets=True,
+)
+FLOW_RELATIONS = (AB_TXN, BC_CORE, BC_CHANNEL)
+
+
+def pair_kind(relation: Relation, left: Item, right: Item) -> BreakKind | None:
+    """The first rule that the pair breaks, or None when it matches."""
+    for rule in relation.rules:
+        if rule.unless is not None and (left[rule.unless] or right[rule.unless]):
+            continue
+        if rule.swapped is not None:
+            a, b = rule.swapped
+            if left[a] != left[b] and left[a] == right[b] and left[b] == right[a]:
+                return rule.kind
+        if any(left[name] != right[name] for name in rule.differs):
+            return rule.kind
+    return None
+
+
+def netted_kind(left: Sequence[Item], right: Sequence[Item]) -> BreakKind | None:
+    """For a relation that nets: the two sums agree, or are of opposite sign, or differ."""
+    ours = sum(item["amount_minor"] for item in left)
+    theirs = sum(item["amount_minor"] for item in right)
+    if ours == theirs:
+        return None
+    return BreakKind.DIRECTION if ours == -theirs else BreakKind.AMOUNT
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What becomes of a group of items with one key: its bucket, and why (a break kind, or the rule that carries it)."""
+
+    bucket: Bucket
+    rule: str
+
+
+def judge_group(
+    relation: Relation,
+    items: Sequence[Item],
+    as_of: date,
+    files_missing: frozenset[str],
+    matched_before: bool,
+    waiting: bool,
+) -> Verdict:
+    """Judge one key's items that the engine did not match one to one.
+
+    ``files_missing`` names sides that are not sealed yet, as ``party|type|date``: absence is never judged against them.
+    ``waiting``: the instruction is there but could not be posted yet; its own finding stands.
+    """
+    left = [item for item in items if item["side"] == relation.left]
+    right = [item for item in items if item["side"] == relation.right]
+    if items[0]["match_key"] is None:
+        # A null key matches nothing.
+        return Verdict(Bucket.BREAK, BreakKind.ORPHAN)
+    if matched_before:
+        return Verdict(Bucket.BREAK, BreakKind.DUPLICATE)
+    if left and right:
+        return _judge_both(relation, left, right)
+    if len(items) > 1 and not relation.nets:
+        # Ties are shown, not broken.
+        return Verdict(Bucket.BREAK, BreakKind.DUPLICATE)
+    item = items[0]
+    if waiting:
+        return Verdict(Bucket.CARRIED, "instruction_waiting")
+    if item["counterpart_file"] in files_missing:
+        return Verdict(Bucket.CARRIED, "late_file")
+    if item["expected_on"] is not None and as_of < item["expected_on"]:
+        return Verdict(Bucket.CARRIED, "not_due")
+    if item["in_window"] and item["item_date"] == as_of:
+        return Verdict(Bucket.CARRIED, "cut_off_window")
+    return Verdict(Bucket.BREAK, relation.missing_left if right else relation.missing_right)
+
+
+def _judge_both(relation: Relation, left: Sequence[Item], right: Sequence[Item]) -> Verdict:
+    if relation.nets:
+        kind = netted_kind(left, right)
+        return Verdict(Bucket.BREAK, kind) if kind else Verdict(Bucket.MATCHED, "group")
+    if len(left) > 1 or len(right) > 1:
+        return Verdict(Bucket.BREAK, BreakKind.DUPLICATE)
+    kind = pair_kind(relation, left[0], right[0])
+    return Verdict(Bucket.BREAK, kind) if kind else Verdict(Bucket.MATCHED, "exact")
+
+
+def case_id(platform: str, sides: str, subject: str) -> str:
+    """A case's identity for as long as it lives: without the break kind, which may change (design.md §2)."""
+    return digest_of_json([platform, sides, subject])[:24]
+
+
+def evidence_digest(evidence: Sequence[Mapping[str, object]]) -> str:
+    """What a person's decision is bound to: a decision on one set of rows never settles another."""
+    return digest_of_json(list(evidence))

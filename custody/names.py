@@ -1,0 +1,198 @@
+"""The field's standard terms (domain.md), each spelt once."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """Customer's role towards a platform; each role of one person is its own sub-account."""
+
+    LENDER = "LENDER"
+    BORROWER = "BORROWER"
+    GUARANTOR = "GUARANTOR"
+    PAYEE = "PAYEE"
+
+
+class Book(StrEnum):
+    CUSTODY = "CUSTODY"
+    OWN = "OWN"
+    BANK = "BANK"
+
+
+class TxnType(StrEnum):
+    RECHARGE = "RECHARGE"
+    BACKROLL_RECHARGE = "BACKROLL_RECHARGE"
+    WITHDRAW_FREEZE = "WITHDRAW_FREEZE"
+    WITHDRAW_CANCEL = "WITHDRAW_CANCEL"
+    WITHDRAW = "WITHDRAW"
+    WITHDRAW_RETURN = "WITHDRAW_RETURN"
+    CHANNEL_SETTLEMENT = "CHANNEL_SETTLEMENT"
+    CHANNEL_FEE_TOPUP = "CHANNEL_FEE_TOPUP"
+    TENDER_FREEZE = "TENDER_FREEZE"
+    TENDER_CANCEL = "TENDER_CANCEL"
+    TENDER_SETTLE = "TENDER_SETTLE"
+    ENTRUSTED_PAYMENT = "ENTRUSTED_PAYMENT"
+    REPAY_FREEZE = "REPAY_FREEZE"
+    REPAYMENT = "REPAYMENT"
+    COMPENSATION = "COMPENSATION"
+    COMPENSATION_REPAYMENT = "COMPENSATION_REPAYMENT"
+    CREDIT_ASSIGNMENT = "CREDIT_ASSIGNMENT"
+    COMMISSION = "COMMISSION"
+    MARKETING = "MARKETING"
+    BANK_INTEREST = "BANK_INTEREST"
+    PLATFORM_RECHARGE = "PLATFORM_RECHARGE"
+    PLATFORM_WITHDRAW = "PLATFORM_WITHDRAW"
+    CUSTODY_FEE = "CUSTODY_FEE"
+    ADJUSTMENT = "ADJUSTMENT"
+    REVERSAL = "REVERSAL"
+    # domain.md §3 has no type for the platform's own money entering or leaving its own-funds account.
+    OWN_FUNDS_MOVEMENT = "OWN_FUNDS_MOVEMENT"
+
+
+class Originator(StrEnum):
+    CUSTOMER = "CUSTOMER"
+    MANDATE = "MANDATE"
+    PLATFORM = "PLATFORM"
+    BANK = "BANK"
+
+
+class TxnStatus(StrEnum):
+    """Status of an instruction or a claim; the middle three are a withdrawal's (domain.md §3)."""
+
+    ACCEPTED = "ACCEPTED"
+    REMITTING = "REMITTING"
+    UNKNOWN = "UNKNOWN"
+    SUCCESS = "SUCCESS"
+    FAIL = "FAIL"
+
+
+class LoanState(StrEnum):
+    BIDDING = "BIDDING"
+    FULL = "FULL"
+    DISBURSED = "DISBURSED"
+    REPAYING = "REPAYING"
+    OVERDUE = "OVERDUE"
+    SETTLED = "SETTLED"
+    MISCARRIED = "MISCARRIED"
+
+
+class HoldKind(StrEnum):
+    TENDER = "TENDER"
+    WITHDRAW = "WITHDRAW"
+    REPAY = "REPAY"
+    JUDICIAL = "JUDICIAL"
+    AML = "AML"
+
+
+class PartyKind(StrEnum):
+    PLATFORM = "PLATFORM"
+    CHANNEL = "CHANNEL"
+    GATEWAY = "GATEWAY"
+
+
+class FileType(StrEnum):
+    CUSTOMER = "CUSTOMER"
+    LOAN = "LOAN"
+    TXN = "TXN"
+    CLAIM = "CLAIM"
+    BALANCE = "BALANCE"
+    SETTLEMENT = "SETTLEMENT"
+    INSTRUCTION = "INSTRUCTION"
+    # outbound
+    RECEIPT = "RECEIPT"
+    VALIDATION = "VALIDATION"
+    RECON_RESULT = "RECON_RESULT"
+
+
+class BreakKind(StrEnum):
+    MISSING_IN_PLATFORM = "MISSING_IN_PLATFORM"
+    MISSING_IN_LEDGER = "MISSING_IN_LEDGER"
+    MISSING_IN_CORE = "MISSING_IN_CORE"
+    MISSING_IN_CHANNEL = "MISSING_IN_CHANNEL"
+    AMOUNT = "AMOUNT"
+    DIRECTION = "DIRECTION"
+    DUPLICATE = "DUPLICATE"
+    STATUS = "STATUS"
+    WRONG_ACCOUNT = "WRONG_ACCOUNT"
+    WRONG_LOAN = "WRONG_LOAN"
+    FEE = "FEE"
+    CURRENCY = "CURRENCY"
+    TIMING = "TIMING"
+    RETURNED = "RETURNED"
+    STALE_FREEZE = "STALE_FREEZE"
+    ORPHAN = "ORPHAN"
+    LATE_FILE = "LATE_FILE"
+    CONTROL_TOTAL = "CONTROL_TOTAL"
+    BALANCE_CHAIN = "BALANCE_CHAIN"
+    UNAUTHORISED = "UNAUTHORISED"
+    MANDATE = "MANDATE"
+    LIMIT = "LIMIT"
+    ROUNDING = "ROUNDING"
+    CLAIM = "CLAIM"
+    LOAN_TERMS = "LOAN_TERMS"
+    CUSTOMER = "CUSTOMER"
+    ALLOCATION = "ALLOCATION"
+    UPFRONT_FEE = "UPFRONT_FEE"
+    UNSETTLED_USE = "UNSETTLED_USE"
+    SETTLEMENT_SHORT = "SETTLEMENT_SHORT"
+    SETTLEMENT_LATE = "SETTLEMENT_LATE"
+    UNKNOWN_STATUS = "UNKNOWN_STATUS"
+    SUSPENSE_AGED = "SUSPENSE_AGED"
+    HOLD = "HOLD"
+    SHORTFALL = "SHORTFALL"
+    DISCLOSURE = "DISCLOSURE"
+    INV_01 = "INV_01"
+    INV_02 = "INV_02"
+    INV_03 = "INV_03"
+    INV_04 = "INV_04"
+    INV_05 = "INV_05"
+    INV_06 = "INV_06"
+    INV_07 = "INV_07"
+    INV_08 = "INV_08"
+    INV_09 = "INV_09"
+    INV_10 = "INV_10"
+    INV_11 = "INV_11"
+    INV_12 = "INV_12"
+    INV_13 = "INV_13"
+    INV_14 = "INV_14"
+
+
+class RepaymentMethod(StrEnum):
+    EQUAL_INSTALMENT = "equal_instalment"
+    EQUAL_PRINCIPAL = "equal_principal"
+    INTEREST_FIRST = "interest_first"
+    BULLET = "bullet"
+
+
+class DayCount(StrEnum):
+    THIRTY_360 = "30/360"
+    ACTUAL_360 = "actual/360"
+    ACTUAL_365 = "actual/365"
+    ACTUAL_ACTUAL = "actual/actual"
+
+
+PLATFORM_ACCOUNTS = ("P_INCOME", "P_MARKETING", "P_COMPENSATION", "P_ADVANCE")
+
+_USER = re.compile(r"[A-Za-z0-9_-]{1,40}")
+
+
+def sub_account_id(platform: str, role: str, user_no: str) -> str:
+    """The custody sub-account of one user in one role, e.g. ``P001.LENDER.u000123``."""
+    if not _USER.fullmatch(user_no):
+        raise ValueError(f"user number {user_no!r} has characters outside A-Z a-z 0-9 _ -")
+    return f"{platform}.{Role(role)}.{user_no}"
+
+
+def available(sub_account: str) -> str:
+    return f"{sub_account}:available"
+
+
+def frozen(sub_account: str) -> str:
+    return f"{sub_account}:frozen"
+
+
+def platform_account(platform: str, name: str) -> str:
+    """A ledger account of the platform that is no customer's, e.g. ``P001:CORE_CASH``."""
+    return f"{platform}:{name}"

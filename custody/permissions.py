@@ -1,0 +1,45 @@
+"""Who may do what (domain.md §10). The auditor reads all and changes nothing; the regulator reads reports only."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Duty(StrEnum):
+    OPERATOR = "operator"
+    SUPERVISOR = "supervisor"
+    RISK_OFFICER = "risk_officer"
+    FEE_OFFICER = "fee_officer"
+    REPORT_OFFICER = "report_officer"
+    ADMINISTRATOR = "administrator"
+    AUDITOR = "auditor"
+    REGULATOR = "regulator"
+    # Scheduled work: what no person decides.
+    SYSTEM = "system"
+
+
+# action -> duties that may do it. An action that is not listed may be done by nobody.
+PERMISSIONS: dict[str, frozenset[Duty]] = {
+    "person.add": frozenset({Duty.ADMINISTRATOR}),
+    "party.propose": frozenset({Duty.OPERATOR, Duty.ADMINISTRATOR}),
+    "party.approve": frozenset({Duty.SUPERVISOR}),
+    "calendar.propose": frozenset({Duty.OPERATOR, Duty.ADMINISTRATOR}),
+    "calendar.approve": frozenset({Duty.SUPERVISOR}),
+    "restatement.propose": frozenset({Duty.OPERATOR}),
+    "restatement.approve": frozenset({Duty.SUPERVISOR}),
+    "case.assign": frozenset({Duty.OPERATOR, Duty.SUPERVISOR}),
+    "case.propose": frozenset({Duty.OPERATOR}),
+    "case.approve": frozenset({Duty.SUPERVISOR}),
+    "alert.acknowledge": frozenset({Duty.OPERATOR, Duty.RISK_OFFICER, Duty.SUPERVISOR}),
+    "alert.raise": frozenset({Duty.SYSTEM, Duty.OPERATOR}),
+    "report.propose": frozenset({Duty.REPORT_OFFICER}),
+    "report.approve": frozenset({Duty.SUPERVISOR}),
+    "file.collect": frozenset({Duty.SYSTEM, Duty.OPERATOR}),
+    "results.send": frozenset({Duty.SYSTEM, Duty.OPERATOR}),
+    "day.run": frozenset({Duty.SYSTEM, Duty.OPERATOR}),
+    "day.rerun": frozenset({Duty.SUPERVISOR}),
+}
+
+
+def permitted(action: str, duties: frozenset[str]) -> bool:
+    return bool(PERMISSIONS.get(action, frozenset()) & duties)

@@ -1,0 +1,132 @@
+"""What the domain asks of the outside, as Protocols. `connectors` implements them; services receive them.
+
+Records are plain mappings of column name to text, int, bool, date or aware datetime. The register's tables are named in
+connectors/register_tables.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import date, datetime
+from typing import Any, Protocol
+
+Row = dict[str, Any]
+# A keyed-store row: (row key, columns). Keys sort as bytes, in every store alike.
+StoreRow = tuple[bytes, dict[bytes, bytes]]
+
+
+class DuplicateRow(Exception):
+    """An insert met a row with the same key. A value for the caller to weigh, not a failure of the run."""
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """The time, aware. Only facts about the run itself (who, when) may use it; never a figure or a file's content."""
+
+
+class RegisterTx(Protocol):
+    """One register transaction. Everything done through it commits together, or not at all."""
+
+    def get(self, table: str, **key: object) -> Row | None:
+        """The one row with these column values, or None. More than one is a programming error."""
+
+    def find(self, table: str, order_by: Sequence[str] = (), **equals: object) -> list[Row]:
+        """All rows with these column values, ordered; a value may be a list, meaning any of them."""
+
+    def insert(self, table: str, row: Mapping[str, object]) -> None:
+        """Raises DuplicateRow; the transaction stays usable."""
+
+    def update(self, table: str, key: Mapping[str, object], values: Mapping[str, object]) -> int:
+        """Returns the number of rows changed."""
+
+    def delete(self, table: str, **key: object) -> int: ...
+
+    def audit(self, actor: str, action: str, subject: str, details: Mapping[str, object]) -> None:
+        """Append one event to the audit chain, in this transaction."""
+
+
+class Register(Protocol):
+    def transaction(self) -> AbstractContextManager[RegisterTx]:
+        """Serialised with other writers; commits when the block ends without an exception, else rolls back."""
+
+
+class KeyedStore(Protocol):
+    """An ordered key-value store with columns: LMDB or HBase (design.md §2). Every write can be repeated."""
+
+    def put_many(self, table: str, rows: Iterable[StoreRow]) -> int:
+        """Insert or overwrite whole rows, in bounded batches; returns how many."""
+
+    def get(self, table: str, key: bytes) -> dict[bytes, bytes] | None: ...
+
+    def scan(self, table: str, start: bytes, stop: bytes) -> Iterator[StoreRow]:
+        """Rows with start <= key < stop, in key order."""
+
+    def delete_many(self, table: str, keys: Iterable[bytes]) -> int: ...
+
+    def close(self) -> None: ...
+
+
+class Archive(Protocol):
+    """Raw bytes as they arrived or left: read-only, encrypted for each file, named by their digest."""
+
+    def keep(self, data: bytes, sha256: str) -> str:
+        """Store once, flushed to disk; returns the reference. Keeping the same bytes again is harmless."""
+
+    def read(self, reference: str) -> bytes:
+        """Raises SealBroken when what is stored does not decrypt to the digest it is named by."""
+
+
+class Drop(Protocol):
+    """The outreach gateway's SFTP drop, as the bank's collector sees it: one folder for each party."""
+
+    def parties(self) -> list[str]: ...
+
+    def inbound(self, party: str) -> list[tuple[str, int]]:
+        """(name, bytes) of complete files waiting in the party's in/ folder; unfinished uploads are not listed."""
+
+    def unsafe(self, party: str) -> list[str]:
+        """Names in the party's in/ folder that are no plain files or have a name we do not take: never opened."""
+
+    def read(self, party: str, name: str, limit_bytes: int) -> bytes:
+        """Raises RetryLater when the host is away; never returns more than limit_bytes + 1 bytes."""
+
+    def remove(self, party: str, name: str) -> None:
+        """Removing what is no longer there is harmless."""
+
+    def deliver(self, party: str, name: str, data: bytes) -> None:
+        """Write whole into the party's out/ folder: under a temporary name, then renamed. Repeating is harmless."""
+
+    def close(self) -> None: ...
+
+
+class Secrets(Protocol):
+    """Keys of this instance. Nothing else reads key files."""
+
+    def identity_digest(self, id_type: str, id_no: str) -> str:
+        """The customer id: keyed digest of identity type and number, the same on every platform (design.md §2.3)."""
+
+    def new_data_key(self) -> tuple[bytes, bytes]:
+        """(key, wrapped key)"""
+
+    def unwrap(self, wrapped: bytes) -> bytes: ...
+
+    def seal(self, key: bytes, plain: bytes, context: bytes) -> bytes:
+        """Deterministic authenticated encryption: the same input gives the same bytes, so writes can be repeated."""
+
+    def open(self, key: bytes, sealed: bytes, context: bytes) -> bytes:
+        """Raises SealBroken."""
+
+
+class AlertGateway(Protocol):
+    """Where alerts leave the system: SMS, mail, file. A gateway that is away raises RetryLater; the alert waits."""
+
+    def send(self, alert: Mapping[str, object]) -> None: ...
+
+
+class CoreBank(Protocol):
+    """The bank core's flows and balances, read once a custody date (design.md §2)."""
+
+    def flows(self, core_date: date) -> Iterator[Row]: ...
+
+    def balances(self, core_date: date) -> Iterator[Row]: ...

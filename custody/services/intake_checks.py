@@ -1,0 +1,208 @@
+"""What intake decides about a seal and about each file that it names, before anybody reads a row (domain.md §5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Protocol
+
+from custody.ports import RegisterTx
+from custody.services.files import (
+    ACCEPTED,
+    IN_FORCE,
+    LATE,
+    QUARANTINED,
+    REFUSED,
+    RESTATEMENT_PENDING,
+    SUPERSEDED,
+    TAKEN,
+    is_cut_off,
+)
+from custody.services.organisations import LIVE, Party
+from custody.services.receipts import Outcome
+
+SAME_AGAIN = "SAME_AGAIN"
+# The register's integers have four octets on a cluster's store.
+_MAX_INT = 2**31 - 1
+
+
+class NameParts(Protocol):
+    """The parts of a file's name."""
+
+    @property
+    def party(self) -> str: ...
+    @property
+    def file_type(self) -> str: ...
+    @property
+    def custody_date(self) -> date: ...
+    @property
+    def batch(self) -> int: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def is_seal(self) -> bool: ...
+
+
+class AnnouncedFile(Protocol):
+    """What a seal says of one file."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def layout(self) -> str: ...
+    @property
+    def encoding(self) -> str: ...
+    @property
+    def bytes(self) -> int: ...
+    @property
+    def rows(self) -> int: ...
+    @property
+    def sha256(self) -> str: ...
+    @property
+    def totals(self) -> Mapping[str, str]: ...
+
+
+class SealContent(Protocol):
+    """What a seal says; ``custody_date`` is YYYY-MM-DD."""
+
+    @property
+    def party(self) -> str: ...
+    @property
+    def custody_date(self) -> str: ...
+    @property
+    def batch(self) -> int: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def files(self) -> Sequence[AnnouncedFile]: ...
+
+
+@dataclass(frozen=True)
+class ExchangeRules:
+    """How names and seals are read and which layouts exist: declared outside the domain, handed in by the wiring.
+
+    ``parse_seal`` returns in one line why the bytes are no seal; ``layouts_for`` the layout ids of a file type.
+    """
+
+    parse_name: Callable[[str], NameParts | None]
+    parse_seal: Callable[[bytes], SealContent | str]
+    layouts_for: Callable[[str], Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """What was found in the drop for an announced file: its archived bytes, or the rule that says why there are none."""
+
+    sha256: str
+    bytes: int
+    archive_ref: str | None
+    rule: str | None
+    figures: dict[str, object]
+
+
+def printable(text: str, limit: int) -> str:
+    """Text of a sender as register, receipts and logs may hold it: ASCII, escaped, bounded."""
+    return text.encode("unicode_escape").decode("ascii")[:limit]
+
+
+def register_name(party: str, name: str, parts: NameParts | None) -> str:
+    """The name under which the register keeps it. What is no name of this party's own carries the party in front, so
+    that nobody's file ever stands under another party's name."""
+    if parts is not None and parts.party == party:
+        return name
+    return printable(f"{party}:{name}", 80)
+
+
+def seal_fault(party: str, name: NameParts, content: SealContent | str) -> tuple[str, str, dict[str, object]] | None:
+    """(state, rule, figures) of what makes the whole seal unusable: its data files are then left where they are."""
+    if name.party != party:
+        return REFUSED, "wrong_party", {"found": name.party, "expected": party}
+    if isinstance(content, str):
+        return QUARANTINED, "seal_unreadable", {"why": printable(content, 200)}
+    if content.party != party:
+        return REFUSED, "wrong_party", {"found": printable(content.party, 20), "expected": party}
+    said = f"{printable(content.custody_date, 20)}/{content.batch:02d}/v{content.version}"
+    expected = f"{name.custody_date.isoformat()}/{name.batch:02d}/v{name.version}"
+    if said != expected:
+        return REFUSED, "seal_name", {"found": said, "expected": expected}
+    names = [f.name for f in content.files]
+    if len(set(names)) < len(names):
+        return QUARANTINED, "seal_unreadable", {"why": "a file is named twice"}
+    if any(max(f.bytes, f.rows) > _MAX_INT for f in content.files):
+        return QUARANTINED, "seal_unreadable", {"why": f"a number is larger than {_MAX_INT}"}
+    return None
+
+
+def own_name(rules: ExchangeRules, seal: NameParts, name: str) -> NameParts | None:
+    """The parts of an announced name, when it is of the seal's own party, date, batch and version; else None."""
+    parts = rules.parse_name(name)
+    if parts is None or parts.is_seal:
+        return None
+    same = (parts.party, parts.custody_date, parts.batch, parts.version)
+    return parts if same == (seal.party, seal.custody_date, seal.batch, seal.version) else None
+
+
+def judge_file(
+    tx: RegisterTx, rules: ExchangeRules, party: Party, today: date, parts: NameParts | None,
+    file: AnnouncedFile, arrival: Arrival,
+) -> Outcome:  # fmt: skip
+    """What becomes of one announced file. Reads the register, changes nothing.
+
+    A name is used up once a file under it was taken: other bytes are then quarantined. What was only refused may come
+    again under its name, and is judged anew.
+    """
+    name = register_name(party.party, file.name, parts)
+
+    def outcome(state: str, rule: str, **figures: object) -> Outcome:
+        return Outcome(name, arrival.sha256, state, rule, figures)
+
+    if parts is None:
+        return outcome(REFUSED, "name")
+    contents = {row["sha256"]: row for row in tx.find("file", file_name=name)}
+    standing = contents.get(arrival.sha256)
+    if standing is not None and standing["state"] != REFUSED and file.sha256 == arrival.sha256:
+        return outcome(SAME_AGAIN, "same_again")
+    if arrival.rule is not None:
+        return outcome(REFUSED, arrival.rule, **arrival.figures)
+    taken = [row["sha256"] for row in contents.values() if row["state"] in TAKEN and row["sha256"] != arrival.sha256]
+    if taken:
+        return outcome(QUARANTINED, "same_name_other_digest", first=taken[0])
+    if arrival.bytes != file.bytes:
+        return outcome(REFUSED, "size", found=arrival.bytes, expected=file.bytes)
+    if arrival.sha256 != file.sha256:
+        return outcome(REFUSED, "digest", found=arrival.sha256, expected=file.sha256)
+    return _judge_whole(tx, rules, party, today, parts, file, outcome)
+
+
+def _judge_whole(
+    tx: RegisterTx, rules: ExchangeRules, party: Party, today: date, parts: NameParts,
+    file: AnnouncedFile, outcome: Callable[..., Outcome],
+) -> Outcome:  # fmt: skip
+    """The file is what its seal says: may this party send it, in this form, for this date, in this version?"""
+    if party.status != LIVE:
+        return outcome(REFUSED, "party_not_live", status=party.status)
+    if parts.custody_date > today:
+        return outcome(REFUSED, "future_date", custody_date=parts.custody_date.isoformat())
+    agreed = party.contract["layouts"].get(parts.file_type)
+    if agreed is None or file.layout != agreed or agreed not in rules.layouts_for(parts.file_type):
+        known = "-" if agreed is None else str(agreed)
+        return outcome(REFUSED, "unknown_layout", layout=printable(file.layout, 60), file_type=parts.file_type, known=known)
+    if file.encoding != party.contract["encoding"]:
+        return outcome(REFUSED, "encoding", encoding=printable(file.encoding, 20))
+    versions = tx.find(
+        "file",
+        party=party.party,
+        file_type=parts.file_type,
+        custody_date=parts.custody_date,
+        batch=parts.batch,
+        state=list(TAKEN),
+    )
+    newer = [row["version"] for row in versions if row["version"] > parts.version]
+    if newer:
+        return outcome(REFUSED, "older_version", newer=max(newer))
+    if any(row["state"] in (*IN_FORCE, SUPERSEDED) for row in versions):
+        return outcome(RESTATEMENT_PENDING, "restatement")
+    if is_cut_off(tx, parts.custody_date):
+        return outcome(LATE, "taken_late", custody_date=parts.custody_date.isoformat())
+    return outcome(ACCEPTED, "taken")

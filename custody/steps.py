@@ -1,0 +1,79 @@
+"""The steps of a custody day, as data: what each one reads, and the day's state that follows from what is committed.
+
+Command line and DAGs both use this list. ``cut_off`` is ours beside design.md §1: it seals which files, decisions and
+reference data (parties, contracts, calendar) the day sees, so that every later step reads sealed tables only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+STEPS = (
+    "cut_off",
+    "land",
+    "extract",
+    "post",
+    "project",
+    "reconcile",
+    "fees",
+    "risk",
+    "statement",
+    "report",
+    "close",
+)
+
+# step -> (steps of the same date, steps of the day before, steps of all earlier dates)
+_READS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
+    "cut_off": ((), ("cut_off",), ()),
+    "land": (("cut_off",), ("land",), ()),
+    "extract": (("cut_off",), (), ("extract",)),
+    # Days post strictly in order: yesterday must be closed.
+    "post": (("cut_off", "land"), ("close", "fees"), ("post",)),
+    "project": (("land", "post"), ("project",), ()),
+    # A late balance file is compared with the snapshot of its own date, hence all earlier postings.
+    "reconcile": (("cut_off", "land", "extract", "post"), (), ("reconcile", "post", "extract")),
+    "fees": (("cut_off", "post"), ("fees",), ()),
+    "risk": (("cut_off", "post"), (), ()),
+    "statement": (("post",), (), ()),
+    "report": (("cut_off", "post", "reconcile"), (), ("post",)),
+    "close": (tuple(s for s in STEPS if s != "close"), ("close",), ()),
+}
+
+STATES = ("OPEN", "CUT_OFF", "LANDED", "POSTED", "RECONCILED", "ASSESSED", "CLOSED")
+_STATE_NEEDS: tuple[tuple[str, frozenset[str]], ...] = (
+    ("CUT_OFF", frozenset({"cut_off"})),
+    ("LANDED", frozenset({"land", "extract"})),
+    ("POSTED", frozenset({"post", "project"})),
+    ("RECONCILED", frozenset({"reconcile"})),
+    ("ASSESSED", frozenset({"fees", "risk", "statement", "report"})),
+    ("CLOSED", frozenset({"close"})),
+)
+
+
+@dataclass(frozen=True, order=True)
+class StepRef:
+    custody_date: date
+    step: str
+
+
+def reads(step: str, custody_date: date, go_live: date) -> list[StepRef]:
+    """Every committed output that a step of this date reads; dates before ``go_live`` do not exist."""
+    same, day_before, earlier = _READS[step]
+    yesterday = custody_date - timedelta(days=1)
+    wanted = {StepRef(custody_date, s) for s in same}
+    if yesterday >= go_live:
+        wanted |= {StepRef(yesterday, s) for s in day_before}
+    wanted |= {StepRef(go_live + timedelta(days=n), s) for n in range((custody_date - go_live).days) for s in earlier}
+    return sorted(wanted)
+
+
+def day_state(committed: Collection[str]) -> str:
+    """The day's state from its committed steps; it is derived and never stored (design.md §1)."""
+    state = "OPEN"
+    for name, needs in _STATE_NEEDS:
+        if not needs <= set(committed):
+            break
+        state = name
+    return state

@@ -1,0 +1,41 @@
+"""Wiring: sweep the parties' drops, all day long."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from console.airflow.defaults import CustodyDag, dag_settings, first_instant
+from console.airflow.tasks import CustodyCommand
+
+DOC = """
+### What it does
+Every ten minutes: takes every sealed file set from the parties' drops, archives the raw bytes, registers the files and
+answers each with a receipt. It judges no content; that is `land`.
+### When it fails
+Look at the log of `collect`. Nothing is lost: a file stays in the drop until it is archived, and the next sweep takes it.
+If it fails for an hour, check the drop's disk and the SFTP server. By hand: `custody collect`.
+### Findings
+The task is green and its log says WITH FINDINGS when a file was refused or quarantined: see `custody file list`.
+
+### 做什么
+每十分钟扫描各机构的收件目录：归档原始文件、登记、发出回执。不判断内容，内容由 `land` 校验。
+### 失败时
+看 `collect` 的日志。文件不会丢失：归档之前一直留在收件目录，下一次扫描会再取。
+连续失败一小时以上，请检查磁盘和 SFTP 服务。手工执行：`custody collect`。
+"""
+
+with CustodyDag(
+    dag_id="file_intake",
+    schedule="*/10 * * * *",
+    start_date=first_instant(),
+    catchup=False,
+    **dag_settings(
+        english="sweep the drops for sealed files every ten minutes",
+        chinese="每十分钟收取各机构文件",
+        doc=DOC,
+        tags=["files"],
+        due_within=timedelta(minutes=30),
+        dated=False,
+    ),
+):
+    CustodyCommand(task_id="collect", command=("collect",), dated=False)

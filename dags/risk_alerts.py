@@ -1,0 +1,42 @@
+"""Wiring: the day's risk assessment, once the day is reconciled."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import PartitionedAssetTimetable
+
+from console.airflow.assets import DAY_RECONCILED, RISK_ASSESSED
+from console.airflow.defaults import CustodyDag, dag_settings
+from console.airflow.tasks import CustodyCommand
+
+DOC = """
+### What it does
+Applies the risk rules to the reconciled day (underfunding, default, limits, red lines) and raises the alerts.
+### When it fails
+By hand: `custody risk --date D`; it repeats safely, an alert is raised once. Until it has run nobody is warned about
+that day: tell the risk officer if it stays red for two hours.
+### Findings
+Green with WITH FINDINGS in the log means that alerts were raised: `custody alert list`.
+
+### 做什么
+对已对账日执行风控规则（资金不足、逾期、限额、红线）并产生告警。
+### 失败时
+手工执行 `custody risk --date D`，可重复运行，同一告警只产生一次。两小时未恢复请通知风控岗。
+日志出现 WITH FINDINGS 表示产生了告警：`custody alert list`。
+"""
+
+with CustodyDag(
+    dag_id="risk_alerts",
+    schedule=PartitionedAssetTimetable(assets=DAY_RECONCILED),
+    catchup=False,
+    **dag_settings(
+        english="assess risk on a reconciled day and raise alerts",
+        chinese="对已对账日做风险评估并告警",
+        doc=DOC,
+        tags=["risk"],
+        due_within=timedelta(hours=2),
+        dated=True,
+    ),
+):
+    CustodyCommand(task_id="risk", command=("risk",), outlets=[RISK_ASSESSED])

@@ -1,0 +1,1 @@
+"""One file for each step of a custody day: joins and sums as DataFrame code, judgement by calling the core."""

@@ -1,0 +1,30 @@
+"""close: the day's root over every step's seal, chained to yesterday's and to the audit events so far (design.md §4.5)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from custody.audit import GENESIS
+from custody.errors import StopRun
+from custody.ports import Row
+from custody.steps import STEPS
+from jobs.step import Step, StepContext
+
+
+def _run(context: StepContext) -> None:
+    proof = context.rows("reconcile", "proof")
+    failing = [f"{p['relation']}/{p['side']}" for p in proof if not p["holds"]]
+    if failing:
+        raise StopRun(f"the completeness proof of {context.custody_date} does not hold for {', '.join(failing)}")
+    rows: list[Row] = []
+    for step in STEPS:
+        seal = context.seal(step)
+        if seal is not None:
+            rows.append({"step": step, "version": seal.version, "manifest_digest": seal.manifest_digest})
+    yesterday = context.seal("close", on=context.custody_date - timedelta(days=1))
+    previous = yesterday.manifest_digest if yesterday else GENESIS
+    rows.append({"step": "close_of_yesterday", "version": yesterday.version if yesterday else 0, "manifest_digest": previous})
+    context.write("day_root", rows)
+
+
+STEP = Step("close", _run)

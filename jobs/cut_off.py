@@ -1,0 +1,79 @@
+"""cut_off: seals what the custody day may see, so that a rerun of any later step sees what the first run saw.
+
+The register is live; from here on nobody reads it for this date. What arrives later waits for the next cut-off, and
+keeps its own custody date (design.md §2, late and restated).
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+from custody.digest import canonical_json
+from custody.ports import Row
+from custody.texts import text
+from jobs.step import Seal, Step, StepContext
+
+_INPUT_STATES = ["ACCEPTED", "LATE"]
+
+
+def _run(context: StepContext) -> None:
+    settings = context.wiring.settings
+    sealed_up_to = _decisions_sealed_before(context)
+    with context.wiring.register.transaction() as tx:
+        files = [f for f in tx.find("file", cut_off_date=None) if f["custody_date"] <= context.custody_date]
+        decided = tx.find("proposal", order_by=["decision_no"], state=["APPROVED", "REJECTED"])
+        parties = tx.find("party")
+        holidays = tx.find("holiday")
+    accepted = [f for f in files if f["state"] in _INPUT_STATES]
+    refused = [f for f in files if f["state"] in ("REFUSED", "QUARANTINED")]
+    context.write("accepted_files", accepted)
+    context.write("refused_files", [_refusal(f) for f in refused])
+    context.write("decisions", [_decision(p) for p in decided if p["decision_no"] > sealed_up_to])
+    reference: list[Row] = [{"kind": "party", "id": p["party"], "payload": canonical_json(_party(p))} for p in parties]
+    reference += [
+        {"kind": "holiday", "id": h["day"].isoformat(), "payload": canonical_json({"business_day": h["business_day"]})}
+        for h in holidays
+    ]
+    instance = {
+        "bank": settings.instance.bank,
+        "cut_off_window_minutes": settings.instance.cut_off_window_minutes,
+        "risk_horizon_business_days": settings.instance.risk_horizon_business_days,
+        "decisions_up_to": max((p["decision_no"] for p in decided), default=0),
+    }
+    reference.append({"kind": "instance", "id": "instance", "payload": canonical_json(instance)})
+    context.write("reference", reference)
+
+
+def _decisions_sealed_before(context: StepContext) -> int:
+    """The highest decision number that an earlier cut-off sealed; each cut-off writes it for the next."""
+    for row in context.rows("cut_off", "reference", on=context.custody_date - timedelta(days=1)):
+        if row["kind"] == "instance":
+            return int(json.loads(row["payload"])["decisions_up_to"])
+    return 0
+
+
+def _refusal(file: Row) -> Row:
+    english, chinese = text(file["rule"], json.loads(file["figures"]))
+    return {**file, "words_en": english, "words_zh": chinese}
+
+
+def _decision(proposal: Row) -> Row:
+    return {**proposal, "outcome": proposal["state"]}
+
+
+def _party(party: Row) -> Row:
+    return {name: party[name] for name in ("kind", "name_en", "name_zh", "status")} | {"contract": json.loads(party["contract"])}
+
+
+def _publish(context: StepContext, seal: Seal) -> None:
+    """Mark the sealed files in the register, so that the next cut-off takes only what came after."""
+    lake = context.wiring.lake
+    names = [r["file_name"] for table in ("accepted_files", "refused_files") for r in lake.rows(seal.path, table)]
+    with context.wiring.register.transaction() as tx:
+        context.lease.check(tx)
+        for name in names:
+            tx.update("file", {"file_name": name, "cut_off_date": None}, {"cut_off_date": seal.custody_date})
+
+
+STEP = Step("cut_off", _run, _publish)

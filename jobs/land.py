@@ -1,0 +1,236 @@
+"""land: accepted files become typed rows; each bad row is kept with line, field, value and rule.
+
+A file whose header, row count or control totals do not hold is refused whole: none of its rows is landed. Personal data
+is split off here and goes to the keyed store only, under a key for each customer (design.md §4.6).
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from connectors.bootstrap import Wiring, wire
+from custody.calendar import custody_date_of
+from custody.digest import canonical_json
+from custody.findings import RowFault
+from custody.names import FileType
+from custody.ports import Row
+from custody.services.files import refuse_after_landing
+from jobs.reference import load_reference
+from jobs.step import Seal, Step, StepContext
+from schemas.delimited import ParsedFile, parse_delimited
+from schemas.layout import Layout, load_layout
+from schemas.store_keys import CUSTOMER, owner_key
+
+# Below this many bytes in all, starting worker processes costs more than they save.
+_POOL_FROM_BYTES = 8_000_000
+_EXPECTED = "EXPECTED"
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    rows: list[Row]
+    rejected: list[Row]
+    outcome: Row
+
+
+def _run(context: StepContext) -> None:
+    accepted = context.rows("cut_off", "accepted_files")
+    landed: dict[str, list[Row]] = defaultdict(list)
+    rejected: list[Row] = []
+    outcomes: list[Row] = []
+    for file, parsed in _parse_all(context.wiring, accepted):
+        result = _judge(file, load_layout(file["layout"]), parsed)
+        landed[file["file_type"]] += result.rows
+        rejected += result.rejected
+        outcomes.append(result.outcome)
+    outcomes += [_refused(row) for row in context.rows("cut_off", "refused_files")]
+    outcomes += _expected(context, outcomes)
+    landed[FileType.CUSTOMER] = _split_off_personal(context.wiring, landed[FileType.CUSTOMER])
+    for file_type in ("CUSTOMER", "LOAN", "TXN", "CLAIM", "BALANCE", "SETTLEMENT", "INSTRUCTION"):
+        context.write(f"land_{file_type.lower()}", landed[file_type])
+    context.write("rejected_rows", rejected)
+    context.write("file_outcomes", outcomes)
+
+
+def _parse_all(wiring: Wiring, files: list[Row]) -> list[tuple[Row, ParsedFile]]:
+    processes = wiring.settings.land.processes
+    if processes == 1 or sum(f["bytes"] for f in files) < _POOL_FROM_BYTES:
+        return [(file, _parse(wiring, file)) for file in files]
+    home = str(wiring.settings.home)
+    with ProcessPoolExecutor(max_workers=processes) as pool:
+        return list(zip(files, pool.map(_parse_in_worker, [(home, f) for f in files]), strict=True))
+
+
+def _parse_in_worker(job: tuple[str, Row]) -> ParsedFile:
+    from pathlib import Path
+
+    return _parse(wire(Path(job[0])), job[1])
+
+
+def _parse(wiring: Wiring, file: Row) -> ParsedFile:
+    data = wiring.archive.read(file["archive_ref"])
+    totals = json.loads(file["totals"])
+    return parse_delimited(load_layout(file["layout"]), file["file_name"], data, file["encoding"], file["rows"], totals)
+
+
+def _judge(file: Row, layout: Layout, parsed: ParsedFile) -> _Outcome:
+    """Split one parsed file into landed rows, rejected rows and its outcome."""
+    total = layout.totals[0] if layout.totals else None
+    total_column = layout.field(total).column if total else None
+    outcome: Row = {
+        "party": file["party"],
+        "file_type": file["file_type"],
+        "custody_date": file["custody_date"],
+        "file_name": file["file_name"],
+        "outcome": "LANDED",
+        "rule": None,
+        "words_en": None,
+        "words_zh": None,
+        "figures": "{}",
+        "rows": parsed.rows_seen,
+        "rows_landed": 0,
+        "rows_rejected": parsed.rows_seen,
+        "total_minor": parsed.totals_minor[total] if total else 0,
+        "landed_minor": 0,
+        "rejected_minor": parsed.totals_minor[total] if total else 0,
+    }
+    if parsed.file_faults:
+        first = parsed.file_faults[0]
+        english, chinese = first.words
+        figures = canonical_json(first.figures)
+        outcome |= {"outcome": "REFUSED", "rule": first.rule, "words_en": english, "words_zh": chinese, "figures": figures}
+        return _Outcome([], _rejected_rows(file, parsed, parsed.faults), outcome)
+    rows: list[Row] = []
+    faults = list(parsed.faults)
+    rejected_minor = parsed.rejected_totals_minor[total] if total else 0
+    for row in parsed.rows:
+        event_time = row.get("event_time")
+        if event_time is not None and custody_date_of(event_time) > file["custody_date"]:  # type: ignore[arg-type]
+            dates: dict[str, object] = {
+                "event_date": custody_date_of(event_time).isoformat(),  # type: ignore[arg-type]
+                "custody_date": file["custody_date"].isoformat(),
+            }
+            faults.append(RowFault(int(str(row["line_no"])), "event_time", str(event_time), "other_date", dates))
+            rejected_minor += int(str(row[total_column])) if total_column else 0
+            continue
+        rows.append({**row, **{n: file[n] for n in ("party", "file_name", "custody_date")}})
+    outcome |= {
+        "rows_landed": len(rows),
+        "rows_rejected": parsed.rows_seen - len(rows),
+        "landed_minor": sum(r[total_column] for r in rows) if total_column else 0,
+        "rejected_minor": rejected_minor,
+    }
+    return _Outcome(rows, _rejected_rows(file, parsed, faults), outcome)
+
+
+def _rejected_rows(file: Row, parsed: ParsedFile, faults: list[RowFault]) -> list[Row]:
+    numbers: dict[int, int] = defaultdict(int)
+    rows = []
+    for fault in faults:
+        numbers[fault.line_no] += 1
+        english, chinese = fault.words
+        rows.append(
+            {
+                **{n: file[n] for n in ("party", "file_name", "file_type", "custody_date")},
+                "line_no": fault.line_no,
+                "fault_no": numbers[fault.line_no],
+                "field": fault.field,
+                "value": fault.value,
+                "rule": fault.rule,
+                "words_en": english,
+                "words_zh": chinese,
+                "row_key": parsed.rejected_keys.get(fault.line_no),
+                "shown": parsed.rejected_lines.get(fault.line_no, ""),
+            }
+        )
+    return rows
+
+
+def _no_rows(party: str, file_type: str, custody_date: date, file_name: str, outcome: str) -> Row:
+    zeros = ("rows", "rows_landed", "rows_rejected", "total_minor", "landed_minor", "rejected_minor")
+    return {
+        "party": party,
+        "file_type": file_type,
+        "custody_date": custody_date,
+        "file_name": file_name,
+        "outcome": outcome,
+        "rule": None,
+        "words_en": None,
+        "words_zh": None,
+        "figures": "{}",
+        **dict.fromkeys(zeros, 0),
+    }
+
+
+def _refused(file: Row) -> Row:
+    """A file that intake refused: none of its rows is an accepted input row, so it counts none."""
+    row = _no_rows(file["party"], file["file_type"], file["custody_date"], file["file_name"], "REFUSED")
+    return {**row, "rule": file["rule"], "words_en": file["words_en"], "words_zh": file["words_zh"]}
+
+
+def _expected(context: StepContext, outcomes: list[Row]) -> list[Row]:
+    """What the contracts of live parties expect for this date, and what earlier dates still lack (LATE_FILE)."""
+    landed = {(o["party"], o["file_type"], o["custody_date"]) for o in outcomes if o["outcome"] == "LANDED"}
+    wanted = {
+        (o["party"], o["file_type"], o["custody_date"])
+        for o in context.rows("land", "file_outcomes", on=context.custody_date - timedelta(days=1))
+        if o["outcome"] == _EXPECTED
+    }
+    for party, body in load_reference(context).parties.items():
+        if body["status"] == "LIVE":
+            wanted |= {(party, file_type, context.custody_date) for file_type in body["contract"]["file_types"]}
+    return [_no_rows(*missing, file_name="", outcome=_EXPECTED) for missing in sorted(wanted - landed)]
+
+
+def _split_off_personal(wiring: Wiring, rows: list[Row]) -> list[Row]:
+    """Put each customer's personal data into the keyed store and return the rows without it.
+
+    Written before the step's commit and safe to repeat: keys are made once, sealing is deterministic. It is rebuilt
+    from the archive, the only other place that has it.
+    """
+    personal_fields = [f.name for f in load_layout("platform_customer/1").fields if f.personal]
+    bare = []
+    for row in rows:
+        personal = {name: row[name] for name in personal_fields}
+        customer_id = wiring.secrets.identity_digest(str(row["id_type"]), str(row["id_no"]))
+        body = canonical_json(personal)
+        _put_personal(wiring, customer_id, str(row["party"]), body)
+        kept: dict[str, Any] = {k: v for k, v in row.items() if k not in personal}
+        digest = wiring.secrets.identity_digest("PERSONAL", f"{customer_id}|{body}")
+        bare.append({**kept, "customer_id": customer_id, "personal_digest": digest})
+    return bare
+
+
+def _put_personal(wiring: Wiring, customer_id: str, party: str, body: str) -> None:
+    key = owner_key(customer_id)
+    found = wiring.keyed.get(CUSTOMER, key) or {}
+    if b"key" in found:
+        wrapped = found[b"key"]
+        data_key = wiring.secrets.unwrap(wrapped)
+    else:
+        data_key, wrapped = wiring.secrets.new_data_key()
+    # A person may be known to several platforms; what each of them says is a column of its own.
+    sealed = wiring.secrets.seal(data_key, body.encode(), customer_id.encode())
+    columns = {**found, b"key": wrapped, b"personal:" + party.encode(): sealed}
+    wiring.keyed.put_many(CUSTOMER, [(key, columns)])
+
+
+def _publish(context: StepContext, seal: Seal) -> None:
+    """Tell the register which accepted files landing refused whole: their next version is then no restatement."""
+    accepted = {f["file_name"]: f for f in context.rows("cut_off", "accepted_files")}
+    at = context.wiring.clock.now().isoformat(timespec="microseconds")
+    with context.wiring.register.transaction() as tx:
+        context.lease.check(tx)
+        for outcome in context.wiring.lake.rows(seal.path, "file_outcomes"):
+            file = accepted.get(outcome["file_name"])
+            if outcome["outcome"] == "REFUSED" and file is not None:
+                figures = json.loads(outcome["figures"])
+                refuse_after_landing(tx, at, file["file_name"], file["sha256"], outcome["rule"], figures)
+
+
+STEP = Step("land", _run, _publish)

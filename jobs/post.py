@@ -1,0 +1,391 @@
+"""post: the day's instructions become double entries, and the day's full snapshot of balances, holds, claims and loans.
+
+Posted from INSTRUCTIONs, never from the platform's claim (domain.md §6). A leg that cannot be posted yet waits in
+``pending_instructions`` and is tried again the next day; a leg that was posted before with the same content is harmless,
+with other content it is a finding.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from custody.allocation import differing_legs
+from custody.calendar import CHINA, custody_date_of
+from custody.digest import canonical_json, canonical_text, digest_of_json
+from custody.ledger import Claim, Entry, Hold, Instruction, Ledger, LedgerState, Loan, Refusal
+from custody.names import Book, BreakKind, LoanState, Originator, TxnStatus, TxnType, platform_account, sub_account_id
+from custody.ports import Row
+from custody.texts import text
+from jobs.reference import load_reference
+from jobs.step import Step, StepContext
+
+# Statuses that move no money: the attempt is kept, nothing is posted.
+_NO_POSTING = (TxnStatus.ACCEPTED, TxnStatus.REMITTING, TxnStatus.UNKNOWN, TxnStatus.FAIL)
+_SETTLED_BY_CHANNEL = (TxnType.RECHARGE, TxnType.WITHDRAW)
+
+
+def account_of(platform: str, role: str | None, user_no: str | None) -> str | None:
+    """The account that a role and user number name: a sub-account, or a P_* account of the platform."""
+    if role is None or user_no is None:
+        return None
+    return platform_account(platform, user_no) if role == "PLATFORM" else sub_account_id(platform, role, user_no)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Leg:
+    instruction: Instruction
+    file_name: str
+    line_no: int
+    landed: Row
+    content_hash: str
+
+
+class _Posting:
+    """One day's posting: collects entries, findings and what waits."""
+
+    def __init__(self, context: StepContext, ledger: Ledger, posted: dict[tuple[str, str, int], str]) -> None:
+        self.ledger = ledger
+        self.posted = posted
+        self.new_keys: list[Row] = []
+        self.journal: list[Row] = []
+        self.ledger_txn: list[Row] = []
+        self.findings: list[Row] = []
+        self.pending: list[Row] = []
+        self._date = context.custody_date
+        self._calendar = load_reference(context).calendar
+
+    def run(self, legs: Iterable[_Leg]) -> None:
+        """Apply in order of event time; what waits is tried again until a whole pass posts nothing more."""
+        todo = sorted(legs, key=lambda x: (x.instruction.event_time, x.instruction.platform, x.file_name, x.line_no))
+        self._check_allocation(todo)
+        while todo:
+            waiting: list[tuple[_Leg, Refusal]] = []
+            for leg in todo:
+                refusal = self._one(leg)
+                if refusal is not None:
+                    waiting.append((leg, refusal))
+            if len(waiting) == len(todo):
+                for leg, refusal in waiting:
+                    self._record(leg, "WAITING", None)
+                    self._find(leg, refusal)
+                    self.pending.append(_pending(leg))
+                return
+            todo = [leg for leg, _ in waiting]
+
+    def _one(self, leg: _Leg) -> Refusal | None:
+        """Post one leg; returns the refusal when it should be tried again."""
+        instruction = leg.instruction
+        key = (instruction.platform, instruction.request_no, instruction.leg)
+        before = self.posted.get(key)
+        if before is not None:
+            self._record(leg, "REPEATED" if before == leg.content_hash else "REFUSED", None)
+            if before != leg.content_hash:
+                figures: dict[str, object] = {"request_no": instruction.request_no, "leg": instruction.leg}
+                self._find(leg, Refusal(BreakKind.DUPLICATE, "posted_before", figures, False))
+            return None
+        if instruction.status in _NO_POSTING:
+            self._record(leg, "NO_POSTING", None)
+            return None
+        result = self.ledger.apply(instruction)
+        if isinstance(result, Refusal):
+            if result.waits:
+                return result
+            self._record(leg, "REFUSED", None)
+            self._find(leg, result)
+            return None
+        self.posted[key] = leg.content_hash
+        self.new_keys.append({"platform": key[0], "request_no": key[1], "leg": key[2], "content_hash": leg.content_hash})
+        self._record(leg, "POSTED", self.enter(result))
+        return None
+
+    def enter(self, entry: Entry) -> int:
+        """Append an entry's moves to the journal; returns its number, unique for ever: date and sequence."""
+        sequence = (self.journal[-1]["entry_no"] % 10**9) + 1 if self.journal else 1
+        entry_no = int(f"{self._date:%Y%m%d}") * 10**9 + sequence
+        instruction = entry.instruction
+        for move_no, move in enumerate(entry.moves, start=1):
+            self.journal.append(
+                {
+                    "entry_no": entry_no,
+                    "move_no": move_no,
+                    "platform": instruction.platform,
+                    "book": str(move.book),
+                    "from_account": move.from_account,
+                    "to_account": move.to_account,
+                    "amount_minor": move.amount_minor,
+                    "currency": instruction.currency,
+                    "txn_type": str(instruction.txn_type),
+                    "request_no": instruction.request_no,
+                    "leg": instruction.leg,
+                    "loan_id": instruction.loan_id,
+                    "core_ref": entry.core_ref,
+                    "posting_date": self._date,
+                    "value_date": instruction.value_date,
+                    "event_time": instruction.event_time,
+                }
+            )
+        return entry_no
+
+    def _check_allocation(self, legs: Sequence[_Leg]) -> None:
+        """Compare each repayment's split with our own from the claim register, before anything of the day moves it.
+
+        Only whole requests of claims that stood this morning can be compared at once; a loan repaid twice in a day is
+        compared after its first repayment was posted, by ``apply`` order: see the ledger's own figures then.
+        """
+        requests: dict[tuple[str, str, str], list[_Leg]] = defaultdict(list)
+        for leg in legs:
+            i = leg.instruction
+            posted_before = (i.platform, i.request_no, i.leg) in self.posted
+            if i.txn_type == TxnType.REPAYMENT and i.loan_id is not None and not posted_before:
+                requests[i.platform, i.loan_id, i.request_no].append(leg)
+        seen: set[tuple[str, str]] = set()
+        for (platform, loan_id, _request), group in requests.items():
+            claims = self.ledger.claims_of(platform, loan_id)
+            if (platform, loan_id) in seen or not claims:
+                continue
+            seen.add((platform, loan_id))
+            by_leg = {leg.instruction.leg: leg for leg in group}
+            for instruction, share in differing_legs(claims, [leg.instruction for leg in group]):
+                figures: dict[str, object] = {
+                    "claim": share.claim_id if share else "-",
+                    "principal": share.principal_minor if share else 0,
+                    "interest": share.interest_minor if share else 0,
+                }
+                self._find(by_leg[instruction.leg], Refusal(BreakKind.ALLOCATION, "allocation", figures, False))
+
+    def _record(self, leg: _Leg, outcome: str, entry_no: int | None) -> None:
+        instruction = leg.instruction
+        settles = instruction.txn_type in _SETTLED_BY_CHANNEL
+        row = {f.name: getattr(instruction, f.name) for f in dataclasses.fields(instruction)}
+        row |= {name: str(row[name]) for name in ("txn_type", "originator", "status")}
+        self.ledger_txn.append(
+            {
+                **row,
+                "file_name": leg.file_name,
+                "line_no": leg.line_no,
+                "settle_date": self._calendar.next_business_day(instruction.value_date) if settles else None,
+                "content_hash": leg.content_hash,
+                "outcome": outcome,
+                "entry_no": entry_no,
+            }
+        )
+
+    def _find(self, leg: _Leg, refusal: Refusal) -> None:
+        english, chinese = text(refusal.rule, refusal.figures)
+        instruction = leg.instruction
+        self.findings.append(
+            {
+                "platform": instruction.platform,
+                "request_no": instruction.request_no,
+                "leg": instruction.leg,
+                "txn_type": str(instruction.txn_type),
+                "kind": str(refusal.kind),
+                "rule": refusal.rule,
+                "figures": canonical_json(refusal.figures),
+                "words_en": english,
+                "words_zh": chinese,
+                "amount_minor": instruction.amount_minor,
+                "file_name": leg.file_name,
+                "line_no": leg.line_no,
+                "value_date": instruction.value_date,
+            }
+        )
+
+
+def _run(context: StepContext) -> None:
+    yesterday = context.custody_date - timedelta(days=1)
+    sub_accounts = _sub_accounts(context, yesterday)
+    state = _load_state(context, yesterday)
+    state.sub_accounts = {r["sub_account"] for r in sub_accounts if r["closed_on"] is None}
+    _register_loans(state, context.rows("land", "land_loan"))
+    opening = dict(state.balances)
+    posted = {
+        (r["platform"], r["request_no"], r["leg"]): r["content_hash"]
+        for seal in context.seals_of("post")
+        for r in context.wiring.lake.rows(seal.path, "posted_keys")
+    }
+    posting = _Posting(context, Ledger(state), posted)
+    for fee in context.rows("fees", "fee_accruals", on=yesterday):
+        _accrue_fee(posting, fee, yesterday)
+    legs = [_leg(row) for row in context.rows("land", "land_instruction")]
+    legs += [_leg(_landed_again(row)) for row in context.rows("post", "pending_instructions", on=yesterday)]
+    posting.run(legs)
+    context.write("journal", posting.journal)
+    context.write("ledger_txn", posting.ledger_txn)
+    context.write("posting_findings", _one_per_leg(posting.findings))
+    context.write("pending_instructions", posting.pending)
+    context.write("posted_keys", posting.new_keys)
+    context.write("balances", _balance_rows(opening, state, posting.journal))
+    context.write("holds", [dataclasses.asdict(h) for h in state.holds.values()])
+    context.write("claims", [dataclasses.asdict(c) for c in state.claims.values()])
+    context.write("loans", [dataclasses.asdict(x) for x in state.loans.values()])
+    context.write("sub_accounts", sub_accounts)
+
+
+def _load_state(context: StepContext, yesterday: date) -> LedgerState:
+    return LedgerState(
+        balances={(Book(r["book"]), r["account"]): r["closing_minor"] for r in context.rows("post", "balances", on=yesterday)},
+        holds={(r["platform"], r["hold_id"]): Hold(**r) for r in context.rows("post", "holds", on=yesterday)},
+        claims={(r["platform"], r["claim_id"]): Claim(**r) for r in context.rows("post", "claims", on=yesterday)},
+        loans={(r["platform"], r["loan_id"]): Loan(**r) for r in context.rows("post", "loans", on=yesterday)},
+    )
+
+
+def _sub_accounts(context: StepContext, yesterday: date) -> list[Row]:
+    """Yesterday's sub-accounts with today's openings and closings; opening what is open changes nothing."""
+    rows = {r["sub_account"]: r for r in context.rows("post", "sub_accounts", on=yesterday)}
+    for landed in sorted(context.rows("land", "land_customer"), key=lambda r: (r["event_time"], r["file_name"], r["line_no"])):
+        account = sub_account_id(landed["party"], landed["role"], landed["user_no"])
+        if landed["action"] == "OPEN" and account not in rows:
+            rows[account] = {
+                "sub_account": account,
+                "platform": landed["party"],
+                "role": landed["role"],
+                "user_no": landed["user_no"],
+                "customer_id": landed["customer_id"],
+                "kind": landed["kind"],
+                "opened_on": custody_date_of(landed["event_time"]),
+                "closed_on": None,
+            }
+        elif landed["action"] == "CLOSE" and account in rows and rows[account]["closed_on"] is None:
+            rows[account] = {**rows[account], "closed_on": custody_date_of(landed["event_time"])}
+    return list(rows.values())
+
+
+def _register_loans(state: LedgerState, landed: list[Row]) -> None:
+    """A loan is registered with the terms of its first row; later rows are compared with them, never adopted."""
+    for row in sorted(landed, key=lambda r: (r["custody_date"], r["file_name"], r["line_no"])):
+        state.loans.setdefault(
+            (row["party"], row["loan_id"]),
+            Loan(
+                platform=row["party"],
+                loan_id=row["loan_id"],
+                borrower=sub_account_id(row["party"], "BORROWER", row["borrower_user_no"]),
+                amount_minor=row["amount_minor"],
+                currency=row["currency"],
+                annual_rate=row["annual_rate"],
+                method=row["method"],
+                periods=row["periods"],
+                every=row["every"],
+                day_count=row["day_count"],
+                purpose=row["purpose"],
+                state=LoanState.BIDDING,
+                disbursed_on=None,
+                funded_minor=0,
+                principal_repaid_minor=0,
+                interest_repaid_minor=0,
+            ),
+        )
+
+
+def _leg(row: Row) -> _Leg:
+    event_time = row["event_time"].astimezone(CHINA)
+    instruction = Instruction(
+        platform=row["platform"],
+        request_no=row["request_no"],
+        leg=row["leg"],
+        txn_type=TxnType(row["txn_type"]),
+        originator=Originator(row["originator"]),
+        from_account=account_of(row["platform"], row["from_role"], row["from_user_no"]),
+        to_account=account_of(row["platform"], row["to_role"], row["to_user_no"]),
+        amount_minor=row["amount_minor"],
+        currency=row["currency"],
+        loan_id=row["loan_id"],
+        principal_minor=row["principal_minor"] or 0,
+        interest_minor=row["interest_minor"] or 0,
+        penalty_minor=row["penalty_minor"] or 0,
+        related_request_no=row["related_request_no"],
+        channel=row["channel"],
+        settlement_batch=row["settlement_batch"],
+        direction=row["direction"],
+        fee_minor=row["fee_minor"] or 0,
+        status=TxnStatus(row["status"]),
+        event_time=event_time,
+        value_date=custody_date_of(event_time),
+    )
+    content = {k: canonical_text(v) for k, v in row.items() if k not in ("party", "file_name", "line_no", "custody_date")}
+    return _Leg(instruction, row["file_name"], row["line_no"], row, digest_of_json(content))
+
+
+def _pending(leg: _Leg) -> Row:
+    payload = {k: v.isoformat() if isinstance(v, (date, datetime)) else v for k, v in leg.landed.items()}
+    kept = {n: leg.landed[n] for n in ("party", "file_name", "line_no", "custody_date")}
+    return {**kept, "payload": canonical_json(payload)}
+
+
+def _landed_again(pending: Row) -> Row:
+    row: dict[str, Any] = json.loads(pending["payload"])
+    row["event_time"] = datetime.fromisoformat(row["event_time"])
+    return {**row, "custody_date": pending["custody_date"]}
+
+
+def _accrue_fee(posting: _Posting, fee: Row, value_date: date) -> None:
+    """Yesterday's accrued custody fee enters the BANK book today, with its own value date."""
+    if not fee["gross_minor"]:
+        return
+    instruction = Instruction(
+        platform=fee["platform"],
+        request_no=f"FEE{value_date:%Y%m%d}",
+        leg=1,
+        txn_type=TxnType.CUSTODY_FEE,
+        originator=Originator.BANK,
+        from_account=None,
+        to_account=None,
+        amount_minor=fee["gross_minor"],
+        currency=fee["currency"],
+        loan_id=None,
+        principal_minor=0,
+        interest_minor=0,
+        penalty_minor=0,
+        related_request_no=None,
+        channel=None,
+        settlement_batch=None,
+        direction=None,
+        fee_minor=fee["vat_minor"],
+        status=TxnStatus.SUCCESS,
+        event_time=datetime.combine(value_date, datetime.max.time().replace(microsecond=0), tzinfo=CHINA),
+        value_date=value_date,
+    )
+    entry = posting.ledger.apply(instruction)
+    if isinstance(entry, Refusal):
+        raise AssertionError(f"an accrual by the bank itself is never refused: {entry}")
+    posting.enter(entry)
+
+
+def _one_per_leg(findings: list[Row]) -> list[Row]:
+    """A leg that waits is found once a day, however many passes tried it."""
+    unique = {(f["platform"], f["request_no"], f["leg"], f["kind"], f["file_name"], f["line_no"]): f for f in findings}
+    return list(unique.values())
+
+
+def _balance_rows(opening: dict[tuple[Book, str], int], state: LedgerState, journal: list[Row]) -> list[Row]:
+    """Every account that ever had a posting or is an open sub-account: opening + in - out = closing (§4.2)."""
+    into: dict[tuple[Book, str], int] = defaultdict(int)
+    out: dict[tuple[Book, str], int] = defaultdict(int)
+    for move in journal:
+        out[Book(move["book"]), move["from_account"]] += move["amount_minor"]
+        into[Book(move["book"]), move["to_account"]] += move["amount_minor"]
+    keys = set(state.balances) | {
+        (Book.CUSTODY, f"{account}:{part}") for account in state.sub_accounts for part in ("available", "frozen")
+    }
+    return [
+        {
+            "platform": account.partition(":")[0].partition(".")[0],
+            "book": str(book),
+            "account": account,
+            "currency": "CNY",
+            "opening_minor": opening.get((book, account), 0),
+            "in_minor": into[book, account],
+            "out_minor": out[book, account],
+            "closing_minor": state.balances.get((book, account), 0),
+        }
+        for book, account in sorted(keys)
+    ]
+
+
+STEP = Step("post", _run)

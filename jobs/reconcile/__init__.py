@@ -1,0 +1,1 @@
+"""reconcile: three sides, every row in one bucket, each break a case (domain.md §6)."""

@@ -1,0 +1,154 @@
+"""Breaks as rows: from judged flows, differing states, invariants, files and refused postings; and what stays open."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Any
+
+from custody.digest import canonical_json
+from custody.invariants import Violation
+from custody.matching import Relation, Verdict, case_id, evidence_digest
+from custody.names import BreakKind
+from custody.ports import Row
+
+
+class Breaks:
+    """Collects one row a case; the first kind found for a case stays, further evidence is added to it."""
+
+    def __init__(self, as_of: date) -> None:
+        self._as_of = as_of
+        self._rows: dict[str, Row] = {}
+        self._evidence: dict[str, list[dict[str, Any]]] = {}
+
+    def add(
+        self,
+        platform: str,
+        sides: str,
+        subject: str,
+        kind: str,
+        amount_minor: int,
+        evidence: Iterable[Mapping[str, Any]],
+        cause: str | None = None,
+    ) -> str:
+        """Add a break (or more evidence of one); returns its case id."""
+        identity = case_id(platform, sides, subject)
+        self._evidence.setdefault(identity, []).extend(dict(e) for e in evidence)
+        self._rows.setdefault(
+            identity,
+            {
+                "case_id": identity,
+                "platform": platform,
+                "sides": sides,
+                "subject": subject,
+                "kind": str(kind),
+                "amount_minor": amount_minor,
+                "as_of": self._as_of,
+                "cause": cause,
+            },
+        )
+        return identity
+
+    def __contains__(self, identity: str) -> bool:
+        return identity in self._rows
+
+    def rows(self) -> list[Row]:
+        out = []
+        for identity, row in sorted(self._rows.items()):
+            evidence = self._evidence[identity]
+            out.append({**row, "evidence": canonical_json(evidence), "evidence_digest": evidence_digest(evidence)})
+        return out
+
+
+def flow_evidence(items: Iterable[Row]) -> list[dict[str, Any]]:
+    """The source rows of each side: where they stand, and what they say. No personal data is in them."""
+    shown = ("side", "row_ref", "amount_minor", "currency", "from_account", "to_account", "loan_id", "status", "fee_minor")
+    return [{n: i[n] for n in shown} | {"item_date": i["item_date"].isoformat()} for i in items]
+
+
+def add_flow(breaks: Breaks, relation: Relation, items: list[Row], verdict: Verdict, cause: str | None) -> str:
+    first = items[0]
+    amounts = {i["side"]: 0 for i in items}
+    for item in items:
+        amounts[item["side"]] += item["amount_minor"]
+    sums = list(amounts.values())
+    amount = abs(sums[0] - sums[1]) if len(sums) == 2 and sums[0] != sums[1] else abs(sums[0])
+    return breaks.add(first["platform"], relation.sides, first["subject"], verdict.rule, amount, flow_evidence(items), cause)
+
+
+def add_difference(breaks: Breaks, difference: Row) -> None:
+    a_minor, b_minor = difference["a_minor"] or 0, difference["b_minor"] or 0
+    evidence = {
+        "as_of": difference["as_of"].isoformat(),
+        "row_ref": difference["row_ref"],
+        "A": difference["a_text"],
+        "B": difference["b_text"],
+    }
+    platform, subject, kind = difference["platform"], difference["subject"], difference["kind"]
+    breaks.add(platform, "AB", subject, kind, abs(a_minor - b_minor), [evidence])
+
+
+def add_violation(breaks: Breaks, violation: Violation) -> None:
+    v = violation
+    breaks.add(v.platform, v.sides, v.subject, v.kind, v.amount_minor, [v.figures])
+
+
+def add_files(breaks: Breaks, outcomes: Iterable[Row]) -> None:
+    """A refused file is CONTROL_TOTAL with its rule as cause; a file that is not there is LATE_FILE."""
+    for o in outcomes:
+        if o["outcome"] == "REFUSED":
+            evidence = {"file": o["file_name"], "rule": o["rule"], "words_en": o["words_en"], "words_zh": o["words_zh"]}
+            subject = f"FILE|{o['file_name']}"
+            breaks.add(o["party"], "FILE", subject, BreakKind.CONTROL_TOTAL, o["total_minor"], [evidence], o["rule"])
+        elif o["outcome"] == "EXPECTED":
+            subject = f"LATE|{o['party']}|{o['file_type']}|{o['custody_date'].isoformat()}"
+            evidence = {"expected": o["file_type"], "custody_date": o["custody_date"].isoformat()}
+            breaks.add(o["party"], "FILE", subject, BreakKind.LATE_FILE, 0, [evidence])
+
+
+def add_postings(breaks: Breaks, findings: Iterable[Row]) -> None:
+    """What the ledger refused, or could not post yet."""
+    for f in findings:
+        evidence = {
+            "row_ref": f"{f['file_name']}:{f['line_no']}",
+            "rule": f["rule"],
+            "words_en": f["words_en"],
+            "words_zh": f["words_zh"],
+        }
+        subject = f"POSTING|{f['request_no']}|{f['leg']}"
+        breaks.add(f["platform"], "B", subject, f["kind"], f["amount_minor"], [evidence], f["rule"])
+
+
+def still_open(previous: Iterable[Row], breaks: Breaks, judged: Mapping[str, frozenset[str]], late: frozenset[str]) -> None:
+    """Carry yesterday's breaks that nothing of today speaks about.
+
+    ``judged`` maps a state subject's first word to the platforms whose file of today has landed: those are judged anew.
+    ``late``: ``party|type|date`` of files that are still missing; a refused file's case stays until they come.
+    """
+    for row in previous:
+        word = row["subject"].partition("|")[0]
+        if row["case_id"] in breaks:
+            continue
+        if word in judged and row["platform"] not in judged[word]:
+            stays = True
+        elif word == "FILE":
+            stays = _file_key(row["subject"]) in late
+        else:
+            # INV_09 belongs to the batch's own day, a final refusal to its posting: nothing of today can heal them.
+            stays = row["subject"].startswith("INV|INV_09|") or (word == "POSTING" and _is_final(row))
+        if stays:
+            evidence = json.loads(row["evidence"])
+            breaks.add(row["platform"], row["sides"], row["subject"], row["kind"], row["amount_minor"], evidence, row["cause"])
+
+
+_FINAL_REFUSALS = frozenset({"posted_before", "originator", "incomplete_instruction", "hold_amount", "loan_amount", "allocation"})
+
+
+def _is_final(row: Row) -> bool:
+    return row["cause"] in _FINAL_REFUSALS
+
+
+def _file_key(subject: str) -> str:
+    party, file_type, day, *_ = subject.removeprefix("FILE|").split("_")
+    return f"{party}|{file_type}|{day[:4]}-{day[4:6]}-{day[6:8]}"

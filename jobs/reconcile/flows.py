@@ -1,0 +1,95 @@
+"""Flow relations: the engine matches what is clean, the core judges the rest.
+
+The engine joins the two sides and finds the pairs that agree in everything (nearly all rows). Only what is left comes to
+Python, where custody.matching gives each key its verdict. Nothing is paired by an arbitrary row number.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+
+import pyarrow as pa
+from pyspark.sql import SparkSession
+
+from custody.matching import FLOW_RELATIONS, Bucket, Relation, Verdict, judge_group
+from custody.ports import Row
+from jobs.reconcile.engine_rules import left_side_sql, netting_relations_sql, pair_kind_sql
+
+_RELATIONS = {relation.name: relation for relation in FLOW_RELATIONS}
+
+
+@dataclass(frozen=True)
+class FlowMatches:
+    """``matched`` holds the engine's clean pairs as rows of the matches table; ``rest`` all other items, for judgement."""
+
+    matched: pa.Table
+    rest: list[Row]
+
+
+def match_flows(spark: SparkSession) -> FlowMatches:
+    """Match view ``items`` (new and carried in) against each other; ``matched_before`` holds keys of earlier days.
+
+    A pair is clean when each side has exactly one row with the key, the key is not null and was never matched before,
+    and no pair rule is broken (for a relation that nets: the sums agree).
+    """
+    spark.sql(
+        f"""
+        select i.relation, i.match_key, count(*) as n,
+               sum(if({left_side_sql("i")}, 1, 0)) as n_left,
+               sum(if({left_side_sql("i")}, i.amount_minor, -i.amount_minor)) as difference
+        from items i where i.match_key is not null group by i.relation, i.match_key
+        """
+    ).createOrReplaceTempView("keys")
+    spark.sql(
+        f"""
+        select l.relation, l.match_key
+        from items l
+        join items r on r.relation = l.relation and r.match_key = l.match_key
+        join keys k on k.relation = l.relation and k.match_key = l.match_key
+        where {left_side_sql("l")} and not {left_side_sql("r")} and k.n = 2 and k.n_left = 1
+          and l.relation not in ({netting_relations_sql()}) and {pair_kind_sql("l", "r")} is null
+        union all
+        select k.relation, k.match_key from keys k
+        where k.relation in ({netting_relations_sql()}) and k.n_left > 0 and k.n > k.n_left and k.difference = 0
+        """
+    ).createOrReplaceTempView("agreeing")
+    spark.sql(
+        """
+        select a.relation, a.match_key from agreeing a
+        left anti join matched_before m on m.relation = a.relation and m.match_key = a.match_key
+        """
+    ).createOrReplaceTempView("clean")
+    matched = spark.sql(
+        f"""
+        select i.relation, i.side, i.row_ref, i.item_date, i.platform, i.subject, '{Bucket.MATCHED}' as bucket,
+               if(k.n = 2, 'exact', 'group') as rule, i.match_key, i.amount_minor
+        from items i
+        join clean c on c.relation = i.relation and c.match_key = i.match_key
+        join keys k on k.relation = i.relation and k.match_key = i.match_key
+        """
+    ).toArrow()
+    rest = spark.sql(
+        "select i.* from items i left anti join clean c on c.relation = i.relation and c.match_key = i.match_key"
+    ).toArrow()
+    return FlowMatches(matched, rest.to_pylist())
+
+
+def judge_rest(
+    rest: Iterable[Row],
+    as_of: date,
+    files_missing: frozenset[str],
+    matched_before: frozenset[tuple[str, str]],
+    waiting_keys: frozenset[str],
+) -> Iterator[tuple[Relation, list[Row], Verdict]]:
+    """Each key's unmatched items with their verdict, in order of relation and key. A null key is a group of its own."""
+    groups: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
+    for item in sorted(rest, key=lambda i: (i["relation"], i["side"], i["row_ref"])):
+        alone = item["row_ref"] if item["match_key"] is None else ""
+        groups[item["relation"], item["match_key"] or "", alone].append(item)
+    for (name, key, _alone), items in sorted(groups.items()):
+        relation = _RELATIONS[name]
+        seen = (name, key) in matched_before
+        yield relation, items, judge_group(relation, items, as_of, files_missing, seen, key in waiting_keys)

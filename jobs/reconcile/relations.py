@@ -1,0 +1,86 @@
+"""What stands on each side of each relation, as engine queries that all give the same columns (schemas.tables.ITEM_COLUMNS).
+
+Views: land_txn, land_settlement, ledger_txn, journal, core_flow, fee_rates(channel, rate_millionths, min_fee_minor).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+# The account that a role and user number name; the same as jobs.post.account_of.
+_ACCOUNT = (
+    "case when {p}_role is null or {p}_user_no is null then null when {p}_role = 'PLATFORM' then concat(party, ':', {p}_user_no) "
+    "else concat(party, '.', {p}_role, '.', {p}_user_no) end"
+)
+# Minutes from the event to the nearer midnight of UTC+8, and whether that lies in the cut-off window.
+_WINDOW = (
+    "least((unix_micros(event_time) + 28800000000) % 86400000000, "
+    "86400000000 - (unix_micros(event_time) + 28800000000) % 86400000000) <= {window} * 60000000"
+)
+
+
+def items_sql(window_minutes: int, gateway: str, as_of: date) -> str:
+    """All new items of the day, both sides of every flow relation."""
+    window = _WINDOW.format(window=window_minutes)
+    return f"""
+select 'AB_TXN' as relation, 'A' as side, concat(file_name, ':', line_no) as row_ref,
+       concat(party, '|', request_no, '|', leg) as match_key, party as platform, concat('TXN|', request_no, '|', leg) as subject,
+       custody_date as item_date, event_time, cast(null as date) as expected_on, amount_minor, currency,
+       {_ACCOUNT.format(p="from")} as from_account, {_ACCOUNT.format(p="to")} as to_account, loan_id, status,
+       cast(null as bigint) as fee_minor, coalesce(principal_minor, 0) as principal_minor,
+       coalesce(interest_minor, 0) as interest_minor,
+       concat('{gateway}|INSTRUCTION|', cast(custody_date as string)) as counterpart_file, {window} as in_window
+from land_txn
+union all
+select 'AB_TXN', 'B', concat(file_name, ':', line_no), concat(platform, '|', request_no, '|', leg), platform,
+       concat('TXN|', request_no, '|', leg), value_date, event_time, cast(null as date), amount_minor, currency,
+       from_account, to_account, loan_id, status, cast(null as bigint), principal_minor, interest_minor,
+       concat(platform, '|TXN|', cast(value_date as string)), {window}
+from ledger_txn
+where outcome in ('POSTED', 'NO_POSTING')
+  and txn_type not in ('CHANNEL_SETTLEMENT', 'CHANNEL_FEE_TOPUP', 'OWN_FUNDS_MOVEMENT')
+union all
+select 'BC_CHANNEL', 'B', concat(file_name, ':', line_no),
+       concat(channel, '|', platform, '|', request_no, '|', if(txn_type = 'RECHARGE', 'IN', 'OUT')), platform,
+       concat('CHANNEL|', channel, '|', request_no), value_date, event_time, settle_date, amount_minor, currency,
+       cast(null as string), cast(null as string), cast(null as string), status,
+       {_expected_fee()}, cast(null as bigint), cast(null as bigint),
+       concat(t.channel, '|SETTLEMENT|', cast(settle_date as string)), false
+from ledger_txn t join fee_rates r on r.fee_channel = t.channel
+where outcome = 'POSTED' and txn_type in ('RECHARGE', 'WITHDRAW')
+union all
+select 'BC_CHANNEL', 'C', concat(file_name, ':', line_no), concat(party, '|', platform, '|', request_no, '|', direction),
+       platform, concat('CHANNEL|', party, '|', request_no), trade_date, cast(null as timestamp), cast(null as date),
+       gross_minor, currency, cast(null as string), cast(null as string), cast(null as string), status, fee_minor,
+       cast(null as bigint), cast(null as bigint), concat('{gateway}|INSTRUCTION|', cast(trade_date as string)), false
+from land_settlement
+union all
+select 'BC_CORE', 'B', concat('journal:', entry_no, ':', move_no, ':', account), concat(account, '|', core_ref), platform,
+       concat('CORE|', account, '|', core_ref), value_date, event_time, cast(null as date), amount_minor, currency,
+       cast(null as string), cast(null as string), cast(null as string), cast(null as string), cast(null as bigint),
+       cast(null as bigint), cast(null as bigint), cast(null as string), false
+from (
+  select entry_no, move_no, platform, core_ref, value_date, event_time, currency,
+         concat(platform, if(from_account like '%:CORE_CASH' or to_account like '%:CORE_CASH', ':CUSTODY', ':OWN')) as account,
+         if(from_account like '%:CORE_CASH' or from_account like '%:OWN_CASH', amount_minor, -amount_minor) as amount_minor
+  from journal
+  where core_ref is not null and (from_account like '%:CORE_CASH' or to_account like '%:CORE_CASH'
+        or from_account like '%:OWN_CASH' or to_account like '%:OWN_CASH')
+)
+union all
+select 'BC_CORE', 'C', concat('core:', account, ':', cast(core_date as string), ':', seq, ':', cast(extracted_for as string)),
+       concat(account, '|', core_ref), substring_index(account, ':', 1), concat('CORE|', account, '|', core_ref), core_date,
+       booked_at, cast(null as date), amount_minor, currency, cast(null as string), cast(null as string),
+       cast(null as string), cast(null as string), cast(null as bigint), cast(null as bigint), cast(null as bigint),
+       concat('{gateway}|INSTRUCTION|', cast(core_date as string)), false
+from core_flow
+"""
+
+
+def _expected_fee() -> str:
+    """The channel's contracted fee in whole minor units, half_even, by integer arithmetic only (facts.md: decimals differ
+    between engines): rate in millionths of the gross, at least the contract's minimum; pay-outs carry none."""
+    product, unit = "amount_minor * rate_millionths", "1000000"
+    up = f"2 * ({product} % {unit}) > {unit} or (2 * ({product} % {unit}) = {unit} and ({product} div {unit}) % 2 = 1)"
+    fee = f"greatest(({product} div {unit}) + if({up}, 1, 0), min_fee_minor)"
+    return f"cast(if(txn_type = 'RECHARGE', {fee}, 0) as bigint)"

@@ -1,0 +1,239 @@
+"""The reconcile step: joins on the engine, judgement in the core, then the proof that every row is accounted for."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from datetime import date, timedelta
+
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from connectors.engine import engine
+from connectors.lake import arrow_schema, table_of
+from custody.invariants import (
+    balances_chain,
+    books_sum_to_zero,
+    channel_fees_restored,
+    core_balance_equal,
+    debt_equals_claims,
+    settlement_batches,
+    signs_and_holds,
+)
+from custody.matching import Bucket
+from custody.names import PartyKind
+from custody.ports import Row
+from jobs.reconcile.breaks import Breaks, add_difference, add_files, add_flow, add_postings, add_violation, still_open
+from jobs.reconcile.cases import publish_cases
+from jobs.reconcile.flows import judge_rest, match_flows
+from jobs.reconcile.proof import prove
+from jobs.reconcile.relations import items_sql
+from jobs.reconcile.states import STATE_RELATIONS, StateMatches, match_states
+from jobs.reference import Reference, load_reference
+from jobs.step import Step, StepContext
+from schemas.tables import TABLES
+
+_SNAPSHOTS = ("balances", "claims", "loans", "sub_accounts")
+_RATE_UNIT = 1_000_000
+
+
+def _run(context: StepContext) -> None:
+    reference = load_reference(context)
+    outcomes = context.rows("land", "file_outcomes")
+    missing = frozenset(
+        f"{o['party']}|{o['file_type']}|{o['custody_date'].isoformat()}" for o in outcomes if o["outcome"] == "EXPECTED"
+    )
+    yesterday = context.custody_date - timedelta(days=1)
+    with engine(context.wiring.settings) as spark:
+        _flow_views(context, spark, reference)
+        flows = match_flows(spark)
+        states = _states(context, spark, reference, missing)
+    breaks = Breaks(context.custody_date)
+    resolved = _resolved(context)
+    matched_before = frozenset(
+        (r["relation"], r["match_key"])
+        for seal in context.seals_of("reconcile")
+        for r in context.wiring.lake.rows(seal.path, "matched_keys")
+    )
+    waiting = frozenset(
+        f"{t['platform']}|{t['request_no']}|{t['leg']}" for t in context.rows("post", "ledger_txn") if t["outcome"] == "WAITING"
+    )
+    rejected = {r["row_key"]: r for r in context.rows("land", "rejected_rows") if r["row_key"]}
+    judged: list[Row] = []
+    open_items: list[Row] = []
+    flow_breaks: list[tuple[str, list[Row]]] = []
+    for relation, items, verdict in judge_rest(flows.rest, context.custody_date, missing, matched_before, waiting):
+        if verdict.bucket == Bucket.BREAK:
+            cause = _cause(items, rejected)
+            flow_breaks.append((add_flow(breaks, relation, items, verdict, cause), items))
+        judged += [_match_row(item, verdict.bucket, verdict.rule) for item in items]
+        if verdict.bucket != Bucket.MATCHED:
+            open_items += items
+    for difference in states.differences:
+        add_difference(breaks, difference)
+    _add_invariants(context, breaks, reference, missing)
+    add_files(breaks, outcomes)
+    add_postings(breaks, context.rows("post", "posting_findings"))
+    landed = _landed_parties(context, outcomes)
+    still_open(context.rows("reconcile", "breaks", on=yesterday), breaks, landed, missing)
+    settled_refs = _settle_by_decision(breaks.rows(), flow_breaks, resolved)
+    judged = [{**row, "bucket": Bucket.MATCHED, "rule": "resolved"} if row["row_ref"] in settled_refs else row for row in judged]
+    open_items = [item for item in open_items if item["row_ref"] not in settled_refs]
+    matches = pa.concat_tables([_conformed(flows.matched), _conformed(states.rows), table_of(TABLES["matches"], judged)])
+    context.write("matches", matches)
+    context.write("breaks", [b for b in breaks.rows() if (b["case_id"], b["evidence_digest"]) not in resolved])
+    context.write("open_items", open_items)
+    context.write("matched_keys", _matched_keys(flows.matched, judged))
+    context.write("proof", prove(context, matches, outcomes))
+
+
+def _flow_views(context: StepContext, spark: SparkSession, reference: Reference) -> None:
+    """Views of the day's new rows, then ``items``: those with what was carried in."""
+    for step, table in (("land", "land_txn"), ("land", "land_settlement"), ("post", "ledger_txn"), ("post", "journal")):
+        _read(context, spark, step, table).createOrReplaceTempView(table)
+    _read(context, spark, "extract", "core_flow").createOrReplaceTempView("core_flow")
+    rates = [
+        (
+            channel,
+            parse_rate(reference.parties[channel]["contract"]["channel_fee_rate"]),
+            int(reference.parties[channel]["contract"]["channel_fee_min_minor"]),
+        )
+        for channel in reference.of_kind(PartyKind.CHANNEL)
+    ]
+    schema = "fee_channel string, rate_millionths bigint, min_fee_minor bigint"
+    spark.createDataFrame(rates, schema).createOrReplaceTempView("fee_rates")
+    gateways = reference.of_kind(PartyKind.GATEWAY)
+    new = spark.sql(items_sql(reference.cut_off_window_minutes, gateways[0], context.custody_date))
+    carried = context.table("reconcile", "open_items", on=context.custody_date - timedelta(days=1))
+    if carried is None or carried.num_rows == 0:
+        new.createOrReplaceTempView("items")
+    else:
+        carried_in = spark.createDataFrame(carried.select(new.columns))
+        new.unionByName(carried_in).createOrReplaceTempView("items")
+    keys = [context.wiring.lake.parquet(s.path, "matched_keys") for s in context.seals_of("reconcile")]
+    if keys:
+        spark.read.parquet(*keys).createOrReplaceTempView("matched_before")
+    else:
+        spark.createDataFrame([], "relation string, side string, match_key string").createOrReplaceTempView("matched_before")
+
+
+def _states(context: StepContext, spark: SparkSession, reference: Reference, missing: frozenset[str]) -> StateMatches:
+    for table in ("land_balance", "land_claim", "land_loan", "land_customer"):
+        _read(context, spark, "land", table).createOrReplaceTempView(table)
+    dates = sorted(
+        {r["custody_date"] for r in context.rows("land", "file_outcomes") if r["outcome"] == "LANDED"} | {context.custody_date}
+    )
+    for table in _SNAPSHOTS:
+        union: DataFrame | None = None
+        for day in dates:
+            seal = context.seal("post", on=day)
+            if seal is None:
+                continue
+            frame = spark.read.parquet(context.wiring.lake.parquet(seal.path, table)).withColumn("as_of", F.lit(day))
+            union = frame if union is None else union.unionByName(frame)
+        assert union is not None  # today's own posting is always an input
+        union.createOrReplaceTempView(table)
+    gateways = reference.of_kind(PartyKind.GATEWAY)
+    unjudged = [day for day in dates if any(f"{g}|INSTRUCTION|{day.isoformat()}" in missing for g in gateways)]
+    return match_states(spark, unjudged)
+
+
+def _read(context: StepContext, spark: SparkSession, step: str, table: str) -> DataFrame:
+    seal = context.seal(step)
+    assert seal is not None
+    return spark.read.parquet(context.wiring.lake.parquet(seal.path, table))
+
+
+def parse_rate(text: str) -> int:
+    """A rate such as "0.0025" in millionths, exactly. Raises ValueError when it has more than six decimals."""
+    whole, _, decimals = text.partition(".")
+    if len(decimals) > 6:
+        raise ValueError(f"rate {text!r} has more than six decimals")
+    return int(whole) * _RATE_UNIT + int(decimals.ljust(6, "0"))
+
+
+def _add_invariants(context: StepContext, breaks: Breaks, reference: Reference, missing: frozenset[str]) -> None:
+    yesterday = context.custody_date - timedelta(days=1)
+    balances = context.rows("post", "balances")
+    platforms = set(reference.of_kind(PartyKind.PLATFORM))
+    core = [c for c in context.rows("extract", "core_balance") if c["account"].partition(":")[0] in platforms]
+    holds, claims = context.rows("post", "holds"), context.rows("post", "claims")
+    # A batch whose rows come late is proved with the instructions and flows of its own settlement date.
+    settlements = context.rows("land", "land_settlement")
+    days = sorted({r["settle_date"] for r in settlements} | {context.custody_date})
+    late_channels = {key.split("|")[0] for key in missing if "|SETTLEMENT|" in key}
+    instructed = [
+        t
+        for day in days
+        for t in context.rows("post", "ledger_txn", on=day)
+        if day != context.custody_date or t["channel"] not in late_channels
+    ]
+    flows = [f for day in days for f in context.rows("extract", "core_flow", on=day)]
+    for violation in (
+        *core_balance_equal(balances, core),
+        *books_sum_to_zero(balances),
+        *balances_chain(balances, context.rows("post", "balances", on=yesterday)),
+        *signs_and_holds(balances, holds),
+        *debt_equals_claims(context.rows("post", "loans"), claims),
+        *settlement_batches(settlements, _of_batches(instructed, settlements, context.custody_date), flows),
+        *(channel_fees_restored(balances) if reference.calendar.is_business_day(context.custody_date) else ()),
+    ):
+        add_violation(breaks, violation)
+
+
+def _of_batches(ledger_txn: list[Row], settlements: list[Row], on: date) -> list[Row]:
+    batches = {(r["platform"], r["settlement_batch"]) for r in settlements}
+    return [t for t in ledger_txn if t["value_date"] == on or (t["platform"], t["settlement_batch"]) in batches]
+
+
+def _landed_parties(context: StepContext, outcomes: list[Row]) -> dict[str, frozenset[str]]:
+    """For each state subject's first word, the platforms whose file of today landed and is judged anew."""
+    landed: dict[str, set[str]] = defaultdict(set)
+    for o in outcomes:
+        if o["outcome"] == "LANDED" and o["custody_date"] == context.custody_date:
+            landed[o["file_type"]].add(o["party"])
+    return {file_type: frozenset(landed[file_type]) for file_type in STATE_RELATIONS.values()}
+
+
+def _cause(items: list[Row], rejected: dict[str, Row]) -> str | None:
+    """A row that was rejected at landing explains why its counterpart stands alone."""
+    request, leg = items[0]["subject"].split("|")[1:3] if items[0]["relation"] == "AB_TXN" else ("", "")
+    found = rejected.get(f"request_no={request}|leg={leg}")
+    return f"row_rejected:{found['file_name']}:{found['line_no']}" if found else None
+
+
+def _resolved(context: StepContext) -> frozenset[tuple[str, str]]:
+    """(case id, evidence digest) of cases that two people settled; bound to the evidence they saw."""
+    settled = set()
+    for seal_date in (context.custody_date,):
+        for d in context.rows("cut_off", "decisions", on=seal_date):
+            if d["kind"] == "case" and d["outcome"] == "APPROVED":
+                settled.add((d["subject"], json.loads(d["payload"])["evidence_digest"]))
+    return frozenset(settled)
+
+
+def _settle_by_decision(
+    rows: list[Row], flow_breaks: list[tuple[str, list[Row]]], resolved: frozenset[tuple[str, str]]
+) -> frozenset[str]:
+    settled = {r["case_id"] for r in rows if (r["case_id"], r["evidence_digest"]) in resolved}
+    return frozenset(item["row_ref"] for identity, items in flow_breaks if identity in settled for item in items)
+
+
+def _match_row(item: Row, bucket: str, rule: str) -> Row:
+    kept = ("relation", "side", "row_ref", "item_date", "platform", "subject", "match_key", "amount_minor")
+    return {n: item[n] for n in kept} | {"bucket": str(bucket), "rule": str(rule)}
+
+
+def _conformed(table: pa.Table) -> pa.Table:
+    schema = arrow_schema(TABLES["matches"])
+    return table.select(schema.names).cast(schema)
+
+
+def _matched_keys(matched: pa.Table, judged: list[Row]) -> list[Row]:
+    keys = {(r["relation"], r["match_key"]) for r in matched.select(["relation", "match_key"]).to_pylist()}
+    keys |= {(r["relation"], r["match_key"]) for r in judged if r["bucket"] == Bucket.MATCHED and r["match_key"]}
+    return [{"relation": relation, "side": "", "match_key": key} for relation, key in sorted(keys)]
+
+
+STEP = Step("reconcile", _run, publish_cases)

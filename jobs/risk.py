@@ -1,0 +1,105 @@
+"""risk: days past due and borrowers short of their next instalments, with the alerts that follow (domain.md §8)."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+
+from custody.digest import canonical_json
+from custody.names import DayCount, HoldKind, RepaymentMethod
+from custody.ports import Row
+from custody.risk import Alert, LoanPosition, LoanTerms, alerts_for, assess_loan
+from jobs.reference import load_reference
+from jobs.step import Seal, Step, StepContext
+
+
+def _run(context: StepContext) -> None:
+    reference = load_reference(context)
+    available = _available_for_repayment(context)
+    positions: dict[str, list[LoanPosition]] = defaultdict(list)
+    rows: list[Row] = []
+    for loan in context.rows("post", "loans"):
+        if loan["disbursed_on"] is None:
+            continue
+        terms = LoanTerms(
+            principal_minor=loan["funded_minor"],
+            currency=loan["currency"],
+            annual_rate=loan["annual_rate"],
+            periods=loan["periods"],
+            every=loan["every"],
+            method=RepaymentMethod(loan["method"]),
+            day_count=DayCount(loan["day_count"]),
+            rounding="half_even",
+        )
+        repaid = (loan["principal_repaid_minor"], loan["interest_repaid_minor"])
+        risk = assess_loan(terms, *repaid, loan["disbursed_on"], context.custody_date)
+        positions[loan["platform"]].append(LoanPosition(loan["loan_id"], loan["borrower"], risk))
+        rows.append(
+            {
+                **{n: loan[n] for n in ("platform", "loan_id", "borrower", "currency")},
+                "outstanding_minor": risk.outstanding_principal_minor,
+                "due_so_far_minor": risk.due_so_far_minor,
+                "paid_minor": risk.paid_minor,
+                "overdue_minor": risk.overdue_minor,
+                "overdue_since": risk.overdue_since,
+                "days_past_due": risk.days_past_due,
+                "bucket": risk.bucket,
+                "next_due": risk.next_due,
+                "next_due_minor": risk.next_due_minor,
+                "shortfall_minor": 0,
+            }
+        )
+    alerts: list[Alert] = []
+    for platform in sorted(positions):
+        horizon = reference.risk_horizon_business_days
+        alerts += alerts_for(platform, positions[platform], available, reference.calendar, context.custody_date, horizon)
+    short = {(a.platform, a.subject): a.figures for a in alerts if a.rule == "BORROWER_SHORT"}
+    for row in rows:
+        figures = short.get((row["platform"], row["borrower"])) or short.get((row["platform"], row["loan_id"])) or {}
+        row["shortfall_minor"] = int(figures.get("shortfall_minor", 0))
+    context.write("loan_risk", rows)
+    context.write("alerts", [_alert_row(a) for a in alerts])
+
+
+def _available_for_repayment(context: StepContext) -> Mapping[str, int]:
+    """What each borrower can repay with: his available balance and what he has already frozen for repayment."""
+    money: Counter[str] = Counter()
+    for row in context.rows("post", "balances"):
+        owner, _, part = row["account"].partition(":")
+        if part == "available" and "." in owner:
+            money[owner] += row["closing_minor"]
+    for hold in context.rows("post", "holds"):
+        if hold["kind"] == HoldKind.REPAY:
+            money[hold["account"]] += hold["amount_minor"]
+    return money
+
+
+def _alert_row(alert: Alert) -> Row:
+    english, chinese = alert.words
+    return {
+        "alert_id": alert.alert_id,
+        "rule": alert.rule,
+        "platform": alert.platform,
+        "subject": alert.subject,
+        "severity": alert.severity,
+        "figures": canonical_json(dict(alert.figures)),
+        "words_en": english,
+        "words_zh": chinese,
+    }
+
+
+def _publish(context: StepContext, seal: Seal) -> None:
+    """Raise each alert once in the register: while its condition lasts it only ages, and may grow more severe."""
+    with context.wiring.register.transaction() as tx:
+        context.lease.check(tx)
+        for alert in context.wiring.lake.rows(seal.path, "alerts"):
+            facts = {n: alert[n] for n in ("severity", "figures", "words_en", "words_zh")}
+            facts["last_seen_on"] = seal.custody_date
+            if tx.get("alert", alert_id=alert["alert_id"]):
+                tx.update("alert", {"alert_id": alert["alert_id"]}, facts)
+            else:
+                kept = {n: alert[n] for n in ("alert_id", "rule", "platform", "subject")}
+                tx.insert("alert", {**kept, **facts, "raised_on": seal.custody_date, "state": "OPEN"})
+
+
+STEP = Step("risk", _run, _publish)

@@ -1,0 +1,235 @@
+"""The commit protocol that every step goes through (design.md §2).
+
+A step reads committed inputs, writes under a digest of them, then one register row makes its output exist. Running a
+committed step again returns its seal; a crash before the row leaves nothing, a crash after it leaves only publishing to
+be repeated.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from connectors.lake import StepWriter
+from connectors.lease import Lease, held
+from custody.digest import digest_of_json
+from custody.errors import OutOfOrder, StopRun
+from custody.ports import Row
+from custody.steps import STEPS, StepRef, reads
+
+if TYPE_CHECKING:
+    from connectors.bootstrap import Wiring
+
+LEASE_NAME = "custody-day"
+
+
+@dataclass(frozen=True)
+class Seal:
+    """One committed step output."""
+
+    custody_date: date
+    step: str
+    version: int
+    manifest_digest: str
+    path: str
+
+
+@dataclass
+class StepContext:
+    """What a step's function works with: its inputs, its output, and the wiring behind the ports."""
+
+    wiring: Wiring
+    custody_date: date
+    inputs: dict[StepRef, Seal]
+    lease: Lease
+    writer: StepWriter | None = None
+
+    def seal(self, step: str, on: date | None = None) -> Seal | None:
+        return self.inputs.get(StepRef(on or self.custody_date, step))
+
+    def rows(self, step: str, table: str, on: date | None = None) -> list[Row]:
+        """The rows of an input's table; none when that date lies before the first."""
+        found = self.seal(step, on)
+        return self.wiring.lake.rows(found.path, table) if found else []
+
+    def table(self, step: str, table: str, on: date | None = None) -> pa.Table | None:
+        found = self.seal(step, on)
+        return self.wiring.lake.read(found.path, table) if found else None
+
+    def seals_of(self, step: str) -> list[Seal]:
+        """The inputs of one step over all dates, in order of date."""
+        return [self.inputs[ref] for ref in sorted(self.inputs) if ref.step == step]
+
+    def write(self, table: str, rows: list[Row] | pa.Table) -> pa.Table:
+        assert self.writer is not None
+        return self.writer.table(table, rows)
+
+    def still_held(self) -> None:
+        """Raise LeaseLost when another process took over; publishing calls it before each batch."""
+        with self.wiring.register.transaction() as tx:
+            self.lease.check(tx)
+
+
+@dataclass(frozen=True)
+class Step:
+    """``run`` writes tables through the context; ``publish`` puts a committed output where it is looked up or sent.
+
+    ``publish`` may run any number of times for one output.
+    """
+
+    name: str
+    run: Callable[[StepContext], None]
+    publish: Callable[[StepContext, Seal], None] | None = None
+
+
+@dataclass(frozen=True)
+class StepResult:
+    seal: Seal
+    # "committed" now, or "unchanged": it was committed before.
+    outcome: str
+    tables: dict[str, dict[str, Any]]
+
+
+def run_step(wiring: Wiring, step: Step, custody_date: date, actor: str, new_version_reason: str = "") -> StepResult:
+    """Run one step of one custody date to its commit and its publication.
+
+    Raises OutOfOrder when an input is not there yet, RetryLater when another run holds the lease, LeaseLost when it was
+    taken over, StopRun when a committed output no longer fits its inputs and no reason for a new version was given.
+    """
+    with held(wiring.register, LEASE_NAME, wiring.settings.lease.seconds) as lease:
+        context = StepContext(wiring, custody_date, _resolve_inputs(wiring, step.name, custody_date), lease)
+        inputs_digest = _inputs_digest(context)
+        current = latest_seal(wiring, custody_date, step.name)
+        if current is not None and not new_version_reason:
+            _refuse_stale(wiring, current, inputs_digest)
+            _publish(context, step, current)
+            return StepResult(current, "unchanged", dict(wiring.lake.manifest(current.path).tables))
+        run_digest = digest_of_json([step.name, custody_date.isoformat(), inputs_digest, code_digest()])
+        path = wiring.lake.relative(custody_date, step.name, run_digest, lease.fence)
+        context.writer = wiring.lake.attempt(custody_date, step.name, run_digest, lease.fence)
+        step.run(context)
+        manifest = context.writer.finish()
+        version = current.version + 1 if current else 1
+        seal = Seal(custody_date, step.name, version, manifest.digest, path)
+        with wiring.register.transaction() as tx:
+            lease.check(tx)
+            row = {
+                "custody_date": custody_date,
+                "step": step.name,
+                "version": version,
+                "run_digest": run_digest,
+                "inputs_digest": inputs_digest,
+                "manifest_digest": manifest.digest,
+                "path": path,
+                "code_digest": code_digest(),
+                "fence": lease.fence,
+                "reason": new_version_reason,
+                "committed_at": wiring.clock.now().isoformat(timespec="microseconds"),
+            }
+            tx.insert("step_output", row)  # the commit
+            seen = {"version": version, "manifest": manifest.digest, "reason": new_version_reason}
+            tx.audit(actor, f"step.{step.name}", custody_date.isoformat(), seen)
+        _publish(context, step, seal)
+        return StepResult(seal, "committed", dict(manifest.tables))
+
+
+def latest_seal(wiring: Wiring, custody_date: date, step: str) -> Seal | None:
+    with wiring.register.transaction() as tx:
+        rows = tx.find("step_output", order_by=["version"], custody_date=custody_date, step=step)
+    return _seal_of(rows[-1]) if rows else None
+
+
+def committed_steps(wiring: Wiring, custody_date: date) -> list[str]:
+    with wiring.register.transaction() as tx:
+        found = {row["step"] for row in tx.find("step_output", custody_date=custody_date)}
+    return [step for step in STEPS if step in found]
+
+
+@cache
+def code_digest() -> str:
+    """SHA-256 over the source that decides what a step writes: the domain, the schemas, the jobs and the reports."""
+    whole = hashlib.sha256()
+    for package in ("custody", "jobs", "reports", "schemas"):
+        for resource in sorted(_sources(files(package), package)):
+            whole.update(f"{resource[0]}\n{len(resource[1])}\n".encode() + resource[1])
+    return whole.hexdigest()
+
+
+def _sources(folder: Any, prefix: str) -> list[tuple[str, bytes]]:
+    found = []
+    for item in folder.iterdir():
+        name = f"{prefix}/{item.name}"
+        if item.is_dir():
+            found += _sources(item, name)
+        elif item.name.endswith((".py", ".yaml", ".json")):
+            found.append((name, item.read_bytes()))
+    return found
+
+
+def _seal_of(row: Row) -> Seal:
+    return Seal(row["custody_date"], row["step"], row["version"], row["manifest_digest"], row["path"])
+
+
+def _resolve_inputs(wiring: Wiring, step: str, custody_date: date) -> dict[StepRef, Seal]:
+    go_live = wiring.settings.instance.go_live
+    if custody_date < go_live:
+        raise OutOfOrder(f"{custody_date} lies before the instance's first custody date {go_live}")
+    wanted = reads(step, custody_date, go_live)
+    with wiring.register.transaction() as tx:
+        outputs: dict[StepRef, Row] = {}
+        for row in tx.find("step_output", order_by=["version"], step=sorted({ref.step for ref in wanted})):
+            outputs[StepRef(row["custody_date"], row["step"])] = row
+        published = {
+            (row["custody_date"], row["step"]): row["manifest_digest"] for row in tx.find("publication", order_by=["version"])
+        }
+    inputs = {}
+    for ref in wanted:
+        row_ = outputs.get(ref)
+        if row_ is None:
+            raise OutOfOrder(f"{step} of {custody_date} needs {ref.step} of {ref.custody_date}, which is not committed")
+        if published.get((ref.custody_date, ref.step)) != row_["manifest_digest"]:
+            raise OutOfOrder(f"{ref.step} of {ref.custody_date} is committed but not published: run it again first")
+        inputs[ref] = _seal_of(row_)
+    return inputs
+
+
+def _inputs_digest(context: StepContext) -> str:
+    return digest_of_json(
+        [
+            [ref.custody_date.isoformat(), ref.step, seal.version, seal.manifest_digest]
+            for ref, seal in sorted(context.inputs.items())
+        ]
+    )
+
+
+def _refuse_stale(wiring: Wiring, current: Seal, inputs_digest: str) -> None:
+    with wiring.register.transaction() as tx:
+        row = tx.get("step_output", custody_date=current.custody_date, step=current.step, version=current.version)
+    assert row is not None
+    if row["inputs_digest"] != inputs_digest:
+        raise StopRun(
+            f"{current.step} of {current.custody_date} was computed from other inputs than are committed now: "
+            "run it with --reason to make a new version"
+        )
+
+
+def _publish(context: StepContext, step: Step, seal: Seal) -> None:
+    """Put the committed output where it is looked up or sent, once; repeated after a crash (design.md §2)."""
+    key = {"custody_date": seal.custody_date, "step": seal.step, "version": seal.version}
+    with context.wiring.register.transaction() as tx:
+        context.lease.check(tx)
+        if tx.get("publication", **key):
+            return
+    if step.publish is not None:
+        step.publish(context, seal)
+    with context.wiring.register.transaction() as tx:
+        context.lease.check(tx)
+        row = {**key, "manifest_digest": seal.manifest_digest}
+        tx.insert("publication", {**row, "published_at": context.wiring.clock.now().isoformat(timespec="microseconds")})

@@ -1,0 +1,1 @@
+"""Declarations, read as package data."""

@@ -1,0 +1,87 @@
+"""Names of files and the seal that closes a file set (domain.md §5)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+MAX_SEAL_BYTES = 1_000_000
+_NAME = re.compile(r"([A-Z0-9]{2,10})_([A-Z_]{3,20})_([0-9]{8})_([0-9]{2})_v([1-9][0-9]?)\.(csv|json)")
+
+
+@dataclass(frozen=True)
+class ExchangeName:
+    """``P001_TXN_20191230_01_v1.csv``: sender, type, custody date, batch, version."""
+
+    party: str
+    file_type: str
+    custody_date: date
+    batch: int
+    version: int
+
+    @property
+    def is_seal(self) -> bool:
+        return self.file_type == "SEAL"
+
+    def __str__(self) -> str:
+        suffix = "json" if self.is_seal else "csv"
+        return f"{self.party}_{self.file_type}_{self.custody_date:%Y%m%d}_{self.batch:02d}_v{self.version}.{suffix}"
+
+
+def parse_name(text: str) -> ExchangeName | None:
+    """The parts of a file's name, or None when it is not one of ours."""
+    found = _NAME.fullmatch(text)
+    if found is None or (found[2] == "SEAL") != (found[6] == "json"):
+        return None
+    try:
+        day = date.fromisoformat(f"{found[3][:4]}-{found[3][4:6]}-{found[3][6:]}")
+    except ValueError:
+        return None
+    return ExchangeName(found[1], found[2], day, int(found[4]), int(found[5]))
+
+
+class SealedFile(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    name: Annotated[str, Field(max_length=80)]
+    layout: Annotated[str, Field(max_length=60)]
+    encoding: Annotated[str, Field(max_length=20)]
+    bytes: Annotated[int, Field(ge=0)]
+    rows: Annotated[int, Field(ge=0)]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    totals: dict[str, str]
+
+
+class Seal(BaseModel):
+    """The flag file, written last: nothing it does not list is read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    party: Annotated[str, Field(max_length=10)]
+    custody_date: Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
+    batch: Annotated[int, Field(ge=1, le=99)]
+    version: Annotated[int, Field(ge=1, le=99)]
+    files: Annotated[list[SealedFile], Field(max_length=1000)]
+
+    def to_bytes(self) -> bytes:
+        return (self.model_dump_json(indent=1) + "\n").encode()
+
+
+def parse_seal(data: bytes) -> Seal | str:
+    """The seal, or in one line why it is not one."""
+    if len(data) > MAX_SEAL_BYTES:
+        return f"larger than {MAX_SEAL_BYTES} bytes"
+    try:
+        return Seal.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"[:200]
+
+
+def sha256_hex(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

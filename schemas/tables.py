@@ -1,0 +1,236 @@
+"""The lake's tables: columns, types, what may be null, and the key that orders and identifies rows.
+
+Types are the five that content digests know (custody.digest): text, int (64-bit), bool, date, time (aware, stored UTC).
+Amounts end in ``_minor`` and are integer minor units of the row's ``currency``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from schemas.layout import Layout, load_layout
+
+ColumnType = Literal["text", "int", "bool", "date", "time"]
+
+
+@dataclass(frozen=True)
+class ColumnSpec:
+    name: str
+    type: ColumnType
+    nullable: bool
+
+
+@dataclass(frozen=True)
+class TableSpec:
+    """``key`` orders the rows; where ``unique`` it identifies them, and writing two rows with one key is refused."""
+
+    name: str
+    columns: tuple[ColumnSpec, ...]
+    key: tuple[str, ...]
+    unique: bool = True
+
+    @property
+    def names(self) -> list[str]:
+        return [c.name for c in self.columns]
+
+
+def _table(name: str, key: str, columns: str, *, unique: bool = True) -> TableSpec:
+    """``columns`` is a list of ``name:type`` words; a type with ``?`` may be null."""
+    specs = []
+    for word in columns.split():
+        column, _, kind = word.partition(":")
+        specs.append(ColumnSpec(column, kind.rstrip("?"), kind.endswith("?")))  # type: ignore[arg-type]
+    return TableSpec(name, tuple(specs), tuple(key.split()), unique)
+
+
+_LANDED_FROM = "party:text file_name:text line_no:int custody_date:date"
+_FIELD_TYPES: dict[str, ColumnType] = {"integer": "int", "amount": "int", "date": "date", "time": "time"}
+
+
+def _landed(layout: Layout, drop: frozenset[str] = frozenset(), extra: str = "") -> TableSpec:
+    """A landed table carries its layout's columns, less personal ones, and says which file and line a row came from."""
+    base = _table(f"land_{layout.file_type.lower()}", "file_name line_no", f"{_LANDED_FROM} {extra}".strip())
+    fields = tuple(
+        ColumnSpec(f.column, _FIELD_TYPES.get(f.type, "text"), not f.required) for f in layout.fields if f.name not in drop
+    )
+    return TableSpec(base.name, base.columns + fields, base.key)
+
+
+_CUSTOMER = load_layout("platform_customer/1")
+_PERSONAL = frozenset(f.name for f in _CUSTOMER.fields if f.personal)
+
+# The two shapes that several tables share.
+_TXN = (
+    "platform:text request_no:text leg:int txn_type:text from_account:text? to_account:text? amount_minor:int currency:text "
+    "loan_id:text? principal_minor:int interest_minor:int penalty_minor:int related_request_no:text? channel:text? "
+    "status:text event_time:time"
+)
+_SOURCE = "file_name:text line_no:int"
+# One side of one movement as the matcher sees it, whatever it came from (jobs.reconcile.relations).
+ITEM_COLUMNS = (
+    "relation:text side:text row_ref:text match_key:text? platform:text subject:text item_date:date event_time:time? "
+    "expected_on:date? amount_minor:int currency:text from_account:text? to_account:text? loan_id:text? status:text? "
+    "fee_minor:int? principal_minor:int? interest_minor:int? counterpart_file:text? in_window:bool"
+)
+
+TABLES: dict[str, TableSpec] = {
+    t.name: t
+    for t in (
+        # cut_off: what the day may see
+        _table(
+            "accepted_files",
+            "file_name",
+            "file_name:text party:text file_type:text custody_date:date batch:int version:int layout:text encoding:text "
+            "bytes:int rows:int sha256:text totals:text archive_ref:text",
+        ),
+        _table(
+            "refused_files",
+            "file_name sha256",
+            "file_name:text sha256:text party:text file_type:text custody_date:date rule:text words_en:text words_zh:text",
+        ),
+        _table(
+            "decisions",
+            "decision_no",
+            "decision_no:int proposal_id:text kind:text subject:text payload:text maker:text checker:text outcome:text",
+        ),
+        _table("reference", "kind id", "kind:text id:text payload:text"),
+        # land
+        _landed(_CUSTOMER, _PERSONAL, "customer_id:text personal_digest:text"),
+        _landed(load_layout("platform_loan/1")),
+        _landed(load_layout("platform_txn/1")),
+        _landed(load_layout("platform_claim/1")),
+        _landed(load_layout("platform_balance/1")),
+        _landed(load_layout("channel_settlement/1")),
+        _landed(load_layout("gateway_instruction/1")),
+        _table(
+            "rejected_rows",
+            "file_name line_no fault_no",
+            "party:text file_name:text file_type:text custody_date:date line_no:int fault_no:int field:text value:text "
+            "rule:text words_en:text words_zh:text row_key:text? shown:text",
+        ),
+        # One row for each file that was accepted, and for each that the contract expects and that is not there.
+        _table(
+            "file_outcomes",
+            "party file_type custody_date file_name",
+            "party:text file_type:text custody_date:date file_name:text outcome:text rule:text? words_en:text? words_zh:text? "
+            "figures:text rows:int rows_landed:int rows_rejected:int total_minor:int landed_minor:int rejected_minor:int",
+        ),
+        # extract
+        _table(
+            "core_flow",
+            "account core_date seq",
+            "account:text core_date:date seq:int extracted_for:date amount_minor:int currency:text core_ref:text "
+            "counterparty:text narrative:text booked_at:time",
+        ),
+        _table(
+            "core_balance",
+            "account core_date",
+            "account:text core_date:date opening_minor:int closing_minor:int currency:text",
+        ),
+        # post
+        _table(
+            "journal",
+            "entry_no move_no",
+            "entry_no:int move_no:int platform:text book:text from_account:text to_account:text amount_minor:int currency:text "
+            "txn_type:text request_no:text leg:int loan_id:text? core_ref:text? posting_date:date value_date:date "
+            "event_time:time",
+        ),
+        # Every instruction leg of the day, with what became of it: POSTED, REPEATED, WAITING, REFUSED or NO_POSTING.
+        _table(
+            "ledger_txn",
+            "platform request_no leg file_name line_no",
+            f"{_TXN} originator:text settlement_batch:text? direction:text? fee_minor:int {_SOURCE} value_date:date "
+            "settle_date:date? content_hash:text outcome:text entry_no:int?",
+        ),
+        _table(
+            "posting_findings",
+            "platform request_no leg kind file_name line_no",
+            "platform:text request_no:text leg:int txn_type:text kind:text rule:text figures:text words_en:text words_zh:text "
+            f"amount_minor:int {_SOURCE} value_date:date",
+        ),
+        # Instruction legs that wait for what they need; the next day's posting tries them again.
+        _table("pending_instructions", "file_name line_no", f"{_LANDED_FROM} payload:text"),
+        _table("posted_keys", "platform request_no leg", "platform:text request_no:text leg:int content_hash:text"),
+        _table(
+            "balances",
+            "platform book account",
+            "platform:text book:text account:text currency:text opening_minor:int in_minor:int out_minor:int closing_minor:int",
+        ),
+        _table(
+            "holds",
+            "platform hold_id",
+            "platform:text hold_id:text account:text kind:text loan_id:text? amount_minor:int placed_on:date",
+        ),
+        _table(
+            "claims",
+            "platform claim_id",
+            "platform:text claim_id:text loan_id:text holder:text principal_minor:int original_minor:int currency:text",
+        ),
+        _table(
+            "loans",
+            "platform loan_id",
+            "platform:text loan_id:text borrower:text amount_minor:int currency:text annual_rate:text method:text periods:int "
+            "every:text day_count:text purpose:text state:text disbursed_on:date? funded_minor:int principal_repaid_minor:int "
+            "interest_repaid_minor:int",
+        ),
+        _table(
+            "sub_accounts",
+            "sub_account",
+            "sub_account:text platform:text role:text user_no:text customer_id:text kind:text opened_on:date closed_on:date?",
+        ),
+        # project
+        _table("projected", "store_table", "store_table:text rows:int content_digest:text"),
+        # reconcile
+        _table(
+            "matches",
+            "relation side row_ref",
+            "relation:text side:text row_ref:text item_date:date platform:text subject:text bucket:text rule:text "
+            "match_key:text? amount_minor:int",
+        ),
+        _table(
+            "breaks",
+            "case_id",
+            "case_id:text platform:text sides:text subject:text kind:text amount_minor:int as_of:date evidence_digest:text "
+            "evidence:text cause:text?",
+        ),
+        _table("open_items", "relation side row_ref", ITEM_COLUMNS),
+        _table("matched_keys", "relation side match_key", "relation:text side:text match_key:text"),
+        _table(
+            "proof",
+            "relation side",
+            "relation:text side:text carried_in:int new:int matched:int broken:int carried:int rejected:int "
+            "carried_in_minor:int new_minor:int matched_minor:int broken_minor:int carried_minor:int rejected_minor:int "
+            "trailer_rows:int trailer_minor:int holds:bool",
+        ),
+        # fees
+        _table(
+            "fee_accruals",
+            "platform",
+            "platform:text accrual_date:date base_minor:int balance_fee_minor:int transaction_fee_minor:int net_minor:int "
+            "vat_minor:int gross_minor:int currency:text carry:text explanation:text",
+        ),
+        # risk
+        _table(
+            "loan_risk",
+            "platform loan_id",
+            "platform:text loan_id:text borrower:text currency:text outstanding_minor:int due_so_far_minor:int "
+            "paid_minor:int overdue_minor:int overdue_since:date? days_past_due:int "
+            "bucket:text next_due:date? next_due_minor:int shortfall_minor:int",
+        ),
+        _table(
+            "alerts",
+            "alert_id",
+            "alert_id:text rule:text platform:text subject:text severity:text figures:text words_en:text words_zh:text",
+        ),
+        # statement
+        _table(
+            "statement_lines",
+            "sub_account line_no",
+            "sub_account:text line_no:int entry_no:int? txn_type:text request_no:text? event_time:time? value_date:date "
+            "amount_minor:int balance_minor:int currency:text loan_id:text?",
+        ),
+        # close
+        _table("day_root", "step", "step:text version:int manifest_digest:text"),
+    )
+}

@@ -1,0 +1,139 @@
+"""One movement of money as it truly happened, and how the gateway and a platform write it down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from custody.names import Originator, TxnStatus, TxnType
+from schemas.layout import Value
+
+Row = dict[str, Value]
+# (role, user number), or ("PLATFORM", name of a P_* account); None stands for outside this platform's accounts.
+Holder = tuple[str, str]
+
+CURRENCY = "CNY"
+P_MARKETING: Holder = ("PLATFORM", "P_MARKETING")
+P_INCOME: Holder = ("PLATFORM", "P_INCOME")
+
+# Movements of the bank's own: they stand in no platform's file.
+BANK_ONLY = frozenset({TxnType.CHANNEL_SETTLEMENT, TxnType.CHANNEL_FEE_TOPUP, TxnType.OWN_FUNDS_MOVEMENT})
+
+_ORIGINATORS = {
+    TxnType.RECHARGE: Originator.CUSTOMER,
+    TxnType.WITHDRAW_FREEZE: Originator.CUSTOMER,
+    TxnType.WITHDRAW: Originator.CUSTOMER,
+    TxnType.TENDER_FREEZE: Originator.CUSTOMER,
+    TxnType.REPAY_FREEZE: Originator.CUSTOMER,
+    TxnType.WITHDRAW_CANCEL: Originator.PLATFORM,
+    TxnType.TENDER_CANCEL: Originator.PLATFORM,
+    TxnType.TENDER_SETTLE: Originator.PLATFORM,
+    TxnType.REPAYMENT: Originator.PLATFORM,
+    TxnType.COMMISSION: Originator.PLATFORM,
+    TxnType.MARKETING: Originator.PLATFORM,
+    TxnType.PLATFORM_RECHARGE: Originator.PLATFORM,
+    TxnType.OWN_FUNDS_MOVEMENT: Originator.PLATFORM,
+    TxnType.CHANNEL_SETTLEMENT: Originator.BANK,
+    TxnType.CHANNEL_FEE_TOPUP: Originator.BANK,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Movement:
+    """One leg of one request. Amounts are minor units of CNY; ``payer`` and ``payee`` are the from and to accounts."""
+
+    platform: str
+    request_no: str
+    txn_type: TxnType
+    amount_minor: int
+    event_time: datetime
+    leg: int = 1
+    payer: Holder | None = None
+    payee: Holder | None = None
+    loan_id: str | None = None
+    principal_minor: int | None = None
+    interest_minor: int | None = None
+    penalty_minor: int | None = None
+    related_request_no: str | None = None
+    channel: str | None = None
+    settlement_batch: str | None = None
+    direction: str | None = None
+    fee_minor: int | None = None
+
+    @property
+    def order(self) -> tuple[datetime, str, int]:
+        return self.event_time, self.request_no, self.leg
+
+    def txn_row(self) -> Row:
+        """The row of the platform's TXN file."""
+        return {
+            "request_no": self.request_no,
+            "leg": self.leg,
+            "txn_type": self.txn_type.value,
+            "from_role": self.payer[0] if self.payer else None,
+            "from_user_no": self.payer[1] if self.payer else None,
+            "to_role": self.payee[0] if self.payee else None,
+            "to_user_no": self.payee[1] if self.payee else None,
+            "amount_minor": self.amount_minor,
+            "currency": CURRENCY,
+            "loan_id": self.loan_id,
+            "principal_minor": self.principal_minor,
+            "interest_minor": self.interest_minor,
+            "penalty_minor": self.penalty_minor,
+            "related_request_no": self.related_request_no,
+            "channel": self.channel,
+            "status": TxnStatus.SUCCESS.value,
+            "event_time": self.event_time,
+        }
+
+    def instruction_row(self) -> Row:
+        """The row of the gateway's INSTRUCTION file."""
+        return self.txn_row() | {
+            "platform": self.platform,
+            "originator": _ORIGINATORS[self.txn_type].value,
+            "authorisation_id": f"A{self.request_no}",
+            "settlement_batch": self.settlement_batch,
+            "direction": self.direction,
+            "fee_minor": self.fee_minor,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class CoreFlow:
+    """One booking at the bank core; ``amount_minor`` is positive for money in."""
+
+    account: str
+    amount_minor: int
+    core_ref: str
+    counterparty: str
+    narrative: str
+    booked_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CoreBalance:
+    account: str
+    opening_minor: int
+    closing_minor: int
+
+
+@dataclass(slots=True)
+class PlatformDay:
+    """All that is true of one platform on one custody date, before any fault."""
+
+    platform: str
+    customers: list[Row]
+    loans: list[Row]
+    txn: list[Movement]
+    claims: list[Row]
+    balances: list[Row]
+    instructions: list[Movement]
+    settlements: dict[str, list[Row]]
+    core_flows: list[CoreFlow]
+    core_balances: list[CoreBalance]
+
+
+@dataclass(slots=True)
+class DayTruth:
+    day: date
+    platforms: dict[str, PlatformDay]

@@ -1,0 +1,129 @@
+"""Who takes part: platforms, channels, the gateway; their contracts as ``world.json`` states them; their keys."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+from custody.names import FileType, PartyKind
+from simulator.people import Person, make_company, make_person
+from simulator.settlement import FEE_RATE
+
+_LAYOUTS = {
+    FileType.CUSTOMER: "platform_customer/1",
+    FileType.LOAN: "platform_loan/1",
+    FileType.TXN: "platform_txn/1",
+    FileType.CLAIM: "platform_claim/1",
+    FileType.BALANCE: "platform_balance/1",
+    FileType.SETTLEMENT: "channel_settlement/1",
+    FileType.INSTRUCTION: "gateway_instruction/1",
+}
+_SENDS = {
+    PartyKind.PLATFORM: (FileType.CUSTOMER, FileType.LOAN, FileType.TXN, FileType.CLAIM, FileType.BALANCE),
+    PartyKind.CHANNEL: (FileType.SETTLEMENT,),
+    PartyKind.GATEWAY: (FileType.INSTRUCTION,),
+}
+_FEE_CONTRACT = {
+    "valid_from": "2019-01-01",
+    "valid_to": "2025-12-31",
+    "currency": "CNY",
+    "per_mille_year": "1.5",
+    "day_count": "actual/365",
+    "per_transaction_minor": {"RECHARGE": 20, "WITHDRAW": 100},
+    "vat_rate": "0.06",
+    "rounding": "half_even",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SendingParty:
+    party: str
+    kind: PartyKind
+    name_en: str
+    name_zh: str
+    encoding: str
+
+    @property
+    def file_types(self) -> tuple[FileType, ...]:
+        return _SENDS[self.kind]
+
+    def layout(self, file_type: FileType) -> str:
+        return _LAYOUTS[file_type]
+
+    def as_json(self) -> dict[str, Any]:
+        """The party's entry in world.json; what a kind of party has not is null."""
+        return {
+            "party": self.party,
+            "kind": self.kind.value,
+            "name_en": self.name_en,
+            "name_zh": self.name_zh,
+            "encoding": self.encoding,
+            "layouts": {file_type.value: _LAYOUTS[file_type] for file_type in self.file_types},
+            "core_model": "HUB",
+            "file_types": [file_type.value for file_type in self.file_types],
+            "fee_rate": FEE_RATE if self.kind is PartyKind.CHANNEL else None,
+            "fee_contract": _FEE_CONTRACT if self.kind is PartyKind.PLATFORM else None,
+        }
+
+
+def make_parties(platforms: int, channels: int) -> list[SendingParty]:
+    """P001.., CH01.., GW. The second platform writes GB18030, all others UTF-8."""
+    made = [
+        SendingParty(f"P{n:03d}", PartyKind.PLATFORM, f"Platform {n}", f"示例平台{n}号", "gb18030" if n == 2 else "utf-8")
+        for n in range(1, platforms + 1)
+    ]
+    made += [
+        SendingParty(f"CH{n:02d}", PartyKind.CHANNEL, f"Payment channel {n}", f"示例支付渠道{n}号", "utf-8")
+        for n in range(1, channels + 1)
+    ]
+    return [*made, SendingParty("GW", PartyKind.GATEWAY, "Outreach gateway", "外联网关", "utf-8")]
+
+
+def write_keys(folder: Path, seed: int, parties: list[SendingParty]) -> None:
+    """An ed25519 key pair in OpenSSH form for each party: PARTY and PARTY.pub. Demonstration keys: the seed gives them away.
+
+    The key is the seed's; the private file's bytes differ from run to run, since OpenSSH puts a random check number in it.
+    """
+    folder.mkdir()
+    for party in parties:
+        key = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(f"{seed}|key|{party.party}".encode()).digest())
+        private = folder / party.party
+        private.touch(mode=0o600)
+        private.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
+        public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
+        (folder / f"{party.party}.pub").write_bytes(public + f" {party.party}\n".encode())
+
+
+def make_customers(seed: int, platform: int, lenders: int, borrowers: int) -> tuple[list[Person], list[Person]]:
+    """(lenders, borrowers) of a platform, each a person of his own.
+
+    A platform of even number shares three people with the one before it: its second borrower borrows there too, its second
+    lender lends there too, and its third borrower is the third lender there.
+    """
+    lending = [_lender(seed, platform, i) for i in range(lenders)]
+    borrowing = [_borrower(seed, platform, i) for i in range(borrowers)]
+    if platform % 2 == 0:
+        if borrowers > 1:
+            borrowing[1] = _borrower(seed, platform - 1, 1)
+        if lenders > 1:
+            lending[1] = _lender(seed, platform - 1, 1)
+        if borrowers > 2 and lenders > 2:
+            borrowing[2] = _lender(seed, platform - 1, 2)
+    return lending, borrowing
+
+
+def _lender(seed: int, platform: int, i: int) -> Person:
+    return make_person(Random(f"{seed}|lender|{platform}|{i}"))
+
+
+def _borrower(seed: int, platform: int, i: int) -> Person:
+    """The first borrower is a company, which may borrow enough for a thousand lenders; the next two are persons."""
+    rng = Random(f"{seed}|borrower|{platform}|{i}")
+    is_company = i == 0 or (i > 2 and rng.randrange(4) == 0)
+    return make_company(rng) if is_company else make_person(rng)

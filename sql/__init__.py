@@ -1,0 +1,1 @@
+"""The register's migrations (Alembic). ``custody init`` brings a register to the newest."""

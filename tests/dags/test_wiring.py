@@ -1,0 +1,132 @@
+"""What every DAG must have, and the order of the day (design.md §6)."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from airflow.dag_processing.dagbag import DagBag
+
+DAG_FILES = sorted((Path(__file__).resolve().parents[2] / "dags").glob("*.py"))
+DAG_IDS = [
+    "custody_day", "custody_fees", "file_intake", "platform_results", "regulatory_reports", "report_deadlines", "risk_alerts",
+]  # fmt: skip
+CHAINS = {
+    "custody_day": ["cut-off", "land", "extract", "post", "project", "reconcile", "statement"],
+    "custody_fees": ["fees"],
+    "file_intake": ["collect"],
+    "platform_results": ["results"],
+    "regulatory_reports": ["report", "close"],
+    "report_deadlines": ["report due"],
+    "risk_alerts": ["risk"],
+}
+# (emits, listens to): the assets that carry a custody date from one DAG to the next
+ASSETS: dict[str, tuple[set[str], set[str]]] = {
+    "custody_day": ({"day_reconciled"}, set()),
+    "custody_fees": ({"fees_accrued"}, {"day_reconciled"}),
+    "file_intake": (set(), set()),
+    "platform_results": (set(), {"day_reconciled"}),
+    "regulatory_reports": ({"day_closed"}, {"fees_accrued", "risk_assessed"}),
+    "report_deadlines": (set(), set()),
+    "risk_alerts": ({"risk_assessed"}, {"day_reconciled"}),
+}
+
+
+def test_every_dag_imports_and_none_is_missing(bag: DagBag) -> None:
+    assert bag.import_errors == {}
+    assert sorted(bag.dags) == DAG_IDS
+    assert len(DAG_FILES) == len(DAG_IDS)
+
+
+@pytest.mark.parametrize("dag_id", DAG_IDS)
+def test_every_dag_tells_an_operator_what_to_do_and_whom_to_warn(bag: DagBag, dag_id: str) -> None:
+    from console.airflow.alerts import task_failed
+
+    dag = bag.dags[dag_id]
+    assert "custody" in dag.tags
+    for text in (dag.description, dag.doc_md):
+        assert text is not None
+        assert any("\u4e00" <= char <= "\u9fff" for char in text), "no Chinese"
+    assert "### When it fails" in dag.doc_md
+    assert "### 失败时" in dag.doc_md
+    assert "custody " in dag.doc_md, "the command to run by hand"
+    assert dag.max_active_runs == 1
+    (deadline,) = dag.deadline
+    assert deadline.interval.total_seconds() > 0
+    assert deadline.callback.path == "console.airflow.alerts.deadline_missed"
+    for task in dag.tasks:
+        assert task.owner == "custody-operations"
+        assert task.retries >= 3
+        assert task.retry_exponential_backoff > 1
+        assert task.on_failure_callback == [task_failed]
+
+
+@pytest.mark.parametrize("dag_id", DAG_IDS)
+def test_the_tasks_are_one_chain_in_the_order_of_the_steps(bag: DagBag, dag_id: str) -> None:
+    dag = bag.dags[dag_id]
+    ordered = dag.topological_sort()
+    assert [" ".join(task.command) for task in ordered] == CHAINS[dag_id]
+    for earlier, later in itertools.pairwise(ordered):
+        assert earlier.downstream_task_ids == {later.task_id}
+
+
+def named(condition: Any) -> set[str]:
+    """The names of the assets in a schedule's condition."""
+    if not condition:
+        return set()
+    return {condition.name} if hasattr(condition, "name") else {asset.name for asset in condition.objects}
+
+
+@pytest.mark.parametrize("dag_id", DAG_IDS)
+def test_the_assets_join_the_dags_and_only_a_last_task_emits(bag: DagBag, dag_id: str) -> None:
+    from airflow.sdk import AssetAll
+
+    dag = bag.dags[dag_id]
+    emits, listens = ASSETS[dag_id]
+    assert {outlet.name for task in dag.tasks for outlet in task.outlets} == emits
+    assert all(task.downstream_task_ids == set() for task in dag.tasks if task.outlets)
+    condition = dag.timetable.asset_condition
+    assert named(condition) == listens
+    assert len(listens) < 2 or isinstance(condition, AssetAll), "each of them, not any"
+
+
+@pytest.mark.parametrize("path", DAG_FILES, ids=lambda path: path.stem)
+def test_a_dag_file_holds_wiring_only(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    allowed = ("airflow.sdk", "console.airflow", "datetime", "__future__")
+    for node in ast.walk(tree):
+        assert not isinstance(node, ast.Import), f"{path.name}: plain import"
+        if isinstance(node, ast.ImportFrom):
+            assert node.module is not None
+            assert node.module.startswith(allowed), f"{path.name} imports {node.module}"
+        assert not isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.Lambda, ast.If, ast.For, ast.While, ast.Try)), path.name
+
+
+def test_the_dag_folder_is_no_package() -> None:
+    assert not (DAG_FILES[0].parent / "__init__.py").exists()
+
+
+def test_importing_the_dags_loads_nothing_heavy(airflow_home: Path) -> None:
+    heavy = ["pyspark", "pandas", "pyarrow", "great_expectations", "lmdb", "custody.services", "jobs", "connectors"]
+    code = (
+        "import sys, runpy\n"
+        f"for name in {[str(path) for path in DAG_FILES]!r}: runpy.run_path(name)\n"
+        f"print([name for name in {heavy!r} if name in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip().splitlines()[-1] == "[]"
+
+
+def test_without_the_first_custody_date_the_dags_say_what_is_missing(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from console.airflow.defaults import MissingSetting, first_instant
+
+    monkeypatch.delenv("CUSTODY_FIRST_DATE")
+    with pytest.raises(MissingSetting, match="set CUSTODY_FIRST_DATE=YYYY-MM-DD"):
+        first_instant()

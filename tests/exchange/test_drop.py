@@ -1,0 +1,200 @@
+"""The drop's door: who gets in, how far, and what a client believes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import paramiko
+import pytest
+from exchange_kit import CONTRACT, Exchange
+
+from connectors.drop_accounts import admit
+from connectors.sftp_drop import PartyClient, SftpDrop
+from connectors.ssh_keys import make_key, pin_host, public_key_line
+from custody.errors import RetryLater, StopRun, UsageError
+from custody.services.four_eyes import approve
+from custody.services.organisations import STATUS, contract_faults, parties, propose_party, propose_status
+from custody.services.outbound import queue
+
+
+def _raw(exchange: Exchange, user: str, key: Path) -> paramiko.SSHClient:
+    client = paramiko.SSHClient()
+    client.load_host_keys(str(exchange.settings.path(exchange.settings.sftp.known_hosts)))
+    pkey = paramiko.Ed25519Key.from_private_key_file(str(key))
+    sftp = exchange.settings.sftp
+    client.connect(sftp.host, sftp.port, user, pkey=pkey, allow_agent=False, look_for_keys=False)
+    return client
+
+
+def _key(exchange: Exchange, party: str) -> Path:
+    return exchange.settings.home / "party_keys" / party
+
+
+def test_a_party_cannot_leave_its_root(exchange: Exchange) -> None:
+    (exchange.folder("P002") / "secret").write_bytes(b"x")
+    (exchange.folder("P001").parent / "in" / "link").symlink_to(exchange.folder("P002"))
+    (exchange.folder() / "own").write_bytes(b"x")
+    client = _raw(exchange, "P001", _key(exchange, "P001"))
+    sftp = client.open_sftp()
+    assert sorted(sftp.listdir("/")) == ["in", "out"]
+    for path in ("/../P002/in/secret", "../../P002/in/secret", "/in/../../P002/in/secret", "/in/link/secret", "//P002/in/secret"):
+        with pytest.raises(OSError):
+            sftp.open(path, "rb")
+        with pytest.raises(OSError):
+            sftp.remove(path)
+    refused: list[Callable[[], object]] = [
+        lambda: sftp.listdir("/in/link"),
+        lambda: sftp.symlink("/in/own", "/in/x"),
+        lambda: sftp.mkdir("/in/folder"),
+        lambda: sftp.rmdir("/out"),
+        lambda: sftp.chmod("/in/own", 0o777),
+        lambda: sftp.truncate("/in/own", 0),
+        lambda: sftp.open("/out/x", "wb"),
+        lambda: sftp.open("/x", "wb"),
+        lambda: sftp.open("/in/.hidden", "wb"),
+        lambda: sftp.open("/in/a b", "wb"),
+        lambda: sftp.rename("/in/own", "/out/own"),
+        lambda: sftp.posix_rename("/in/own", "/in/../out/own"),
+        lambda: sftp.posix_rename("/in/own", "/in/new\nline"),
+        lambda: sftp.readlink("/in/link"),
+    ]
+    for number, attempt in enumerate(refused):
+        with pytest.raises(OSError):
+            pytest.fail(f"attempt {number} gave {attempt()}")
+    assert (exchange.folder() / "own").read_bytes() == b"x"
+    assert (exchange.folder("P002") / "secret").exists()
+    with pytest.raises(paramiko.SSHException):
+        client.exec_command("id")
+    with pytest.raises(paramiko.SSHException):
+        client.invoke_shell()
+    transport = client.get_transport()
+    assert transport is not None
+    with pytest.raises(paramiko.SSHException):
+        transport.open_channel("direct-tcpip", ("127.0.0.1", exchange.settings.sftp.port), ("127.0.0.1", 1))
+    with pytest.raises(paramiko.SSHException):
+        transport.request_port_forward("127.0.0.1", 0)
+    client.close()
+
+
+def test_only_the_registered_key_gets_in(exchange: Exchange, tmp_path: Path) -> None:
+    stranger = tmp_path / "stranger"
+    make_key(stranger)
+    for user, key in (("P001", stranger), ("P001", _key(exchange, "P002")), ("../P001", stranger), ("P777", stranger)):
+        with pytest.raises(paramiko.AuthenticationException):
+            _raw(exchange, user, key)
+    client = paramiko.SSHClient()
+    client.load_host_keys(str(exchange.settings.path(exchange.settings.sftp.known_hosts)))
+    sftp = exchange.settings.sftp
+    with pytest.raises(paramiko.AuthenticationException):
+        client.connect(sftp.host, sftp.port, "P001", password="x", allow_agent=False, look_for_keys=False)
+    client.close()
+    with pytest.raises(StopRun):
+        PartyClient(exchange.settings, "P001", stranger).list_out()
+
+
+def test_a_suspended_party_is_locked_out_and_gets_in_again_without_a_restart(exchange: Exchange) -> None:
+    clock = exchange.ports.clock
+    for status in ("SUSPENDED", "LIVE"):
+        proposal = propose_status(exchange.register, clock, "wang", "P001", status, "")
+        approve(exchange.register, clock, "li", STATUS, proposal, "")
+        with exchange.register.transaction() as tx:
+            admit(exchange.settings, parties(tx))
+        client = exchange.client()
+        if status == "SUSPENDED":
+            with pytest.raises(StopRun):
+                client.list_out()
+        else:
+            assert client.list_out() == []
+        client.close()
+
+
+def test_another_host_key_is_refused(exchange: Exchange, tmp_path: Path) -> None:
+    sftp = exchange.settings.sftp
+    known = exchange.settings.path(sftp.known_hosts)
+    wrong = tmp_path / "wrong"
+    make_key(wrong)
+    pin_host(known, sftp.host, sftp.port, wrong)
+    with pytest.raises(StopRun, match="host key"):
+        SftpDrop(exchange.settings).parties()
+    known.write_text("")
+    with pytest.raises(StopRun, match="pins no host key"):
+        SftpDrop(exchange.settings).parties()
+    pin_host(known, "other.example", 22, wrong)
+    pin_host(known, sftp.host, sftp.port, exchange.settings.path(sftp.host_key))
+    assert len(known.read_text().splitlines()) == 2
+    drop = SftpDrop(exchange.settings)
+    assert drop.parties() == ["P001", "P002"]
+    drop.close()
+
+
+def test_a_host_that_is_away_is_a_later_try(exchange: Exchange) -> None:
+    sftp = exchange.settings.sftp
+    known = exchange.settings.path(sftp.known_hosts)
+    pin_host(known, sftp.host, 1, exchange.settings.path(sftp.host_key))
+    gone = exchange.settings.model_copy(update={"sftp": sftp.model_copy(update={"port": 1})})
+    with pytest.raises(RetryLater):
+        SftpDrop(gone).parties()
+
+
+def test_the_collectors_view(exchange: Exchange) -> None:
+    folder = exchange.folder()
+    for name in ("a.csv", "b.csv.part", ".hidden", "bad name"):
+        (folder / name).write_bytes(b"12345")
+    drop = exchange.drop
+    assert drop.inbound("P001") == [("a.csv", 5)]
+    assert drop.unsafe("P001") == ["bad name"]
+    assert drop.read("P001", "a.csv", 3) == b"1234"
+    for name in ("../P002/in/x", "a/b", "", ".", "..", "a\nb", "-rf", "a\u0000"):
+        with pytest.raises(UsageError):
+            drop.read("P001", name, 10)
+        with pytest.raises(UsageError):
+            drop.inbound(name)
+    drop.remove("P001", "a.csv")
+    drop.remove("P001", "a.csv")
+    assert drop.inbound("P001") == []
+    with pytest.raises(RetryLater):
+        drop.read("P001", "a.csv", 3)
+    for data in (b"first", b"second"):
+        drop.deliver("P001", "r.json", data)
+    assert exchange.outbound_bytes() == {"r.json": b"second"}
+    with pytest.raises(RetryLater):
+        drop.inbound("P404")
+
+
+def test_a_name_goes_out_with_one_content_only(exchange: Exchange) -> None:
+    with exchange.register.transaction() as tx:
+        for _ in range(2):
+            queue(tx, exchange.ports.clock, "P001", "x.csv", "a" * 64, "ref")
+        with pytest.raises(StopRun):
+            queue(tx, exchange.ports.clock, "P001", "x.csv", "b" * 64, "ref")
+    assert len(exchange.rows("outbound")) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"encoding": ""},
+        {"core_model": "X"},
+        {"file_types": ["TXN"]},
+        {"file_types": ["NONE"]},
+        {"fee_contract": 1},
+        {"fee_contract": {"rate": 0.5}},
+        {"channel_fee_rate": 0.01},
+        {"unknown": 1},
+    ],
+)
+def test_a_contract_with_a_fault_is_not_proposed(exchange: Exchange, change: dict[str, object]) -> None:
+    assert contract_faults(CONTRACT) == []
+    assert contract_faults({**CONTRACT, **change}) != []
+    with pytest.raises(UsageError):
+        propose_party(
+            exchange.register, exchange.ports.clock, "wang", "P003", "PLATFORM", "n", "名", {**CONTRACT, **change},
+            public_key_line(_key(exchange, "P001")), "",
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("key", ["", "ssh-rsa AAAA", "ssh-ed25519 AAAA", "ssh-ed25519 ????", "x\ny"])
+def test_a_key_of_another_kind_is_not_proposed(exchange: Exchange, key: str) -> None:
+    with pytest.raises(UsageError, match="public key"):
+        propose_party(exchange.register, exchange.ports.clock, "wang", "P003", "PLATFORM", "n", "名", CONTRACT, key, "")

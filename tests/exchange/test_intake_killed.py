@@ -1,0 +1,141 @@
+"""A collector that dies at any call to any port: the next run ends as if it had never died."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from exchange_kit import Exchange, entry, file_name, seal_of, sha256
+
+from custody.ports import RegisterTx
+from custody.services.outbound import ExchangePorts
+
+_KILLED = 137
+TXN, CLAIM = file_name("TXN"), file_name("CLAIM")
+DATA, OTHER = b"request_no,leg\nr1,1\n", b"claim_id\nc1\n"
+FILES = {
+    CLAIM: OTHER[:-2],
+    TXN: DATA,
+    "unsealed.csv": b"x",
+    **seal_of("P001", entry(TXN, DATA), entry(CLAIM, OTHER)),
+}
+
+
+class _Countdown:
+    """Ends the process right after the n-th call, as SIGKILL would: nothing is flushed, closed or rolled back."""
+
+    def __init__(self, calls: int) -> None:
+        self._left = calls
+
+    def tick(self) -> None:
+        self._left -= 1
+        if self._left == 0:
+            os._exit(_KILLED)
+
+
+class _Counted:
+    """The real port; each call of a method counts when it has returned."""
+
+    def __init__(self, real: object, countdown: _Countdown) -> None:
+        self._real, self._countdown = real, countdown
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._real, name)
+
+        def call(*args: object, **named: object) -> object:
+            result = method(*args, **named)
+            self._countdown.tick()
+            return result
+
+        return call
+
+
+class _CountedRegister:
+    """The real register; beginning, each call inside, and the commit count."""
+
+    def __init__(self, real: Any, countdown: _Countdown) -> None:
+        self._real, self._countdown = real, countdown
+
+    @contextmanager
+    def transaction(self) -> Iterator[RegisterTx]:
+        with self._real.transaction() as tx:
+            self._countdown.tick()
+            yield _Counted(tx, self._countdown)
+        self._countdown.tick()
+
+
+def _collect_and_die(settings: Any, calls: int) -> int:
+    """Run collect in a forked process that ends after ``calls`` port calls; its exit code."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            exchange, countdown = Exchange(settings), _Countdown(calls)
+            real = exchange.ports
+            counted = ExchangePorts(
+                _CountedRegister(real.register, countdown),
+                real.clock,
+                _Counted(real.archive, countdown),
+                _Counted(real.drop, countdown),
+            )
+            code = 3 if exchange.collect(counted).troubles else 0
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def _start_afresh(home: Path, template: Path, exchange: Exchange) -> None:
+    for path in home.glob("register.db*"):
+        path.unlink()
+    shutil.copy(template, home / "register.db")
+    shutil.rmtree(home / "archive", ignore_errors=True)
+    for which in ("in", "out"):
+        for path in exchange.folder(which=which).iterdir():
+            path.unlink()
+    for name, data in FILES.items():
+        (exchange.folder() / name).write_bytes(data)
+
+
+def _nothing_is_lost(exchange: Exchange) -> None:
+    """Each file is in the drop, or the register names its archived bytes."""
+    waiting = exchange.waiting()
+    for name, data in FILES.items():
+        if name not in waiting:
+            (row,) = exchange.rows("file", file_name=name, sha256=sha256(data))
+            assert exchange.ports.archive.read(row["archive_ref"]) == data
+
+
+def test_killed_anywhere_the_next_run_gives_the_same(exchange: Exchange, tmp_path: Path) -> None:
+    home, template = exchange.settings.home, tmp_path / "register.template"
+    # One party is enough here, and the surviving runs share a connection: the test makes many of them.
+    shutil.rmtree(exchange.folder("P002").parent)
+    exchange.register.close()
+    shutil.copy(home / "register.db", template)
+
+    _start_afresh(home, template, exchange)
+    whole = Exchange(exchange.settings)
+    assert whole.collect().counts() == {"ACCEPTED": 1, "REFUSED": 1}
+    expected = (whole.snapshot(), whole.outbound_bytes(), whole.waiting())
+    assert expected[2] == ["unsealed.csv"] and len(expected[1]) == 1
+    whole.close()
+
+    calls = 0
+    while True:
+        calls += 1
+        _start_afresh(home, template, exchange)
+        code = _collect_and_die(exchange.settings, calls)
+        assert code in (0, _KILLED)
+        again = Exchange(exchange.settings)
+        again.drop = exchange.drop
+        _nothing_is_lost(again)
+        assert again.collect().troubles == []
+        assert (again.snapshot(), again.outbound_bytes(), again.waiting()) == expected, f"killed after call {calls}"
+        again.register.close()
+        if code == 0:
+            break
+    # The run must have been long enough to have died in each of its parts.
+    assert calls > 40
