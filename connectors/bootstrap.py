@@ -76,7 +76,7 @@ class Wiring:
         return LmdbStore(self.settings.path(folder), self.settings.stores.map_size_gib)
 
     def close(self) -> None:
-        for name in ("register", "keyed", "drop"):
+        for name in ("register", "keyed", "core", "drop"):
             if name in self.__dict__:
                 self.__dict__[name].close()
 

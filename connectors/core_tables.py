@@ -36,6 +36,9 @@ class CoreTables:
         wrote_balances = self._store.put_many(CORE_BALANCE, (self._packed(row, _BALANCE, 0) for row in balances))
         return wrote_flows, wrote_balances
 
+    def close(self) -> None:
+        self._store.close()
+
     @staticmethod
     def _packed(row: Mapping[str, Any], names: tuple[str, ...], sequence: int) -> StoreRow:
         core_date = date.fromisoformat(row["core_date"])

@@ -7,6 +7,7 @@ only; no passwords, shell, commands or forwarding.
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import threading
 from concurrent.futures import Future
@@ -56,6 +57,8 @@ class DropServer:
     """``with DropServer(settings) as server: server.port``, or ``DropServer(settings).serve_forever()``."""
 
     def __init__(self, settings: Settings) -> None:
+        # A line for each packet is of no use to anybody; refusals and errors still show.
+        asyncssh.set_log_level(logging.WARNING)
         self._settings = settings
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None

@@ -78,7 +78,9 @@ def content_digest(table: pa.Table) -> str:
 
 def _canonical(column: pa.Array) -> list[Any]:
     # A timestamp's canonical text is its epoch microseconds: taken from Arrow as an integer, which is far cheaper.
-    return column.cast(pa.int64()).to_pylist() if pa.types.is_timestamp(column.type) else column.to_pylist()
+    plain = column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column
+    cells: list[Any] = plain.to_pylist()
+    return cells
 
 
 class StepWriter:
@@ -151,7 +153,8 @@ class Lake:
         return pq.read_table(self._root / relative / table, schema=arrow_schema(TABLES[table]))
 
     def rows(self, relative: str, table: str) -> list[Row]:
-        return self.read(relative, table).to_pylist()
+        rows: list[Row] = self.read(relative, table).to_pylist()
+        return rows
 
     def manifest(self, relative: str) -> Manifest:
         try:

@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import lmdb
 import msgpack
@@ -33,9 +34,9 @@ class LmdbStore:
             raise StopRun(f"less than {_MIN_FREE_BYTES} bytes free under {folder}: make room first")
         self._pid = os.getpid()
         self._env = lmdb.open(str(folder), map_size=map_size_gib * 1024**3, max_dbs=_TABLES, sync=True, metasync=True)
-        self._tables: dict[str, object] = {}
+        self._tables: dict[str, Any] = {}
 
-    def _table(self, name: str) -> object:
+    def _table(self, name: str) -> Any:
         if os.getpid() != self._pid:
             raise StopRun("an LMDB environment must be opened after fork, not carried over it")
         if name not in self._tables:

@@ -69,7 +69,7 @@ class SqlRegisterTx:
         self._clock = clock
 
     def get(self, table: str, **key: object) -> Row | None:
-        rows = self.find(table, **key)
+        rows = self.find(table, (), **key)
         if len(rows) > 1:
             raise LookupError(f"{table} has {len(rows)} rows with {key}")
         return rows[0] if rows else None

@@ -38,8 +38,8 @@ def differing_legs(claims: Sequence[Claim], legs: Sequence[Instruction]) -> list
     if not claims:
         return [(leg, None) for leg in legs]
     ours: dict[str, list[Share]] = {}
-    for share in allocate(claims, sum(x.principal_minor for x in legs), sum(x.interest_minor for x in legs)):
-        ours.setdefault(share.holder, []).append(share)
+    for mine in allocate(claims, sum(x.principal_minor for x in legs), sum(x.interest_minor for x in legs)):
+        ours.setdefault(mine.holder, []).append(mine)
     wrong: list[tuple[Instruction, Share | None]] = []
     for leg in sorted(legs, key=lambda x: x.leg):
         shares = ours.get(str(leg.to_account), [])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 
 from custody.texts import text
 
@@ -15,7 +16,7 @@ class RowFault:
     field: str
     value: str
     rule: str
-    figures: dict[str, object] = field(default_factory=dict)
+    figures: dict[str, object] = dataclass_field(default_factory=dict)
 
     @property
     def words(self) -> tuple[str, str]:
@@ -29,7 +30,7 @@ class FileFault:
 
     file_name: str
     rule: str
-    figures: dict[str, object] = field(default_factory=dict)
+    figures: dict[str, object] = dataclass_field(default_factory=dict)
 
     @property
     def words(self) -> tuple[str, str]:

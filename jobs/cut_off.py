@@ -69,11 +69,12 @@ def _party(party: Row) -> Row:
 def _publish(context: StepContext, seal: Seal) -> None:
     """Mark the sealed files in the register, so that the next cut-off takes only what came after."""
     lake = context.wiring.lake
-    names = [r["file_name"] for table in ("accepted_files", "refused_files") for r in lake.rows(seal.path, table)]
+    files = [r for table in ("accepted_files", "refused_files") for r in lake.rows(seal.path, table)]
     with context.wiring.register.transaction() as tx:
         context.lease.check(tx)
-        for name in names:
-            tx.update("file", {"file_name": name, "cut_off_date": None}, {"cut_off_date": seal.custody_date})
+        for file in files:
+            key = {"file_name": file["file_name"], "sha256": file["sha256"], "cut_off_date": None}
+            tx.update("file", key, {"cut_off_date": seal.custody_date})
 
 
 STEP = Step("cut_off", _run, _publish)

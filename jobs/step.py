@@ -8,7 +8,7 @@ be repeated.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -20,7 +20,7 @@ import pyarrow as pa
 from connectors.lake import StepWriter
 from connectors.lease import Lease, held
 from custody.digest import digest_of_json
-from custody.errors import OutOfOrder, StopRun
+from custody.errors import OutOfOrder, RetryLater, StopRun
 from custody.ports import Row
 from custody.steps import STEPS, StepRef, reads
 
@@ -94,14 +94,15 @@ class StepResult:
     seal: Seal
     # "committed" now, or "unchanged": it was committed before.
     outcome: str
-    tables: dict[str, dict[str, Any]]
+    tables: Mapping[str, Mapping[str, Any]]
 
 
 def run_step(wiring: Wiring, step: Step, custody_date: date, actor: str, new_version_reason: str = "") -> StepResult:
     """Run one step of one custody date to its commit and its publication.
 
-    Raises OutOfOrder when an input is not there yet, RetryLater when another run holds the lease, LeaseLost when it was
-    taken over, StopRun when a committed output no longer fits its inputs and no reason for a new version was given.
+    Raises OutOfOrder when a step of this date is not there yet, RetryLater when an earlier day is not, or when another
+    run holds the lease, LeaseLost when it was taken over, StopRun when a committed output no longer fits its inputs and
+    no reason for a new version was given.
     """
     with held(wiring.register, LEASE_NAME, wiring.settings.lease.seconds) as lease:
         context = StepContext(wiring, custody_date, _resolve_inputs(wiring, step.name, custody_date), lease)
@@ -110,7 +111,7 @@ def run_step(wiring: Wiring, step: Step, custody_date: date, actor: str, new_ver
         if current is not None and not new_version_reason:
             _refuse_stale(wiring, current, inputs_digest)
             _publish(context, step, current)
-            return StepResult(current, "unchanged", dict(wiring.lake.manifest(current.path).tables))
+            return StepResult(current, "unchanged", wiring.lake.manifest(current.path).tables)
         run_digest = digest_of_json([step.name, custody_date.isoformat(), inputs_digest, code_digest()])
         path = wiring.lake.relative(custody_date, step.name, run_digest, lease.fence)
         context.writer = wiring.lake.attempt(custody_date, step.name, run_digest, lease.fence)
@@ -137,7 +138,7 @@ def run_step(wiring: Wiring, step: Step, custody_date: date, actor: str, new_ver
             seen = {"version": version, "manifest": manifest.digest, "reason": new_version_reason}
             tx.audit(actor, f"step.{step.name}", custody_date.isoformat(), seen)
         _publish(context, step, seal)
-        return StepResult(seal, "committed", dict(manifest.tables))
+        return StepResult(seal, "committed", manifest.tables)
 
 
 def latest_seal(wiring: Wiring, custody_date: date, step: str) -> Seal | None:
@@ -193,7 +194,9 @@ def _resolve_inputs(wiring: Wiring, step: str, custody_date: date) -> dict[StepR
     for ref in wanted:
         row_ = outputs.get(ref)
         if row_ is None:
-            raise OutOfOrder(f"{step} of {custody_date} needs {ref.step} of {ref.custody_date}, which is not committed")
+            words = f"{step} of {custody_date} needs {ref.step} of {ref.custody_date}, which is not committed"
+            # An earlier day may be on its way (a catch-up runs several); a step of the same day was simply not asked for.
+            raise RetryLater(words) if ref.custody_date < custody_date else OutOfOrder(words)
         if published.get((ref.custody_date, ref.step)) != row_["manifest_digest"]:
             raise OutOfOrder(f"{ref.step} of {ref.custody_date} is committed but not published: run it again first")
         inputs[ref] = _seal_of(row_)

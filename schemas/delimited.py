@@ -66,6 +66,8 @@ def parse_delimited(
         if faults or row is None:
             out.faults.extend(faults)
             out.rejected_lines[line_no] = _shown_line(layout, raw, encoding)
+            if row is not None:
+                _count_rejected(layout, line_no, row, out)
         else:
             row["line_no"] = line_no
             out.rows.append(row)
@@ -127,14 +129,19 @@ def _parse_line(
         value = row.get(layout.field(name).column)
         if isinstance(value, int):
             out.totals_minor[name] += value
-            if faults:
-                out.rejected_totals_minor[name] += value
         else:
             out.totals_complete = False
-    if faults:
-        named = [(name, row.get(layout.field(name).column)) for name in layout.key]
-        out.rejected_keys[line_no] = "|".join(f"{name}={value}" for name, value in named if value is not None)
     return row, faults
+
+
+def _count_rejected(layout: Layout, line_no: int, row: Mapping[str, Value], out: ParsedFile) -> None:
+    """What could be read of a rejected row: its totals and its key."""
+    for name in layout.totals:
+        value = row.get(layout.field(name).column)
+        if isinstance(value, int):
+            out.rejected_totals_minor[name] += value
+    named = [(name, row.get(layout.field(name).column)) for name in layout.key]
+    out.rejected_keys[line_no] = "|".join(f"{name}={value}" for name, value in named if value is not None)
 
 
 def _shown_line(layout: Layout, raw: bytes, encoding: str) -> str:

@@ -25,6 +25,9 @@ from custody.money import format_amount, parse_amount
 FieldType = Literal["code", "text", "enum", "integer", "amount", "rate", "date", "time", "identity", "phone", "card"]
 Value = str | int | date | datetime | None
 
+# The C loader where PyYAML was built with it: layouts are read at the start of every command.
+_Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}")
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
@@ -135,7 +138,7 @@ def all_layouts() -> dict[str, Layout]:
     loaded = {}
     for resource in sorted(files("schemas").joinpath("layouts").iterdir(), key=lambda r: r.name):
         if resource.name.endswith(".yaml"):
-            layout = _from_declaration(yaml.safe_load(resource.read_text(encoding="utf-8")))
+            layout = _from_declaration(yaml.load(resource.read_text(encoding="utf-8"), _Loader))
             loaded[layout.id] = layout
     return loaded
 

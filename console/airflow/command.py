@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 DONE, FINDINGS, BAD_INPUT, RETRY_LATER = 0, 1, 2, 3
 GRACE_SECONDS = 20.0
@@ -45,30 +45,64 @@ def custody_executable() -> str:
     return found
 
 
+class Running(Protocol):
+    """A started command: what `subprocess.Popen` offers of itself."""
+
+    pid: int
+    stderr: IO[bytes] | None
+
+    def poll(self) -> int | None: ...
+
+    def wait(self) -> int: ...
+
+
+# (arguments, file that takes standard output) -> the command, started as leader of its own process group
+Launcher = Callable[[Sequence[str], Path], Running]
+
+
+def launch_executable(arguments: Sequence[str], output: Path) -> Running:
+    """A new `custody` from its executable."""
+    with output.open("wb") as stdout:
+        return subprocess.Popen(
+            [custody_executable(), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+
+
+_launcher: Launcher = launch_executable
+
+
+def use_launcher(launcher: Launcher) -> None:
+    """Start commands another way in this process (console.airflow.preloaded)."""
+    global _launcher
+    _launcher = launcher
+
+
 class CustodyProcess:
     """One run of `custody`; `terminate` ends it and whatever it started (pools, engines)."""
 
-    def __init__(self, arguments: Sequence[str]) -> None:
-        self.argv = [custody_executable(), *arguments]
-        self._process: subprocess.Popen[bytes] | None = None
+    def __init__(self, arguments: Sequence[str], launch: Launcher | None = None) -> None:
+        self.arguments = list(arguments)
+        self._launch = launch or _launcher
+        self._process: Running | None = None
 
     def run(self, progress: Callable[[str], None]) -> Outcome:
         """Runs to the end; every line of standard error goes to ``progress`` as it comes."""
         # A file, not a pipe, takes the output: nobody has to read it while standard error is streamed.
-        with tempfile.TemporaryFile() as output:
-            self._process = subprocess.Popen(
-                self.argv, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.PIPE, start_new_session=True
-            )
+        with tempfile.NamedTemporaryFile() as output:
+            process = self._process = self._launch(self.arguments, Path(output.name))
+            assert process.stderr is not None
             try:
-                assert self._process.stderr is not None
-                for line in self._process.stderr:
+                for line in process.stderr:
                     progress(line.decode("utf-8", "backslashreplace").rstrip("\r\n"))
-                code = self._process.wait()
+                code = process.wait()
             finally:
                 # Left by an exception (timeout, interrupt): nothing may go on writing behind Airflow's back.
                 self.terminate()
-                if self._process.stderr is not None:
-                    self._process.stderr.close()
+                process.stderr.close()
             return _outcome(code, output)
 
     def terminate(self, grace_seconds: float = GRACE_SECONDS) -> None:

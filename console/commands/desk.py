@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -31,7 +32,7 @@ ActorSystem = Annotated[str, typer.Option("--as", help="Who acts. 操作人", en
 
 
 def add_desk(app: typer.Typer) -> None:
-    groups = {
+    groups: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
         "day": ("The custody day at a glance. 日终一览", {"status": day_status}),
         "case": (
             "Differences, and how they are settled. 差错案件",
@@ -72,7 +73,7 @@ def day_status(
         with wiring.register.transaction() as tx:
             seen = sorted({r["custody_date"] for r in tx.find("step_output", step="cut_off")})
         wanted = [parse_date(date_)] if date_ else seen or [first]
-        days = [
+        days: list[dict[str, Any]] = [
             {"date": d, "state": day_state(committed_steps(wiring, d)), "platforms": platform_rows(wiring, d)} for d in wanted
         ]
     words = []
@@ -80,7 +81,7 @@ def day_status(
         words.append(f"{day['date']}  {day['state']}")
         words += [
             f"   {p['platform']:<6} files {p['landed']}/{p['expected']}  breaks {p['breaks']}  alerts {p['alerts']}"
-            for p in day["platforms"]  # type: ignore[union-attr]
+            for p in day["platforms"]
         ]
     emit({"days": days}, as_json, words)
     return 0

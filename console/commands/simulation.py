@@ -13,9 +13,18 @@ from custody.errors import UsageError
 
 
 def add_simulation(app: typer.Typer) -> None:
+    app.command("demo", help="Four custody days of a little market, through SFTP and Airflow. 演示")(demo)
     app.command("simulate", help="Make a consistent world: files, core flows, labelled faults. 生成模拟数据")(simulate)
     app.command("score", help="What was found against what was planted. 检出率")(score)
     app.command("schedule", help="A repayment schedule. 还款计划")(schedule)
+
+
+@command
+def demo() -> int:
+    """Makes everything anew under build/demo of the current folder, which must be the project's."""
+    from console.demo import main
+
+    return main()
 
 
 @command

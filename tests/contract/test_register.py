@@ -1,0 +1,175 @@
+"""What every register must do (custody.ports.Register): all or nothing, one writer at a time, an audit chain."""
+
+import threading
+from datetime import date
+
+import pytest
+
+from connectors.register import SqlRegister
+from custody.audit import first_broken
+from custody.errors import RetryLater
+from custody.ports import DuplicateRow, Row
+
+DAY = date(2019, 12, 30)
+
+
+class Stop(Exception):
+    pass
+
+
+def holiday(day: date, business_day: bool = True) -> Row:
+    return {"day": day, "business_day": business_day, "reason": "r"}
+
+
+def test_a_row_reads_back_with_its_types(register: SqlRegister) -> None:
+    with register.transaction() as tx:
+        tx.insert("holiday", holiday(DAY, False))
+    with register.transaction() as tx:
+        assert tx.get("holiday", day=DAY) == holiday(DAY, False)
+        assert tx.get("holiday", day=date(2020, 1, 1)) is None
+
+
+def test_an_exception_takes_everything_back(register: SqlRegister) -> None:
+    with register.transaction() as tx:
+        tx.insert("holiday", holiday(DAY))
+    with pytest.raises(Stop), register.transaction() as tx:
+        tx.insert("holiday", holiday(date(2020, 1, 1)))
+        tx.update("holiday", {"day": DAY}, {"reason": "changed"})
+        tx.audit("op1", "x", "y", {})
+        raise Stop
+    with register.transaction() as tx:
+        assert tx.find("holiday") == [holiday(DAY)]
+        assert tx.find("audit_event") == []
+
+
+def test_a_repeated_key_is_a_value_and_the_transaction_goes_on(register: SqlRegister) -> None:
+    with register.transaction() as tx:
+        tx.insert("holiday", holiday(DAY))
+        with pytest.raises(DuplicateRow):
+            tx.insert("holiday", holiday(DAY, False))
+        tx.insert("holiday", holiday(date(2020, 1, 1)))
+    with register.transaction() as tx:
+        assert [r["day"] for r in tx.find("holiday")] == [DAY, date(2020, 1, 1)]
+        assert tx.get("holiday", day=DAY) == holiday(DAY)
+
+
+def test_a_step_output_is_committed_once(register: SqlRegister) -> None:
+    row: Row = {
+        "custody_date": DAY, "step": "land", "version": 1, "run_digest": "r", "inputs_digest": "i", "manifest_digest": "m",
+        "path": "p", "code_digest": "c", "fence": 1, "reason": "", "committed_at": "t",
+    }  # fmt: skip
+    with register.transaction() as tx:
+        tx.insert("step_output", row)
+    with pytest.raises(DuplicateRow), register.transaction() as tx:
+        tx.insert("step_output", row | {"manifest_digest": "other"})
+    with register.transaction() as tx:
+        assert [r["manifest_digest"] for r in tx.find("step_output")] == ["m"]
+        tx.insert("step_output", row | {"version": 2})
+
+
+def test_finding_by_value_by_list_and_by_null(register: SqlRegister) -> None:
+    base: Row = {
+        "kind": "k", "subject": "s", "payload": "{}", "maker": "a", "proposed_at": "t", "note": "", "checker": None,
+        "decided_at": None, "decision_no": None,
+    }  # fmt: skip
+    with register.transaction() as tx:
+        for n, state in enumerate(["PROPOSED", "APPROVED", "REJECTED", "PROPOSED"]):
+            tx.insert(
+                "proposal", base | {"proposal_id": f"p{3 - n}", "state": state, "checker": "b" if state == "APPROVED" else None}
+            )
+        assert [r["proposal_id"] for r in tx.find("proposal", state="PROPOSED")] == ["p0", "p3"]
+        assert [r["proposal_id"] for r in tx.find("proposal", state=["APPROVED", "REJECTED"])] == ["p1", "p2"]
+        assert [r["proposal_id"] for r in tx.find("proposal", checker=None)] == ["p0", "p1", "p3"]
+        assert tx.find("proposal", state=[]) == []
+        assert [r["state"] for r in tx.find("proposal", ("state", "proposal_id"))] == [
+            "APPROVED",
+            "PROPOSED",
+            "PROPOSED",
+            "REJECTED",
+        ]
+        with pytest.raises(LookupError, match="has 2 rows"):
+            tx.get("proposal", state="PROPOSED")
+
+
+def test_update_and_delete_count_what_they_changed(register: SqlRegister) -> None:
+    with register.transaction() as tx:
+        tx.insert("holiday", holiday(DAY))
+        assert tx.update("holiday", {"day": DAY}, {"reason": "b"}) == 1
+        assert tx.update("holiday", {"day": date(2020, 1, 1)}, {"reason": "b"}) == 0
+        assert tx.delete("holiday", day=DAY) == 1
+        assert tx.delete("holiday", day=DAY) == 0
+
+
+def test_the_audit_chain_is_whole_over_transactions_and_shows_a_change(register: SqlRegister) -> None:
+    for n in range(3):
+        with register.transaction() as tx:
+            tx.audit("op1", "case.propose", f"S{n}", {"n": n, "中": None})
+            tx.audit("op2", "case.approve", f"S{n}", {})
+    with register.transaction() as tx:
+        events = tx.find("audit_event")
+        assert [e["event_no"] for e in events] == [1, 2, 3, 4, 5, 6]
+        assert first_broken(events) is None
+        tx.update("audit_event", {"event_no": 4}, {"actor": "nobody"})
+        assert first_broken(tx.find("audit_event")) == 4
+
+
+def test_writers_wait_for_each_other_and_lose_nothing(register: SqlRegister) -> None:
+    """Read, add one, write back, from four threads: without serial transactions an addition would be lost."""
+    with register.transaction() as tx:
+        tx.insert("lease", {"name": "n", "holder": "h", "fence": 0, "expires_at": 0})
+
+    def add() -> None:
+        for _ in range(10):
+            while True:
+                try:
+                    with register.transaction() as tx:
+                        row = tx.get("lease", name="n")
+                        assert row is not None
+                        tx.update("lease", {"name": "n"}, {"fence": row["fence"] + 1})
+                        tx.audit("t", "add", "n", {"fence": row["fence"]})
+                    break
+                except RetryLater:
+                    continue
+
+    threads = [threading.Thread(target=add) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with register.transaction() as tx:
+        row = tx.get("lease", name="n")
+        assert row is not None
+        assert row["fence"] == 40
+        assert first_broken(tx.find("audit_event")) is None
+        assert len(tx.find("audit_event")) == 40
+
+
+def test_a_second_register_on_the_same_url_sees_only_what_is_committed(register: SqlRegister, register_url: str) -> None:
+    from conftest import SteppingClock
+
+    other = SqlRegister(register_url, SteppingClock())
+    with register.transaction() as tx:
+        tx.insert("holiday", holiday(DAY))
+    with other.transaction() as tx:
+        assert tx.find("holiday") == [holiday(DAY)]
+    other.close()
+
+
+@pytest.mark.xfail(strict=True, reason="every IntegrityError becomes DuplicateRow, a missing required column too")
+def test_a_row_without_a_required_column_is_not_called_a_duplicate(register: SqlRegister) -> None:
+    with register.transaction() as tx:
+        try:
+            tx.insert("holiday", {"day": DAY, "business_day": True})
+        except DuplicateRow:
+            raise AssertionError("called a duplicate") from None
+        except Exception as error:  # noqa: BLE001  (which one is the implementation's choice)
+            assert error
+
+
+def test_money_fits_the_column_on_every_database() -> None:
+    from sqlalchemy import BigInteger
+
+    from connectors.register_tables import recon_case
+
+    if not isinstance(recon_case.c.amount_minor.type, BigInteger):
+        pytest.xfail("recon_case.amount_minor is INTEGER: on PostgreSQL 32 bits, at most 21,474,836.47 yuan")

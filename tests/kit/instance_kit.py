@@ -1,0 +1,203 @@
+"""A whole instance inside the test's process: made by the command line itself, fed over a drop in memory, run step by step.
+
+The SFTP server, the log-ins and the collector's behaviour under failure have tests of their own (tests/exchange); here the
+drop is a dictionary, and everything behind it is the real thing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from typer.testing import CliRunner
+
+from connectors.bootstrap import Wiring, wire
+from console.cli import app
+from custody.ports import Row
+from custody.services.access import SYSTEM
+from custody.services.intake import CollectResult, collect
+from custody.steps import STEPS
+from jobs.registry import step_named
+from jobs.step import StepResult, run_step
+from schemas.exchange import parse_name
+from simulator.simulate import FaultRequest, SimulationConfig, simulate
+
+GO_LIVE = date(2019, 12, 30)
+# What differs from run to run by its nature: times, fences, folders named by a fence, and hashes over those.
+_OF_THE_RUN = {
+    "received_at", "queued_at", "delivered_at", "at", "hash", "previous_hash", "proposed_at", "decided_at", "committed_at",
+    "published_at", "fence", "path", "code_digest", "run_digest",
+}  # fmt: skip
+REPEATABLE_TABLES = (
+    "step_output", "publication", "recon_case", "alert", "file", "file_event", "proposal", "party", "outbound", "audit_event",
+)  # fmt: skip
+_ALL_KEYS = (b"", b"\xff" * 32)
+
+
+def seeds(default: int) -> range:
+    """How many seeds a test runs: CUSTODY_SEEDS, or a few. A seed that failed is run again by its number, with pytest -k."""
+    return range(int(os.environ.get("CUSTODY_SEEDS", default)))
+
+
+@dataclass
+class MemoryDrop:
+    """Implements custody.ports.Drop: folders of bytes, party by party."""
+
+    arrived: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    sent: dict[str, dict[str, bytes]] = field(default_factory=dict)
+
+    def put(self, party: str, name: str, data: bytes) -> None:
+        self.arrived.setdefault(party, {})[name] = data
+
+    def receipts(self, party: str) -> list[dict[str, Any]]:
+        return [json.loads(data) for name, data in sorted(self.sent.get(party, {}).items()) if "_RECEIPT_" in name]
+
+    def parties(self) -> list[str]:
+        return sorted(self.arrived)
+
+    def inbound(self, party: str) -> list[tuple[str, int]]:
+        return [(name, len(data)) for name, data in sorted(self.arrived.get(party, {}).items())]
+
+    def unsafe(self, party: str) -> list[str]:
+        return []
+
+    def read(self, party: str, name: str, limit_bytes: int) -> bytes:
+        return self.arrived[party][name][: limit_bytes + 1]
+
+    def remove(self, party: str, name: str) -> None:
+        self.arrived.get(party, {}).pop(name, None)
+
+    def deliver(self, party: str, name: str, data: bytes) -> None:
+        self.sent.setdefault(party, {})[name] = data
+
+    def close(self) -> None:
+        return
+
+
+@dataclass
+class Instance:
+    """One instance, open in this process. ``drop`` lives only here; everything else is in its folder."""
+
+    wiring: Wiring
+    drop: MemoryDrop
+
+    def step(self, name: str, on: date, reason: str = "") -> StepResult:
+        return run_step(self.wiring, step_named(name), on, SYSTEM, reason)
+
+    def run_day(self, on: date, steps: Sequence[str] = STEPS) -> list[StepResult]:
+        return [self.step(name, on) for name in steps]
+
+    def deliver(self, world: Path, on: date, without: Sequence[str] = ()) -> CollectResult:
+        """Every party's files of the date but those of parties named in ``without``, and the core's flows; then a sweep."""
+        folder = world / on.isoformat()
+        for party in sorted(p for p in folder.iterdir() if p.name != "CORE" and p.name not in without):
+            for path in party.iterdir():
+                assert parse_name(path.name) is not None
+                self.drop.put(party.name, path.name, path.read_bytes())
+        flows, balances = (_core_rows(folder / "CORE" / f"{name}.jsonl") for name in ("flow", "balance"))
+        self.wiring.core.load(flows, balances)
+        return self.collect(on)
+
+    def deliver_party(self, world: Path, on: date, party: str, today: date) -> CollectResult:
+        for path in (world / on.isoformat() / party).iterdir():
+            self.drop.put(party, path.name, path.read_bytes())
+        return self.collect(today)
+
+    def collect(self, today: date) -> CollectResult:
+        result = collect(
+            self.wiring.exchange_ports, self.wiring.exchange_rules, SYSTEM, today, self.wiring.settings.sftp.max_file_bytes
+        )
+        assert not result.troubles and not result.waiting and not result.unsafe, result
+        return result
+
+    def find(self, table: str, **equals: object) -> list[Row]:
+        with self.wiring.register.transaction() as tx:
+            return tx.find(table, (), **equals)
+
+    def lake_rows(self, on: date, step: str, table: str) -> list[Row]:
+        """A table of the latest committed version."""
+        seals = self.find("step_output", custody_date=on, step=step)
+        return self.wiring.lake.rows(seals[-1]["path"], table)
+
+    def register_rows(self) -> dict[str, list[Row]]:
+        """All of the register that must be the same on every run."""
+        return {
+            table: [{k: v for k, v in row.items() if k not in _OF_THE_RUN} for row in self.find(table)]
+            for table in REPEATABLE_TABLES
+        }
+
+    def keyed_rows(self) -> dict[str, list[tuple[bytes, dict[bytes, bytes]]]]:
+        """All of the keyed store; personal data opened, since each customer's key is drawn at random."""
+        tables = ("customer", "sub_account", "journal_by_account", "watermark")
+        found = {table: list(self.wiring.keyed.scan(table, *_ALL_KEYS)) for table in tables}
+        found["customer"] = [(key, self._opened(key, columns)) for key, columns in found["customer"]]
+        return found
+
+    def _opened(self, key: bytes, columns: dict[bytes, bytes]) -> dict[bytes, bytes]:
+        secrets = self.wiring.secrets
+        data_key = secrets.unwrap(columns[b"key"])
+        # The key is one salt byte and the customer id, to which the sealed bytes are bound.
+        return {name: secrets.open(data_key, cell, key[1:]) for name, cell in columns.items() if name != b"key"}
+
+    def damage(self) -> list[str]:
+        """What verification finds wrong with all committed outputs; empty when everything is whole."""
+        return [w for row in self.find("step_output") for w in self.wiring.lake.verify(row["path"], row["manifest_digest"])]
+
+    def failing_proofs(self) -> list[Row]:
+        outputs = self.find("step_output", step="reconcile")
+        return [p for row in outputs for p in self.wiring.lake.rows(row["path"], "proof") if not p["holds"]]
+
+
+@contextmanager
+def opened(home: Path, drop: MemoryDrop | None = None) -> Iterator[Instance]:
+    """The instance in this folder; its stores are closed at the end, so that the folder can be copied."""
+    wiring = wire(home)
+    instance = Instance(wiring, drop if drop is not None else MemoryDrop())
+    wiring.__dict__["drop"] = instance.drop  # fills the cached property: no SFTP client is ever made
+    try:
+        yield instance
+    finally:
+        wiring.close()
+
+
+def copy_of(home: Path, to: Path) -> Path:
+    """A closed instance's folder is the whole instance."""
+    return Path(shutil.copytree(home, to))
+
+
+def make_world(out: Path, faults: list[FaultRequest], seed: int, **size: int) -> Path:
+    config = SimulationConfig(**{**SMALL, **size}, start=GO_LIVE, seed=seed)
+    simulate(config=config, faults=faults, out=out)
+    return out
+
+
+SMALL = {"platforms": 3, "channels": 2, "lenders": 12, "loans": 5, "days": 4}
+
+
+def make_instance(home: Path, world: Path) -> Path:
+    """Init, then every party of the world proposed by one person and approved by another, through the command line."""
+    _custody(home, "init", "--bank", "示范银行", "--go-live", GO_LIVE.isoformat(), "--sftp-port", "2222")
+    proposed = _custody(home, "org", "onboard", "--from", str(world), "--as", "maker", "--note", "test")
+    for number in proposed["proposals"].values():
+        _custody(home, "proposal", "approve", number, "--as", "checker", "--note", "test")
+    return home
+
+
+def _custody(home: Path, *arguments: str) -> dict[str, Any]:
+    done = CliRunner().invoke(app, [*arguments, "--json"], env={"CUSTODY_HOME": str(home)})
+    if done.exit_code != 0:
+        raise AssertionError(f"custody {' '.join(arguments)} ended {done.exit_code}: {done.output}") from done.exception
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def _core_rows(path: Path) -> list[dict[str, Any]]:
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return [{**row, "core_date": row["custody_date"]} for row in rows]

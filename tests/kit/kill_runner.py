@@ -1,0 +1,160 @@
+"""Runs one step in a process of its own and ends, stops or counts it at a chosen point. Nothing in the product knows of it.
+
+    python kill_runner.py HOME STEP DATE HOW [NUMBER]
+
+HOW: ``count`` runs to the end and prints how many points of each kind were passed; ``lines`` is killed at the n-th line of
+our own source; ``io`` at the n-th write that reaches a disk, before it and after it being two points; ``committed`` is killed
+between the step's commit and its publication; ``published`` between the publication's last write and its row; ``stopped``
+stops itself (SIGSTOP) when all is computed and nothing is committed, ``storing`` when it is about to write to the keyed
+store; ``start`` waits for a line on stdin, then runs undisturbed. Exit codes are the command line's: 0, 2, 3.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pyarrow.parquet
+from sqlalchemy.engine.default import DefaultDialect
+
+import jobs.step
+from connectors.bootstrap import wire
+from connectors.lmdb_store import LmdbStore
+from custody.errors import CustodyError
+from custody.services.access import SYSTEM
+from jobs.registry import step_named
+from jobs.step import Seal, Step, StepContext
+
+READY = "ready"
+_OURS = tuple(
+    str(Path(jobs.step.__file__).parents[1] / name) + os.sep for name in ("custody", "schemas", "connectors", "jobs", "reports")
+)
+
+
+def die() -> None:
+    """As a power cut would: nothing is flushed, closed or rolled back."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def stop() -> None:
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+class Points:
+    """Counts points of one kind; at the ``last`` one the process is killed."""
+
+    def __init__(self, last: int | None) -> None:
+        self.passed = 0
+        self._last = last
+
+    def one(self) -> None:
+        self.passed += 1
+        if self.passed == self._last:
+            die()
+
+
+def watch_lines(points: Points) -> None:
+    """Every line of our own packages that this thread runs from now on."""
+
+    def local(_frame: FrameType, event: str, _value: object) -> Any:
+        if event == "line":
+            points.one()
+        return local
+
+    def trace(frame: FrameType, _event: str, _value: object) -> Any:
+        return local if frame.f_code.co_filename.startswith(_OURS) else None
+
+    sys.settrace(trace)
+
+
+def watch_io(points: Points) -> None:
+    """Every call that makes something durable: before it, and after it."""
+    for owner, name in (
+        (os, "replace"),
+        (os, "fsync"),
+        (os, "mkdir"),
+        (pyarrow.parquet, "write_table"),
+        (DefaultDialect, "do_commit"),
+        (LmdbStore, "put_many"),
+    ):
+        setattr(owner, name, _between(points, getattr(owner, name)))
+
+
+def _between(points: Points, real: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*args: Any, **named: Any) -> Any:
+        points.one()
+        result = real(*args, **named)
+        points.one()
+        return result
+
+    return call
+
+
+def killed_after_publishing(step: Step) -> Step:
+    def publish(context: StepContext, seal: Seal) -> None:
+        if step.publish is not None:
+            step.publish(context, seal)
+        die()
+
+    return replace(step, publish=publish)
+
+
+def stopped_before_commit(step: Step) -> Step:
+    def run(context: StepContext) -> None:
+        step.run(context)
+        stop()
+
+    return replace(step, run=run)
+
+
+def stopped_before_storing() -> None:
+    real = LmdbStore.put_many
+
+    def put_many(self: LmdbStore, *args: Any) -> int:
+        stop()
+        return real(self, *args)
+
+    LmdbStore.put_many = put_many  # type: ignore[method-assign]
+
+
+def main(home: str, name: str, on: str, how: str, number: str = "0") -> int:
+    step = step_named(name)
+    wiring = wire(Path(home))
+    lines, io = Points(int(number) if how == "lines" else None), Points(int(number) if how == "io" else None)
+    if how == "committed":
+        jobs.step._publish = lambda *_: die()
+    elif how == "published":
+        step = killed_after_publishing(step)
+    elif how == "stopped":
+        step = stopped_before_commit(step)
+    elif how == "storing":
+        stopped_before_storing()
+    print(READY, flush=True)
+    if how == "start":
+        sys.stdin.readline()
+    if how in ("count", "io"):
+        watch_io(io)
+    if how in ("count", "lines"):
+        watch_lines(lines)
+    try:
+        result = jobs.step.run_step(wiring, step, date.fromisoformat(on), SYSTEM)
+    except CustodyError as error:
+        print(json.dumps({"error": type(error).__name__}), flush=True)
+        return error.exit_code
+    finally:
+        sys.settrace(None)
+        wiring.close()
+    print(json.dumps({"outcome": result.outcome, "lines": lines.passed, "io": io.passed}), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

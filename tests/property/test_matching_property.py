@@ -1,0 +1,93 @@
+"""A verdict is one of three buckets, does not depend on order, and never passes a pair that differs in what counts."""
+
+from datetime import date
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from custody.matching import AB_TXN, BC_CHANNEL, BC_CORE, FLOW_RELATIONS, Bucket, Relation, judge_group, pair_kind
+from custody.names import BreakKind
+
+DAYS = st.sampled_from([date(2019, 12, 30), date(2019, 12, 31), date(2020, 1, 1)])
+FEW = st.sampled_from([None, "a", "b"])
+AMOUNTS = st.sampled_from([1, 2, 3, -3, 10**15])
+ITEM = st.fixed_dictionaries(
+    {
+        "match_key": st.just("k"), "item_date": DAYS, "expected_on": st.one_of(st.none(), DAYS), "amount_minor": AMOUNTS,
+        "currency": st.sampled_from(["CNY", "USD"]), "from_account": FEW, "to_account": FEW, "loan_id": FEW, "status": FEW,
+        "fee_minor": st.one_of(st.none(), AMOUNTS), "principal_minor": AMOUNTS, "interest_minor": AMOUNTS,
+        "counterpart_file": FEW, "in_window": st.booleans(),
+    }
+)  # fmt: skip
+# What decides, for each relation that pairs; a difference in anything else is no break.
+COUNTS = {
+    "AB_TXN": (
+        "currency",
+        "from_account",
+        "to_account",
+        "loan_id",
+        "amount_minor",
+        "principal_minor",
+        "interest_minor",
+        "status",
+    ),
+    "BC_CHANNEL": ("currency", "amount_minor", "fee_minor", "status"),
+}
+RELATIONS = st.sampled_from(FLOW_RELATIONS)
+PAIRING = st.sampled_from([AB_TXN, BC_CHANNEL])
+Item = dict[str, Any]
+
+
+@given(PAIRING, ITEM, ITEM)
+def test_a_pair_matches_exactly_when_all_that_counts_is_equal(relation: Relation, left: Item, right: Item) -> None:
+    same = all(left[name] == right[name] for name in COUNTS[relation.name])
+    if relation is AB_TXN:
+        same = same and (left["item_date"] == right["item_date"] or left["in_window"] or right["in_window"])
+    assert (pair_kind(relation, left, right) is None) == same
+    assert pair_kind(relation, left, left) is None
+    assert pair_kind(relation, left, right) == pair_kind(relation, right, left)
+
+
+@given(
+    RELATIONS,
+    st.lists(st.tuples(st.booleans(), ITEM), min_size=1, max_size=5),
+    DAYS,
+    st.frozensets(st.sampled_from(["a", "b"])),
+    st.booleans(),
+    st.booleans(),
+    st.randoms(use_true_random=False),
+)
+def test_a_group_gets_one_verdict_whatever_the_order(
+    relation: Relation,
+    sided: list[tuple[bool, Item]],
+    as_of: date,
+    missing: frozenset[str],
+    before: bool,
+    waiting: bool,
+    random: Any,
+) -> None:
+    items = [item | {"side": relation.left if left else relation.right} for left, item in sided]
+    sides = {item["side"] for item in items}
+    found = judge_group(relation, items, as_of, missing, before, waiting)
+    assert found.bucket in Bucket
+    if len(items) == 1 or len(sides) == 2 or not relation.nets:
+        shuffled = list(items)
+        random.shuffle(shuffled)
+        assert judge_group(relation, shuffled, as_of, missing, before, waiting) == found
+    if found.bucket == Bucket.MATCHED:
+        assert len(sides) == 2
+        assert not before
+        assert relation.nets or len(items) == 2
+    if found.bucket == Bucket.BREAK:
+        assert found.rule in set(BreakKind)
+    if found.bucket == Bucket.CARRIED:
+        assert len(sides) == 1
+
+
+@given(st.lists(AMOUNTS, min_size=1, max_size=4), st.lists(AMOUNTS, min_size=1, max_size=4))
+def test_netting_matches_exactly_when_the_sums_agree(ours: list[int], theirs: list[int]) -> None:
+    items = [{"side": "B", "match_key": "k", "amount_minor": a} for a in ours]
+    items += [{"side": "C", "match_key": "k", "amount_minor": a} for a in theirs]
+    found = judge_group(BC_CORE, items, date(2019, 12, 30), frozenset(), False, False)
+    assert (found.bucket == Bucket.MATCHED) == (sum(ours) == sum(theirs))

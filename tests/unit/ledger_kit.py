@@ -1,0 +1,89 @@
+"""Instructions and balances in the shortest form that a ledger test can read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import Any
+
+from custody.ledger import Entry, Instruction, Ledger, LedgerState, Loan, Refusal
+from custody.names import Book, Originator, TxnStatus, TxnType
+from custody.posting_rules import RULES
+
+LENDER, LENDER2, BORROWER = "P001.LENDER.u1", "P001.LENDER.u2", "P001.BORROWER.b1"
+DAY = date(2019, 12, 30)
+LOAN = Loan(
+    platform="P001",
+    loan_id="L1",
+    borrower=BORROWER,
+    amount_minor=1_000_000,
+    currency="CNY",
+    annual_rate="0.08",
+    method="bullet",
+    periods=3,
+    every="month",
+    day_count="30/360",
+    purpose="trade",
+    state="BIDDING",
+    disbursed_on=None,
+    funded_minor=0,
+    principal_repaid_minor=0,
+    interest_repaid_minor=0,
+)
+
+
+def instruction(txn_type: TxnType, request_no: str, amount_minor: int, **other: Any) -> Instruction:
+    """An instruction with the first originator that its type allows; ``other`` fills what this type needs."""
+    allowed = frozenset[Originator]().union(*(rule.originators for (named, _), rule in RULES.items() if named == txn_type))
+    plain = Instruction(
+        platform="P001",
+        request_no=request_no,
+        leg=1,
+        txn_type=txn_type,
+        originator=min(allowed or Originator, key=list(Originator).index),
+        from_account=None,
+        to_account=None,
+        amount_minor=amount_minor,
+        currency="CNY",
+        loan_id=None,
+        principal_minor=0,
+        interest_minor=0,
+        penalty_minor=0,
+        related_request_no=None,
+        channel=None,
+        settlement_batch=None,
+        direction=None,
+        fee_minor=0,
+        status=TxnStatus.SUCCESS,
+        event_time=datetime(2019, 12, 30, 2, 0, tzinfo=UTC),
+        value_date=DAY,
+    )
+    return replace(plain, **other)
+
+
+def new_ledger() -> Ledger:
+    """Two lenders, one borrower, one loan of 10,000 yuan; nobody owns anything yet."""
+    return Ledger(LedgerState(loans={("P001", "L1"): LOAN}, sub_accounts={LENDER, LENDER2, BORROWER}))
+
+
+def post(ledger: Ledger, txn_type: TxnType, request_no: str, amount_minor: int, **other: Any) -> Entry:
+    """Apply an instruction that must be posted."""
+    result = ledger.apply(instruction(txn_type, request_no, amount_minor, **other))
+    assert isinstance(result, Entry), result
+    return result
+
+
+def refuse(ledger: Ledger, txn_type: TxnType, request_no: str, amount_minor: int, **other: Any) -> Refusal:
+    """Apply an instruction that must be refused."""
+    result = ledger.apply(instruction(txn_type, request_no, amount_minor, **other))
+    assert isinstance(result, Refusal), result
+    return result
+
+
+def balances(ledger: Ledger) -> dict[str, int]:
+    """Every account that is not zero, whatever its book (the books' accounts have distinct names)."""
+    return {account: minor for (_book, account), minor in sorted(ledger.state.balances.items()) if minor}
+
+
+def moves(entry: Entry) -> list[tuple[Book, str, str, int]]:
+    return [(m.book, m.from_account, m.to_account, m.amount_minor) for m in entry.moves]

@@ -1,0 +1,193 @@
+"""Delimited files: what is read, what is a fault, and where each row and each fen is counted."""
+
+from typing import Any
+
+import pytest
+
+from custody.findings import RowFault
+from schemas.delimited import MAX_LINE_BYTES, ParsedFile, control_totals, parse_delimited, write_delimited
+from schemas.layout import Layout, load_layout
+
+CLAIM = load_layout("platform_claim/1")
+TXN = load_layout("platform_txn/1")
+CUSTOMER = load_layout("platform_customer/1")
+NAME = "P001_CLAIM_20191230_01_v1.csv"
+HEADER = CLAIM.header
+ROWS = ["T1,L1,u1,100.00,CNY", "T2,L1,u2,200.50,CNY", "T3,L2,u1,0.00,CNY"]
+
+
+def parse(lines: list[str], layout: Layout = CLAIM, encoding: str = "utf-8", **seal: Any) -> ParsedFile:
+    data = "".join(f"{line}\n" for line in lines).encode(encoding)
+    return parse_delimited(layout, NAME, data, encoding, **seal)
+
+
+def rules(faults: list[RowFault]) -> list[tuple[int, str, str]]:
+    return [(f.line_no, f.field, f.rule) for f in faults]
+
+
+def accounted(parsed: ParsedFile) -> bool:
+    """Every row is landed or rejected, and so is every fen that could be read (domain.md §4.10)."""
+    landed = {line for row in parsed.rows if isinstance(line := row["line_no"], int)}
+    rejected = set(parsed.rejected_lines)
+    if len(landed) + len(rejected) != parsed.rows_seen or landed & rejected:
+        return False
+    if {f.line_no for f in parsed.faults} != rejected:
+        return False
+    for name, total in parsed.totals_minor.items():
+        mine = sum(int(str(row[f"{name}_minor"])) for row in parsed.rows)
+        if mine + parsed.rejected_totals_minor[name] != total:
+            return False
+    return True
+
+
+def test_a_good_file() -> None:
+    parsed = parse([HEADER, *ROWS], expected_rows=3, expected_totals={"principal": "300.50"})
+    assert (parsed.faults, parsed.file_faults, parsed.rejected_lines) == ([], [], {})
+    assert parsed.rows[1] == {
+        "claim_id": "T2", "loan_id": "L1", "holder_user_no": "u2", "principal_minor": 20050, "currency": "CNY", "line_no": 3,
+    }  # fmt: skip
+    assert parsed.totals_minor == {"principal": 30050}
+    assert accounted(parsed)
+
+
+def test_a_file_without_rows() -> None:
+    parsed = parse([HEADER], expected_rows=0, expected_totals={"principal": "0.00"})
+    assert (parsed.rows, parsed.file_faults, parsed.rows_seen) == ([], [], 0)
+
+
+@pytest.mark.parametrize("header", ["", "claim_id", HEADER.upper(), HEADER + ",x", "\ufeff\ufeff" + HEADER, ROWS[0]])
+def test_another_header_stops_the_file(header: str) -> None:
+    parsed = parse([header, *ROWS])
+    assert [f.rule for f in parsed.file_faults] == ["header"]
+    assert (parsed.rows, parsed.rows_seen) == ([], 0)
+
+
+def test_nothing_at_all_is_a_file_fault() -> None:
+    parsed = parse_delimited(CLAIM, NAME, b"", "utf-8")
+    assert [f.rule for f in parsed.file_faults] == ["header"]
+
+
+def test_one_byte_order_mark_is_taken() -> None:
+    assert parse(["\ufeff" + HEADER, *ROWS]).file_faults == []
+
+
+def test_a_line_that_is_cut_off_shows() -> None:
+    data = "\n".join([HEADER, *ROWS]).encode()
+    parsed = parse_delimited(CLAIM, NAME, data[:-2], "utf-8")
+    assert [f.rule for f in parsed.file_faults] == ["truncated"]
+    assert rules(parsed.faults) == [(4, "currency", "codes")]
+
+
+def test_a_bad_row_is_rejected_whole_and_the_others_stand() -> None:
+    parsed = parse([HEADER, ROWS[0], "T2,L 1,u2,2x,CNY", ROWS[2]])
+    assert rules(parsed.faults) == [(3, "loan_id", "pattern"), (3, "principal", "amount")]
+    assert [row["claim_id"] for row in parsed.rows] == ["T1", "T3"]
+    assert parsed.rejected_lines == {3: "T2,L 1,u2,2x,CNY"}
+    assert parsed.rejected_keys == {3: "claim_id=T2"}
+    assert not parsed.totals_complete
+    assert accounted(parsed)
+
+
+def test_a_rejected_row_whose_amount_can_be_read_counts_in_the_totals() -> None:
+    parsed = parse([HEADER, ROWS[0], "T2,,u2,200.50,CNY"], expected_totals={"principal": "300.50"})
+    assert parsed.rejected_totals_minor == {"principal": 20050}
+    assert parsed.file_faults == []
+    assert accounted(parsed)
+
+
+@pytest.mark.parametrize("line", ["", "T2,L1,u2,200.50", "T2,L1,u2,200.50,CNY,", "T2;L1;u2;200.50;CNY"])
+def test_a_row_of_other_width_is_a_fault_and_never_shifted(line: str) -> None:
+    parsed = parse([HEADER, line])
+    assert rules(parsed.faults) == [(2, "", "columns")]
+    assert not parsed.totals_complete
+    assert accounted(parsed)
+
+
+def test_a_repeated_key_is_rejected_and_still_accounted_for() -> None:
+    parsed = parse([HEADER, ROWS[0], ROWS[0], ROWS[1]], expected_rows=3, expected_totals={"principal": "400.50"})
+    assert rules(parsed.faults) == [(3, "claim_id", "duplicate_key")]
+    assert parsed.faults[0].figures == {"key": "T1", "first_line": 2}
+    assert parsed.rejected_keys == {3: "claim_id=T1"}
+    assert parsed.rejected_totals_minor == {"principal": 10000}
+    assert parsed.file_faults == []
+    assert accounted(parsed)
+
+
+def test_a_repeated_key_of_a_reconciled_layout_is_left_for_reconciliation() -> None:
+    cells = {f.name: "" for f in TXN.fields} | {
+        "request_no": "R1", "leg": "1", "txn_type": "RECHARGE", "amount": "1.00", "currency": "CNY", "status": "SUCCESS",
+        "event_time": "2019-12-30T10:00:00",
+    }  # fmt: skip
+    line = ",".join(cells.values())
+    parsed = parse([TXN.header, line, line], TXN)
+    assert (len(parsed.rows), parsed.faults) == (2, [])
+
+
+def test_a_bad_byte_is_a_fault_with_its_place_and_never_replaced() -> None:
+    data = f"{HEADER}\n{ROWS[0]}\n".encode() + b"T2,L1,u\xff2,1.00,CNY\n"
+    parsed = parse_delimited(CLAIM, NAME, data, "utf-8")
+    assert rules(parsed.faults)[0] == (3, "", "bad_byte")
+    assert parsed.faults[0].figures == {"position": 8, "encoding": "utf-8"}
+    assert len(parsed.rows) == 1
+    assert accounted(parsed)
+
+
+def test_gb18030_bytes_that_look_like_a_delimiter_are_no_delimiter() -> None:
+    # The second byte of these characters is 0x7C, 0x5C or 0x40: pipes, backslashes and at signs in ASCII.
+    name = "".join(b.decode("gb18030") for b in (b"\x81\x7c", b"\x81\x5c", b"\x81\x40"))
+    row = f"u1,LENDER,OPEN,PERSON,ID,11010519491231002X,{name},13812345678,,2019-12-30T10:00:00"
+    parsed = parse([CUSTOMER.header, row], CUSTOMER, "gb18030")
+    assert parsed.faults == []
+    assert parsed.rows[0]["name"] == name
+
+
+def test_a_file_in_the_other_encoding_is_not_guessed() -> None:
+    row = "u1,LENDER,OPEN,PERSON,ID,11010519491231002X,张三,13812345678,,2019-12-30T10:00:00"
+    data = f"{CUSTOMER.header}\n{row}\n".encode("gb18030")
+    assert [f.rule for f in parse_delimited(CUSTOMER, NAME, data, "utf-8").faults][0] == "bad_byte"
+
+
+def test_a_line_too_long_is_refused_unread() -> None:
+    parsed = parse([HEADER, "T1,L1,u1,1.00," + "C" * MAX_LINE_BYTES])
+    assert rules(parsed.faults) == [(2, "", "line_too_long")]
+    assert len(parsed.rejected_lines[2]) <= 2000
+    assert accounted(parsed)
+
+
+def test_the_seals_rows_and_totals_are_compared() -> None:
+    parsed = parse([HEADER, *ROWS], expected_rows=4, expected_totals={"principal": "300.51"})
+    assert [(f.rule, f.figures) for f in parsed.file_faults] == [
+        ("row_count", {"found": 3, "expected": 4}),
+        ("control_total", {"field": "principal", "found": "300.50", "expected": "300.51"}),
+    ]
+    assert [f.rule for f in parse([HEADER, *ROWS], expected_totals={}).file_faults] == ["control_total"]
+
+
+def test_totals_that_cannot_be_read_are_not_compared() -> None:
+    parsed = parse([HEADER, "T1,L1,u1,x,CNY"], expected_rows=1, expected_totals={"principal": "5.00"})
+    assert parsed.file_faults == []
+    assert [f.rule for f in parsed.faults] == ["amount"]
+
+
+def test_what_is_kept_of_a_rejected_row_is_masked() -> None:
+    row = "u1,LENDER,OPEN,PERSON,ID,110105194912310021,张三丰真人,13812345678,4111111111111111,2019-12-30T10:00:00"
+    parsed = parse([CUSTOMER.header, row, row + ",more"], CUSTOMER)
+    kept = " ".join(
+        [*parsed.rejected_lines.values(), *(f.value for f in parsed.faults), *(str(f.figures) for f in parsed.faults)]
+    )
+    for secret in ("110105194912310021", "张三丰真人", "13812345678", "4111111111111111"):
+        assert secret not in kept
+    assert parsed.rejected_lines[3] == "***"
+
+
+def test_writing_refuses_what_reading_would_misread() -> None:
+    row: dict[str, Any] = {"claim_id": "T1", "loan_id": "L,1", "holder_user_no": "u", "principal_minor": 1, "currency": "CNY"}
+    with pytest.raises(ValueError, match="cannot stand"):
+        write_delimited(CLAIM, [row], "utf-8")
+    with pytest.raises(ValueError, match="cannot stand"):
+        write_delimited(CLAIM, [row | {"loan_id": "L\n1"}], "utf-8")
+
+
+def test_control_totals_are_sums_in_yuan() -> None:
+    rows: list[dict[str, Any]] = [{"principal_minor": 10}, {"principal_minor": 295}]
+    assert control_totals(CLAIM, rows) == {"principal": "3.05"}

@@ -1,0 +1,149 @@
+"""Each invariant holds on a good day's rows and names its break on a bad one."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from custody.invariants import (
+    Violation,
+    balances_chain,
+    books_sum_to_zero,
+    channel_fees_restored,
+    core_balance_equal,
+    debt_equals_claims,
+    settlement_batches,
+    signs_and_holds,
+)
+from custody.names import BreakKind
+
+Row = dict[str, Any]
+LENDER = "P001.LENDER.u1"
+
+
+def balance(account: str, closing: int, book: str = "CUSTODY", opening: int = 0, came: int | None = None, went: int = 0) -> Row:
+    came = closing - opening + went if came is None else came
+    return {
+        "platform": account[:4], "book": book, "account": account, "opening_minor": opening, "in_minor": came,
+        "out_minor": went, "closing_minor": closing,
+    }  # fmt: skip
+
+
+def found(violations: Iterable[Violation]) -> list[tuple[str, str, str, int]]:
+    return [(str(v.kind), v.platform, v.subject, v.amount_minor) for v in violations]
+
+
+GOOD = [
+    balance("P001:CORE_CASH", -900),
+    balance("P001:CHANNEL_RECEIVABLE/CH01", -100),
+    balance(f"{LENDER}:available", 700),
+    balance(f"{LENDER}:frozen", 300),
+    balance("P001:OWN_CASH", -50, "OWN"),
+    balance("P001:PLATFORM_OWN", 50, "OWN"),
+]
+CORE = [{"account": "P001:CUSTODY", "closing_minor": 900}, {"account": "P001:OWN", "closing_minor": 50}]
+HOLDS = [{"account": LENDER, "amount_minor": 100}, {"account": LENDER, "amount_minor": 200}]
+
+
+def changed(account: str, **values: int) -> list[Row]:
+    return [b | values if b["account"] == account else b for b in GOOD]
+
+
+def test_a_good_day_has_no_violation() -> None:
+    assert found(core_balance_equal(GOOD, CORE)) == []
+    assert found(books_sum_to_zero(GOOD)) == []
+    assert found(balances_chain(GOOD, [])) == []
+    assert found(signs_and_holds(GOOD, HOLDS)) == []
+    assert found(channel_fees_restored(GOOD)) == []
+
+
+def test_inv_01_one_fen_against_the_core() -> None:
+    off = [CORE[0] | {"closing_minor": 901}, CORE[1]]
+    assert found(core_balance_equal(GOOD, off)) == [("INV_01", "P001", "INV|INV_01|P001:CUSTODY", 1)]
+    assert found(core_balance_equal(GOOD, CORE[:1])) == [("INV_01", "P001", "INV|INV_01|P001:OWN", 50)]
+    strange = [*CORE, {"account": "P009:CUSTODY", "closing_minor": 7}]
+    assert found(core_balance_equal(GOOD, strange)) == [("INV_01", "P009", "INV|INV_01|P009:CUSTODY", 7)]
+    zero_and_absent = [*GOOD, balance("P002:CORE_CASH", 0)]
+    assert found(core_balance_equal(zero_and_absent, CORE)) == [("INV_01", "P002", "INV|INV_01|P002:CUSTODY", 0)]
+
+
+def test_inv_01_a_book_that_does_not_sum_to_zero() -> None:
+    assert found(books_sum_to_zero(changed("P001:PLATFORM_OWN", closing_minor=49))) == [
+        ("INV_01", "P001", "INV|INV_01|P001:OWN", 1)
+    ]
+
+
+def test_inv_02_the_chain() -> None:
+    name = f"{LENDER}:available"
+    subject = f"INV|INV_02|{name}"
+    assert found(balances_chain(changed(name, in_minor=701), [])) == [("INV_02", "P001", subject, 1)]
+    assert found(balances_chain(changed(name, out_minor=5), [])) == [("INV_02", "P001", subject, 5)]
+    assert found(balances_chain(GOOD, [balance(name, 40)])) == [("INV_02", "P001", subject, 40)]
+    gone = "P001.LENDER.u9:available"
+    assert found(balances_chain(GOOD, [balance(gone, 8)])) == [("INV_02", "P001", f"INV|INV_02|{gone}", 8)]
+    assert found(balances_chain(GOOD, [balance(gone, 0)])) == []
+    tomorrow = [balance(name, 650, opening=700, went=50)]
+    assert found(balances_chain(tomorrow, [balance(name, 700)])) == []
+
+
+def test_inv_03_signs_and_holds() -> None:
+    assert found(signs_and_holds(changed("P001:CORE_CASH", closing_minor=1), HOLDS)) == [
+        ("INV_03", "P001", "INV|INV_03|P001:CORE_CASH", 1)
+    ]
+    name = f"{LENDER}:available"
+    assert found(signs_and_holds(changed(name, closing_minor=-1), HOLDS)) == [("INV_03", "P001", f"INV|INV_03|{name}", 1)]
+    held = f"INV|INV_03|{LENDER}:frozen|holds"
+    assert found(signs_and_holds(GOOD, HOLDS[:1])) == [("INV_03", "P001", held, 200)]
+    assert found(signs_and_holds(GOOD, [])) == [("INV_03", "P001", held, 300)]
+    lost = [{"account": "P001.LENDER.u9", "amount_minor": 5}]
+    assert found(signs_and_holds(GOOD, [*HOLDS, *lost])) == [("INV_03", "P001", "INV|INV_03|P001.LENDER.u9:frozen|holds", 5)]
+
+
+def test_inv_05_debt_is_the_sum_of_claims() -> None:
+    loan = {"platform": "P001", "loan_id": "L1", "funded_minor": 1000, "principal_repaid_minor": 400}
+    claims = [{"platform": "P001", "loan_id": "L1", "principal_minor": n} for n in (250, 350)]
+    assert found(debt_equals_claims([loan], claims)) == []
+    assert found(debt_equals_claims([loan], claims[:1])) == [("INV_05", "P001", "INV|INV_05|L1", 350)]
+    elsewhere = [c | {"platform": "P002"} for c in claims]
+    assert found(debt_equals_claims([loan], elsewhere)) == [("INV_05", "P001", "INV|INV_05|L1", 600)]
+
+
+def settled(direction: str, gross: int, fee: int, net: int) -> Row:
+    return {
+        "platform": "P001", "settlement_batch": "S1", "direction": direction, "gross_minor": gross, "fee_minor": fee,
+        "net_minor": net,
+    }  # fmt: skip
+
+
+def instructed(direction: str, amount: int, fee: int, outcome: str = "POSTED") -> Row:
+    return {
+        "platform": "P001", "settlement_batch": "S1", "direction": direction, "amount_minor": amount, "fee_minor": fee,
+        "txn_type": "CHANNEL_SETTLEMENT", "outcome": outcome,
+    }  # fmt: skip
+
+
+def test_inv_09_a_batch_settles_to_what_the_core_credits() -> None:
+    rows = [settled("IN", 600, 2, 598), settled("IN", 400, 1, 399)]
+    ours = [instructed("IN", 1000, 3)]
+    core = [{"account": "P001:CUSTODY", "core_ref": "S1", "amount_minor": 997}]
+    assert found(settlement_batches(rows, ours, core)) == []
+    subject = ("INV_09", "P001", "INV|INV_09|S1")
+    assert found(settlement_batches(rows, ours, [core[0] | {"amount_minor": 996}])) == [(*subject, 1)]
+    assert found(settlement_batches(rows, ours, [])) == [(*subject, 997)]
+    assert found(settlement_batches([rows[0], settled("IN", 400, 1, 398)], ours, core)) == [(*subject, 1)]
+    assert found(settlement_batches(rows, [instructed("IN", 1000, 2)], core)) == [(*subject, 1)]
+    assert found(settlement_batches(rows, [instructed("IN", 1000, 3, "REFUSED")], core)) == [(*subject, 997)]
+    assert found(settlement_batches([], ours, core)) == [(*subject, 997)]
+
+
+def test_inv_09_a_pay_out_is_debited_gross() -> None:
+    core = [{"account": "P001:CUSTODY", "core_ref": "S1", "amount_minor": -500}]
+    assert found(settlement_batches([settled("OUT", 500, 0, 500)], [instructed("OUT", 500, 0)], core)) == []
+    wrong_sign = [core[0] | {"amount_minor": 500}]
+    assert found(settlement_batches([settled("OUT", 500, 0, 500)], [instructed("OUT", 500, 0)], wrong_sign)) == [
+        ("INV_09", "P001", "INV|INV_09|S1", 1000)
+    ]
+
+
+def test_a_channel_fee_left_on_customers_money_is_a_shortfall() -> None:
+    left = balance("P001:FEE_RECEIVABLE", -3)
+    assert found(channel_fees_restored([*GOOD, left])) == [("SHORTFALL", "P001", "INV|SHORTFALL|P001:FEE_RECEIVABLE", 3)]
+    assert [v.kind for v in channel_fees_restored([left])] == [BreakKind.SHORTFALL]
