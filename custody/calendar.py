@@ -30,6 +30,7 @@ class SettlementCalendar:
     overrides: Mapping[date, bool] = field(default_factory=dict)
 
     def is_business_day(self, day: date) -> bool:
+        """Whether the bank works that day; a day outside the public table that the bank did not decide is closed."""
         if day in self.overrides:
             return self.overrides[day]
         if not COVER_FROM <= day <= COVER_TO:

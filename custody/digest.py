@@ -33,6 +33,7 @@ def canonical_text(value: object) -> str | None:
 
 
 def row_hash(cells: Iterable[object]) -> bytes:
+    """SHA-256 of one row's canonical columns. Raises TypeError on a cell without a canonical form."""
     parts = []
     for cell in cells:
         text = canonical_text(cell)
@@ -55,10 +56,12 @@ class ContentDigest:
         self.add_hash(row_hash(cells))
 
     def add_hash(self, digest: bytes) -> None:
+        """Add a row by its row hash, where an engine has computed it."""
         self._buckets.setdefault(int.from_bytes(digest[:2]) >> 4, []).append(digest)
         self.rows += 1
 
     def root(self) -> str:
+        """The content digest of the rows added so far, as hex."""
         empty = hashlib.sha256(b"").digest()
         whole = hashlib.sha256()
         for number in range(BUCKETS):
@@ -68,6 +71,7 @@ class ContentDigest:
 
 
 def digest_of_rows(rows: Iterable[Sequence[object]]) -> str:
+    """The content digest of these rows, whatever their order."""
     digest = ContentDigest()
     for row in rows:
         digest.add(row)

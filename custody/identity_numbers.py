@@ -23,6 +23,7 @@ def id_check_digit(first17: str) -> str:
 
 
 def is_identity_number(text: str) -> bool:
+    """18 characters with a true calendar date of birth and the check digit of GB 11643-1999."""
     if not _ID.fullmatch(text) or text[17] != id_check_digit(text[:17]):
         return False
     try:
@@ -33,6 +34,7 @@ def is_identity_number(text: str) -> bool:
 
 
 def uscc_check_digit(first17: str) -> str:
+    """Check character of GB 32100-2015 (weights are powers of 3 modulo 31). Raises ValueError outside its alphabet."""
     total = sum(_USCC_ALPHABET.index(c) * w for c, w in zip(first17, _USCC_WEIGHTS, strict=True))
     return _USCC_ALPHABET[(31 - total % 31) % 31]
 
@@ -46,6 +48,7 @@ def is_phone(text: str) -> bool:
 
 
 def luhn_check_digit(body: str) -> str:
+    """The digit that makes ``body`` a card number by ISO/IEC 7812-1."""
     total = 0
     for i, char in enumerate(reversed(body)):
         digit = int(char) * (2 if i % 2 == 0 else 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import PartitionedAssetTimetable
+from airflow.sdk import PartitionedAssetTimetable, chain
 
 from console.airflow.assets import DAY_RECONCILED, RISK_ASSESSED
 from console.airflow.defaults import CustodyDag, dag_settings
@@ -12,7 +12,7 @@ from console.airflow.tasks import CustodyCommand
 
 DOC = """
 ### What it does
-Applies the risk rules to the reconciled day (underfunding, default, limits, red lines) and raises the alerts.
+Applies the risk rules to the reconciled day (underfunding, default), raises the alerts, and hands them to the gateways.
 ### When it fails
 By hand: `custody risk --date D`; it repeats safely, an alert is raised once. Until it has run nobody is warned about
 that day: tell the risk officer if it stays red for two hours.
@@ -20,7 +20,7 @@ that day: tell the risk officer if it stays red for two hours.
 Green with WITH FINDINGS in the log means that alerts were raised: `custody alert list`.
 
 ### 做什么
-对已对账日执行风控规则（资金不足、逾期、限额、红线）并产生告警。
+对已对账日执行风控规则（资金不足、逾期），产生告警并交给短信、邮件网关。
 ### 失败时
 手工执行 `custody risk --date D`，可重复运行，同一告警只产生一次。两小时未恢复请通知风控岗。
 日志出现 WITH FINDINGS 表示产生了告警：`custody alert list`。
@@ -39,4 +39,8 @@ with CustodyDag(
         dated=True,
     ),
 ):
-    CustodyCommand(task_id="risk", command=("risk",), outlets=[RISK_ASSESSED])
+    chain(
+        CustodyCommand(task_id="risk", command=("risk",), outlets=[RISK_ASSESSED]),
+        # The alerts stand in the register already; a gateway that is away only delays their leaving (exit 3, retried).
+        CustodyCommand(task_id="send", command=("alert", "send"), dated=False),
+    )

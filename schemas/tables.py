@@ -195,7 +195,7 @@ TABLES: dict[str, TableSpec] = {
             "evidence:text cause:text?",
         ),
         _table("open_items", "relation side row_ref", ITEM_COLUMNS),
-        _table("matched_keys", "relation side match_key", "relation:text side:text match_key:text"),
+        _table("matched_keys", "relation match_key", "relation:text match_key:text"),
         _table(
             "proof",
             "relation side",

@@ -18,6 +18,7 @@ def require(tx: RegisterTx, actor: str, action: str) -> None:
 
 
 def duties_of(tx: RegisterTx, actor: str) -> frozenset[str]:
+    """What the actor may act as; nothing once he is inactive. Raises UsageError when nobody has that id."""
     if actor == SYSTEM:
         return frozenset({Duty.SYSTEM})
     person = tx.get("person", person_id=actor)

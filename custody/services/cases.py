@@ -13,7 +13,9 @@ from custody.ports import Clock, Register, RegisterTx, Row
 from custody.services.access import require
 from custody.services.four_eyes import DecisionKind, propose
 
-OPEN_STATES = ("OPEN", "PROPOSED")
+# Cases about given rows, which a decision can settle for good. A difference of balances, claims or terms is found anew
+# each day from that day's figures: it ends when they agree, so there is nothing for a decision to be bound to.
+_SETTLED_BY_DECISION = ("TXN|", "CHANNEL|", "CORE|", "POSTING|", "INV|INV_09|")
 
 
 def cases(tx: RegisterTx, platform: str | None, state: str | None) -> list[Row]:
@@ -27,6 +29,7 @@ def cases(tx: RegisterTx, platform: str | None, state: str | None) -> list[Row]:
 
 
 def case(tx: RegisterTx, case_id: str) -> Row:
+    """One case. Raises UsageError when there is none."""
     row = tx.get("recon_case", case_id=case_id)
     if row is None:
         raise UsageError(f"no case {case_id!r}; see: custody case list")
@@ -50,8 +53,10 @@ def propose_settlement(register: Register, clock: Clock, actor: str, case_id: st
         raise UsageError("say in --note why the case may be settled")
     with register.transaction() as tx:
         row = case(tx, case_id)
-        if row["state"] not in OPEN_STATES:
+        if row["state"] != "OPEN":
             raise UsageError(f"case {case_id} is {row['state']}")
+        if not row["subject"].startswith(_SETTLED_BY_DECISION):
+            raise UsageError(f"case {case_id} ({row['subject']}) ends when its figures agree; correct what causes it instead")
     payload = {"evidence_digest": row["evidence_digest"], "kind": row["kind"]}
     return propose(register, clock, actor, CASE, case_id, payload, note)
 

@@ -53,6 +53,7 @@ def parties(tx: RegisterTx) -> list[Party]:
 
 
 def party(tx: RegisterTx, party_id: str) -> Party | None:
+    """The organisation with this id, with its contract in force; None when it was never onboarded."""
     row = tx.get("party", party=party_id)
     return None if row is None else _party(row)
 

@@ -37,6 +37,7 @@ def drafts(tx: RegisterTx) -> list[Row]:
 
 
 def draft_for(tx: RegisterTx, period_end: date) -> Row:
+    """The committed report step of the period's last day, newest version. Raises UsageError when there is none."""
     for row in drafts(tx):
         if row["custody_date"] == period_end:
             return row

@@ -20,9 +20,11 @@ def publish_cases(context: StepContext, seal: Seal) -> None:
         for row in breaks:
             _open_or_age(tx, row, seal.custody_date)
         seen = {row["case_id"] for row in breaks}
-        for case in tx.find("recon_case", state=["OPEN", "PROPOSED"]):
+        for case in tx.find("recon_case", state="OPEN"):
             if case["case_id"] not in seen and case["last_seen_on"] < seal.custody_date:
-                change = {"state": "CLOSED", "closed_on": seal.custody_date, "closed_by": "no_longer_found"}
+                # A decision names itself when it is approved; else a later row or file has healed the difference.
+                closed_by = case["closed_by"] or "no_longer_found"
+                change = {"state": "CLOSED", "closed_on": seal.custody_date, "closed_by": closed_by}
                 tx.update("recon_case", {"case_id": case["case_id"]}, change)
 
 

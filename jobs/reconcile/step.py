@@ -115,7 +115,7 @@ def _flow_views(context: StepContext, spark: SparkSession, reference: Reference)
     if keys:
         spark.read.parquet(*keys).createOrReplaceTempView("matched_before")
     else:
-        spark.createDataFrame([], "relation string, side string, match_key string").createOrReplaceTempView("matched_before")
+        spark.createDataFrame([], "relation string, match_key string").createOrReplaceTempView("matched_before")
 
 
 def _states(context: StepContext, spark: SparkSession, reference: Reference, missing: frozenset[str]) -> StateMatches:
@@ -233,7 +233,7 @@ def _conformed(table: pa.Table) -> pa.Table:
 def _matched_keys(matched: pa.Table, judged: list[Row]) -> list[Row]:
     keys = {(r["relation"], r["match_key"]) for r in matched.select(["relation", "match_key"]).to_pylist()}
     keys |= {(r["relation"], r["match_key"]) for r in judged if r["bucket"] == Bucket.MATCHED and r["match_key"]}
-    return [{"relation": relation, "side": "", "match_key": key} for relation, key in sorted(keys)]
+    return [{"relation": relation, "match_key": key} for relation, key in sorted(keys)]
 
 
 STEP = Step("reconcile", _run, publish_cases)

@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from connectors.clock import SystemClock
 from connectors.lmdb_store import LmdbStore
 from connectors.register import SqlRegister
 from connectors.register_tables import metadata
 from connectors.secrets import FileSecrets, make_key_file
-from custody.calendar import CHINA
 from custody.ports import KeyedStore
-
-
-class SteppingClock:
-    """A clock of the test's own: one second later at each look."""
-
-    def __init__(self) -> None:
-        self._at = datetime(2019, 12, 30, 8, 0, tzinfo=CHINA)
-
-    def now(self) -> datetime:
-        self._at += timedelta(seconds=1)
-        return self._at
-
 
 # name -> opens the keyed store that lives in a folder; opening again finds what was written.
 KEYED_STORES: dict[str, Callable[[Path], KeyedStore]] = {"lmdb": lambda folder: LmdbStore(folder, 1)}
@@ -52,7 +39,7 @@ def register_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def register(register_url: str) -> Iterator[SqlRegister]:
-    opened = SqlRegister(register_url, SteppingClock())
+    opened = SqlRegister(register_url, SystemClock())
     metadata.create_all(opened.engine)
     yield opened
     opened.close()

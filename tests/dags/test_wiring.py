@@ -25,7 +25,7 @@ CHAINS = {
     "platform_results": ["results"],
     "regulatory_reports": ["report", "close"],
     "report_deadlines": ["report due"],
-    "risk_alerts": ["risk"],
+    "risk_alerts": ["risk", "send"],
 }
 # (emits, listens to): the assets that carry a custody date from one DAG to the next
 ASSETS: dict[str, tuple[set[str], set[str]]] = {

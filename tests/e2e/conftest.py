@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
 import pytest
@@ -13,36 +10,28 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "kit"))
 
 from instance_kit import GO_LIVE, copy_of, make_instance, make_world, opened
+from kill_kit import CopyOf, TwoDays, Undisturbed, run_undisturbed
 
-from custody.calendar import dates
 from simulator.simulate import load_faults
 
-DAY_1, DAY_2, DAY_3, DAY_4 = dates(GO_LIVE, 4)
-CopyOf = Callable[[Path], Path]
-
-
-@dataclass(frozen=True)
-class TwoDays:
-    """``world`` has four days with the demonstration's faults; ``home`` is a closed instance that ran the first two."""
-
-    world: Path
-    home: Path
-    day_1: date = DAY_1
-    day_2: date = DAY_2
-    day_3: date = DAY_3
-    day_4: date = DAY_4
+FAULTS = Path(__file__).parents[1] / "faults"
 
 
 @pytest.fixture(scope="session")
 def two_days(tmp_path_factory: pytest.TempPathFactory) -> TwoDays:
     folder = tmp_path_factory.mktemp("two_days")
-    world = make_world(folder / "world", load_faults(Path(__file__).parents[1] / "faults" / "demo.yaml"), seed=7)
-    home = make_instance(folder / "home", world)
-    with opened(home) as instance:
-        for on in (DAY_1, DAY_2):
+    world = make_world(folder / "world", load_faults(FAULTS / "demo.yaml"), seed=7)
+    made = TwoDays(world, make_instance(folder / "home", world), GO_LIVE)
+    with opened(made.home) as instance:
+        for on in made.days[:2]:
             instance.deliver(world, on)
             instance.run_day(on)
-    return TwoDays(world, home)
+    return made
+
+
+@pytest.fixture(scope="session")
+def undisturbed(two_days: TwoDays, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    return run_undisturbed(two_days, tmp_path_factory.mktemp("undisturbed"))
 
 
 @pytest.fixture

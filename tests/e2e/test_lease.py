@@ -7,18 +7,17 @@ import re
 import signal
 import subprocess
 import time
+from datetime import date
 from pathlib import Path
 
 import pytest
-from conftest import CopyOf, TwoDays
 from instance_kit import Instance, opened
-from test_killed import Undisturbed, content_of, run_to_the_end, start, told, undisturbed
+from kill_kit import CopyOf, Undisturbed, assert_same, content_of, run_on, start, told
 
 from connectors.settings import FILE_NAME
 from custody.errors import RetryLater
 from jobs.step import StepResult
 
-__all__ = ["undisturbed"]
 LEASE_SECONDS = 5
 
 
@@ -35,12 +34,12 @@ def wait_until_stopped(child: subprocess.Popen[str]) -> None:
     assert os.WIFSTOPPED(status), f"the runner ended with {status} instead of stopping"
 
 
-def take_over(instance: Instance, step: str, on: object) -> StepResult:
+def take_over(instance: Instance, step: str, on: date) -> StepResult:
     """Run the step as soon as the stopped holder's lease runs out; until then it must be refused."""
     refusals, deadline = 0, time.monotonic() + 4 * LEASE_SECONDS
     while True:
         try:
-            result = instance.step(step, on)  # type: ignore[arg-type]
+            result = instance.step(step, on)
         except RetryLater:
             refusals += 1
             assert time.monotonic() < deadline, "the lease of a stopped process never ran out"
@@ -50,10 +49,8 @@ def take_over(instance: Instance, step: str, on: object) -> StepResult:
         return result
 
 
-def test_a_process_that_slept_through_its_lease_changes_nothing(
-    two_days: TwoDays, undisturbed: Undisturbed, fresh: CopyOf
-) -> None:
-    home, on = with_short_lease(fresh(undisturbed.before["post"])), two_days.day_3
+def test_a_process_that_slept_through_its_lease_changes_nothing(undisturbed: Undisturbed, fresh: CopyOf) -> None:
+    home, on = with_short_lease(fresh(undisturbed.before["post"])), undisturbed.on
     sleeper = start(home, "post", on, "stopped")
     wait_until_stopped(sleeper)
     with opened(home) as instance:
@@ -65,14 +62,12 @@ def test_a_process_that_slept_through_its_lease_changes_nothing(
             content_of(instance), instance.find("step_output"), instance.find("lease"), instance.find("audit_event"),
         )  # fmt: skip
         assert instance.step("post", on).outcome == "unchanged"
-    assert run_to_the_end(home, two_days, "project") == undisturbed.content
+    assert_same(run_on(home, on, "project", "close"), undisturbed.after["close"], "post taken over")
 
 
-def test_a_process_that_slept_before_its_publication_leaves_it_to_the_next(
-    two_days: TwoDays, undisturbed: Undisturbed, fresh: CopyOf
-) -> None:
+def test_a_process_that_slept_before_its_publication_leaves_it_to_the_next(undisturbed: Undisturbed, fresh: CopyOf) -> None:
     """Asleep just before it writes to the keyed store, it finds its successor's publication there and ends with LeaseLost."""
-    home, on = with_short_lease(fresh(undisturbed.before["project"])), two_days.day_3
+    home, on = with_short_lease(fresh(undisturbed.before["project"])), undisturbed.on
     sleeper = start(home, "project", on, "storing")
     wait_until_stopped(sleeper)
     with opened(home) as instance:
@@ -84,8 +79,8 @@ def test_a_process_that_slept_before_its_publication_leaves_it_to_the_next(
 
 
 @pytest.mark.parametrize("step", ["land", "post", "close"])
-def test_of_two_that_start_at_once_one_commits(step: str, two_days: TwoDays, undisturbed: Undisturbed, fresh: CopyOf) -> None:
-    home, on = fresh(undisturbed.before[step]), two_days.day_3
+def test_of_two_that_start_at_once_one_commits(step: str, undisturbed: Undisturbed, fresh: CopyOf) -> None:
+    home, on = fresh(undisturbed.before[step]), undisturbed.on
     pair = [start(home, step, on, "start") for _ in range(2)]
     for child in pair:
         assert child.stdin is not None
@@ -96,4 +91,4 @@ def test_of_two_that_start_at_once_one_commits(step: str, two_days: TwoDays, und
     assert outcomes in (["RetryLater", "committed"], ["committed", "unchanged"]), answers
     with opened(home) as instance:
         assert len(instance.find("step_output", custody_date=on, step=step)) == 1
-    assert run_to_the_end(home, two_days, step) == undisturbed.content
+    assert_same(run_on(home, on, step, step), undisturbed.after[step], f"two runs of {step}")

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import CopyOf, TwoDays
 from instance_kit import Instance, opened
+from kill_kit import CopyOf, TwoDays
 
 from custody.errors import OutOfOrder, RetryLater, StopRun
 from custody.steps import STEPS, reads
@@ -37,7 +37,7 @@ def test_a_finished_day_run_again_changes_nothing(two_days: TwoDays, fresh: Copy
         home = instance.wiring.settings.home
         before = lake_files(home), whole_register(instance), list(instance.keyed_rows().items())
         assert len(before[0]) > 2 * len(STEPS) and before[2][0][1]
-        for on in (two_days.day_2, two_days.day_1):
+        for on in (two_days.days[1], two_days.days[0]):
             for step in STEPS:
                 first = instance.find("step_output", custody_date=on, step=step)
                 again = instance.step(step, on)
@@ -50,9 +50,9 @@ def test_files_delivered_again_change_no_day(two_days: TwoDays, fresh: CopyOf) -
     with opened(fresh(two_days.home)) as instance:
         before = instance.find("step_output")
         files = [{k: v for k, v in f.items() if k not in ("received_at", "seal_name")} for f in instance.find("file")]
-        result = instance.deliver(two_days.world, two_days.day_2)
+        result = instance.deliver(two_days.world, two_days.days[1])
         assert set(result.counts()) <= {"SAME_AGAIN", "REFUSED", "QUARANTINED"} and result.counts()["SAME_AGAIN"] > 15
-        assert [instance.step(step, two_days.day_2).outcome for step in STEPS] == ["unchanged"] * len(STEPS)
+        assert [instance.step(step, two_days.days[1]).outcome for step in STEPS] == ["unchanged"] * len(STEPS)
         assert instance.find("step_output") == before
         assert [{k: v for k, v in f.items() if k not in ("received_at", "seal_name")} for f in instance.find("file")] == files
 
@@ -60,32 +60,32 @@ def test_files_delivered_again_change_no_day(two_days: TwoDays, fresh: CopyOf) -
 @pytest.mark.parametrize(
     ("step", "day", "error"),
     [
-        ("land", "day_3", OutOfOrder),
-        ("post", "day_3", OutOfOrder),
-        ("reconcile", "day_3", OutOfOrder),
-        ("close", "day_3", OutOfOrder),
+        ("land", 2, OutOfOrder),
+        ("post", 2, OutOfOrder),
+        ("reconcile", 2, OutOfOrder),
+        ("close", 2, OutOfOrder),
         # An earlier day may be on its way: the scheduler tries again.
-        ("cut_off", "day_4", RetryLater),
-        ("post", "day_4", (RetryLater, OutOfOrder)),
+        ("cut_off", 3, RetryLater),
+        ("post", 3, (RetryLater, OutOfOrder)),
     ],
 )
 def test_a_step_asked_out_of_order_is_refused(
-    two_days: TwoDays, fresh: CopyOf, step: str, day: str, error: type[Exception]
+    two_days: TwoDays, fresh: CopyOf, step: str, day: int, error: type[Exception]
 ) -> None:
     with opened(fresh(two_days.home)) as instance:
         before = lake_files(instance.wiring.settings.home), whole_register(instance)
         with pytest.raises(error, match="not committed"):
-            instance.step(step, getattr(two_days, day))
+            instance.step(step, two_days.days[day])
         assert before == (lake_files(instance.wiring.settings.home), whole_register(instance))
 
 
 def test_days_before_the_first_are_refused(two_days: TwoDays, fresh: CopyOf) -> None:
     with opened(fresh(two_days.home)) as instance, pytest.raises(OutOfOrder, match="before the instance's first"):
-        instance.step("cut_off", two_days.day_1.replace(day=29))
+        instance.step("cut_off", two_days.days[0].replace(day=29))
 
 
 def test_no_step_runs_before_what_it_reads(two_days: TwoDays, fresh: CopyOf) -> None:
-    on, go_live = two_days.day_3, two_days.day_1
+    on, go_live = two_days.days[2], two_days.days[0]
     with opened(fresh(two_days.home)) as instance:
         instance.deliver(two_days.world, on)
         done: list[str] = []
@@ -101,7 +101,7 @@ def test_no_step_runs_before_what_it_reads(two_days: TwoDays, fresh: CopyOf) -> 
 
 def test_other_inputs_need_a_reason_and_make_a_new_version(two_days: TwoDays, fresh: CopyOf) -> None:
     with opened(fresh(two_days.home)) as instance:
-        on = two_days.day_2
+        on = two_days.days[1]
         (known,) = instance.find("step_output", custody_date=on, step="reconcile")
         late = {"account": "P001:CUSTODY", "core_date": on.isoformat(), "seq": 999, "amount_minor": 12_345, "currency": "CNY"}
         late |= {"core_ref": "LATE1", "counterparty": "?", "narrative": "?", "booked_at": f"{on.isoformat()}T15:00:00+08:00"}
@@ -129,7 +129,7 @@ def test_other_inputs_need_a_reason_and_make_a_new_version(two_days: TwoDays, fr
 
 def test_a_file_after_the_cut_off_waits_for_the_next_day(two_days: TwoDays, fresh: CopyOf) -> None:
     with opened(fresh(two_days.home)) as instance:
-        on, next_day = two_days.day_3, two_days.day_4
+        on, next_day = two_days.days[2], two_days.days[3]
         instance.deliver(two_days.world, on, without=["P001"])
         instance.step("cut_off", on)
         late = instance.deliver_party(two_days.world, on, "P001", today=on)

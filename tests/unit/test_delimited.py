@@ -144,7 +144,7 @@ def test_gb18030_bytes_that_look_like_a_delimiter_are_no_delimiter() -> None:
 def test_a_file_in_the_other_encoding_is_not_guessed() -> None:
     row = "u1,LENDER,OPEN,PERSON,ID,11010519491231002X,张三,13812345678,,2019-12-30T10:00:00"
     data = f"{CUSTOMER.header}\n{row}\n".encode("gb18030")
-    assert [f.rule for f in parse_delimited(CUSTOMER, NAME, data, "utf-8").faults][0] == "bad_byte"
+    assert next(f.rule for f in parse_delimited(CUSTOMER, NAME, data, "utf-8").faults) == "bad_byte"
 
 
 def test_a_line_too_long_is_refused_unread() -> None:

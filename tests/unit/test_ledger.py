@@ -11,7 +11,7 @@ from custody.ledger import Ledger
 from custody.names import Book, BreakKind, LoanState, Originator, TxnType
 from custody.posting_rules import RULES, core_account, is_asset
 
-C, O, B = Book.CUSTODY, Book.OWN, Book.BANK
+C, OWN, B = Book.CUSTODY, Book.OWN, Book.BANK
 T = TxnType
 IN = {"channel": "CH01", "settlement_batch": "S1", "direction": "IN"}
 OUT = {"channel": "CH01", "settlement_batch": "S2", "direction": "OUT"}
@@ -102,11 +102,11 @@ GOLDEN: list[tuple[TxnType, dict[str, Any], list[tuple[Book, str, str, int]], st
     (
         T.PLATFORM_RECHARGE,
         {"to_account": "P001:P_MARKETING"},
-        [(C, "P001:CORE_CASH", "P001:P_MARKETING", 1000), (O, "P001:PLATFORM_OWN", "P001:OWN_CASH", 1000)],
+        [(C, "P001:CORE_CASH", "P001:P_MARKETING", 1000), (OWN, "P001:PLATFORM_OWN", "P001:OWN_CASH", 1000)],
         "X",
     ),
-    (T.OWN_FUNDS_MOVEMENT, {"direction": "IN"}, [(O, "P001:OWN_CASH", "P001:PLATFORM_OWN", 1000)], "X"),
-    (T.OWN_FUNDS_MOVEMENT, {"direction": "OUT"}, [(O, "P001:PLATFORM_OWN", "P001:OWN_CASH", 1000)], "X"),
+    (T.OWN_FUNDS_MOVEMENT, {"direction": "IN"}, [(OWN, "P001:OWN_CASH", "P001:PLATFORM_OWN", 1000)], "X"),
+    (T.OWN_FUNDS_MOVEMENT, {"direction": "OUT"}, [(OWN, "P001:PLATFORM_OWN", "P001:OWN_CASH", 1000)], "X"),
     (
         T.CHANNEL_SETTLEMENT,
         {**IN, "fee_minor": 3},
@@ -121,7 +121,7 @@ GOLDEN: list[tuple[TxnType, dict[str, Any], list[tuple[Book, str, str, int]], st
     (
         T.CHANNEL_FEE_TOPUP,
         {"channel": "CH01", "settlement_batch": "S1"},
-        [(C, "P001:CORE_CASH", "P001:FEE_RECEIVABLE", 1000), (O, "P001:PLATFORM_OWN", "P001:OWN_CASH", 1000)],
+        [(C, "P001:CORE_CASH", "P001:FEE_RECEIVABLE", 1000), (OWN, "P001:PLATFORM_OWN", "P001:OWN_CASH", 1000)],
         "X",
     ),
     (

@@ -1,0 +1,165 @@
+"""What the engine computes and what the core computes are the same rule: compared on many rows, in one batch each."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from fractions import Fraction
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from connectors.engine import engine
+from connectors.lake import table_of
+from connectors.settings import FILE_NAME, INITIAL, load_settings
+from custody.matching import FLOW_RELATIONS, Relation, pair_kind
+from custody.money import round_minor
+from jobs.reconcile.engine_rules import left_side_sql, netting_relations_sql, pair_kind_sql
+from jobs.reconcile.relations import items_sql
+from schemas.tables import ITEM_COLUMNS, TABLES
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+DAY = date(2019, 12, 30)
+PAIRS_PER_RELATION = 3_000
+_ARROW = {"text": pa.string(), "int": pa.int64(), "bool": pa.bool_(), "date": pa.date32(), "time": pa.timestamp("us", tz="UTC")}
+_COLUMNS = {name: kind for name, _, kind in (word.partition(":") for word in ITEM_COLUMNS.split())}
+# Small worlds, so that equal, swapped and null cells all come up often.
+_CELLS: dict[str, list[Any]] = {
+    "text": [None, "a", "b"],
+    "int": [None, 0, 1, -1, 10**15],
+    "date": [DAY, date(2019, 12, 31)],
+    "bool": [True, False],
+    "time": [None],
+}
+
+
+@pytest.fixture(scope="module")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[SparkSession]":
+    home: Path = tmp_path_factory.mktemp("home")
+    (home / FILE_NAME).write_text(INITIAL.format(bank="B", go_live="2019-12-30", sftp_port=0))
+    with engine(load_settings(home)) as session:
+        yield session
+
+
+def pairs() -> list[tuple[Relation, dict[str, Any], dict[str, Any]]]:
+    """Random pairs of one key; the right side differs from the left in none to three columns, or has two swapped."""
+    random = Random(20191230)
+    made = []
+    for relation in FLOW_RELATIONS:
+        for _ in range(PAIRS_PER_RELATION):
+            left = {name: random.choice(_CELLS[kind.rstrip("?")]) for name, kind in _COLUMNS.items()}
+            for name, kind in _COLUMNS.items():
+                if not kind.endswith("?") and left[name] is None:
+                    left[name] = "a" if kind == "text" else 1
+            right = dict(left)
+            if random.random() < 0.2:
+                right["from_account"], right["to_account"] = left["to_account"], left["from_account"]
+            for name in random.sample(sorted(_COLUMNS), random.randint(0, 3)):
+                kind = _COLUMNS[name]
+                right[name] = random.choice([c for c in _CELLS[kind.rstrip("?")] if c is not None or kind.endswith("?")])
+            left |= {"relation": relation.name, "side": relation.left}
+            right |= {"relation": relation.name, "side": relation.right}
+            made.append((relation, left, right))
+    return made
+
+
+def view(spark: "SparkSession", name: str, rows: list[dict[str, Any]]) -> None:
+    columns: dict[str, Any] = {"n": pa.array(range(len(rows)), pa.int64())}
+    columns |= {c: pa.array([row[c] for row in rows], _ARROW[kind.rstrip("?")]) for c, kind in _COLUMNS.items()}
+    spark.createDataFrame(pa.table(columns)).createOrReplaceTempView(name)
+
+
+def test_the_engines_pair_kind_is_the_cores(spark: "SparkSession") -> None:
+    made = pairs()
+    view(spark, "lefts", [left for _, left, _ in made])
+    view(spark, "rights", [right for _, _, right in made])
+    query = f"""
+        select l.n, {pair_kind_sql("l", "r")} as kind, {left_side_sql("l")} as l_left, {left_side_sql("r")} as r_left,
+               l.relation in ({netting_relations_sql()}) as nets
+        from lefts l join rights r on l.n = r.n order by l.n
+    """
+    found = spark.sql(query).toArrow().to_pylist()
+    assert len(found) == len(made)
+    expected = [pair_kind(relation, left, right) for relation, left, right in made]
+    wrong = [
+        (relation.name, kind, row["kind"], left, right)
+        for (relation, left, right), kind, row in zip(made, expected, found, strict=True)
+        if (None if kind is None else str(kind)) != row["kind"]
+    ]
+    assert wrong == []
+    assert all(row["l_left"] and not row["r_left"] for row in found)
+    assert [row["nets"] for row in found] == [relation.nets for relation, _, _ in made]
+    # The batch is worth its name: every rule of every relation decided some pair, and some pairs matched.
+    decided = {(relation.name, kind) for (relation, _, _), kind in zip(made, expected, strict=True)}
+    for relation in FLOW_RELATIONS:
+        assert {kind for name, kind in decided if name == relation.name} == {None, *(rule.kind for rule in relation.rules)}
+
+
+def fee_rates() -> list[tuple[str, int, int]]:
+    random = Random(7)
+    fixed = [
+        (0, 0),
+        (0, 25),
+        (1, 0),
+        (5_000, 0),
+        (2_500, 0),
+        (2_500, 100),
+        (3_000, 200),
+        (999_999, 0),
+        (1_000_000, 0),
+        (333_333, 1),
+    ]
+    drawn = [(random.randint(1, 20_000), random.choice([0, 0, 1, 50, 200])) for _ in range(30)]
+    return [(f"CH{n:02d}", rate, least) for n, (rate, least) in enumerate(fixed + drawn)]
+
+
+def amounts(rate: int, random: Random) -> list[int]:
+    """Amounts around every kind of tie of a rate in millionths, small and large ones."""
+    ties = [n for n in range(1, 4_001) if 2 * (n * rate % 10**6) == 10**6][:12]
+    near = [n + d for n in ties for d in (-1, 1) if n + d > 0]
+    half = [500_000 * odd for odd in (1, 3, 5, 7)]
+    return ties + near + half + [1, 2, 99, 100, 101] + [random.randint(1, 10 ** random.randint(1, 12)) for _ in range(60)]
+
+
+def ledger_row(n: int, channel: str, txn_type: str, amount: int) -> dict[str, Any]:
+    return {
+        "platform": "P001", "request_no": f"R{n}", "leg": 1, "txn_type": txn_type, "from_account": None, "to_account": None,
+        "amount_minor": amount, "currency": "CNY", "loan_id": None, "principal_minor": 0, "interest_minor": 0,
+        "penalty_minor": 0, "related_request_no": None, "channel": channel, "status": "SUCCESS",
+        "event_time": datetime(2019, 12, 30, 2, 0, tzinfo=UTC), "originator": "CUSTOMER", "settlement_batch": None,
+        "direction": None, "fee_minor": 0, "file_name": "F", "line_no": n, "value_date": DAY, "settle_date": DAY,
+        "content_hash": "h", "outcome": "POSTED", "entry_no": n,
+    }  # fmt: skip
+
+
+def test_the_expected_channel_fee_is_the_contracts_half_even_with_its_minimum(spark: "SparkSession", tmp_path: Path) -> None:
+    random, rates = Random(11), fee_rates()
+    rows: list[dict[str, Any]] = []
+    expected: dict[str, int] = {}
+    tied = 0
+    for channel, rate, least in rates:
+        for amount in amounts(rate, random):
+            exact = Fraction(amount * rate, 10**6)
+            tied += exact.denominator == 2
+            expected[f"F:{len(rows)}"] = max(round_minor(exact, "half_even"), least)
+            rows.append(ledger_row(len(rows), channel, "RECHARGE", amount))
+        expected[f"F:{len(rows)}"] = 0
+        rows.append(ledger_row(len(rows), channel, "WITHDRAW", 10**6 + 1))
+    assert tied > 100
+    for name in ("land_txn", "land_settlement", "journal", "core_flow", "ledger_txn"):
+        content = rows if name == "ledger_txn" else []
+        pq.write_table(table_of(TABLES[name], content), tmp_path / f"{name}.parquet")
+        spark.read.parquet(str(tmp_path / f"{name}.parquet")).createOrReplaceTempView(name)
+    schema = "fee_channel string, rate_millionths bigint, min_fee_minor bigint"
+    spark.createDataFrame(rates, schema).createOrReplaceTempView("fee_rates")
+    query = f"select row_ref, fee_minor from ({items_sql(30, 'GW', DAY)}) where relation = 'BC_CHANNEL' and side = 'B'"
+    found = {row["row_ref"]: row["fee_minor"] for row in spark.sql(query).toArrow().to_pylist()}
+    wrong = {
+        ref: (rows[int(ref[2:])]["amount_minor"], fee, found.get(ref)) for ref, fee in expected.items() if found.get(ref) != fee
+    }
+    assert wrong == {}
+    assert found.keys() == expected.keys()
