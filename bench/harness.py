@@ -72,7 +72,7 @@ def measure(name: str, rows: int | None, runs: int, folder: Path, told: Callable
             times = ", ".join(f"{measured} {seconds:.2f} s" for measured, seconds in result["seconds"].items())
             told(f"{name}: run {number} of {runs}, {side}: {times}, {result['rss_mb']} MiB")
     shutil.rmtree(folder)
-    _same_answers(name, results)
+    same_answers(name, results)
     ours, *peers = module.SIDES
     return [
         _figure(measured, size, peer, results[ours], results[peer]) for peer in peers for measured in results[ours][0]["seconds"]
@@ -86,7 +86,8 @@ def _in_own_process(name: str, side: str, folder: Path) -> dict[str, Any]:
     return result
 
 
-def _same_answers(name: str, results: dict[str, list[dict[str, Any]]]) -> None:
+def same_answers(name: str, results: dict[str, list[dict[str, Any]]]) -> None:
+    """Raises AnswersDiffer unless every run of every side found the same."""
     answers = [(side, result["answer"]) for side, all_runs in results.items() for result in all_runs]
     first_side, first = answers[0]
     for side, answer in answers[1:]:

@@ -72,4 +72,4 @@ def pandas_read_csv(folder: Path) -> Run:
     return Run({"land": seconds}, {"rows": len(frame), "amount_minor": amount})
 
 
-SIDES = {"ours": ours, "pandas.read_csv(dtype=str)": pandas_read_csv}
+SIDES = {"ours": ours, "pandas.read_csv": pandas_read_csv}

@@ -219,4 +219,4 @@ def _classes(matched: int, kinds: list[str]) -> dict[str, int]:
     return {"MATCHED": matched, **dict(sorted(Counter(kinds).items()))}
 
 
-SIDES = {"ours": ours, "datacompy on Polars": datacompy_on_polars, "DuckDB, SQL by hand": duckdb_by_hand}
+SIDES = {"ours": ours, "datacompy (Polars)": datacompy_on_polars, "DuckDB, by hand": duckdb_by_hand}

@@ -62,6 +62,8 @@ def sqlite(folder: Path) -> Run:
     connection = sqlite3.connect(folder / f"sqlite_{time.monotonic_ns()}.db")
     connection.execute("pragma journal_mode = wal")
     connection.execute("pragma synchronous = full")
+    # In KiB: as much as the data need, since LMDB has the whole page cache; the default of 2 MiB would thrash.
+    connection.execute("pragma cache_size = -262144")
     connection.execute("create table journal (key blob primary key, packed blob not null) without rowid")
     started = time.perf_counter()
     source = iter(rows)
@@ -86,4 +88,4 @@ def _scanned(owners: list[str], put_s: float, scan: Scan) -> Run:
     return Run(seconds, {"rows": rows, "amount_minor": amount})
 
 
-SIDES = {"ours": ours, "SQLite (WAL, synchronous)": sqlite}
+SIDES = {"ours": ours, "SQLite, WAL": sqlite}

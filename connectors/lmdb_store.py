@@ -50,6 +50,8 @@ class LmdbStore:
                 with self._env.begin(write=True, db=handle) as tx:
                     for key, columns in batch:
                         tx.put(key, msgpack.packb(columns))
+            except lmdb.BadValsizeError as error:
+                raise StopRun(f"a key of table {table} is empty or longer than the store takes (511 bytes)") from error
             except lmdb.MapFullError as error:
                 raise StopRun("the keyed store is full: raise stores.map_size_gib") from error
             except lmdb.Error as error:

@@ -13,10 +13,12 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from connectors.register_tables import audit_event, metadata
 from custody.audit import GENESIS, event_hash
 from custody.digest import canonical_json
-from custody.errors import RetryLater
+from custody.errors import RetryLater, StopRun
 from custody.ports import Clock, DuplicateRow, Row
 
 _BUSY_MS = 30_000
+# How SQLite and PostgreSQL say that a key stands already; any other broken constraint is a programming error.
+_REPEATED = ("unique constraint", "duplicate key")
 
 
 def _open_engine(url: str) -> Engine:
@@ -55,6 +57,8 @@ class SqlRegister:
             with self.engine.begin() as connection:
                 yield SqlRegisterTx(connection, self._clock)
         except OperationalError as error:
+            if "no such table" in str(error.orig):
+                raise StopRun(f"the register lacks a table ({error.orig}): bring it to the newest with custody init") from error
             raise RetryLater(f"the register is busy or away: {error.orig}") from error
 
     def close(self) -> None:
@@ -87,6 +91,8 @@ class SqlRegisterTx:
             self._connection.execute(insert(metadata.tables[table]).values(dict(row)))
         except IntegrityError as error:
             savepoint.rollback()
+            if not any(word in str(error.orig).lower() for word in _REPEATED):
+                raise
             raise DuplicateRow(f"{table}: {error.orig}") from error
         savepoint.commit()
 

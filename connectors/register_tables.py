@@ -5,7 +5,7 @@ JSON columns hold canonical JSON text. Times are when something happened here; d
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Date, Integer, MetaData, String, Table, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, Column, Date, Integer, MetaData, String, Table, Text, UniqueConstraint
 
 metadata = MetaData()
 
@@ -149,7 +149,7 @@ recon_case = Table(
     _text("kind"),
     _text("state"),
     _text("severity"),
-    Column("amount_minor", Integer, nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
     Column("opened_on", Date, nullable=False),
     Column("last_seen_on", Date, nullable=False),
     Column("closed_on", Date, nullable=True),
@@ -158,6 +158,8 @@ recon_case = Table(
     _text("evidence_digest"),
     _json("evidence"),
     _text("cause", null=True),
+    # The person responsible; null until somebody is.
+    Column("owner", String(60), nullable=True),
 )
 
 alert = Table(

@@ -6,6 +6,7 @@ import typer
 
 from console.commands.desk import add_desk
 from console.commands.exchange import add_exchange
+from console.commands.expectations import add_expectations
 from console.commands.instance import add_instance
 from console.commands.simulation import add_simulation
 from console.commands.steps import add_steps
@@ -21,6 +22,7 @@ add_simulation(app)
 add_exchange(app)
 add_steps(app)
 add_desk(app)
+add_expectations(app)
 
 
 def main() -> None:

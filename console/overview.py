@@ -7,7 +7,8 @@ from datetime import date
 from typing import Any
 
 from connectors.bootstrap import Wiring
-from custody.calendar import month_end
+from custody.errors import UsageError
+from custody.ports import Row
 from custody.services import releases
 from custody.services.access import SYSTEM
 from custody.services.alerts import raise_alert
@@ -39,17 +40,30 @@ def platform_rows(wiring: Wiring, on: date) -> list[dict[str, Any]]:
 
 
 def report_rows(wiring: Wiring) -> list[dict[str, Any]]:
-    """Every drafted report file with its state: DRAFT, PROPOSED, APPROVED (released) or REJECTED."""
+    """Every file of the newest drafts with its state: DRAFT, PROPOSED, APPROVED (released) or REJECTED.
+
+    The state is that of this very draft: a new version of a released one is a DRAFT again.
+    """
     rows: list[dict[str, Any]] = []
     with wiring.register.transaction() as tx:
         for draft in releases.drafts(tx):
             period = f"{draft['custody_date']:%Y-%m}"
             for name in sorted(wiring.lake.manifest(draft["path"]).files):
-                decision = releases.release_of(tx, _report_id(name), period)
+                decision = releases.release_of(tx, _report_id(name), period, draft["manifest_digest"])
                 path = wiring.lake.path(draft["path"]) / "files" / name
                 state = decision["state"] if decision else "DRAFT"
                 rows.append({"period": period, "name": name, "state": state, "path": str(path)})
     return rows
+
+
+def draft_of(wiring: Wiring, report_id: str, period_end: date) -> Row:
+    """The newest committed report step of the period's last day, when it drafted this report. Raises UsageError."""
+    with wiring.register.transaction() as tx:
+        draft = releases.draft_for(tx, period_end)
+    known = sorted({_report_id(name) for name in wiring.lake.manifest(draft["path"]).files})
+    if report_id not in known:
+        raise UsageError(f"{report_id!r} was not drafted for a period that ends on {period_end}; drafted: {', '.join(known)}")
+    return draft
 
 
 def _report_id(file_name: str) -> str:
@@ -61,7 +75,7 @@ _DUE_BUSINESS_DAYS = 5
 
 
 def reports_due(wiring: Wiring, on: date) -> list[dict[str, Any]]:
-    """Monthly reports of closed periods that are not released and whose due date is here; an alert is raised for each."""
+    """Monthly reports whose newest draft is not released and whose due date is here; an alert is raised once for each."""
     definition = load_definition("custody_monthly")
     due = []
     with wiring.register.transaction() as tx:
@@ -69,8 +83,8 @@ def reports_due(wiring: Wiring, on: date) -> list[dict[str, Any]]:
         for draft in releases.drafts(tx):
             end = draft["custody_date"]
             period = f"{end:%Y-%m}"
-            decision = releases.release_of(tx, definition.id, period)
-            if end != month_end(end) or (decision and decision["state"] == "APPROVED"):
+            decision = releases.release_of(tx, definition.id, period, draft["manifest_digest"])
+            if decision and decision["state"] == "APPROVED":
                 continue
             deadline = calendar.add_business_days(end, _DUE_BUSINESS_DAYS)
             if deadline <= on:

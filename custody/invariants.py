@@ -139,6 +139,20 @@ def settlement_batches(
             yield Violation(BreakKind.INV_09, key[0], "BC", f"INV|INV_09|{key[1]}", off, figures)
 
 
+def closed_accounts_are_empty(sub_accounts: Iterable[Row], balances: Iterable[Row], claims: Iterable[Row]) -> Iterator[Violation]:
+    """INV_14: no sub-account closes with a balance, a hold (which is frozen balance) or a claim."""
+    left: dict[str, int] = defaultdict(int)
+    for b in balances:
+        left[b["account"].partition(":")[0]] += b["closing_minor"]
+    for c in claims:
+        left[c["holder"]] += c["principal_minor"]
+    for account in sub_accounts:
+        if account["closed_on"] is not None and left[account["sub_account"]]:
+            amount = left[account["sub_account"]]
+            subject = f"INV|INV_14|{account['sub_account']}"
+            yield Violation(BreakKind.INV_14, account["platform"], "B", subject, abs(amount), {"left": amount})
+
+
 def channel_fees_restored(balances: Iterable[Row]) -> Iterator[Violation]:
     """Channel fees never fall on customers' money: FEE_RECEIVABLE is cleared the same business day, else SHORTFALL (§3)."""
     for b in balances:

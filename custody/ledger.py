@@ -9,7 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
-from custody.names import Book, BreakKind, LoanState, Originator, TxnStatus, TxnType
+from custody.names import (
+    PLATFORM_ACCOUNTS,
+    Book,
+    BreakKind,
+    LoanState,
+    Originator,
+    TxnStatus,
+    TxnType,
+    platform_account,
+)
 from custody.posting_rules import DIRECTED, RULES, HoldEffect, Part, PostingRule, is_asset
 
 
@@ -154,18 +163,36 @@ class Ledger:
         return Entry(instruction, moves, core_ref)
 
     def _check(self, instruction: Instruction, rule: PostingRule, moves: tuple[Move, ...]) -> Refusal | None:
-        for name in rule.needs:
+        for name in (*rule.needs, *rule.customer, *rule.platform):
             if getattr(instruction, name) is None:
                 figures: dict[str, object] = {"field": name, "txn_type": str(instruction.txn_type)}
                 return Refusal(BreakKind.UNAUTHORISED, "incomplete_instruction", figures, False)
         if instruction.originator not in rule.originators:
             figures = {"originator": str(instruction.originator), "txn_type": str(instruction.txn_type)}
             return Refusal(BreakKind.UNAUTHORISED, "originator", figures, False)
-        for account in (instruction.from_account, instruction.to_account):
-            # A sub-account's id has no colon; the platform's accounts (P001:P_INCOME) need no opening.
-            if account is not None and ":" not in account and account not in self.state.sub_accounts:
+        if any(move.amount_minor < 0 for move in moves):
+            figures = {"fee": instruction.fee_minor, "amount": instruction.amount_minor}
+            return Refusal(BreakKind.FEE, "fee_exceeds_amount", figures, False)
+        return (
+            self._check_accounts(instruction, rule)
+            or self._check_loan(instruction)
+            or self._check_hold(instruction, rule)
+            or self._check_funds(rule, moves)
+        )
+
+    def _check_accounts(self, instruction: Instruction, rule: PostingRule) -> Refusal | None:
+        """Each account is of the kind that the type moves, of the instruction's own platform, and open."""
+        own = {platform_account(instruction.platform, name) for name in PLATFORM_ACCOUNTS}
+        for name in rule.platform:
+            if getattr(instruction, name) not in own:
+                return _wrong_account(instruction, name, "P_*")
+        for name in rule.customer:
+            account = str(getattr(instruction, name))
+            if not account.startswith(f"{instruction.platform}."):
+                return _wrong_account(instruction, name, "customer")
+            if account not in self.state.sub_accounts:
                 return Refusal(BreakKind.ORPHAN, "unknown_account", {"account": account}, True)
-        return self._check_loan(instruction) or self._check_hold(instruction, rule) or self._check_funds(rule, moves)
+        return None
 
     def _check_loan(self, instruction: Instruction) -> Refusal | None:
         if instruction.loan_id is None or instruction.txn_type not in (TxnType.TENDER_SETTLE, TxnType.REPAYMENT):
@@ -173,22 +200,49 @@ class Ledger:
         loan = self.state.loans.get((instruction.platform, instruction.loan_id))
         if loan is None:
             return Refusal(BreakKind.ORPHAN, "unknown_loan", {"loan": instruction.loan_id}, True)
+        if instruction.txn_type == TxnType.REPAYMENT:
+            return _check_repayment(instruction, loan) or self._check_claims(instruction, loan)
+        if instruction.to_account != loan.borrower:
+            # domain.md §4.8: a lender's money goes only to his loan's borrower.
+            return Refusal(BreakKind.INV_08, "not_the_borrower", {"account": instruction.to_account, "loan": loan.loan_id}, False)
         funded = loan.funded_minor + instruction.amount_minor
-        if instruction.txn_type == TxnType.TENDER_SETTLE and funded > loan.amount_minor:
+        if funded > loan.amount_minor:
             # domain.md §4.4: the gross paid out never exceeds the loan's amount.
             figures: dict[str, object] = {"found": funded, "expected": loan.amount_minor}
             return Refusal(BreakKind.INV_04, "loan_amount", figures, False)
         return None
 
+    def _check_claims(self, instruction: Instruction, loan: Loan) -> Refusal | None:
+        """The creditor holds at least the principal that he is repaid; a claim that is not there yet may still come."""
+        ids = self._claims_by_holder.get((loan.platform, loan.loan_id, str(instruction.to_account)), [])
+        held = sum(self.state.claims[loan.platform, claim_id].principal_minor for claim_id in ids)
+        if instruction.principal_minor <= held:
+            return None
+        figures: dict[str, object] = {
+            "account": instruction.to_account,
+            "loan": loan.loan_id,
+            "held": held,
+            "principal": instruction.principal_minor,
+        }
+        return Refusal(BreakKind.CLAIM, "claim_principal", figures, True)
+
     def _check_hold(self, instruction: Instruction, rule: PostingRule) -> Refusal | None:
-        if rule.hold is None or rule.hold[0] == HoldEffect.PLACE:
+        if rule.hold is None:
             return None
         effect, kind = rule.hold
+        if effect == HoldEffect.PLACE:
+            # A hold is named by its request: a second leg under the same name would be a second hold nobody can tell apart.
+            taken = (instruction.platform, instruction.request_no) in self.state.holds
+            return Refusal(BreakKind.HOLD, "hold_exists", {"hold": instruction.request_no}, False) if taken else None
         account = instruction.to_account if effect == HoldEffect.RELEASE else instruction.from_account
         hold = self.state.holds.get((instruction.platform, str(instruction.related_request_no)))
         if hold is None or hold.account != account or hold.kind != kind:
             figures: dict[str, object] = {"hold": instruction.related_request_no, "account": account}
             return Refusal(BreakKind.HOLD, "unknown_hold", figures, True)
+        if instruction.loan_id != hold.loan_id and effect == HoldEffect.TAKE:
+            # Money frozen for one loan settles that loan and no other (domain.md §4.4).
+            figures = {"hold": hold.hold_id, "purpose": hold.loan_id, "loan": instruction.loan_id}
+            return Refusal(BreakKind.HOLD, "hold_purpose", figures, False)
         if instruction.amount_minor > hold.amount_minor:
             figures = {"hold": hold.hold_id, "open": hold.amount_minor, "needed": instruction.amount_minor}
             return Refusal(BreakKind.HOLD, "hold_amount", figures, False)
@@ -258,13 +312,14 @@ class Ledger:
         claim_id = str(instruction.related_request_no)
         before = self.state.claims.get((instruction.platform, claim_id))
         principal = instruction.amount_minor + (before.principal_minor if before else 0)
+        original = instruction.amount_minor + (before.original_minor if before else 0)
         claim = Claim(
             instruction.platform,
             claim_id,
             str(instruction.loan_id),
             str(instruction.from_account),
             principal,
-            principal,
+            original,
             instruction.currency,
         )
         self.state.claims[claim.platform, claim_id] = claim
@@ -299,6 +354,27 @@ class Ledger:
 
     def _set_loan(self, loan: Loan) -> None:
         self.state.loans[loan.platform, loan.loan_id] = loan
+
+
+def _wrong_account(instruction: Instruction, name: str, expected: str) -> Refusal:
+    figures: dict[str, object] = {
+        "account": getattr(instruction, name),
+        "txn_type": str(instruction.txn_type),
+        "expected": expected,
+    }
+    return Refusal(BreakKind.WRONG_ACCOUNT, "account_kind", figures, False)
+
+
+def _check_repayment(instruction: Instruction, loan: Loan) -> Refusal | None:
+    """The borrower pays his own loan, and every fen of it is principal, interest or penalty (domain.md §4.5)."""
+    if instruction.from_account != loan.borrower:
+        figures: dict[str, object] = {"account": instruction.from_account, "loan": loan.loan_id}
+        return Refusal(BreakKind.INV_08, "not_the_borrower", figures, False)
+    parts = instruction.principal_minor + instruction.interest_minor + instruction.penalty_minor
+    if parts != instruction.amount_minor:
+        figures = {"parts": parts, "amount": instruction.amount_minor}
+        return Refusal(BreakKind.INV_05, "parts", figures, False)
+    return None
 
 
 def _moves(instruction: Instruction, rule: PostingRule) -> tuple[Move, ...]:

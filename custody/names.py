@@ -68,6 +68,10 @@ class TxnStatus(StrEnum):
     FAIL = "FAIL"
 
 
+# Statuses of a movement that is still under way: it moves no money yet and comes again with its final status.
+UNDER_WAY = frozenset({TxnStatus.ACCEPTED, TxnStatus.REMITTING, TxnStatus.UNKNOWN})
+
+
 class LoanState(StrEnum):
     BIDDING = "BIDDING"
     FULL = "FULL"

@@ -18,6 +18,9 @@ class Duty(StrEnum):
     SYSTEM = "system"
 
 
+# Duties that read and change nothing.
+READ_ONLY = frozenset({Duty.AUDITOR, Duty.REGULATOR})
+
 # action -> duties that may do it. An action that is not listed may be done by nobody.
 PERMISSIONS: dict[str, frozenset[Duty]] = {
     "person.add": frozenset({Duty.ADMINISTRATOR}),
@@ -32,6 +35,7 @@ PERMISSIONS: dict[str, frozenset[Duty]] = {
     "case.approve": frozenset({Duty.SUPERVISOR}),
     "alert.acknowledge": frozenset({Duty.OPERATOR, Duty.RISK_OFFICER, Duty.SUPERVISOR}),
     "alert.raise": frozenset({Duty.SYSTEM, Duty.OPERATOR}),
+    "alert.send": frozenset({Duty.SYSTEM, Duty.OPERATOR}),
     "report.propose": frozenset({Duty.REPORT_OFFICER}),
     "report.approve": frozenset({Duty.SUPERVISOR}),
     "file.collect": frozenset({Duty.SYSTEM, Duty.OPERATOR}),

@@ -36,12 +36,16 @@ class MoveRule:
 
 @dataclass(frozen=True)
 class PostingRule:
-    """``needs`` are the instruction's fields that must be filled; ``external``: the money moved outside already, so the
-    posting is never refused for want of funds; ``core``: which field of the instruction the core's flow quotes."""
+    """``needs`` are the instruction's fields that must be filled beside its accounts; ``customer`` and ``platform`` say which
+    of from_account and to_account must be a customer's sub-account, or a P_* account of the platform; ``external``: the
+    money moved outside already, so the posting is never refused for want of funds; ``core``: which field of the
+    instruction the core's flow quotes."""
 
     moves: tuple[MoveRule, ...]
     originators: frozenset[Originator]
     needs: tuple[str, ...] = ()
+    customer: tuple[str, ...] = ()
+    platform: tuple[str, ...] = ()
     hold: tuple[HoldEffect, HoldKind] | None = None
     external: bool = False
     core: str | None = None
@@ -57,50 +61,54 @@ _CORE, _FEES, _OWN_CASH, _OWN = "{p}:CORE_CASH", "{p}:FEE_RECEIVABLE", "{p}:OWN_
 
 def _hold(kind: HoldKind, originators: frozenset[Originator], needs: tuple[str, ...] = ()) -> PostingRule:
     move = MoveRule(_C, "{from}:available", "{from}:frozen")
-    return PostingRule((move,), originators, ("from_account", *needs), (HoldEffect.PLACE, kind))
+    return PostingRule((move,), originators, needs, customer=("from_account",), hold=(HoldEffect.PLACE, kind))
 
 
 def _release(kind: HoldKind, originators: frozenset[Originator]) -> PostingRule:
     move = MoveRule(_C, "{to}:frozen", "{to}:available")
-    return PostingRule((move,), originators, ("to_account", "related_request_no"), (HoldEffect.RELEASE, kind))
+    needs = ("related_request_no",)
+    return PostingRule((move,), originators, needs, customer=("to_account",), hold=(HoldEffect.RELEASE, kind))
 
 
 # (type, direction) where a direction decides the moves; (type, None) elsewhere.
 RULES: dict[tuple[TxnType, str | None], PostingRule] = {
     (TxnType.RECHARGE, None): PostingRule(
-        (MoveRule(_C, _RECEIVABLE, "{to}:available"),), _CUSTOMER, ("to_account", "channel"), external=True
+        (MoveRule(_C, _RECEIVABLE, "{to}:available"),), _CUSTOMER, ("channel",), ("to_account",), external=True
     ),
     (TxnType.WITHDRAW_FREEZE, None): _hold(HoldKind.WITHDRAW, _CUSTOMER),
     (TxnType.WITHDRAW_CANCEL, None): _release(HoldKind.WITHDRAW, _CUSTOMER | _PLATFORM | _BANK),
     (TxnType.WITHDRAW, None): PostingRule(
         (MoveRule(_C, "{from}:frozen", _PAYABLE),),
         _CUSTOMER,
-        ("from_account", "channel", "related_request_no"),
-        (HoldEffect.TAKE, HoldKind.WITHDRAW),
+        ("channel", "related_request_no"),
+        ("from_account",),
+        hold=(HoldEffect.TAKE, HoldKind.WITHDRAW),
     ),
     (TxnType.TENDER_FREEZE, None): _hold(HoldKind.TENDER, _CUSTOMER, ("loan_id",)),
     (TxnType.TENDER_CANCEL, None): _release(HoldKind.TENDER, _PLATFORM | _CUSTOMER),
     (TxnType.TENDER_SETTLE, None): PostingRule(
         (MoveRule(_C, "{from}:frozen", "{to}:available"),),
         _PLATFORM,
-        ("from_account", "to_account", "loan_id", "related_request_no"),
-        (HoldEffect.TAKE, HoldKind.TENDER),
+        ("loan_id", "related_request_no"),
+        ("from_account", "to_account"),
+        hold=(HoldEffect.TAKE, HoldKind.TENDER),
     ),
     (TxnType.REPAY_FREEZE, None): _hold(HoldKind.REPAY, _CUSTOMER, ("loan_id",)),
     (TxnType.REPAYMENT, None): PostingRule(
         (MoveRule(_C, "{from}:frozen", "{to}:available"),),
         _PLATFORM,
-        ("from_account", "to_account", "loan_id", "related_request_no"),
-        (HoldEffect.TAKE, HoldKind.REPAY),
+        ("loan_id", "related_request_no"),
+        ("from_account", "to_account"),
+        hold=(HoldEffect.TAKE, HoldKind.REPAY),
     ),
     (TxnType.COMMISSION, None): PostingRule(
-        (MoveRule(_C, "{from}:available", "{to}"),), _PLATFORM, ("from_account", "to_account")
+        (MoveRule(_C, "{from}:available", "{to}"),), _PLATFORM, customer=("from_account",), platform=("to_account",)
     ),
     (TxnType.MARKETING, None): PostingRule(
-        (MoveRule(_C, "{from}", "{to}:available"),), _PLATFORM, ("from_account", "to_account")
+        (MoveRule(_C, "{from}", "{to}:available"),), _PLATFORM, customer=("to_account",), platform=("from_account",)
     ),
     (TxnType.PLATFORM_RECHARGE, None): PostingRule(
-        (MoveRule(_C, _CORE, "{to}"), MoveRule(_O, _OWN, _OWN_CASH)), _PLATFORM, ("to_account",), core="request_no"
+        (MoveRule(_C, _CORE, "{to}"), MoveRule(_O, _OWN, _OWN_CASH)), _PLATFORM, platform=("to_account",), core="request_no"
     ),
     (TxnType.OWN_FUNDS_MOVEMENT, "IN"): PostingRule(
         (MoveRule(_O, _OWN_CASH, _OWN),), _PLATFORM, external=True, core="request_no"

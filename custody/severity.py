@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_BY_AGE_DAYS = ((30, 3), (5, 2), (3, 1))
+_BY_AGE_DAYS = ((31, 3), (5, 2), (3, 1))
 _BY_AMOUNT_MINOR = ((100_000_00, 2), (1_000_00, 1))
 LEVELS = ("LOW", "MEDIUM", "HIGH", "CRITICAL")
 

@@ -97,6 +97,29 @@ RULES: dict[str, tuple[str, str]] = {
     ),
     "incomplete_instruction": ("the instruction lacks {field}, which {txn_type} needs", "指令缺少 {txn_type} 所需的 {field}"),
     "originator": ("{originator} may not originate {txn_type}", "{originator} 无权发起 {txn_type}"),
+    "account_kind": (
+        "{account} is not a {expected} account of the platform, as {txn_type} needs",
+        "{account} 不是 {txn_type} 所需的本平台 {expected} 账户",
+    ),
+    "not_the_borrower": ("{account} is not the borrower of loan {loan}", "{account} 不是标的 {loan} 的借款人"),
+    "hold_purpose": (
+        "the hold {hold} is for loan {purpose}, the posting for {loan}",
+        "冻结 {hold} 用于标的 {purpose}，与入账标的 {loan} 不符",
+    ),
+    "parts": (
+        "principal, interest and penalty add up to {parts}, the amount is {amount}",
+        "本金、利息、罚息合计 {parts}，与金额 {amount} 不符",
+    ),
+    "hold_exists": (
+        "a hold {hold} stands already: a freeze is one leg under its own number",
+        "冻结 {hold} 已存在：每笔冻结须使用独立流水号且只有一条明细",
+    ),
+    "fee_exceeds_amount": ("the fee {fee} is larger than the amount {amount}", "手续费 {fee} 大于金额 {amount}"),
+    "claim_principal": (
+        "{account} holds {held} of loan {loan}, the repayment's principal is {principal}",
+        "{account} 持有标的 {loan} 债权 {held}，还款本金为 {principal}",
+    ),
+    "unknown_party": ("{party} is not an onboarded {kind}", "{party} 不是已准入的{kind}"),
     "allocation": (
         "our register gives principal {principal} and interest {interest} to claim {claim}",
         "按本行登记，债权 {claim} 应得本金 {principal}、利息 {interest}",

@@ -1,4 +1,11 @@
-"""close: the day's root over every step's seal, chained to yesterday's and to the audit events so far (design.md §4.5)."""
+"""close: the day's root, a table that names every step's seal of the date and yesterday's root (design.md §4.5).
+
+The root and the audit chain are tied together from the chain's side: the commit of this step (jobs/step.py) and its audit
+event, which carries the root's digest, are one register transaction. So the chain, from that event on, commits to the root,
+and the root through yesterday's to every seal of every day before; and the events up to a close are those before its own.
+The root itself names no event: events have wall-clock times, and a root must be the same whenever its day is run.
+`custody verify` checks both (custody/services/verification.py).
+"""
 
 from __future__ import annotations
 

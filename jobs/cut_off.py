@@ -12,7 +12,7 @@ from datetime import timedelta
 from custody.digest import canonical_json
 from custody.ports import Row
 from custody.texts import text
-from jobs.step import Seal, Step, StepContext
+from jobs.step import Seal, Step, StepContext, latest_seal
 
 _INPUT_STATES = ["ACCEPTED", "LATE"]
 
@@ -20,8 +20,10 @@ _INPUT_STATES = ["ACCEPTED", "LATE"]
 def _run(context: StepContext) -> None:
     settings = context.wiring.settings
     sealed_up_to = _decisions_sealed_before(context)
+    taken = _taken_before(context)
     with context.wiring.register.transaction() as tx:
         files = [f for f in tx.find("file", cut_off_date=None) if f["custody_date"] <= context.custody_date]
+        files += [{**f, "state": taken[f["file_name"], f["sha256"]]} for f in tx.find("file", cut_off_date=context.custody_date)]
         decided = tx.find("proposal", order_by=["decision_no"], state=["APPROVED", "REJECTED"])
         parties = tx.find("party")
         holidays = tx.find("holiday")
@@ -43,6 +45,17 @@ def _run(context: StepContext) -> None:
     }
     reference.append({"kind": "instance", "id": "instance", "payload": canonical_json(instance)})
     context.write("reference", reference)
+
+
+def _taken_before(context: StepContext) -> dict[tuple[str, str], str]:
+    """(name, digest) -> state of the files that an earlier version of this cut-off sealed: a new version keeps them as they
+    were taken, whatever became of them since."""
+    earlier = latest_seal(context.wiring, context.custody_date, "cut_off")
+    if earlier is None:
+        return {}
+    rows = context.wiring.lake.rows
+    taken = {(r["file_name"], r["sha256"]): "ACCEPTED" for r in rows(earlier.path, "accepted_files")}
+    return taken | {(r["file_name"], r["sha256"]): "REFUSED" for r in rows(earlier.path, "refused_files")}
 
 
 def _decisions_sealed_before(context: StepContext) -> int:

@@ -17,9 +17,11 @@ from connectors.bootstrap import Wiring, wire
 from custody.calendar import custody_date_of
 from custody.digest import canonical_json
 from custody.findings import RowFault
+from custody.money import parse_amount
 from custody.names import FileType
 from custody.ports import Row
 from custody.services.files import refuse_after_landing
+from custody.services.organisations import LIVE
 from jobs.reference import load_reference
 from jobs.step import Seal, Step, StepContext
 from schemas.delimited import ParsedFile, parse_delimited
@@ -81,23 +83,26 @@ def _parse(wiring: Wiring, file: Row) -> ParsedFile:
 def _judge(file: Row, layout: Layout, parsed: ParsedFile) -> _Outcome:
     """Split one parsed file into landed rows, rejected rows and its outcome."""
     total = layout.totals[0] if layout.totals else None
+    # The trailer is what the seal says, not what we counted: the proof compares the two.
+    sealed_minor = parse_amount(json.loads(file["totals"])[total]) if total else 0
     total_column = layout.field(total).column if total else None
     outcome: Row = {
         "party": file["party"],
         "file_type": file["file_type"],
         "custody_date": file["custody_date"],
         "file_name": file["file_name"],
+        "sha256": file["sha256"],
         "outcome": "LANDED",
         "rule": None,
         "words_en": None,
         "words_zh": None,
         "figures": "{}",
-        "rows": parsed.rows_seen,
+        "rows": file["rows"],
         "rows_landed": 0,
-        "rows_rejected": parsed.rows_seen,
-        "total_minor": parsed.totals_minor[total] if total else 0,
+        "rows_rejected": file["rows"],
+        "total_minor": sealed_minor,
         "landed_minor": 0,
-        "rejected_minor": parsed.totals_minor[total] if total else 0,
+        "rejected_minor": sealed_minor,
     }
     if parsed.file_faults:
         first = parsed.file_faults[0]
@@ -119,10 +124,14 @@ def _judge(file: Row, layout: Layout, parsed: ParsedFile) -> _Outcome:
             rejected_minor += int(str(row[total_column])) if total_column else 0
             continue
         rows.append({**row, **{n: file[n] for n in ("party", "file_name", "custody_date")}})
+    landed_minor = sum(r[total_column] for r in rows) if total_column else 0
+    if not parsed.totals_complete:
+        # An amount that could not be read is in the seal's total and nowhere else: what is left of it was rejected.
+        rejected_minor = sealed_minor - landed_minor
     outcome |= {
         "rows_landed": len(rows),
-        "rows_rejected": parsed.rows_seen - len(rows),
-        "landed_minor": sum(r[total_column] for r in rows) if total_column else 0,
+        "rows_rejected": len(parsed.rejected_lines) + len(parsed.rows) - len(rows),
+        "landed_minor": landed_minor,
         "rejected_minor": rejected_minor,
     }
     return _Outcome(rows, _rejected_rows(file, parsed, faults), outcome)
@@ -151,13 +160,14 @@ def _rejected_rows(file: Row, parsed: ParsedFile, faults: list[RowFault]) -> lis
     return rows
 
 
-def _no_rows(party: str, file_type: str, custody_date: date, file_name: str, outcome: str) -> Row:
+def _no_rows(party: str, file_type: str, custody_date: date, file_name: str, sha256: str, outcome: str) -> Row:
     zeros = ("rows", "rows_landed", "rows_rejected", "total_minor", "landed_minor", "rejected_minor")
     return {
         "party": party,
         "file_type": file_type,
         "custody_date": custody_date,
         "file_name": file_name,
+        "sha256": sha256,
         "outcome": outcome,
         "rule": None,
         "words_en": None,
@@ -169,7 +179,7 @@ def _no_rows(party: str, file_type: str, custody_date: date, file_name: str, out
 
 def _refused(file: Row) -> Row:
     """A file that intake refused: none of its rows is an accepted input row, so it counts none."""
-    row = _no_rows(file["party"], file["file_type"], file["custody_date"], file["file_name"], "REFUSED")
+    row = _no_rows(file["party"], file["file_type"], file["custody_date"], file["file_name"], file["sha256"], "REFUSED")
     return {**row, "rule": file["rule"], "words_en": file["words_en"], "words_zh": file["words_zh"]}
 
 
@@ -182,9 +192,9 @@ def _expected(context: StepContext, outcomes: list[Row]) -> list[Row]:
         if o["outcome"] == _EXPECTED
     }
     for party, body in load_reference(context).parties.items():
-        if body["status"] == "LIVE":
+        if body["status"] == LIVE:
             wanted |= {(party, file_type, context.custody_date) for file_type in body["contract"]["file_types"]}
-    return [_no_rows(*missing, file_name="", outcome=_EXPECTED) for missing in sorted(wanted - landed)]
+    return [_no_rows(*missing, "", "", _EXPECTED) for missing in sorted(wanted - landed)]
 
 
 def _split_off_personal(wiring: Wiring, rows: list[Row]) -> list[Row]:
@@ -228,7 +238,10 @@ def _publish(context: StepContext, seal: Seal) -> None:
         context.lease.check(tx)
         for outcome in context.wiring.lake.rows(seal.path, "file_outcomes"):
             file = accepted.get(outcome["file_name"])
-            if outcome["outcome"] == "REFUSED" and file is not None:
+            if outcome["outcome"] == "REFUSED" and file is not None and file["sha256"] == outcome["sha256"]:
+                row = tx.get("file", file_name=file["file_name"], sha256=file["sha256"])
+                if row is not None and row["state"] == "SUPERSEDED":
+                    continue  # two people put a newer version in its place meanwhile
                 figures = json.loads(outcome["figures"])
                 refuse_after_landing(tx, at, file["file_name"], file["sha256"], outcome["rule"], figures)
 

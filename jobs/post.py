@@ -10,22 +10,33 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from custody.allocation import differing_legs
+from custody.allocation import Share, differing_legs
 from custody.calendar import CHINA, custody_date_of
 from custody.digest import canonical_json, canonical_text, digest_of_json
 from custody.ledger import Claim, Entry, Hold, Instruction, Ledger, LedgerState, Loan, Refusal
-from custody.names import Book, BreakKind, LoanState, Originator, TxnStatus, TxnType, platform_account, sub_account_id
+from custody.names import (
+    UNDER_WAY,
+    Book,
+    BreakKind,
+    LoanState,
+    Originator,
+    PartyKind,
+    TxnStatus,
+    TxnType,
+    platform_account,
+    sub_account_id,
+)
 from custody.ports import Row
 from custody.texts import text
 from jobs.reference import load_reference
 from jobs.step import Step, StepContext
 
 # Statuses that move no money: the attempt is kept, nothing is posted.
-_NO_POSTING = (TxnStatus.ACCEPTED, TxnStatus.REMITTING, TxnStatus.UNKNOWN, TxnStatus.FAIL)
+_NO_POSTING = UNDER_WAY | {TxnStatus.FAIL}
 _SETTLED_BY_CHANNEL = (TxnType.RECHARGE, TxnType.WITHDRAW)
 
 
@@ -57,12 +68,21 @@ class _Posting:
         self.findings: list[Row] = []
         self.pending: list[Row] = []
         self._date = context.custody_date
-        self._calendar = load_reference(context).calendar
+        reference = load_reference(context)
+        self._calendar = reference.calendar
+        self._platforms = frozenset(reference.of_kind(PartyKind.PLATFORM))
+        self._channels = frozenset(reference.of_kind(PartyKind.CHANNEL))
+        # All legs of each repayment request, and where its split differs from ours, compared when its first leg posts.
+        self._repayments: dict[tuple[str, str], dict[int, Instruction]] = defaultdict(dict)
+        self._splits: dict[tuple[str, str], dict[int, Share | None]] = {}
 
     def run(self, legs: Iterable[_Leg]) -> None:
         """Apply in order of event time; what waits is tried again until a whole pass posts nothing more."""
         todo = sorted(legs, key=lambda x: (x.instruction.event_time, x.instruction.platform, x.file_name, x.line_no))
-        self._check_allocation(todo)
+        for leg in todo:
+            if leg.instruction.txn_type == TxnType.REPAYMENT and leg.instruction.status == TxnStatus.SUCCESS:
+                request = self._repayments[leg.instruction.platform, leg.instruction.request_no]
+                request.setdefault(leg.instruction.leg, leg.instruction)
         while todo:
             waiting: list[tuple[_Leg, Refusal]] = []
             for leg in todo:
@@ -91,13 +111,20 @@ class _Posting:
         if instruction.status in _NO_POSTING:
             self._record(leg, "NO_POSTING", None)
             return None
-        result = self.ledger.apply(instruction)
+        stranger = self._unknown_party(instruction)
+        differing = self._differing_split(instruction)
+        result = stranger or self.ledger.apply(instruction)
         if isinstance(result, Refusal):
             if result.waits:
+                if not any((*key[:2], leg_no) in self.posted for leg_no in self._repayments[key[:2]]):
+                    # The claims may have moved when it is tried again: compare the split with them then.
+                    self._splits.pop(key[:2], None)
                 return result
             self._record(leg, "REFUSED", None)
             self._find(leg, result)
             return None
+        if instruction.txn_type == TxnType.REPAYMENT:
+            self._report_split(leg, differing)
         self.posted[key] = leg.content_hash
         self.new_keys.append({"platform": key[0], "request_no": key[1], "leg": key[2], "content_hash": leg.content_hash})
         self._record(leg, "POSTED", self.enter(result))
@@ -131,32 +158,41 @@ class _Posting:
             )
         return entry_no
 
-    def _check_allocation(self, legs: Sequence[_Leg]) -> None:
-        """Compare each repayment's split with our own from the claim register, before anything of the day moves it.
+    def _unknown_party(self, instruction: Instruction) -> Refusal | None:
+        """An instruction for a platform or channel that is not onboarded waits: its contract may still come."""
+        figures: dict[str, object]
+        if instruction.platform not in self._platforms:
+            figures = {"party": instruction.platform, "kind": str(PartyKind.PLATFORM)}
+            return Refusal(BreakKind.ORPHAN, "unknown_party", figures, True)
+        if instruction.channel is not None and instruction.channel not in self._channels:
+            figures = {"party": instruction.channel, "kind": str(PartyKind.CHANNEL)}
+            return Refusal(BreakKind.ORPHAN, "unknown_party", figures, True)
+        return None
 
-        Only whole requests of claims that stood this morning can be compared at once; a loan repaid twice in a day is
-        compared after its first repayment was posted, by ``apply`` order: see the ledger's own figures then.
+    def _differing_split(self, instruction: Instruction) -> dict[int, Share | None]:
+        """By leg: our own share where the request's split is not ours, from the claims as they stand before its first leg.
+
+        A request of which legs were posted on an earlier day was compared then, and is not compared in part again.
         """
-        requests: dict[tuple[str, str, str], list[_Leg]] = defaultdict(list)
-        for leg in legs:
-            i = leg.instruction
-            posted_before = (i.platform, i.request_no, i.leg) in self.posted
-            if i.txn_type == TxnType.REPAYMENT and i.loan_id is not None and not posted_before:
-                requests[i.platform, i.loan_id, i.request_no].append(leg)
-        seen: set[tuple[str, str]] = set()
-        for (platform, loan_id, _request), group in requests.items():
-            claims = self.ledger.claims_of(platform, loan_id)
-            if (platform, loan_id) in seen or not claims:
-                continue
-            seen.add((platform, loan_id))
-            by_leg = {leg.instruction.leg: leg for leg in group}
-            for instruction, share in differing_legs(claims, [leg.instruction for leg in group]):
-                figures: dict[str, object] = {
-                    "claim": share.claim_id if share else "-",
-                    "principal": share.principal_minor if share else 0,
-                    "interest": share.interest_minor if share else 0,
-                }
-                self._find(by_leg[instruction.leg], Refusal(BreakKind.ALLOCATION, "allocation", figures, False))
+        request = (instruction.platform, instruction.request_no)
+        if instruction.txn_type != TxnType.REPAYMENT or instruction.loan_id is None or request in self._splits:
+            return self._splits.get(request, {})
+        legs = self._repayments[request]
+        if any((*request, leg) in self.posted for leg in legs):
+            return {}
+        claims = self.ledger.claims_of(instruction.platform, instruction.loan_id)
+        self._splits[request] = {i.leg: share for i, share in differing_legs(claims, list(legs.values()))}
+        return self._splits[request]
+
+    def _report_split(self, leg: _Leg, differing: dict[int, Share | None]) -> None:
+        if leg.instruction.leg in differing:
+            share = differing[leg.instruction.leg]
+            figures: dict[str, object] = {
+                "claim": share.claim_id if share else "-",
+                "principal": share.principal_minor if share else 0,
+                "interest": share.interest_minor if share else 0,
+            }
+            self._find(leg, Refusal(BreakKind.ALLOCATION, "allocation", figures, False))
 
     def _record(self, leg: _Leg, outcome: str, entry_no: int | None) -> None:
         instruction = leg.instruction
@@ -201,7 +237,10 @@ def _run(context: StepContext) -> None:
     yesterday = context.custody_date - timedelta(days=1)
     sub_accounts = _sub_accounts(context, yesterday)
     state = _load_state(context, yesterday)
-    state.sub_accounts = {r["sub_account"] for r in sub_accounts if r["closed_on"] is None}
+    # An account that closes today still takes today's instructions: it was open when they happened.
+    state.sub_accounts = {
+        r["sub_account"] for r in sub_accounts if r["closed_on"] is None or r["closed_on"] >= context.custody_date
+    }
     _register_loans(state, context.rows("land", "land_loan"))
     opening = dict(state.balances)
     posted = {

@@ -12,6 +12,7 @@ from itertools import islice
 
 from connectors.lake import Lake
 from custody.digest import ContentDigest
+from custody.errors import StopRun
 from custody.names import Book
 from custody.ports import Row, StoreRow
 from jobs.step import Seal, Step, StepContext
@@ -76,6 +77,9 @@ def _run(context: StepContext) -> None:
     """What will be projected, as counts and content digests, so that the store can be proved equal to the lake."""
     post = context.seal("post")
     assert post is not None
+    mark = watermark(context.wiring.keyed.get(WATERMARK, WATERMARK_KEY))
+    if mark is not None and mark > context.custody_date:
+        raise StopRun(f"the keyed store holds {mark} already; projecting {context.custody_date} again would put it back")
     receipts = []
     for table, rows in _sources(context.wiring.lake, post).items():
         digest = ContentDigest()

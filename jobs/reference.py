@@ -8,6 +8,8 @@ from datetime import date
 from typing import Any
 
 from custody.calendar import SettlementCalendar
+from custody.names import PartyKind
+from custody.services.organisations import LIVE
 from jobs.step import StepContext
 
 
@@ -20,7 +22,12 @@ class Reference:
     # party id -> {kind, name_en, name_zh, status, contract}
     parties: dict[str, dict[str, Any]]
 
+    def gateways(self) -> list[str]:
+        """The live gateway (organisations admits one at a time); none while it is suspended."""
+        return [g for g in self.of_kind(PartyKind.GATEWAY) if self.parties[g]["status"] == LIVE]
+
     def of_kind(self, kind: str) -> list[str]:
+        """All parties of a kind, suspended ones too: their money is still there."""
         return sorted(p for p, body in self.parties.items() if body["kind"] == kind)
 
 

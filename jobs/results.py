@@ -10,7 +10,7 @@ from connectors.bootstrap import Wiring
 from custody.errors import OutOfOrder
 from custody.names import PartyKind
 from custody.ports import Row
-from custody.services.access import require
+from custody.services.access import check_permission
 from custody.services.outbound import deliver_pending, queue
 from jobs.step import Seal, latest_seal
 from schemas.exchange import ExchangeName, sha256_hex
@@ -19,8 +19,9 @@ from schemas.exchange import ExchangeName, sha256_hex
 def send_results(wiring: Wiring, custody_date: date, actor: str) -> dict[str, Any]:
     """Queue VALIDATION and RECON_RESULT of the date for every party that must have them, and deliver what waits.
 
-    Names and bytes follow from the sealed steps alone, so sending again sends the same. Raises OutOfOrder.
+    Names and bytes follow from the sealed steps alone, so sending again sends the same. Raises OutOfOrder, NotPermitted.
     """
+    check_permission(wiring.register, actor, "results.send", custody_date.isoformat())
     land, reconcile = (_sealed(wiring, custody_date, step) for step in ("land", "reconcile"))
     cut_off = _sealed(wiring, custody_date, "cut_off")
     parties = {r["id"]: json.loads(r["payload"]) for r in wiring.lake.rows(cut_off.path, "reference") if r["kind"] == "party"}
@@ -41,7 +42,6 @@ def send_results(wiring: Wiring, custody_date: date, actor: str) -> dict[str, An
         sha256 = sha256_hex(data)
         queued.append((party, name, sha256, wiring.archive.keep(data, sha256)))
     with wiring.register.transaction() as tx:
-        require(tx, actor, "results.send")
         for party, name, sha256, reference in queued:
             queue(tx, wiring.clock, party, name, sha256, reference)
     delivery = deliver_pending(wiring.exchange_ports)

@@ -206,7 +206,8 @@ def _resolve_inputs(wiring: Wiring, step: str, custody_date: date) -> dict[StepR
 def _inputs_digest(context: StepContext) -> str:
     return digest_of_json(
         [
-            [ref.custody_date.isoformat(), ref.step, seal.version, seal.manifest_digest]
+            # Content only: a new version that says the same changes nothing for those who read it.
+            [ref.custody_date.isoformat(), ref.step, seal.manifest_digest]
             for ref, seal in sorted(context.inputs.items())
         ]
     )

@@ -49,9 +49,12 @@ def parse_delimited(
         out.file_faults.append(FileFault(file_name, "truncated"))
     else:
         lines.pop()
-    header = lines[0].decode(encoding, errors="backslashreplace").removeprefix("\ufeff") if lines else ""
+    header = lines[0].decode(encoding, errors="backslashreplace").removeprefix("\ufeff").removesuffix("\r") if lines else ""
     if header != layout.header:
-        out.file_faults.append(FileFault(file_name, "header", {"found": header[:120]}))
+        # A missing header line is somebody's data: where that may be personal, only its shape is shown.
+        personal = any(f.personal for f in layout.fields)
+        shown = f"{header.count(layout.delimiter) + 1} columns" if personal else header[:120]
+        out.file_faults.append(FileFault(file_name, "header", {"found": shown}))
         return out
     first_line_of_key: dict[tuple[Value, ...], int] = {}
     for line_no, raw in enumerate(lines[1:], start=2):
@@ -110,7 +113,7 @@ def _parse_line(
     try:
         text = raw.decode(encoding, errors="strict")
     except UnicodeDecodeError as error:
-        shown = raw[max(0, error.start - 4) : error.start + 4].hex(" ")
+        shown = raw[error.start : error.start + 1].hex()
         faults.append(RowFault(line_no, "", shown, "bad_byte", {"position": error.start + 1, "encoding": encoding}))
         text = raw.decode(encoding, errors="backslashreplace")
     cells = text.split(layout.delimiter)

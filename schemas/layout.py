@@ -7,6 +7,7 @@ from it (schemas.delimited), so adding a layout needs no code.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -32,7 +33,9 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}")
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 _RATE = re.compile(r"(0|[1-9][0-9]{0,3})(\.[0-9]{1,10})?")
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+# Control and format characters (direction marks, zero widths) and line separators; rare ideographs are letters, not these.
+_CONTROL = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 class UnknownLayout(KeyError):
@@ -71,7 +74,7 @@ class Field:
             if self.required:
                 raise BadValue("required")
             return None
-        if not cell.isprintable():
+        if any(unicodedata.category(char) in _CONTROL for char in cell):
             raise BadValue("control_character")
         return _PARSERS[self.type](self, cell)
 

@@ -112,8 +112,8 @@ TABLES: dict[str, TableSpec] = {
         # One row for each file that was accepted, and for each that the contract expects and that is not there.
         _table(
             "file_outcomes",
-            "party file_type custody_date file_name",
-            "party:text file_type:text custody_date:date file_name:text outcome:text rule:text? words_en:text? words_zh:text? "
+            "party file_type custody_date file_name sha256",
+            "party:text file_type:text custody_date:date file_name:text sha256:text outcome:text rule:text? words_en:text? words_zh:text? "
             "figures:text rows:int rows_landed:int rows_rejected:int total_minor:int landed_minor:int rejected_minor:int",
         ),
         # extract

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -198,18 +197,20 @@ def alert_raise(
     actor: ActorSystem = SYSTEM,
     as_json: JsonOption = False,
 ) -> int:
+    """Say that something happened on a date; the same rule, subject and date again is the same alert. 登记预警"""
     with wired() as wiring:
+        on = parse_date(date_)
         words = (f"{rule}: {subject}", f"{rule}：{subject}")
-        alert_id = alert_service.raise_alert(wiring.register, actor, rule, subject, parse_date(date_), *words)
+        alert_id = alert_service.raise_alert(wiring.register, actor, rule, subject, on, *words, occurrence=on.isoformat())
     emit({"alert": alert_id}, as_json)
     return 0
 
 
 @command
-def alert_send(as_json: JsonOption = False) -> int:
+def alert_send(actor: ActorSystem = SYSTEM, as_json: JsonOption = False) -> int:
     """Hand every waiting alert to the SMS and mail gateways' spool. 发送预警"""
     with wired() as wiring:
-        sent, waiting = alert_service.send_waiting(wiring.register, wiring.clock, wiring.alert_gateway)
+        sent, waiting = alert_service.send_waiting(wiring.register, wiring.clock, actor, wiring.alert_gateway)
     emit({"sent": sent, "waiting": waiting}, as_json)
     return 3 if waiting else 0
 
@@ -250,7 +251,9 @@ _SIMULATED_MIN_FEE_MINOR = 1
 
 def _contract(party: dict[str, Any]) -> dict[str, object]:
     """A world's description of a party as the contract that the register keeps."""
-    contract = {n: party[n] for n in ("encoding", "layouts", "file_types", "core_model", "fee_contract")}
+    contract = {n: party[n] for n in ("encoding", "layouts", "file_types", "core_model")}
+    if party["fee_contract"] is not None:
+        contract["fee_contract"] = party["fee_contract"]
     if party["fee_rate"] is not None:
         contract |= {"channel_fee_rate": party["fee_rate"], "channel_fee_min_minor": _SIMULATED_MIN_FEE_MINOR}
     return contract
@@ -326,11 +329,11 @@ def report_release(
     as_json: JsonOption = False,
 ) -> int:
     """Propose the release of the draft whose period ends on the date; another person approves it. 报表发布"""
+    from console.overview import draft_of
+
     with wired() as wiring:
-        on: date = parse_date(date_)
-        with wiring.register.transaction() as tx:
-            draft = releases.draft_for(tx, on)
-        digest = draft["manifest_digest"]
+        on = parse_date(date_)
+        digest = draft_of(wiring, report_id, on)["manifest_digest"]
         proposal = releases.propose_release(wiring.register, wiring.clock, actor, report_id, f"{on:%Y-%m}", digest, note)
     emit({"proposal": proposal}, as_json, [f"proposal {proposal}"])
     return 0

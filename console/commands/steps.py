@@ -12,7 +12,7 @@ import typer
 from connectors.bootstrap import Wiring
 from console.output import DateOption, JsonOption, command, emit, parse_date, progress, wired
 from custody.errors import UsageError
-from custody.services.access import SYSTEM, require
+from custody.services.access import SYSTEM, check_permission
 from custody.steps import STEPS, day_state
 
 ReasonOption = Annotated[str, typer.Option("--reason", help="Make a new version of a committed step, and why. 重算原因")]
@@ -77,6 +77,7 @@ def run_day(
     date_: DateOption,
     from_step: Annotated[str, typer.Option("--from", help="First step. 起始步骤")] = STEPS[0],
     until_step: Annotated[str, typer.Option("--until", help="Last step. 结束步骤")] = STEPS[-1],
+    reason: ReasonOption = "",
     actor: ActorSystem = SYSTEM,
     as_json: JsonOption = False,
 ) -> int:
@@ -86,7 +87,7 @@ def run_day(
             raise UsageError(f"no step {name!r}; steps are {', '.join(STEPS)}")
     chosen = STEPS[STEPS.index(names[0]) : STEPS.index(names[1]) + 1]
     with wired() as wiring:
-        results = [run_one(wiring, step, parse_date(date_), actor, "") for step in chosen]
+        results = [run_one(wiring, step, parse_date(date_), actor, reason) for step in chosen]
         from jobs.step import committed_steps
 
         state = day_state(committed_steps(wiring, parse_date(date_)))
@@ -100,8 +101,7 @@ def run_one(wiring: Wiring, step: str, custody_date: date, actor: str, reason: s
     from jobs.registry import step_named
     from jobs.step import run_step
 
-    with wiring.register.transaction() as tx:
-        require(tx, actor, "day.rerun" if reason else "day.run")
+    check_permission(wiring.register, actor, "day.rerun" if reason else "day.run", f"{custody_date} {step}")
     started = time.monotonic()
     result = run_step(wiring, step_named(step), custody_date, actor, reason)
     rows = {name: entry["rows"] for name, entry in result.tables.items()}

@@ -1,8 +1,10 @@
-"""Permission checks that every service starts with; a refusal is itself recorded."""
+"""Permission checks that every service starts with; a refusal is itself recorded (domain.md §10)."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from custody.errors import NotPermitted, UsageError
 from custody.permissions import Duty, permitted
@@ -11,10 +13,28 @@ from custody.ports import Register, RegisterTx
 SYSTEM = "system"
 
 
-def require(tx: RegisterTx, actor: str, action: str) -> None:
-    """Raise NotPermitted unless an active person with a fitting duty (or the scheduler) acts."""
-    if not permitted(action, duties_of(tx, actor)):
-        raise NotPermitted(f"{actor} may not {action}")
+@contextmanager
+def permitted_transaction(register: Register, actor: str, action: str, subject: str) -> Iterator[RegisterTx]:
+    """One register transaction in which ``actor`` does ``action`` to ``subject``: the only way to check a permission.
+
+    NotPermitted, from the check or from the block (his own work), rolls everything back, is recorded in a transaction of
+    its own as ``refused:ACTION``, and is raised again. Raises UsageError when nobody has the actor's id.
+    """
+    try:
+        with register.transaction() as tx:
+            if not permitted(action, duties_of(tx, actor)):
+                raise NotPermitted(f"{actor} may not {action}")
+            yield tx
+    except NotPermitted as refusal:
+        with register.transaction() as tx:
+            tx.audit(actor, f"refused:{action}", subject, {"why": str(refusal)})
+        raise
+
+
+def check_permission(register: Register, actor: str, action: str, subject: str) -> None:
+    """For work that is more than one register transaction. Raises NotPermitted, which is then recorded, and UsageError."""
+    with permitted_transaction(register, actor, action, subject):
+        return
 
 
 def duties_of(tx: RegisterTx, actor: str) -> frozenset[str]:
@@ -25,9 +45,3 @@ def duties_of(tx: RegisterTx, actor: str) -> frozenset[str]:
     if person is None:
         raise UsageError(f"no person {actor!r}; see: custody person list")
     return frozenset(json.loads(person["roles"])) if person["active"] else frozenset()
-
-
-def record_refusal(register: Register, actor: str, action: str, subject: str, why: str) -> None:
-    """A refused attempt, in a transaction of its own: the attempt's own one was rolled back."""
-    with register.transaction() as tx:
-        tx.audit(actor, f"refused:{action}", subject, {"why": why})

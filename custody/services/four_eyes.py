@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from custody.digest import canonical_json, digest_of_json
 from custody.errors import NotPermitted, UsageError
 from custody.ports import Clock, DuplicateRow, Register, RegisterTx, Row
-from custody.services.access import record_refusal, require
+from custody.services.access import permitted_transaction
 
 
 @dataclass(frozen=True)
@@ -38,34 +38,29 @@ def propose(
 ) -> str:
     """Record a proposal; returns its id. Proposing the same thing again while it is open returns the same id."""
     body = canonical_json(dict(payload))
-    try:
-        with register.transaction() as tx:
-            require(tx, actor, kind.propose_action)
-            now = clock.now().isoformat(timespec="microseconds")
-            for open_ in tx.find("proposal", kind=kind.kind, subject=subject, state="PROPOSED"):
-                if open_["payload"] == body:
-                    return str(open_["proposal_id"])
-            past = len(tx.find("proposal", kind=kind.kind, subject=subject))
-            proposal_id = digest_of_json([kind.kind, subject, body, past])[:16]
-            row: Row = {
-                "proposal_id": proposal_id,
-                "kind": kind.kind,
-                "subject": subject,
-                "payload": body,
-                "maker": actor,
-                "proposed_at": now,
-                "state": "PROPOSED",
-                "note": note,
-            }
-            try:
-                tx.insert("proposal", row)
-            except DuplicateRow as error:
-                raise UsageError(f"proposal {proposal_id} stands already") from error
-            tx.audit(actor, kind.propose_action, subject, {"proposal": proposal_id, "payload": json.loads(body), "note": note})
-            return proposal_id
-    except NotPermitted as refusal:
-        record_refusal(register, actor, kind.propose_action, subject, str(refusal))
-        raise
+    with permitted_transaction(register, actor, kind.propose_action, subject) as tx:
+        now = clock.now().isoformat(timespec="microseconds")
+        for open_ in tx.find("proposal", kind=kind.kind, subject=subject, state="PROPOSED"):
+            if open_["payload"] == body:
+                return str(open_["proposal_id"])
+        past = len(tx.find("proposal", kind=kind.kind, subject=subject))
+        proposal_id = digest_of_json([kind.kind, subject, body, past])[:16]
+        row: Row = {
+            "proposal_id": proposal_id,
+            "kind": kind.kind,
+            "subject": subject,
+            "payload": body,
+            "maker": actor,
+            "proposed_at": now,
+            "state": "PROPOSED",
+            "note": note,
+        }
+        try:
+            tx.insert("proposal", row)
+        except DuplicateRow as error:
+            raise UsageError(f"proposal {proposal_id} stands already") from error
+        tx.audit(actor, kind.propose_action, subject, {"proposal": proposal_id, "payload": json.loads(body), "note": note})
+        return proposal_id
 
 
 def approve(register: Register, clock: Clock, actor: str, kind: DecisionKind, proposal_id: str, note: str) -> Row:
@@ -79,34 +74,29 @@ def reject(register: Register, clock: Clock, actor: str, kind: DecisionKind, pro
 
 
 def _decide(register: Register, clock: Clock, actor: str, kind: DecisionKind, proposal_id: str, outcome: str, note: str) -> Row:
-    try:
-        with register.transaction() as tx:
-            require(tx, actor, kind.approve_action)
-            row = tx.get("proposal", proposal_id=proposal_id, kind=kind.kind)
-            if row is None:
-                raise UsageError(f"no {kind.kind} proposal {proposal_id!r}")
-            if row["maker"] == actor:
-                raise NotPermitted(f"{actor} proposed {proposal_id} and may not decide it: another person must")
-            if row["state"] != "PROPOSED":
-                if row["state"] == outcome and row["checker"] == actor:
-                    return row
-                raise UsageError(f"proposal {proposal_id} is {row['state']} already, by {row['checker']}")
-            payload = json.loads(row["payload"])
-            if outcome == "APPROVED" and kind.apply is not None:
-                kind.apply(tx, row["subject"], payload)
-            change: Row = {
-                "state": outcome,
-                "checker": actor,
-                "decided_at": clock.now().isoformat(timespec="microseconds"),
-                "decision_no": _next_decision_no(tx),
-            }
-            tx.update("proposal", {"proposal_id": proposal_id}, change)
-            details = {"proposal": proposal_id, "maker": row["maker"], "outcome": outcome, "note": note}
-            tx.audit(actor, kind.approve_action, row["subject"], details)
-            return {**row, **change}
-    except NotPermitted as refusal:
-        record_refusal(register, actor, kind.approve_action, proposal_id, str(refusal))
-        raise
+    with permitted_transaction(register, actor, kind.approve_action, proposal_id) as tx:
+        row = tx.get("proposal", proposal_id=proposal_id, kind=kind.kind)
+        if row is None:
+            raise UsageError(f"no {kind.kind} proposal {proposal_id!r}")
+        if row["maker"] == actor:
+            raise NotPermitted(f"{actor} proposed {proposal_id} and may not decide it: another person must")
+        if row["state"] != "PROPOSED":
+            if row["state"] == outcome and row["checker"] == actor:
+                return row
+            raise UsageError(f"proposal {proposal_id} is {row['state']} already, by {row['checker']}")
+        payload = json.loads(row["payload"])
+        if outcome == "APPROVED" and kind.apply is not None:
+            kind.apply(tx, row["subject"], payload)
+        change: Row = {
+            "state": outcome,
+            "checker": actor,
+            "decided_at": clock.now().isoformat(timespec="microseconds"),
+            "decision_no": _next_decision_no(tx),
+        }
+        tx.update("proposal", {"proposal_id": proposal_id}, change)
+        details = {"proposal": proposal_id, "maker": row["maker"], "outcome": outcome, "note": note}
+        tx.audit(actor, kind.approve_action, row["subject"], details)
+        return {**row, **change}
 
 
 def _next_decision_no(tx: RegisterTx) -> int:

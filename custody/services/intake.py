@@ -20,9 +20,9 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from custody.digest import canonical_json
-from custody.errors import NotPermitted, RetryLater
+from custody.errors import RetryLater
 from custody.ports import RegisterTx, Row
-from custody.services.access import record_refusal, require
+from custody.services.access import check_permission
 from custody.services.files import CLEARING, QUARANTINED, READ, REFUSED, SEAL
 from custody.services.intake_checks import (
     SAME_AGAIN,
@@ -86,12 +86,7 @@ def collect(ports: ExchangePorts, rules: ExchangeRules, actor: str, today: date,
     A party whose folder or receipt gives trouble is listed and tried again by the next sweep; the others go on. Raises
     NotPermitted; RetryLater when the drop as a whole is away; SealBroken when the archive does not hold what it should.
     """
-    try:
-        with ports.register.transaction() as tx:
-            require(tx, actor, _ACTION)
-    except NotPermitted as refusal:
-        record_refusal(ports.register, actor, _ACTION, "drop", str(refusal))
-        raise
+    check_permission(ports.register, actor, _ACTION, "drop")
     sweep = _Sweep(ports, rules, actor, today, max_file_bytes)
     for party_id in ports.drop.parties():
         try:

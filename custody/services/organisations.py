@@ -16,8 +16,11 @@ from typing import Any
 
 from custody.digest import canonical_json
 from custody.errors import UsageError
+from custody.fees import FeeContract
+from custody.money import MAX_MINOR
 from custody.names import FileType, PartyKind
 from custody.ports import Clock, Register, RegisterTx, Row
+from custody.services.access import permitted_transaction
 from custody.services.four_eyes import DecisionKind, propose
 
 PARTY_ID = re.compile(r"[A-Z][A-Z0-9]{1,9}")
@@ -28,15 +31,21 @@ STATUSES = (LIVE, SUSPENDED)
 CORE_MODELS = ("HUB", "E_ACCOUNT")
 # The bank core's own folder in a world of test data; no party may be named so.
 _RESERVED = ("CORE",)
-_REQUIRED = {"encoding", "layouts", "file_types", "core_model", "fee_contract"}
-_OPTIONAL = {"channel_fee_rate", "channel_fee_min_minor"}
-_RATE = re.compile(r"0(\.[0-9]{1,10})?")
+_REQUIRED = frozenset({"encoding", "layouts", "file_types", "core_model"})
+# What a contract has besides, and has to have, by kind of party.
+_OF_KIND = {
+    str(PartyKind.PLATFORM): frozenset({"fee_contract"}),
+    str(PartyKind.CHANNEL): frozenset({"channel_fee_rate", "channel_fee_min_minor"}),
+    str(PartyKind.GATEWAY): frozenset[str](),
+}
+# Reconciliation expects fees in millionths of the amount, exactly.
+_RATE = re.compile(r"0(\.[0-9]{1,6})?")
 _KEY_TYPE = "ssh-ed25519"
 
 
 @dataclass(frozen=True)
 class Party:
-    """A party as the register has it. ``contract`` is its JSON as ``check_contract`` demands it."""
+    """A party as the register has it. ``contract`` is its JSON as ``contract_faults`` demands it."""
 
     party: str
     kind: str
@@ -77,14 +86,16 @@ def propose_party(
     """Propose to onboard a party, or to change the one that stands; returns the proposal's id.
 
     ``public_key`` is the line of an OpenSSH ed25519 public key; a comment at its end is dropped. Raises UsageError naming
-    every fault, NotPermitted.
+    every fault, or the live gateway when this would be a second one; NotPermitted.
     """
-    faults = [*_identity_faults(party_id, kind, name_en, name_zh), *contract_faults(contract)]
+    faults = [*_identity_faults(party_id, kind, name_en, name_zh), *contract_faults(kind, contract)]
     key = _key_line(public_key)
     if key is None:
         faults.append(f"the public key must be an OpenSSH {_KEY_TYPE} line")
     if faults:
         raise UsageError("; ".join(faults))
+    with permitted_transaction(register, actor, ONBOARD.propose_action, party_id) as tx:
+        _check_onboarding(tx, party_id, kind)
     payload = {"kind": kind, "name_en": name_en, "name_zh": name_zh, "contract": dict(contract), "public_key": key}
     return propose(register, clock, actor, ONBOARD, party_id, payload, note)
 
@@ -93,17 +104,27 @@ def propose_status(register: Register, clock: Clock, actor: str, party_id: str, 
     """Propose to suspend a party (its files are refused, it cannot log in) or to resume it; returns the proposal's id."""
     if status not in STATUSES:
         raise UsageError(f"status must be one of {', '.join(STATUSES)}")
-    with register.transaction() as tx:
-        if tx.get("party", party=party_id) is None:
-            raise UsageError(f"no party {party_id!r}")
+    with permitted_transaction(register, actor, STATUS.propose_action, party_id) as tx:
+        _check_status(tx, party_id, status)
     return propose(register, clock, actor, STATUS, party_id, {"status": status}, note)
 
 
-def contract_faults(contract: Mapping[str, object]) -> list[str]:
-    """What is wrong with a contract, in words; an empty list when it can be adopted. Rates are text, amounts minor units."""
-    names = set(contract)
-    faults = [f"contract lacks {name}" for name in sorted(_REQUIRED - names)]
-    faults += [f"contract has {name}, which nobody reads" for name in sorted(names - _REQUIRED - _OPTIONAL)]
+def contract_faults(kind: str, contract: Mapping[str, object]) -> list[str]:
+    """What is wrong with a contract of a party of this kind, in words; an empty list when it can be adopted.
+
+    Every day's steps read it as it stands, so it must hold here: a platform has a ``fee_contract`` (custody.fees), a channel
+    ``channel_fee_rate`` (text, at most six decimals) and ``channel_fee_min_minor`` (minor units), the gateway neither.
+    """
+    if kind not in _OF_KIND:
+        return []  # _identity_faults names it
+    try:
+        # As the register will hold it, and every day will read it.
+        contract = json.loads(canonical_json(dict(contract)))
+    except TypeError as error:
+        return [f"contract: {error}"]
+    names, wanted = set(contract), _REQUIRED | _OF_KIND[kind]
+    faults = [f"the contract of a {kind} lacks {name}" for name in sorted(wanted - names)]
+    faults += [f"the contract of a {kind} has {name}, which nobody reads" for name in sorted(names - wanted)]
     if faults:
         return faults
     layouts, types = contract["layouts"], contract["file_types"]
@@ -115,16 +136,32 @@ def contract_faults(contract: Mapping[str, object]) -> list[str]:
         faults.append("file_types must be a list of file types")
     elif not isinstance(layouts, Mapping) or sorted(layouts) != sorted(set(types)):
         faults.append("layouts must name one layout for each of file_types")
-    if contract["fee_contract"] is not None and not isinstance(contract["fee_contract"], Mapping):
-        faults.append("fee_contract must be an object or null")
-    rate = contract.get("channel_fee_rate")
-    if rate is not None and not (isinstance(rate, str) and _RATE.fullmatch(rate)):
-        faults.append("channel_fee_rate must be text such as 0.0025")
-    try:
-        canonical_json(dict(contract))
-    except TypeError as error:
-        faults.append(f"contract: {error}")
+    if kind == PartyKind.PLATFORM:
+        faults += _fee_contract_faults(contract["fee_contract"])
+    if kind == PartyKind.CHANNEL:
+        rate, minimum = contract["channel_fee_rate"], contract["channel_fee_min_minor"]
+        if not (isinstance(rate, str) and _RATE.fullmatch(rate)):
+            faults.append(f"channel_fee_rate must be text from 0 to below 1 with at most six decimals, not {rate!r}")
+        if isinstance(minimum, bool) or not isinstance(minimum, int) or not 0 <= minimum <= MAX_MINOR:
+            faults.append(f"channel_fee_min_minor must be a whole number from 0 to {MAX_MINOR}, not {minimum!r}")
     return faults
+
+
+def _fee_contract_faults(fee_contract: object) -> list[str]:
+    if not isinstance(fee_contract, Mapping):
+        return [f"fee_contract must be an object, not {fee_contract!r}"]
+    try:
+        FeeContract.parse(fee_contract)
+    except UsageError as error:
+        return [f"fee_contract: {error}"]
+    return []
+
+
+def _check_only_gateway(tx: RegisterTx, party_id: str) -> None:
+    """The exchange has one gateway: its instructions are the only ones that a day posts."""
+    others = [g["party"] for g in tx.find("party", kind=str(PartyKind.GATEWAY), status=LIVE) if g["party"] != party_id]
+    if others:
+        raise UsageError(f"{others[0]} is the live gateway and there is only one: suspend it before {party_id} takes its place")
 
 
 def _identity_faults(party_id: str, kind: str, name_en: str, name_zh: str) -> list[str]:
@@ -161,13 +198,30 @@ def _apply_onboard(tx: RegisterTx, subject: str, payload: Mapping[str, object]) 
     assert isinstance(contract, Mapping)
     values = {name: payload[name] for name in ("kind", "name_en", "name_zh", "public_key")}
     values["contract"] = canonical_json(dict(contract))
+    # Asked again: another gateway may have gone live between the proposal and its approval.
+    _check_onboarding(tx, subject, str(payload["kind"]))
     if tx.update("party", {"party": subject}, values) == 0:
         tx.insert("party", {"party": subject, "status": LIVE, **values})
 
 
 def _apply_status(tx: RegisterTx, subject: str, payload: Mapping[str, object]) -> None:
-    if tx.update("party", {"party": subject}, {"status": payload["status"]}) == 0:
-        raise UsageError(f"no party {subject!r}")
+    _check_status(tx, subject, str(payload["status"]))
+    tx.update("party", {"party": subject}, {"status": payload["status"]})
+
+
+def _check_onboarding(tx: RegisterTx, party_id: str, kind: str) -> None:
+    """A new party goes live at once; one that is suspended stays so, and may be changed beside the live gateway."""
+    standing = tx.get("party", party=party_id)
+    if kind == PartyKind.GATEWAY and (standing is None or standing["status"] == LIVE):
+        _check_only_gateway(tx, party_id)
+
+
+def _check_status(tx: RegisterTx, party_id: str, status: str) -> None:
+    row = tx.get("party", party=party_id)
+    if row is None:
+        raise UsageError(f"no party {party_id!r}")
+    if status == LIVE and row["kind"] == PartyKind.GATEWAY:
+        _check_only_gateway(tx, party_id)
 
 
 ONBOARD = DecisionKind("party_onboard", "party.propose", "party.approve", _apply_onboard)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from custody.errors import UsageError
 from custody.ports import Clock, Register, RegisterTx, Row
+from custody.services.access import permitted_transaction
 from custody.services.files import ACCEPTED, LATE, RESTATEMENT_PENDING, SUPERSEDED, in_force, is_cut_off
 from custody.services.four_eyes import DecisionKind, propose
 
@@ -20,7 +21,7 @@ def propose_restatement(register: Register, clock: Clock, actor: str, file_name:
 
     Raises UsageError when no version of that name is pending, NotPermitted.
     """
-    with register.transaction() as tx:
+    with permitted_transaction(register, actor, RESTATEMENT.propose_action, file_name) as tx:
         row = tx.get("file", file_name=file_name, state=RESTATEMENT_PENDING)
         if row is None:
             raise UsageError(f"{file_name} is no restatement that waits; see: custody restatement list")
@@ -46,6 +47,12 @@ def _apply(tx: RegisterTx, subject: str, payload: Mapping[str, object]) -> None:
     if standing is not None:
         if standing["version"] > row["version"]:
             raise UsageError(f"version {standing['version']} is in force: an older one does not replace it")
+        if standing["cut_off_date"] is not None:
+            # Its rows are part of a sealed day: landing the new ones beside them would count everything twice.
+            raise UsageError(
+                f"{standing['file_name']} entered the sealed day {standing['cut_off_date']}: a restatement can replace it only "
+                "before its cut-off; settle the differing rows as cases"
+            )
         _set(tx, standing, {"state": SUPERSEDED})
     state = LATE if is_cut_off(tx, row["custody_date"]) else ACCEPTED
     _set(tx, row, {"state": state, "rule": None, "figures": "{}", "cut_off_date": None})

@@ -12,6 +12,7 @@ from custody.invariants import Violation
 from custody.matching import Relation, Verdict, case_id, evidence_digest
 from custody.names import BreakKind
 from custody.ports import Row
+from custody.posting_findings import FINAL_REFUSALS
 
 
 class Breaks:
@@ -98,7 +99,8 @@ def add_files(breaks: Breaks, outcomes: Iterable[Row]) -> None:
     """A refused file is CONTROL_TOTAL with its rule as cause; a file that is not there is LATE_FILE."""
     for o in outcomes:
         if o["outcome"] == "REFUSED":
-            evidence = {"file": o["file_name"], "rule": o["rule"], "words_en": o["words_en"], "words_zh": o["words_zh"]}
+            shown = ("file_name", "sha256", "rule", "words_en", "words_zh")
+            evidence = {n: o[n] for n in shown} | {"instead_of": file_key(o)}
             subject = f"FILE|{o['file_name']}"
             breaks.add(o["party"], "FILE", subject, BreakKind.CONTROL_TOTAL, o["total_minor"], [evidence], o["rule"])
         elif o["outcome"] == "EXPECTED":
@@ -133,22 +135,15 @@ def still_open(previous: Iterable[Row], breaks: Breaks, judged: Mapping[str, fro
         if word in judged and row["platform"] not in judged[word]:
             stays = True
         elif word == "FILE":
-            stays = _file_key(row["subject"]) in late
+            stays = any(e["instead_of"] in late for e in json.loads(row["evidence"]))
         else:
             # INV_09 belongs to the batch's own day, a final refusal to its posting: nothing of today can heal them.
-            stays = row["subject"].startswith("INV|INV_09|") or (word == "POSTING" and _is_final(row))
+            stays = row["subject"].startswith("INV|INV_09|") or (word == "POSTING" and row["cause"] in FINAL_REFUSALS)
         if stays:
             evidence = json.loads(row["evidence"])
             breaks.add(row["platform"], row["sides"], row["subject"], row["kind"], row["amount_minor"], evidence, row["cause"])
 
 
-_FINAL_REFUSALS = frozenset({"posted_before", "originator", "incomplete_instruction", "hold_amount", "loan_amount", "allocation"})
-
-
-def _is_final(row: Row) -> bool:
-    return row["cause"] in _FINAL_REFUSALS
-
-
-def _file_key(subject: str) -> str:
-    party, file_type, day, *_ = subject.removeprefix("FILE|").split("_")
-    return f"{party}|{file_type}|{day[:4]}-{day[4:6]}-{day[6:8]}"
+def file_key(outcome: Row) -> str:
+    """``party|type|date``: what a file stands for, whatever its name."""
+    return f"{outcome['party']}|{outcome['file_type']}|{outcome['custody_date'].isoformat()}"

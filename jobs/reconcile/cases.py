@@ -20,10 +20,13 @@ def publish_cases(context: StepContext, seal: Seal) -> None:
         for row in breaks:
             _open_or_age(tx, row, seal.custody_date)
         seen = {row["case_id"] for row in breaks}
+        cut_off = context.rows("cut_off", "decisions")
+        decided = {d["subject"]: d["proposal_id"] for d in cut_off if d["kind"] == "case" and d["outcome"] == "APPROVED"}
         for case in tx.find("recon_case", state="OPEN"):
             if case["case_id"] not in seen and case["last_seen_on"] < seal.custody_date:
-                # A decision names itself when it is approved; else a later row or file has healed the difference.
-                closed_by = case["closed_by"] or "no_longer_found"
+                # Two people's decision that the day's cut-off sealed, or else a later row or file that healed it.
+                proposal = decided.get(case["case_id"])
+                closed_by = f"decision {proposal}" if proposal else "no_longer_found"
                 change = {"state": "CLOSED", "closed_on": seal.custody_date, "closed_by": closed_by}
                 tx.update("recon_case", {"case_id": case["case_id"]}, change)
 

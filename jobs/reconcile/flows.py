@@ -65,7 +65,7 @@ def match_flows(spark: SparkSession) -> FlowMatches:
     matched = spark.sql(
         f"""
         select i.relation, i.side, i.row_ref, i.item_date, i.platform, i.subject, '{Bucket.MATCHED}' as bucket,
-               if(k.n = 2, 'exact', 'group') as rule, i.match_key, i.amount_minor
+               if(k.n = 2, 'exact', 'group') as rule, i.match_key, i.amount_minor, i.status
         from items i
         join clean c on c.relation = i.relation and c.match_key = i.match_key
         join keys k on k.relation = i.relation and k.match_key = i.match_key

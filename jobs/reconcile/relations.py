@@ -5,8 +5,6 @@ Views: land_txn, land_settlement, ledger_txn, journal, core_flow, fee_rates(chan
 
 from __future__ import annotations
 
-from datetime import date
-
 # The account that a role and user number name; the same as jobs.post.account_of.
 _ACCOUNT = (
     "case when {p}_role is null or {p}_user_no is null then null when {p}_role = 'PLATFORM' then concat(party, ':', {p}_user_no) "
@@ -19,7 +17,7 @@ _WINDOW = (
 )
 
 
-def items_sql(window_minutes: int, gateway: str, as_of: date) -> str:
+def items_sql(window_minutes: int, gateway: str) -> str:
     """All new items of the day, both sides of every flow relation."""
     window = _WINDOW.format(window=window_minutes)
     return f"""
@@ -46,7 +44,7 @@ select 'BC_CHANNEL', 'B', concat(file_name, ':', line_no),
        cast(null as string), cast(null as string), cast(null as string), status,
        {_expected_fee()}, cast(null as bigint), cast(null as bigint),
        concat(t.channel, '|SETTLEMENT|', cast(settle_date as string)), false
-from ledger_txn t join fee_rates r on r.fee_channel = t.channel
+from ledger_txn t left join fee_rates r on r.fee_channel = t.channel
 where outcome = 'POSTED' and txn_type in ('RECHARGE', 'WITHDRAW')
 union all
 select 'BC_CHANNEL', 'C', concat(file_name, ':', line_no), concat(party, '|', platform, '|', request_no, '|', direction),

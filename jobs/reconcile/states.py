@@ -27,10 +27,11 @@ class StateMatches:
     differences: list[Row]
 
 
-def match_states(spark: SparkSession, unjudged_dates: Sequence[date]) -> StateMatches:
+def match_states(spark: SparkSession, today: date, unjudged_dates: Sequence[date]) -> StateMatches:
     """Views: land_balance, land_claim, land_loan, land_customer, and the snapshots balances, claims, loans,
-    sub_accounts with their ``as_of``. Dates in ``unjudged_dates`` lack instructions, so nothing is judged for them."""
-    spark.sql(_COMPARED).createOrReplaceTempView("compared")
+    sub_accounts with their ``as_of``. Customers and loans are registered when their file lands, be it late, so they are
+    compared with ``today``'s snapshot. Dates in ``unjudged_dates`` lack instructions, so nothing is judged for them."""
+    spark.sql(_COMPARED.format(today=today.isoformat())).createOrReplaceTempView("compared")
     unjudged = ", ".join(f"date '{day.isoformat()}'" for day in unjudged_dates) or "date '0001-01-01'"
     rows = spark.sql(
         f"""
@@ -47,7 +48,10 @@ def match_states(spark: SparkSession, unjudged_dates: Sequence[date]) -> StateMa
         from compared where kind is not null and as_of not in ({unjudged})
         """
     ).toArrow()
-    return StateMatches(rows, differences.to_pylist())
+    # The engine's row order must decide nothing: the newest date speaks first, then the subject's own order.
+    by_date = sorted(differences.to_pylist(), key=lambda r: r["as_of"], reverse=True)
+    ordered = sorted(by_date, key=lambda r: (r["relation"], r["platform"], r["subject"]))
+    return StateMatches(rows, ordered)
 
 
 _COMPARED = """
@@ -102,13 +106,13 @@ select 'AB_LOAN', a.party, a.custody_date, concat('LOAN|', a.loan_id), concat(a.
        case when b.loan_id is null or a.amount_minor <> b.amount_minor or a.annual_rate <> b.annual_rate
                  or a.method <> b.method or a.periods <> b.periods or a.every <> b.every or a.day_count <> b.day_count
                  or concat(a.party, '.BORROWER.', a.borrower_user_no) <> b.borrower
-                 or (b.disbursed_on is not null and a.raised_minor <> b.funded_minor)
+                 or (a.custody_date = b.as_of and b.disbursed_on is not null and a.raised_minor <> b.funded_minor)
             then 'LOAN_TERMS' end
-from land_loan a left join loans b on a.party = b.platform and a.custody_date = b.as_of and a.loan_id = b.loan_id
+from land_loan a left join loans b on a.party = b.platform and b.as_of = date '{today}' and a.loan_id = b.loan_id
 union all
 select 'AB_CUSTOMER', a.party, a.custody_date, concat('CUSTOMER|', a.role, '.', a.user_no, '|', a.action),
        concat(a.file_name, ':', a.line_no), cast(0 as bigint), cast(0 as bigint), a.customer_id, b.customer_id,
        case when b.sub_account is null or a.customer_id <> b.customer_id or a.kind <> b.kind then 'CUSTOMER' end
 from land_customer a left join sub_accounts b
-  on b.sub_account = concat(a.party, '.', a.role, '.', a.user_no) and b.as_of = a.custody_date
+  on b.sub_account = concat(a.party, '.', a.role, '.', a.user_no) and b.as_of = date '{today}'
 """

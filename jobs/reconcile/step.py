@@ -12,17 +12,19 @@ from pyspark.sql import functions as F
 
 from connectors.engine import engine
 from connectors.lake import arrow_schema, table_of
+from custody.errors import StopRun
 from custody.invariants import (
     balances_chain,
     books_sum_to_zero,
     channel_fees_restored,
+    closed_accounts_are_empty,
     core_balance_equal,
     debt_equals_claims,
     settlement_batches,
     signs_and_holds,
 )
-from custody.matching import Bucket
-from custody.names import PartyKind
+from custody.matching import Bucket, case_id
+from custody.names import UNDER_WAY, PartyKind
 from custody.ports import Row
 from jobs.reconcile.breaks import Breaks, add_difference, add_files, add_flow, add_postings, add_violation, still_open
 from jobs.reconcile.cases import publish_cases
@@ -59,13 +61,16 @@ def _run(context: StepContext) -> None:
     waiting = frozenset(
         f"{t['platform']}|{t['request_no']}|{t['leg']}" for t in context.rows("post", "ledger_txn") if t["outcome"] == "WAITING"
     )
-    rejected = {r["row_key"]: r for r in context.rows("land", "rejected_rows") if r["row_key"]}
+    rejected = {(r["party"], r["row_key"]): r for r in context.rows("land", "rejected_rows") if r["row_key"]}
+    before = context.rows("reconcile", "breaks", on=yesterday)
+    causes = {b["case_id"]: b["cause"] for b in before}
     judged: list[Row] = []
     open_items: list[Row] = []
     flow_breaks: list[tuple[str, list[Row]]] = []
     for relation, items, verdict in judge_rest(flows.rest, context.custody_date, missing, matched_before, waiting):
         if verdict.bucket == Bucket.BREAK:
-            cause = _cause(items, rejected)
+            known = case_id(items[0]["platform"], relation.sides, items[0]["subject"])
+            cause = _cause(items, rejected) or causes.get(known)
             flow_breaks.append((add_flow(breaks, relation, items, verdict, cause), items))
         judged += [_match_row(item, verdict.bucket, verdict.rule) for item in items]
         if verdict.bucket != Bucket.MATCHED:
@@ -75,8 +80,8 @@ def _run(context: StepContext) -> None:
     _add_invariants(context, breaks, reference, missing)
     add_files(breaks, outcomes)
     add_postings(breaks, context.rows("post", "posting_findings"))
-    landed = _landed_parties(context, outcomes)
-    still_open(context.rows("reconcile", "breaks", on=yesterday), breaks, landed, missing)
+    landed = _judged_parties(context, reference, outcomes, missing)
+    still_open(before, breaks, landed, missing)
     settled_refs = _settle_by_decision(breaks.rows(), flow_breaks, resolved)
     judged = [{**row, "bucket": Bucket.MATCHED, "rule": "resolved"} if row["row_ref"] in settled_refs else row for row in judged]
     open_items = [item for item in open_items if item["row_ref"] not in settled_refs]
@@ -103,8 +108,10 @@ def _flow_views(context: StepContext, spark: SparkSession, reference: Reference)
     ]
     schema = "fee_channel string, rate_millionths bigint, min_fee_minor bigint"
     spark.createDataFrame(rates, schema).createOrReplaceTempView("fee_rates")
-    gateways = reference.of_kind(PartyKind.GATEWAY)
-    new = spark.sql(items_sql(reference.cut_off_window_minutes, gateways[0], context.custody_date))
+    gateways = reference.gateways()
+    if len(gateways) != 1:
+        raise StopRun(f"one live gateway is needed to reconcile {context.custody_date}; the cut-off sealed {gateways}")
+    new = spark.sql(items_sql(reference.cut_off_window_minutes, gateways[0]))
     carried = context.table("reconcile", "open_items", on=context.custody_date - timedelta(days=1))
     if carried is None or carried.num_rows == 0:
         new.createOrReplaceTempView("items")
@@ -134,9 +141,9 @@ def _states(context: StepContext, spark: SparkSession, reference: Reference, mis
             union = frame if union is None else union.unionByName(frame)
         assert union is not None  # today's own posting is always an input
         union.createOrReplaceTempView(table)
-    gateways = reference.of_kind(PartyKind.GATEWAY)
+    gateways = reference.gateways()
     unjudged = [day for day in dates if any(f"{g}|INSTRUCTION|{day.isoformat()}" in missing for g in gateways)]
-    return match_states(spark, unjudged)
+    return match_states(spark, context.custody_date, unjudged)
 
 
 def _read(context: StepContext, spark: SparkSession, step: str, table: str) -> DataFrame:
@@ -162,12 +169,11 @@ def _add_invariants(context: StepContext, breaks: Breaks, reference: Reference, 
     # A batch whose rows come late is proved with the instructions and flows of its own settlement date.
     settlements = context.rows("land", "land_settlement")
     days = sorted({r["settle_date"] for r in settlements} | {context.custody_date})
-    late_channels = {key.split("|")[0] for key in missing if "|SETTLEMENT|" in key}
     instructed = [
         t
         for day in days
         for t in context.rows("post", "ledger_txn", on=day)
-        if day != context.custody_date or t["channel"] not in late_channels
+        if f"{t['channel']}|SETTLEMENT|{day.isoformat()}" not in missing
     ]
     flows = [f for day in days for f in context.rows("extract", "core_flow", on=day)]
     for violation in (
@@ -176,6 +182,7 @@ def _add_invariants(context: StepContext, breaks: Breaks, reference: Reference, 
         *balances_chain(balances, context.rows("post", "balances", on=yesterday)),
         *signs_and_holds(balances, holds),
         *debt_equals_claims(context.rows("post", "loans"), claims),
+        *closed_accounts_are_empty(context.rows("post", "sub_accounts"), balances, claims),
         *settlement_batches(settlements, _of_batches(instructed, settlements, context.custody_date), flows),
         *(channel_fees_restored(balances) if reference.calendar.is_business_day(context.custody_date) else ()),
     ):
@@ -187,30 +194,38 @@ def _of_batches(ledger_txn: list[Row], settlements: list[Row], on: date) -> list
     return [t for t in ledger_txn if t["value_date"] == on or (t["platform"], t["settlement_batch"]) in batches]
 
 
-def _landed_parties(context: StepContext, outcomes: list[Row]) -> dict[str, frozenset[str]]:
-    """For each state subject's first word, the platforms whose file of today landed and is judged anew."""
+def _judged_parties(
+    context: StepContext, reference: Reference, outcomes: list[Row], missing: frozenset[str]
+) -> dict[str, frozenset[str]]:
+    """For each state subject's first word, the platforms whose whole state of today landed and is judged anew.
+
+    CUSTOMER is not among them: its file says what changed and is silent about the rest. Without today's instructions
+    nothing is judged at all.
+    """
+    today = context.custody_date
+    unjudged = any(f"{g}|INSTRUCTION|{today.isoformat()}" in missing for g in reference.gateways())
     landed: dict[str, set[str]] = defaultdict(set)
     for o in outcomes:
-        if o["outcome"] == "LANDED" and o["custody_date"] == context.custody_date:
+        if o["outcome"] == "LANDED" and o["custody_date"] == today and not unjudged:
             landed[o["file_type"]].add(o["party"])
+    landed["CUSTOMER"] = set()
     return {file_type: frozenset(landed[file_type]) for file_type in STATE_RELATIONS.values()}
 
 
-def _cause(items: list[Row], rejected: dict[str, Row]) -> str | None:
+def _cause(items: list[Row], rejected: dict[tuple[str, str], Row]) -> str | None:
     """A row that was rejected at landing explains why its counterpart stands alone."""
     request, leg = items[0]["subject"].split("|")[1:3] if items[0]["relation"] == "AB_TXN" else ("", "")
-    found = rejected.get(f"request_no={request}|leg={leg}")
+    found = rejected.get((items[0]["platform"], f"request_no={request}|leg={leg}"))
     return f"row_rejected:{found['file_name']}:{found['line_no']}" if found else None
 
 
 def _resolved(context: StepContext) -> frozenset[tuple[str, str]]:
     """(case id, evidence digest) of cases that two people settled; bound to the evidence they saw."""
-    settled = set()
-    for seal_date in (context.custody_date,):
-        for d in context.rows("cut_off", "decisions", on=seal_date):
-            if d["kind"] == "case" and d["outcome"] == "APPROVED":
-                settled.add((d["subject"], json.loads(d["payload"])["evidence_digest"]))
-    return frozenset(settled)
+    return frozenset(
+        (d["subject"], json.loads(d["payload"])["evidence_digest"])
+        for d in context.rows("cut_off", "decisions")
+        if d["kind"] == "case" and d["outcome"] == "APPROVED"
+    )
 
 
 def _settle_by_decision(
@@ -231,7 +246,13 @@ def _conformed(table: pa.Table) -> pa.Table:
 
 
 def _matched_keys(matched: pa.Table, judged: list[Row]) -> list[Row]:
-    keys = {(r["relation"], r["match_key"]) for r in matched.select(["relation", "match_key"]).to_pylist()}
+    """Keys that must never match again. A movement still under way (ACCEPTED, UNKNOWN ...) will come with a new status."""
+    under_way = {str(status) for status in UNDER_WAY}
+    keys = {
+        (r["relation"], r["match_key"])
+        for r in matched.select(["relation", "match_key", "status"]).to_pylist()
+        if r["status"] not in under_way
+    }
     keys |= {(r["relation"], r["match_key"]) for r in judged if r["bucket"] == Bucket.MATCHED and r["match_key"]}
     return [{"relation": relation, "match_key": key} for relation, key in sorted(keys)]
 

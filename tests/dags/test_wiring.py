@@ -25,7 +25,7 @@ CHAINS = {
     "platform_results": ["results"],
     "regulatory_reports": ["report", "close"],
     "report_deadlines": ["report due"],
-    "risk_alerts": ["risk", "send"],
+    "risk_alerts": ["risk", "alert send"],
 }
 # (emits, listens to): the assets that carry a custody date from one DAG to the next
 ASSETS: dict[str, tuple[set[str], set[str]]] = {
@@ -91,7 +91,8 @@ def test_the_assets_join_the_dags_and_only_a_last_task_emits(bag: DagBag, dag_id
     dag = bag.dags[dag_id]
     emits, listens = ASSETS[dag_id]
     assert {outlet.name for task in dag.tasks for outlet in task.outlets} == emits
-    assert all(task.downstream_task_ids == set() for task in dag.tasks if task.outlets)
+    # Alerts may leave later than the day goes on: sending them is nobody's input.
+    assert all(task.downstream_task_ids <= {"send"} for task in dag.tasks if task.outlets)
     condition = dag.timetable.asset_condition
     assert named(condition) == listens
     assert len(listens) < 2 or isinstance(condition, AssetAll), "each of them, not any"

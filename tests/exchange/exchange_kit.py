@@ -33,12 +33,22 @@ from schemas.layout import layouts_for
 DAY = date(2019, 12, 30)
 TODAY = date(2019, 12, 31)
 RULES = ExchangeRules(parse_name, parse_seal, layouts_for)
+FEE_CONTRACT: dict[str, object] = {
+    "valid_from": "2019-01-01",
+    "valid_to": None,
+    "currency": "CNY",
+    "per_mille_year": "1.5",
+    "day_count": "actual/365",
+    "per_transaction_minor": {"RECHARGE": 20},
+    "vat_rate": "0.06",
+    "rounding": "half_even",
+}
 CONTRACT: dict[str, object] = {
     "encoding": "utf-8",
     "layouts": {"TXN": "platform_txn/1", "CLAIM": "platform_claim/1"},
     "file_types": ["TXN", "CLAIM"],
     "core_model": "HUB",
-    "fee_contract": None,
+    "fee_contract": FEE_CONTRACT,
 }
 _TIMES = {"received_at", "queued_at", "delivered_at", "at", "hash", "previous_hash", "proposed_at", "decided_at"}
 REPEATABLE_TABLES = ("file", "file_event", "outbound", "audit_event")

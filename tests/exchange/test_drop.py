@@ -180,13 +180,14 @@ def test_a_name_goes_out_with_one_content_only(exchange: Exchange) -> None:
         {"file_types": ["NONE"]},
         {"fee_contract": 1},
         {"fee_contract": {"rate": 0.5}},
-        {"channel_fee_rate": 0.01},
+        {"fee_contract": None},
+        {"channel_fee_rate": "0.01"},
         {"unknown": 1},
     ],
 )
 def test_a_contract_with_a_fault_is_not_proposed(exchange: Exchange, change: dict[str, object]) -> None:
-    assert contract_faults(CONTRACT) == []
-    assert contract_faults({**CONTRACT, **change}) != []
+    assert contract_faults("PLATFORM", CONTRACT) == []
+    assert contract_faults("PLATFORM", {**CONTRACT, **change}) != []
     with pytest.raises(UsageError):
         propose_party(
             exchange.register, exchange.ports.clock, "wang", "P003", "PLATFORM", "n", "名", {**CONTRACT, **change},

@@ -6,7 +6,7 @@ import json
 from datetime import date
 
 import pytest
-from exchange_kit import DAY, RULES, TODAY, Exchange, entry, file_name, onboard, seal_of, sha256, with_drop
+from exchange_kit import DAY, FEE_CONTRACT, RULES, TODAY, Exchange, entry, file_name, onboard, seal_of, sha256, with_drop
 
 from custody.errors import NotPermitted, RetryLater
 from custody.services.files import expected_files, history, is_cut_off, missing, refuse_after_landing
@@ -306,7 +306,7 @@ def test_onboarding_changes_a_contract_without_touching_status(exchange: Exchang
     clock = exchange.ports.clock
     approve(exchange.register, clock, "li", STATUS, propose_status(exchange.register, clock, "wang", "P001", "SUSPENDED", ""), "")
     onboard(exchange, "P001", {"encoding": "gb18030", "layouts": {"TXN": "platform_txn/1"}, "file_types": ["TXN"],
-                               "core_model": "HUB", "fee_contract": None})  # fmt: skip
+                               "core_model": "HUB", "fee_contract": FEE_CONTRACT})  # fmt: skip
     with exchange.register.transaction() as tx:
         first = parties(tx)[0]
     assert (first.status, first.contract["encoding"]) == ("SUSPENDED", "gb18030")

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from custody.calendar import CHINA
@@ -79,14 +79,15 @@ def _accounted(parsed: ParsedFile) -> None:
     landed = [row["line_no"] for row in parsed.rows]
     assert len(landed) + len(parsed.rejected_lines) == parsed.rows_seen
     assert {f.line_no for f in parsed.faults} == set(parsed.rejected_lines)
-    for fault in [*parsed.faults, *parsed.file_faults]:
-        assert all(fault.words)
+    for words in [f.words for f in parsed.faults] + [f.words for f in parsed.file_faults]:
+        assert all(words)
     for name, total in parsed.totals_minor.items():
         assert sum(int(str(row[f"{name}_minor"])) for row in parsed.rows) + parsed.rejected_totals_minor[name] == total
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("layout_id", LAYOUTS)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_rows_written_are_read_back(layout_id: str, encoding: str, data: st.DataObject) -> None:
     layout = load_layout(layout_id)

@@ -29,10 +29,19 @@ def test_an_alert_is_raised_once(register: SqlRegister) -> None:
     first = raised(register)
     assert raised(register) == first
     assert raised(register, "land") != first
-    assert raised(register, day=date(2019, 12, 31)) != first
+    again = raise_alert(register, "system", "task_failed", "close", DAY, "a task failed", "任务失败", occurrence="2")
+    assert again != first
     assert len(listed(register)) == 3
     with register.transaction() as tx:
         assert [e["action"] for e in tx.find("audit_event")] == ["alert.raise"] * 3
+
+
+def test_an_alert_that_lasts_only_ages(register: SqlRegister) -> None:
+    first = raised(register)
+    assert raised(register, day=date(2020, 1, 2)) == first
+    assert raised(register, day=date(2019, 12, 31)) == first
+    (row,) = listed(register)
+    assert (row["raised_on"], row["last_seen_on"]) == (DAY, date(2020, 1, 2))
 
 
 def test_a_person_acknowledges_and_the_first_one_counts(register: SqlRegister) -> None:
@@ -57,18 +66,28 @@ def test_an_unknown_alert_or_raiser(register: SqlRegister) -> None:
         acknowledge(register, "op1", "nope")
     with pytest.raises(NotPermitted):
         raise_alert(register, "audit1", "r", "s", DAY, "w", "词")
+    with register.transaction() as tx:
+        assert [(e["actor"], e["action"]) for e in tx.find("audit_event")] == [("audit1", "refused:alert.raise")]
+
+
+def test_who_may_not_send(register: SqlRegister, clock: SteppingClock, tmp_path: Path) -> None:
+    raised(register)
+    with pytest.raises(NotPermitted):
+        send_waiting(register, clock, "audit1", AlertSpool(tmp_path / "spool"))
+    assert not (tmp_path / "spool").exists()
+    assert listed(register)[0]["sent_at"] is None
 
 
 def test_alerts_outlive_a_gateway_that_is_away(register: SqlRegister, clock: SteppingClock, tmp_path: Path) -> None:
     numbers = {raised(register), raised(register, "land")}
     spool = tmp_path / "spool"
     spool.write_text("a file stands where the folder should be")
-    assert send_waiting(register, clock, AlertSpool(spool)) == (0, 2)
+    assert send_waiting(register, clock, "system", AlertSpool(spool)) == (0, 2)
     assert [r["sent_at"] for r in listed(register)] == [None, None]
     spool.unlink()
-    assert send_waiting(register, clock, AlertSpool(spool)) == (2, 0)
+    assert send_waiting(register, clock, "system", AlertSpool(spool)) == (2, 0)
     assert {p.stem for p in spool.iterdir()} == numbers
-    assert send_waiting(register, clock, AlertSpool(spool)) == (0, 0)
+    assert send_waiting(register, clock, "system", AlertSpool(spool)) == (0, 0)
     assert all("任务失败" in p.read_text(encoding="utf-8") for p in spool.iterdir())
 
 
@@ -88,6 +107,6 @@ def test_an_alert_sent_before_a_crash_is_sent_again_under_its_own_name(
 
     raised(register)
     with pytest.raises(_Interrupted):
-        send_waiting(register, clock, Dies(tmp_path / "spool"))
-    assert send_waiting(register, clock, AlertSpool(tmp_path / "spool")) == (1, 0)
+        send_waiting(register, clock, "system", Dies(tmp_path / "spool"))
+    assert send_waiting(register, clock, "system", AlertSpool(tmp_path / "spool")) == (1, 0)
     assert len(list((tmp_path / "spool").iterdir())) == 1

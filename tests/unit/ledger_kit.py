@@ -8,10 +8,14 @@ from typing import Any
 
 from custody.ledger import Entry, Instruction, Ledger, LedgerState, Loan, Refusal
 from custody.names import Book, Originator, TxnStatus, TxnType
+from custody.posting_findings import FINAL_REFUSALS
 from custody.posting_rules import RULES
+from custody.texts import text
 
 LENDER, LENDER2, BORROWER = "P001.LENDER.u1", "P001.LENDER.u2", "P001.BORROWER.b1"
 DAY = date(2019, 12, 30)
+IN: dict[str, Any] = {"channel": "CH01", "settlement_batch": "S1", "direction": "IN"}
+OUT: dict[str, Any] = {"channel": "CH01", "settlement_batch": "S2", "direction": "OUT"}
 LOAN = Loan(
     platform="P001",
     loan_id="L1",
@@ -74,9 +78,11 @@ def post(ledger: Ledger, txn_type: TxnType, request_no: str, amount_minor: int, 
 
 
 def refuse(ledger: Ledger, txn_type: TxnType, request_no: str, amount_minor: int, **other: Any) -> Refusal:
-    """Apply an instruction that must be refused."""
+    """Apply an instruction that must be refused: in words, and finally unless it waits."""
     result = ledger.apply(instruction(txn_type, request_no, amount_minor, **other))
     assert isinstance(result, Refusal), result
+    assert all(text(result.rule, result.figures))
+    assert (result.rule in FINAL_REFUSALS) == (not result.waits)
     return result
 
 
@@ -87,3 +93,19 @@ def balances(ledger: Ledger) -> dict[str, int]:
 
 def moves(entry: Entry) -> list[tuple[Book, str, str, int]]:
     return [(m.book, m.from_account, m.to_account, m.amount_minor) for m in entry.moves]
+
+
+def rich() -> Ledger:
+    """A ledger in which every type can be posted: money at the lender and the borrower, one hold of each kind."""
+    ledger = new_ledger()
+    post(ledger, TxnType.OWN_FUNDS_MOVEMENT, "own", 500_000, direction="IN")
+    post(ledger, TxnType.PLATFORM_RECHARGE, "pm", 100_000, to_account="P001:P_MARKETING")
+    post(ledger, TxnType.RECHARGE, "r1", 900_000, to_account=LENDER, channel="CH01")
+    post(ledger, TxnType.RECHARGE, "r2", 900_000, to_account=BORROWER, channel="CH01")
+    post(ledger, TxnType.WITHDRAW_FREEZE, "hw", 10_000, from_account=LENDER)
+    post(ledger, TxnType.TENDER_FREEZE, "ht", 200_000, from_account=LENDER, loan_id="L1")
+    post(ledger, TxnType.TENDER_FREEZE, "ht0", 300_000, from_account=LENDER, loan_id="L1")
+    settled: dict[str, Any] = {"from_account": LENDER, "to_account": BORROWER, "loan_id": "L1"}
+    post(ledger, TxnType.TENDER_SETTLE, "st0", 300_000, related_request_no="ht0", **settled)
+    post(ledger, TxnType.REPAY_FREEZE, "hr", 50_000, from_account=BORROWER, loan_id="L1")
+    return ledger

@@ -1,6 +1,7 @@
 """Each invariant holds on a good day's rows and names its break on a bad one."""
 
 from collections.abc import Iterable
+from datetime import date
 from typing import Any
 
 from custody.invariants import (
@@ -8,6 +9,7 @@ from custody.invariants import (
     balances_chain,
     books_sum_to_zero,
     channel_fees_restored,
+    closed_accounts_are_empty,
     core_balance_equal,
     debt_equals_claims,
     settlement_batches,
@@ -104,6 +106,19 @@ def test_inv_05_debt_is_the_sum_of_claims() -> None:
     assert found(debt_equals_claims([loan], claims[:1])) == [("INV_05", "P001", "INV|INV_05|L1", 350)]
     elsewhere = [c | {"platform": "P002"} for c in claims]
     assert found(debt_equals_claims([loan], elsewhere)) == [("INV_05", "P001", "INV|INV_05|L1", 600)]
+
+
+def test_inv_14_an_account_closes_empty() -> None:
+    closed = {"sub_account": LENDER, "platform": "P001", "closed_on": date(2019, 12, 30)}
+    empty = [balance(f"{LENDER}:available", 0), balance(f"{LENDER}:frozen", 0)]
+    assert found(closed_accounts_are_empty([closed], empty, [])) == []
+    assert found(closed_accounts_are_empty([closed | {"closed_on": None}], GOOD, [])) == []
+    subject = ("INV_14", "P001", f"INV|INV_14|{LENDER}")
+    assert found(closed_accounts_are_empty([closed], [balance(f"{LENDER}:available", 1)], [])) == [(*subject, 1)]
+    assert found(closed_accounts_are_empty([closed], [balance(f"{LENDER}:frozen", 2)], [])) == [(*subject, 2)]
+    claim = {"holder": LENDER, "principal_minor": 3}
+    assert found(closed_accounts_are_empty([closed], empty, [claim])) == [(*subject, 3)]
+    assert found(closed_accounts_are_empty([closed], empty, [claim | {"holder": f"{LENDER}0"}])) == []
 
 
 def settled(direction: str, gross: int, fee: int, net: int) -> Row:

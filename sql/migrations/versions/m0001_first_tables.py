@@ -153,7 +153,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=200), nullable=False),
         sa.Column("state", sa.String(length=200), nullable=False),
         sa.Column("severity", sa.String(length=200), nullable=False),
-        sa.Column("amount_minor", sa.Integer(), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
         sa.Column("opened_on", sa.Date(), nullable=False),
         sa.Column("last_seen_on", sa.Date(), nullable=False),
         sa.Column("closed_on", sa.Date(), nullable=True),
@@ -162,6 +162,7 @@ def upgrade() -> None:
         sa.Column("evidence_digest", sa.String(length=200), nullable=False),
         sa.Column("evidence", sa.Text(), nullable=False),
         sa.Column("cause", sa.String(length=200), nullable=True),
+        sa.Column("owner", sa.String(length=60), nullable=True),
         sa.PrimaryKeyConstraint("case_id"),
     )
     op.create_table(

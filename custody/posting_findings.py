@@ -1,0 +1,22 @@
+"""Which refusals of the ledger are final (domain.md §4): what cannot be posted otherwise waits and is tried again each day."""
+
+from __future__ import annotations
+
+# Nothing that comes later can make these instructions right: the case stays until two people settle it. Any other cause,
+# an unknown party among them, can heal (its account is opened, its money arrives), so no decision may end its case.
+FINAL_REFUSALS = frozenset(
+    {
+        "account_kind",
+        "allocation",
+        "fee_exceeds_amount",
+        "hold_amount",
+        "hold_exists",
+        "hold_purpose",
+        "incomplete_instruction",
+        "loan_amount",
+        "not_the_borrower",
+        "originator",
+        "parts",
+        "posted_before",
+    }
+)

@@ -1,0 +1,105 @@
+"""Does the register still say what was committed? Each finding names the place (design.md §4.5).
+
+Three things must agree: the audit chain with itself, the committed step outputs with the chain, and each close's root with
+the outputs. Who changes one of them by hand leaves the others behind. What nothing inside an instance can show is that the
+newest events and outputs were all cut off together: for that, the newest event's hash is kept elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+
+from custody.audit import GENESIS, first_broken
+from custody.steps import STEPS
+
+_ACTION = "step."
+# (date as text, step, version)
+_Key = tuple[str, str, int]
+
+
+def chain_faults(events: Sequence[Mapping[str, object]]) -> list[str]:
+    """Whether the events, in order of their numbers, follow from each other."""
+    broken = first_broken(events)
+    return [] if broken is None else [f"audit event {broken} does not follow from the one before"]
+
+
+def commit_faults(outputs: Sequence[Mapping[str, object]], events: Sequence[Mapping[str, object]]) -> list[str]:
+    """Whether each committed output stands in exactly one audit event with the same manifest digest, and each such event in
+    an output."""
+    wrong: list[str] = []
+    told: dict[_Key, tuple[object, str]] = {}
+    for event in events:
+        action = str(event["action"])
+        if not action.startswith(_ACTION):
+            continue
+        try:
+            details = json.loads(str(event["details"]))
+            key = (str(event["subject"]), action.removeprefix(_ACTION), int(details["version"]))
+            manifest = str(details["manifest"])
+        except (ValueError, KeyError, TypeError):
+            wrong.append(f"audit event {event['event_no']}: its details are not those of a committed step")
+            continue
+        if key in told:
+            wrong.append(f"audit event {event['event_no']} tells of {_named(key)} again, after event {told[key][0]}")
+            continue
+        told[key] = (event["event_no"], manifest)
+    committed = {_key(row): str(row["manifest_digest"]) for row in outputs}
+    for key, digest in sorted(committed.items()):
+        if key not in told:
+            wrong.append(f"step_output {_named(key)}: no audit event tells of its commit")
+        elif told[key][1] != digest:
+            number, manifest = told[key]
+            wrong.append(
+                f"step_output {_named(key)} has manifest {digest[:16]}, audit event {number} of its commit says {manifest[:16]}"
+            )
+    wrong += [
+        f"audit event {told[key][0]} tells of {_named(key)}, which the register lacks"
+        for key in sorted(set(told) - set(committed))
+    ]
+    return wrong
+
+
+def root_faults(
+    custody_date: date,
+    version: int,
+    root: Sequence[Mapping[str, object]],
+    outputs: Sequence[Mapping[str, object]],
+    go_live: date,
+) -> list[str]:
+    """Whether the ``day_root`` of one close names every other step of the date once, each by the digest of the version that
+    it names, and yesterday's root (on the first date: none)."""
+    committed = {_key(row): str(row["manifest_digest"]) for row in outputs}
+    day, yesterday = custody_date.isoformat(), (custody_date - timedelta(days=1)).isoformat()
+    place = f"day_root of {day} v{version}"
+    wanted = sorted([*(step for step in STEPS if step != "close"), _YESTERDAY])
+    found = sorted(str(row["step"]) for row in root)
+    wrong = [] if found == wanted else [f"{place} names {', '.join(found)}, not {', '.join(wanted)}"]
+    for row in root:
+        step, number, digest = str(row["step"]), int(str(row["version"])), str(row["manifest_digest"])
+        if step != _YESTERDAY:
+            key = (day, step, number)
+        elif custody_date == go_live:
+            if (number, digest) != (0, GENESIS):
+                wrong.append(f"{place} names a day before the first one")
+            continue
+        else:
+            key = (yesterday, "close", number)
+        if committed.get(key) != digest:
+            says = committed.get(key, "nothing")[:16]
+            wrong.append(f"{place} has {digest[:16]} for {_named(key)}, the register has {says}")
+    return wrong
+
+
+_YESTERDAY = "close_of_yesterday"
+
+
+def _key(output: Mapping[str, object]) -> _Key:
+    on = output["custody_date"]
+    assert isinstance(on, date)
+    return on.isoformat(), str(output["step"]), int(str(output["version"]))
+
+
+def _named(key: _Key) -> str:
+    return f"{key[1]} of {key[0]} v{key[2]}"
