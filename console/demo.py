@@ -199,8 +199,9 @@ def _show(screen: Console, summary: dict[str, Any], build: Path) -> None:
     screen.print()
     screen.print(f"[bold]Files / 文件[/]  taken 接收 [green]{files['taken']}[/]  refused 拒收 [red]{files['refused']}[/]")
     table = Table(title="Every row in one bucket: the completeness proof, four days / 完整性证明")
-    for name in ("relation", "side", "carried in", "new", "matched", "break", "carried out", "rejected", "trailers", "holds"):
-        table.add_column(name, justify="right" if name not in ("relation", "side") else "left")
+    # "in" and "out" are what was carried from and to another day; short names, so that a screen of 80 columns holds them.
+    for name in ("relation", "side", "in", "new", "matched", "break", "out", "bad", "trailer", "ok"):
+        table.add_column(name, justify="right" if name not in ("relation", "side") else "left", no_wrap=True)
     sides = sorted({(p["relation"], p["side"]) for p in proof})
     for relation, side in sides:
         own = [p for p in proof if (p["relation"], p["side"]) == (relation, side)]
