@@ -28,13 +28,13 @@ lint: $(INSTALLED)  ## style and types
 	$(BIN)/mypy
 
 test: lint  ## all tests, with reduced seeds
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # The same tests with full counts: kill points, worlds, generated cases.
 SOAK := tests/e2e tests/jobs tests/property tests/simulator tests/exchange
 soak: $(INSTALLED)  ## full counts of seeds and kill points; results under build/soak
 	mkdir -p build/soak
-	CUSTODY_SEEDS=25 HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest $(SOAK) --junitxml=build/soak/results.xml
+	CUSTODY_SEEDS=25 HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest $(SOAK) -n 2 --dist loadfile --junitxml=build/soak/results.xml
 
 bench: $(INSTALLED)  ## ratios against named peers, into build/bench.json
 	$(BIN)/python -m bench

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from connectors.settings import Settings
-from custody.errors import RetryLater
+from custody.errors import RetryLater, StopRun
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -36,6 +36,8 @@ def engine(settings: Settings) -> Iterator[SparkSession]:
         try:
             session = SparkSession.builder.remote(url).create()
             session.conf.set("spark.sql.session.timeZone", "UTC")
+        except ImportError as error:
+            raise StopRun(f"the environment lacks a package that the engine's client needs: {error}") from error
         except PySparkException as error:
             raise RetryLater(f"the engine at {url} does not answer: {error}") from error
         try:

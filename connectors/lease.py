@@ -31,9 +31,11 @@ class Lease:
 def _process_start(pid: int) -> str | None:
     """The start time of a process in clock ticks after boot: with the boot id it tells a reused pid from the holder."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None
+    # A process that has ended and waits for its parent to collect it holds nothing any more.
+    return None if fields[0] == "Z" else fields[19]
 
 
 def _identity() -> str:

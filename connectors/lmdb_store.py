@@ -16,13 +16,17 @@ from typing import Any
 import lmdb
 import msgpack
 
-from custody.errors import RetryLater, StopRun
+from custody.errors import LeaseLost, RetryLater, StopRun
 from custody.ports import StoreRow
 
 _BATCH = 5_000
 _TABLES = 16
 # Below this the disk is as good as full, and a half-written map would be the result.
 _MIN_FREE_BYTES = 256 * 1024 * 1024
+
+
+# The newest lease token that wrote to each table.
+_FENCES = "_fences"
 
 
 class LmdbStore:
@@ -43,11 +47,14 @@ class LmdbStore:
             self._tables[name] = self._env.open_db(name.encode())
         return self._tables[name]
 
-    def put_many(self, table: str, rows: Iterable[StoreRow]) -> int:
+    def put_many(self, table: str, rows: Iterable[StoreRow], fence: int | None = None) -> int:
         handle, count, source = self._table(table), 0, iter(rows)
+        fences = self._table(_FENCES)
         while batch := list(islice(source, _BATCH)):
             try:
                 with self._env.begin(write=True, db=handle) as tx:
+                    if fence is not None:
+                        _pass_fence(tx, fences, table, fence)
                     for key, columns in batch:
                         tx.put(key, msgpack.packb(columns))
             except lmdb.BadValsizeError as error:
@@ -92,3 +99,11 @@ class LmdbStore:
 
     def close(self) -> None:
         self._env.close()
+
+
+def _pass_fence(tx: Any, fences: Any, table: str, fence: int) -> None:
+    """Inside the write transaction: refuse an older token than the table has seen, else remember this one."""
+    newest = tx.get(table.encode(), db=fences)
+    if newest is not None and int(newest) > fence:
+        raise LeaseLost(f"table {table} was written under fence {int(newest)}; this writer holds {fence}")
+    tx.put(table.encode(), str(fence).encode(), db=fences)

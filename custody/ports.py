@@ -54,8 +54,12 @@ class Register(Protocol):
 class KeyedStore(Protocol):
     """An ordered key-value store with columns: LMDB or HBase (design.md §2). Every write can be repeated."""
 
-    def put_many(self, table: str, rows: Iterable[StoreRow]) -> int:
-        """Insert or overwrite whole rows, in bounded batches; returns how many."""
+    def put_many(self, table: str, rows: Iterable[StoreRow], fence: int | None = None) -> int:
+        """Insert or overwrite whole rows, in bounded batches; returns how many.
+
+        ``fence``: the writer's lease token. Checked inside each batch's own write: once a newer token has written to the
+        table an older one raises LeaseLost and changes nothing, so that a writer who slept cannot put old rows back.
+        """
 
     def get(self, table: str, key: bytes) -> dict[bytes, bytes] | None: ...
 

@@ -52,7 +52,7 @@ def _run(context: StepContext) -> None:
         outcomes.append(result.outcome)
     outcomes += [_refused(row) for row in context.rows("cut_off", "refused_files")]
     outcomes += _expected(context, outcomes)
-    landed[FileType.CUSTOMER] = _split_off_personal(context.wiring, landed[FileType.CUSTOMER])
+    landed[FileType.CUSTOMER] = _split_off_personal(context, landed[FileType.CUSTOMER])
     for file_type in ("CUSTOMER", "LOAN", "TXN", "CLAIM", "BALANCE", "SETTLEMENT", "INSTRUCTION"):
         context.write(f"land_{file_type.lower()}", landed[file_type])
     context.write("rejected_rows", rejected)
@@ -197,26 +197,27 @@ def _expected(context: StepContext, outcomes: list[Row]) -> list[Row]:
     return [_no_rows(*missing, "", "", _EXPECTED) for missing in sorted(wanted - landed)]
 
 
-def _split_off_personal(wiring: Wiring, rows: list[Row]) -> list[Row]:
+def _split_off_personal(context: StepContext, rows: list[Row]) -> list[Row]:
     """Put each customer's personal data into the keyed store and return the rows without it.
 
     Written before the step's commit and safe to repeat: keys are made once, sealing is deterministic. It is rebuilt
     from the archive, the only other place that has it.
     """
+    wiring = context.wiring
     personal_fields = [f.name for f in load_layout("platform_customer/1").fields if f.personal]
     bare = []
     for row in rows:
         personal = {name: row[name] for name in personal_fields}
         customer_id = wiring.secrets.identity_digest(str(row["id_type"]), str(row["id_no"]))
         body = canonical_json(personal)
-        _put_personal(wiring, customer_id, str(row["party"]), body)
+        _put_personal(wiring, customer_id, str(row["party"]), body, context.lease.fence)
         kept: dict[str, Any] = {k: v for k, v in row.items() if k not in personal}
         digest = wiring.secrets.identity_digest("PERSONAL", f"{customer_id}|{body}")
         bare.append({**kept, "customer_id": customer_id, "personal_digest": digest})
     return bare
 
 
-def _put_personal(wiring: Wiring, customer_id: str, party: str, body: str) -> None:
+def _put_personal(wiring: Wiring, customer_id: str, party: str, body: str, fence: int) -> None:
     key = owner_key(customer_id)
     found = wiring.keyed.get(CUSTOMER, key) or {}
     if b"key" in found:
@@ -227,7 +228,7 @@ def _put_personal(wiring: Wiring, customer_id: str, party: str, body: str) -> No
     # A person may be known to several platforms; what each of them says is a column of its own.
     sealed = wiring.secrets.seal(data_key, body.encode(), customer_id.encode())
     columns = {**found, b"key": wrapped, b"personal:" + party.encode(): sealed}
-    wiring.keyed.put_many(CUSTOMER, [(key, columns)])
+    wiring.keyed.put_many(CUSTOMER, [(key, columns)], fence)
 
 
 def _publish(context: StepContext, seal: Seal) -> None:

@@ -19,6 +19,7 @@ from custody.calendar import CHINA, custody_date_of
 from custody.digest import canonical_json, canonical_text, digest_of_json
 from custody.ledger import Claim, Entry, Hold, Instruction, Ledger, LedgerState, Loan, Refusal
 from custody.names import (
+    PLATFORM_ACCOUNTS,
     UNDER_WAY,
     Book,
     BreakKind,
@@ -70,7 +71,7 @@ class _Posting:
         self._date = context.custody_date
         reference = load_reference(context)
         self._calendar = reference.calendar
-        self._platforms = frozenset(reference.of_kind(PartyKind.PLATFORM))
+        self.platforms = frozenset(reference.of_kind(PartyKind.PLATFORM))
         self._channels = frozenset(reference.of_kind(PartyKind.CHANNEL))
         # All legs of each repayment request, and where its split differs from ours, compared when its first leg posts.
         self._repayments: dict[tuple[str, str], dict[int, Instruction]] = defaultdict(dict)
@@ -161,7 +162,7 @@ class _Posting:
     def _unknown_party(self, instruction: Instruction) -> Refusal | None:
         """An instruction for a platform or channel that is not onboarded waits: its contract may still come."""
         figures: dict[str, object]
-        if instruction.platform not in self._platforms:
+        if instruction.platform not in self.platforms:
             figures = {"party": instruction.platform, "kind": str(PartyKind.PLATFORM)}
             return Refusal(BreakKind.ORPHAN, "unknown_party", figures, True)
         if instruction.channel is not None and instruction.channel not in self._channels:
@@ -259,7 +260,7 @@ def _run(context: StepContext) -> None:
     context.write("posting_findings", _one_per_leg(posting.findings))
     context.write("pending_instructions", posting.pending)
     context.write("posted_keys", posting.new_keys)
-    context.write("balances", _balance_rows(opening, state, posting.journal))
+    context.write("balances", _balance_rows(opening, state, posting.journal, posting.platforms))
     context.write("holds", [dataclasses.asdict(h) for h in state.holds.values()])
     context.write("claims", [dataclasses.asdict(c) for c in state.claims.values()])
     context.write("loans", [dataclasses.asdict(x) for x in state.loans.values()])
@@ -402,8 +403,11 @@ def _one_per_leg(findings: list[Row]) -> list[Row]:
     return list(unique.values())
 
 
-def _balance_rows(opening: dict[tuple[Book, str], int], state: LedgerState, journal: list[Row]) -> list[Row]:
-    """Every account that ever had a posting or is an open sub-account: opening + in - out = closing (§4.2)."""
+def _balance_rows(
+    opening: dict[tuple[Book, str], int], state: LedgerState, journal: list[Row], platforms: frozenset[str]
+) -> list[Row]:
+    """Every account that ever had a posting, open sub-accounts, and each onboarded platform's P_* accounts, moved or not:
+    opening + in - out = closing (§4.2)."""
     into: dict[tuple[Book, str], int] = defaultdict(int)
     out: dict[tuple[Book, str], int] = defaultdict(int)
     for move in journal:
@@ -412,6 +416,7 @@ def _balance_rows(opening: dict[tuple[Book, str], int], state: LedgerState, jour
     keys = set(state.balances) | {
         (Book.CUSTODY, f"{account}:{part}") for account in state.sub_accounts for part in ("available", "frozen")
     }
+    keys |= {(Book.CUSTODY, platform_account(platform, name)) for platform in platforms for name in PLATFORM_ACCOUNTS}
     return [
         {
             "platform": account.partition(":")[0].partition(".")[0],

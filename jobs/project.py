@@ -94,11 +94,9 @@ def _publish(context: StepContext, seal: Seal) -> None:
     assert post is not None
     for table, rows in _sources(context.wiring.lake, post).items():
         while batch := list(islice(rows, _BATCH)):
-            context.still_held()
-            context.wiring.keyed.put_many(table, batch)
-    context.still_held()
+            context.wiring.keyed.put_many(table, batch, context.lease.fence)
     mark = {b"date": seal.custody_date.isoformat().encode()}
-    context.wiring.keyed.put_many(WATERMARK, [(WATERMARK_KEY, mark)])
+    context.wiring.keyed.put_many(WATERMARK, [(WATERMARK_KEY, mark)], context.lease.fence)
 
 
 def _cells(row: StoreRow) -> list[str]:

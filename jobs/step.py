@@ -71,11 +71,6 @@ class StepContext:
         assert self.writer is not None
         return self.writer.table(table, rows)
 
-    def still_held(self) -> None:
-        """Raise LeaseLost when another process took over; publishing calls it before each batch."""
-        with self.wiring.register.transaction() as tx:
-            self.lease.check(tx)
-
 
 @dataclass(frozen=True)
 class Step:

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from connectors.core_tables import CoreTables
-from custody.errors import SealBroken
+from custody.errors import LeaseLost, SealBroken
 from custody.ports import KeyedStore, StoreRow
 from schemas.store_keys import (
     CORE_FLOW,
@@ -145,3 +145,14 @@ def test_a_core_record_of_a_version_nobody_knows_is_not_guessed(store: KeyedStor
     store.put_many(CORE_FLOW, [(core_key(3, DAY, "P001:CUSTODY", 1), pack(99, ["x"]))])
     with pytest.raises(SealBroken, match="version 99"):
         list(CoreTables(store).flows(DAY))
+
+
+def test_a_writer_with_an_older_fence_changes_nothing(store: KeyedStore) -> None:
+    store.put_many(SUB_ACCOUNT, [row(b"a", b"old")], fence=3)
+    store.put_many(SUB_ACCOUNT, [row(b"a", b"new")], fence=4)
+    with pytest.raises(LeaseLost, match="fence 4"):
+        store.put_many(SUB_ACCOUNT, [row(b"a", b"old"), row(b"b")], fence=3)
+    assert list(store.scan(SUB_ACCOUNT, b"", b"\xff")) == [row(b"a", b"new")]
+    # Each table has its own newest writer, and the newest may write again.
+    assert store.put_many(JOURNAL, [row(b"j")], fence=3) == 1
+    assert store.put_many(SUB_ACCOUNT, [row(b"a", b"again")], fence=4) == 1

@@ -63,7 +63,7 @@ def test_killed_between_the_commit_and_its_publication(step: str, how: str, undi
     assert_same(run_on(home, on, step, step), undisturbed.after[step], f"{step} killed when {how}")
 
 
-def test_what_is_committed_but_not_published_cannot_be_closed(two_days: TwoDays, undisturbed: Undisturbed, fresh: CopyOf) -> None:
+def test_what_is_committed_but_not_published_cannot_be_closed(undisturbed: Undisturbed, fresh: CopyOf) -> None:
     home = fresh(undisturbed.before["report"])
     child = start(home, "report", undisturbed.on, "committed")
     child.communicate(timeout=60)

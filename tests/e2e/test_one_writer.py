@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 from instance_kit import Instance, opened
-from kill_kit import CopyOf, Undisturbed, assert_same, content_of, run_on, start, told
+from kill_kit import CopyOf, TwoDays, Undisturbed, assert_same, content_of, run_on, start, told
 
 from connectors.settings import FILE_NAME
 from custody.errors import RetryLater
+from custody.steps import STEPS
 from jobs.step import StepResult
 
 LEASE_SECONDS = 5
@@ -87,8 +88,26 @@ def test_of_two_that_start_at_once_one_commits(step: str, undisturbed: Undisturb
         child.stdin.write("go\n")
         child.stdin.flush()
     answers = [told(child) for child in pair]
-    outcomes = sorted(answer.get("outcome", answer.get("error")) for answer in answers)
+    outcomes = sorted(str(answer.get("outcome", answer.get("error"))) for answer in answers)
     assert outcomes in (["RetryLater", "committed"], ["committed", "unchanged"]), answers
     with opened(home) as instance:
         assert len(instance.find("step_output", custody_date=on, step=step)) == 1
     assert_same(run_on(home, on, step, step), undisturbed.after[step], f"two runs of {step}")
+
+
+def test_a_process_that_slept_for_a_day_does_not_put_old_balances_back(
+    two_days: TwoDays, undisturbed: Undisturbed, fresh: CopyOf
+) -> None:
+    """Asleep between its last look at the lease and its write, while its successor goes on to the next day."""
+    home, on, next_day = with_short_lease(fresh(undisturbed.before["project"])), undisturbed.on, two_days.days[3]
+    sleeper = start(home, "project", on, "storing")
+    wait_until_stopped(sleeper)
+    with opened(home) as instance:
+        take_over(instance, "project", on)
+        instance.run_day(on, STEPS[STEPS.index("reconcile") :])
+        instance.deliver(two_days.world, next_day)
+        instance.run_day(next_day, STEPS[: STEPS.index("reconcile")])
+        before = instance.keyed_rows()
+        sleeper.send_signal(signal.SIGCONT)
+        assert told(sleeper) == {"error": "LeaseLost"}
+        assert instance.keyed_rows() == before
