@@ -52,6 +52,7 @@ proposal = Table(
     _text("checker", null=True),
     _text("decided_at", null=True),
     Column("decision_no", Integer, nullable=True, unique=True),
+    Column("decision_note", Text, nullable=True),
     Column("note", Text, nullable=False),
 )
 

@@ -47,3 +47,8 @@ PERMISSIONS: dict[str, frozenset[Duty]] = {
 
 def permitted(action: str, duties: frozenset[str]) -> bool:
     return bool(PERMISSIONS.get(action, frozenset()) & duties)
+
+
+def needed_duties(action: str) -> str:
+    """The duties that may do an action, as words: "supervisor or operator"."""
+    return " or ".join(sorted(PERMISSIONS.get(action, frozenset()))) or "a duty that nobody has"

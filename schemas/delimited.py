@@ -127,7 +127,7 @@ def _parse_line(
         try:
             row[field_.column] = field_.parse(cell)
         except BadValue as bad:
-            faults.append(RowFault(line_no, field_.name, field_.shown(cell), bad.rule, bad.figures))
+            faults.append(RowFault(line_no, field_.name, layout.shown(cell), bad.rule, bad.figures))
     for name in layout.totals:
         value = row.get(layout.field(name).column)
         if isinstance(value, int):
@@ -148,13 +148,10 @@ def _count_rejected(layout: Layout, line_no: int, row: Mapping[str, Value], out:
 
 
 def _shown_line(layout: Layout, raw: bytes, encoding: str) -> str:
-    """The rejected line as it may be kept outside the archive: personal fields masked, length bounded."""
+    """The rejected line as it may be kept outside the archive: masked where it may be personal, length bounded."""
     text = raw[:MAX_LINE_BYTES].decode(encoding, errors="backslashreplace")
     cells = text.split(layout.delimiter)
-    if any(f.personal for f in layout.fields) and len(cells) != len(layout.fields):
-        return "***"
-    shown = [f.shown(cell) for f, cell in zip(layout.fields, cells, strict=False)]
-    return layout.delimiter.join(shown + cells[len(layout.fields) :])[:2000]
+    return layout.delimiter.join(layout.shown(cell) for cell in cells)[:2000]
 
 
 def _check_seal(

@@ -126,15 +126,27 @@ def case_assign(
 def case_propose(case_id: CaseArgument, actor: ActorOption, note: NoteOption, as_json: JsonOption = False) -> int:
     with wired() as wiring:
         proposal = case_service.propose_settlement(wiring.register, wiring.clock, actor, case_id, note)
-    emit({"proposal": proposal}, as_json, [f"proposal {proposal}: another person approves it with: custody proposal approve"])
+    emit(
+        {"proposal": proposal},
+        as_json,
+        [f"proposal {proposal}: another person approves it: custody proposal approve {proposal} --as checker"],
+    )
     return 0
 
 
 @command
-def proposal_list(as_json: JsonOption = False) -> int:
+def proposal_list(
+    state: Annotated[str, typer.Option("--state", help="PROPOSED, APPROVED, REJECTED. 状态")] = "PROPOSED",
+    as_json: JsonOption = False,
+) -> int:
+    """What waits for a second person, or what became of it. 待复核事项"""
     with wired() as wiring, wiring.register.transaction() as tx:
-        rows = tx.find("proposal", ("proposed_at", "proposal_id"), state="PROPOSED")
-    words = [f"{r['proposal_id']}  {r['kind']:<12} {r['subject']}  by {r['maker']}: {r['note']}" for r in rows]
+        rows = tx.find("proposal", ("proposed_at", "proposal_id"), state=state)
+    words = [
+        f"{r['proposal_id']}  {r['kind']:<12} {r['subject']}  by {r['maker']}: {r['note']}"
+        + (f"  {r['state']} by {r['checker']}: {r['decision_note']}" if r["checker"] else "")
+        for r in rows
+    ]
     emit({"proposals": rows}, as_json, words or ["nothing waits 无待复核事项"])
     return 0
 
@@ -152,7 +164,10 @@ def _decide(proposal: str, actor: str, note: str, as_json: bool, approved: bool)
 
             with wiring.register.transaction() as tx:
                 admit(wiring.settings, organisations.parties(tx))
-    emit({"proposal": proposal, "state": decided["state"]}, as_json, [f"{proposal} {decided['state']}"])
+    effect = ""
+    if approved and row["kind"] == case_service.CASE.kind:
+        effect = ": the case closes with the next day that is cut off / 自下一账务日起结案"
+    emit({"proposal": proposal, "state": decided["state"]}, as_json, [f"{proposal} {decided['state']}{effect}"])
     return 0
 
 

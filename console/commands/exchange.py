@@ -127,7 +127,15 @@ def check_file(
     ]
     totals = control_totals(declared, parsed.rows)
     words = [f"{file.name}:{f['line']} {f['field']} {f['value']!r}: {f['en']} / {f['zh']}" for f in (*whole, *faults)]
-    words.append(f"{declared.id}: {parsed.rows_seen} rows, {len(parsed.rows)} good, totals {totals}")
+    if any(f.rule == "bad_byte" for f in parsed.faults):
+        other = next(e for e in declared.encodings if e != encoding)
+        words.append(
+            f"if the file is in {other}, check it with --encoding {other} / 如文件为 {other} 编码，请加 --encoding {other}"
+        )
+    words.append(
+        f"{declared.id}: {parsed.rows_seen} rows, {len(parsed.rows)} good, totals {totals}; put these into the seal, which this "
+        f"check does not read / 共 {parsed.rows_seen} 行，合格 {len(parsed.rows)} 行；封签须与之一致，本检查不读取封签"
+    )
     emit({"layout": declared.id, "rows": parsed.rows_seen, "good": len(parsed.rows), "faults": whole + faults}, as_json, words)
     return 1 if faults or whole else 0
 

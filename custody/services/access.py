@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from custody.errors import NotPermitted, UsageError
-from custody.permissions import Duty, permitted
+from custody.permissions import Duty, needed_duties, permitted
 from custody.ports import Register, RegisterTx
 
 SYSTEM = "system"
@@ -23,7 +23,7 @@ def permitted_transaction(register: Register, actor: str, action: str, subject: 
     try:
         with register.transaction() as tx:
             if not permitted(action, duties_of(tx, actor)):
-                raise NotPermitted(f"{actor} may not {action}")
+                raise NotPermitted(f"{actor} may not {action}: that takes {needed_duties(action)}")
             yield tx
     except NotPermitted as refusal:
         with register.transaction() as tx:

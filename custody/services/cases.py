@@ -6,6 +6,7 @@ decision settles nothing and the case stays open.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 from custody.errors import UsageError
@@ -64,6 +65,9 @@ def propose_settlement(register: Register, clock: Clock, actor: str, case_id: st
         why_not = _not_for_decision(row)
         if why_not:
             raise UsageError(f"case {case_id} ({row['subject']}) {why_not}")
+        for decided in tx.find("proposal", kind=CASE.kind, subject=case_id, state="APPROVED"):
+            if json.loads(decided["payload"])["evidence_digest"] == row["evidence_digest"]:
+                raise UsageError(f"case {case_id} is settled by {decided['proposal_id']}; it closes when the next day is cut off")
     payload = {"evidence_digest": row["evidence_digest"], "kind": row["kind"]}
     return propose(register, clock, actor, CASE, case_id, payload, note)
 

@@ -92,6 +92,7 @@ def _decide(register: Register, clock: Clock, actor: str, kind: DecisionKind, pr
             "checker": actor,
             "decided_at": clock.now().isoformat(timespec="microseconds"),
             "decision_no": _next_decision_no(tx),
+            "decision_note": note,
         }
         tx.update("proposal", {"proposal_id": proposal_id}, change)
         details = {"proposal": proposal_id, "maker": row["maker"], "outcome": outcome, "note": note}

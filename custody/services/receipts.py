@@ -12,6 +12,10 @@ from dataclasses import dataclass, field
 from custody.texts import text
 
 _NOTHING = ("nothing to do", "无需处理")
+_SEE_VALIDATION = (
+    "nothing now; the VALIDATION file of the day says whether every row is good",
+    "暂无需处理；当日 VALIDATION 文件会说明每一行是否合格",
+)
 _SEND_AGAIN = (
     "send the file again under the same name, then its seal",
     "请以相同文件名重新发送该文件，随后发送封签文件",
@@ -31,8 +35,8 @@ _LATER = ("send the file again when its custody date has come", "请在该账务
 
 # rule -> what the sender has to do, in (English, Chinese)
 _TO_DO: dict[str, tuple[str, str]] = {
-    "taken": _NOTHING,
-    "taken_late": _NOTHING,
+    "taken": _SEE_VALIDATION,
+    "taken_late": _SEE_VALIDATION,
     "same_again": _NOTHING,
     "restatement": _WAIT,
     "announced_missing": _SEND_AGAIN,

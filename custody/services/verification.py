@@ -1,7 +1,7 @@
 """Does the register still say what was committed? Each finding names the place (design.md §4.5).
 
-Three things must agree: the audit chain with itself, the committed step outputs with the chain, and each close's root with
-the outputs. Who changes one of them by hand leaves the others behind. What nothing inside an instance can show is that the
+These must agree: the audit chain with itself, the committed step outputs and the decisions with the chain, the open cases
+with the newest sealed breaks, and each close's root with the outputs. Who changes one of them by hand leaves the others behind. What nothing inside an instance can show is that the
 newest events and outputs were all cut off together: for that, the newest event's hash is kept elsewhere.
 """
 
@@ -59,6 +59,33 @@ def commit_faults(outputs: Sequence[Mapping[str, object]], events: Sequence[Mapp
         for key in sorted(set(told) - set(committed))
     ]
     return wrong
+
+
+def decision_faults(proposals: Sequence[Mapping[str, object]], events: Sequence[Mapping[str, object]]) -> list[str]:
+    """Whether each decided proposal stands in the chain with its outcome, maker and checker: four eyes cannot be rewritten."""
+    told: dict[str, tuple[str, str, str]] = {}
+    for event in events:
+        details = json.loads(str(event["details"]))
+        if isinstance(details, dict) and "outcome" in details and "proposal" in details:
+            told[str(details["proposal"])] = (str(details["outcome"]), str(details["maker"]), str(event["actor"]))
+    wrong = []
+    for row in proposals:
+        if row["state"] != "PROPOSED":
+            says = (str(row["state"]), str(row["maker"]), str(row["checker"]))
+            if told.get(str(row["proposal_id"])) != says:
+                wrong.append(f"proposal {row['proposal_id']} says {', '.join(says)}; the audit chain does not")
+    return wrong
+
+
+def case_faults(cases: Sequence[Mapping[str, object]], breaks: Sequence[Mapping[str, object]]) -> list[str]:
+    """Whether the open cases are exactly the newest reconciled day's breaks, of the same kind and amount."""
+    sealed = {str(b["case_id"]): (str(b["kind"]), int(str(b["amount_minor"]))) for b in breaks}
+    open_ = {str(c["case_id"]): (str(c["kind"]), int(str(c["amount_minor"]))) for c in cases if c["state"] == "OPEN"}
+    return [
+        f"case {case_id} is {open_.get(case_id, 'not open')} in the register and {sealed.get(case_id, 'no break')} in the sealed day"
+        for case_id in sorted(set(sealed) | set(open_))
+        if sealed.get(case_id) != open_.get(case_id)
+    ]
 
 
 def root_faults(

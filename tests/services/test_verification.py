@@ -24,9 +24,11 @@ from custody.audit import event_hash
 from custody.digest import canonical_json
 from custody.ports import Row
 from custody.services.access import SYSTEM
+from custody.services.verification import case_faults, decision_faults
 from custody.steps import STEPS
 from jobs.close import STEP as CLOSE
 from jobs.step import Step, StepContext, run_step
+from reports.seal import make_seal
 
 FIRST, SECOND = date(2019, 12, 30), date(2019, 12, 31)
 
@@ -39,6 +41,7 @@ def _write(context: StepContext) -> None:
 
 def _reconcile(context: StepContext) -> None:
     context.write("proof", [])
+    context.write("breaks", [])
 
 
 @pytest.fixture(scope="module")
@@ -206,3 +209,30 @@ def test_a_missing_manifest_is_one_finding_among_others(copy: Copy) -> None:
     code, wrong = copy.verify()
     assert code == 1 and len(wrong) == 2
     assert wrong[0].startswith(f"{path}/manifest.json cannot be read") and wrong[1] == f"{other}/files/which.txt is missing"
+
+
+def test_a_rewritten_decision_is_found() -> None:
+    events = [
+        {"actor": "checker", "details": canonical_json({"proposal": "p1", "maker": "maker", "outcome": "APPROVED", "note": ""})}
+    ]
+    row = {"proposal_id": "p1", "state": "APPROVED", "maker": "maker", "checker": "checker"}
+    assert decision_faults([row, {**row, "proposal_id": "p2", "state": "PROPOSED"}], events) == []
+    for change in ({"maker": "admin"}, {"checker": "auditor"}, {"state": "REJECTED"}, {"proposal_id": "p3"}):
+        assert len(decision_faults([{**row, **change}], events)) == 1
+
+
+def test_a_case_that_was_edited_is_found() -> None:
+    sealed = [{"case_id": "c", "kind": "AMOUNT", "amount_minor": 5}]
+    case = {"case_id": "c", "kind": "AMOUNT", "amount_minor": 5, "state": "OPEN"}
+    assert case_faults([case, {**case, "case_id": "old", "state": "CLOSED"}], sealed) == []
+    for change in ({"state": "CLOSED"}, {"amount_minor": 1}, {"kind": "FEE"}, {"case_id": "other"}):
+        assert case_faults([{**case, **change}], sealed)
+
+
+def test_a_seal_that_fits_its_files_and_is_not_ours_is_found(copy: Copy, tmp_path: Path) -> None:
+    (tmp_path / "f.csv").write_bytes(b"1")
+    seal = make_seal({"f.csv": b"1"}, [], "custody_monthly", "2019-12")
+    (tmp_path / "f_seal.json").write_bytes(seal)
+    code, wrong = copy.verify(str(tmp_path / "f_seal.json"))
+    assert code == 1
+    assert wrong[-1] == "f_seal.json is not a seal that this instance committed"

@@ -177,7 +177,15 @@ def test_what_is_kept_of_a_rejected_row_is_masked() -> None:
     )
     for secret in ("110105194912310021", "张三丰真人", "13812345678", "4111111111111111"):
         assert secret not in kept
-    assert parsed.rejected_lines[3] == "***"
+    assert parsed.rejected_lines[3].endswith(",****")
+
+
+def test_a_personal_value_in_another_column_is_masked_too() -> None:
+    row = "13812345678/x,张三丰真人,OPEN,PERSON,ID,11010519491231002X,张三,13812345678,,4111111111111111"
+    parsed = parse([CUSTOMER.header, row], CUSTOMER)
+    kept = " ".join([*parsed.rejected_lines.values(), *(f.value for f in parsed.faults)])
+    for secret in ("13812345678", "张三丰真人", "4111111111111111"):
+        assert secret not in kept
 
 
 def test_writing_refuses_what_reading_would_misread() -> None:

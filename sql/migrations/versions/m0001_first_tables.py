@@ -131,6 +131,7 @@ def upgrade() -> None:
         sa.Column("checker", sa.String(length=200), nullable=True),
         sa.Column("decided_at", sa.String(length=200), nullable=True),
         sa.Column("decision_no", sa.Integer(), nullable=True),
+        sa.Column("decision_note", sa.Text(), nullable=True),
         sa.Column("note", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("proposal_id"),
         sa.UniqueConstraint("decision_no"),
