@@ -74,7 +74,8 @@ class Field:
             if self.required:
                 raise BadValue("required")
             return None
-        if any(unicodedata.category(char) in _CONTROL for char in cell):
+        # Nearly every cell is printable, which Python tells at once; only the rest is looked at letter by letter.
+        if not cell.isprintable() and any(unicodedata.category(char) in _CONTROL for char in cell):
             raise BadValue("control_character")
         return _PARSERS[self.type](self, cell)
 
