@@ -49,7 +49,7 @@ class LmdbStore:
 
     def put_many(self, table: str, rows: Iterable[StoreRow], fence: int | None = None) -> int:
         handle, count, source = self._table(table), 0, iter(rows)
-        fences = self._table(_FENCES)
+        fences = self._table(_FENCES) if fence is not None else None
         while batch := list(islice(source, _BATCH)):
             try:
                 with self._env.begin(write=True, db=handle) as tx:

@@ -51,6 +51,10 @@ class TxnType(StrEnum):
     OWN_FUNDS_MOVEMENT = "OWN_FUNDS_MOVEMENT"
 
 
+# Movements of the bank's and the channels' own: no platform claims them, so they stand in no TXN file (HUB, domain.md §6).
+NOT_CLAIMED = (TxnType.CHANNEL_SETTLEMENT, TxnType.CHANNEL_FEE_TOPUP, TxnType.OWN_FUNDS_MOVEMENT)
+
+
 class Originator(StrEnum):
     CUSTOMER = "CUSTOMER"
     MANDATE = "MANDATE"

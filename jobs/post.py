@@ -117,9 +117,7 @@ class _Posting:
         result = stranger or self.ledger.apply(instruction)
         if isinstance(result, Refusal):
             if result.waits:
-                if not any((*key[:2], leg_no) in self.posted for leg_no in self._repayments[key[:2]]):
-                    # The claims may have moved when it is tried again: compare the split with them then.
-                    self._splits.pop(key[:2], None)
+                self._compare_again_later(instruction)
                 return result
             self._record(leg, "REFUSED", None)
             self._find(leg, result)
@@ -184,6 +182,12 @@ class _Posting:
         claims = self.ledger.claims_of(instruction.platform, instruction.loan_id)
         self._splits[request] = {i.leg: share for i, share in differing_legs(claims, list(legs.values()))}
         return self._splits[request]
+
+    def _compare_again_later(self, instruction: Instruction) -> None:
+        """A request of which nothing is posted yet is tried again: the claims may have moved by then."""
+        request = (instruction.platform, instruction.request_no)
+        if request in self._splits and not any((*request, leg) in self.posted for leg in self._repayments[request]):
+            del self._splits[request]
 
     def _report_split(self, leg: _Leg, differing: dict[int, Share | None]) -> None:
         if leg.instruction.leg in differing:

@@ -9,7 +9,7 @@ from collections import Counter
 from datetime import date
 
 from custody.calendar import month_end
-from custody.names import Book, PartyKind
+from custody.names import PLATFORM_ACCOUNTS, Book, PartyKind
 from custody.ports import Row
 from jobs.reference import Reference, load_reference
 from jobs.step import Step, StepContext
@@ -19,7 +19,7 @@ from reports.definition import load_definition
 from reports.figures import PlatformFigures, TypeVolume
 from reports.seal import make_seal
 
-_P_ACCOUNTS = ("P_INCOME", "P_MARKETING", "P_COMPENSATION", "P_ADVANCE", "SUSPENSE")
+_SHOWN_APART = (*PLATFORM_ACCOUNTS, "SUSPENSE")
 
 
 def _run(context: StepContext) -> None:
@@ -90,7 +90,7 @@ def _of_platform(
     live_claims = [c for c in claims if c["platform"] == platform and c["principal_minor"]]
     named = {b["account"]: b["closing_minor"] for b in balances if b["platform"] == platform}
     customers = sum(amount for account, amount in named.items() if "." in account)
-    held = {name: named.get(f"{platform}:{name}", 0) for name in _P_ACCOUNTS}
+    held = {name: named.get(f"{platform}:{name}", 0) for name in _SHOWN_APART}
     debtors = {x["borrower"] for x in own_loans if x["funded_minor"] > x["principal_repaid_minor"]}
     return PlatformFigures(
         platform=platform,

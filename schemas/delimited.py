@@ -52,8 +52,7 @@ def parse_delimited(
     header = lines[0].decode(encoding, errors="backslashreplace").removeprefix("\ufeff").removesuffix("\r") if lines else ""
     if header != layout.header:
         # A missing header line is somebody's data: where that may be personal, only its shape is shown.
-        personal = any(f.personal for f in layout.fields)
-        shown = f"{header.count(layout.delimiter) + 1} columns" if personal else header[:120]
+        shown = f"{header.count(layout.delimiter) + 1} columns" if layout.is_personal else header[:120]
         out.file_faults.append(FileFault(file_name, "header", {"found": shown}))
         return out
     first_line_of_key: dict[tuple[Value, ...], int] = {}

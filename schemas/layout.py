@@ -115,7 +115,12 @@ class Layout:
     def shown(self, cell: str) -> str:
         """A rejected cell as a finding may show it, its length bounded. In a layout with personal fields every cell is
         masked: columns that stand in each other's place are a common fault, and a phone in the wrong one is still a phone."""
-        return mask(cell[:80]) if any(f.personal for f in self.fields) else cell[:80]
+        return mask(cell[:80]) if self.is_personal else cell[:80]
+
+    @property
+    def is_personal(self) -> bool:
+        """Whether any field is personal data."""
+        return any(f.personal for f in self.fields)
 
     @property
     def header(self) -> str:

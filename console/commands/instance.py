@@ -103,7 +103,8 @@ def verify(
     """Audit chain, committed steps, days' roots and the lake, each against the others; or one sealed report. 校验
 
     The chain: each event follows from the one before. Commits: each committed step stands in one event with the same
-    digest, and the other way round. Roots: each close names the digests of its date's steps and yesterday's root. Lake:
+    digest, and the other way round. Decisions: each stands in an event with its maker and checker. Cases: the open ones are
+    the newest sealed breaks. Roots: each close names the digests of its date's steps and yesterday's root. Lake:
     every table and file has the digest that was committed.
     """
     from reports.seal import verify_seal
@@ -144,19 +145,23 @@ def _verify_instance(wiring: Wiring, only: date | None) -> tuple[list[str], int]
     wrong = [*verification.chain_faults(events), *verification.commit_faults(outputs, events)]
     wrong += verification.decision_faults(proposals, events)
     reconciled = [row for row in outputs if row["step"] == "reconcile"]
-    if reconciled:
-        newest = max(reconciled, key=lambda row: (row["custody_date"], row["version"]))
-        if not _lake_faults(wiring, newest):
-            wrong += verification.case_faults(cases, wiring.lake.rows(newest["path"], "breaks"))
+    newest = max(reconciled, key=lambda row: (row["custody_date"], row["version"]), default=None)
+    damaged: dict[str, bool] = {}
     chosen = [row for row in outputs if only is None or row["custody_date"] == only]
     for row in chosen:
         progress(f"{row['custody_date']} {row['step']} v{row['version']}")
         found = _lake_faults(wiring, row)
-        # What a damaged root says is of no use; its damage is found already.
+        damaged[row["path"]] = bool(found)
+        # What damaged tables say is of no use; their damage is found already.
         if row["step"] == "close" and not found:
             root = wiring.lake.rows(row["path"], "day_root")
             found = verification.root_faults(row["custody_date"], row["version"], root, outputs, wiring.settings.instance.go_live)
         wrong += found
+    if newest is not None:
+        if newest["path"] not in damaged:
+            damaged[newest["path"]] = bool(_lake_faults(wiring, newest))
+        if not damaged[newest["path"]]:
+            wrong += verification.case_faults(cases, wiring.lake.rows(newest["path"], "breaks"))
     return wrong, len(chosen)
 
 

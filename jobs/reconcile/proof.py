@@ -11,6 +11,7 @@ from datetime import timedelta
 
 import pyarrow as pa
 
+from custody.names import NOT_CLAIMED
 from custody.ports import Row
 from jobs.step import StepContext
 
@@ -77,9 +78,8 @@ def _new_rows(context: StepContext) -> dict[tuple[str, str], list[int]]:
         _count(new, ("AB_CUSTOMER", "A"), 0)
     for flow in context.rows("extract", "core_flow"):
         _count(new, ("BC_CORE", "C"), flow["amount_minor"])
-    bank_only = ("CHANNEL_SETTLEMENT", "CHANNEL_FEE_TOPUP", "OWN_FUNDS_MOVEMENT")
     for t in context.rows("post", "ledger_txn"):
-        if t["outcome"] in ("POSTED", "NO_POSTING") and t["txn_type"] not in bank_only:
+        if t["outcome"] in ("POSTED", "NO_POSTING") and t["txn_type"] not in NOT_CLAIMED:
             _count(new, ("AB_TXN", "B"), t["amount_minor"])
         if t["outcome"] == "POSTED" and t["txn_type"] in ("RECHARGE", "WITHDRAW"):
             _count(new, ("BC_CHANNEL", "B"), t["amount_minor"])

@@ -5,6 +5,8 @@ Views: land_txn, land_settlement, ledger_txn, journal, core_flow, fee_rates(chan
 
 from __future__ import annotations
 
+from custody.names import NOT_CLAIMED
+
 # The account that a role and user number name; the same as jobs.post.account_of.
 _ACCOUNT = (
     "case when {p}_role is null or {p}_user_no is null then null when {p}_role = 'PLATFORM' then concat(party, ':', {p}_user_no) "
@@ -20,6 +22,7 @@ _WINDOW = (
 def items_sql(window_minutes: int, gateway: str) -> str:
     """All new items of the day, both sides of every flow relation."""
     window = _WINDOW.format(window=window_minutes)
+    not_claimed = ", ".join(f"'{txn_type}'" for txn_type in NOT_CLAIMED)
     return f"""
 select 'AB_TXN' as relation, 'A' as side, concat(file_name, ':', line_no) as row_ref,
        concat(party, '|', request_no, '|', leg) as match_key, party as platform, concat('TXN|', request_no, '|', leg) as subject,
@@ -36,7 +39,7 @@ select 'AB_TXN', 'B', concat(file_name, ':', line_no), concat(platform, '|', req
        concat(platform, '|TXN|', cast(value_date as string)), {window}
 from ledger_txn
 where outcome in ('POSTED', 'NO_POSTING')
-  and txn_type not in ('CHANNEL_SETTLEMENT', 'CHANNEL_FEE_TOPUP', 'OWN_FUNDS_MOVEMENT')
+  and txn_type not in ({not_claimed})
 union all
 select 'BC_CHANNEL', 'B', concat(file_name, ':', line_no),
        concat(channel, '|', platform, '|', request_no, '|', if(txn_type = 'RECHARGE', 'IN', 'OUT')), platform,

@@ -26,7 +26,7 @@ from custody.invariants import (
 from custody.matching import Bucket, case_id
 from custody.names import UNDER_WAY, PartyKind
 from custody.ports import Row
-from jobs.reconcile.breaks import Breaks, add_difference, add_files, add_flow, add_postings, add_violation, still_open
+from jobs.reconcile.breaks import Breaks, add_difference, add_files, add_flow, add_postings, add_violation, file_key, still_open
 from jobs.reconcile.cases import publish_cases
 from jobs.reconcile.flows import judge_rest, match_flows
 from jobs.reconcile.proof import prove
@@ -43,9 +43,7 @@ _RATE_UNIT = 1_000_000
 def _run(context: StepContext) -> None:
     reference = load_reference(context)
     outcomes = context.rows("land", "file_outcomes")
-    missing = frozenset(
-        f"{o['party']}|{o['file_type']}|{o['custody_date'].isoformat()}" for o in outcomes if o["outcome"] == "EXPECTED"
-    )
+    missing = frozenset(file_key(o) for o in outcomes if o["outcome"] == "EXPECTED")
     yesterday = context.custody_date - timedelta(days=1)
     with engine(context.wiring.settings) as spark:
         _flow_views(context, spark, reference)
@@ -141,8 +139,7 @@ def _states(context: StepContext, spark: SparkSession, reference: Reference, mis
             union = frame if union is None else union.unionByName(frame)
         assert union is not None  # today's own posting is always an input
         union.createOrReplaceTempView(table)
-    gateways = reference.gateways()
-    unjudged = [day for day in dates if any(f"{g}|INSTRUCTION|{day.isoformat()}" in missing for g in gateways)]
+    unjudged = [day for day in dates if _lacks_instructions(reference, day, missing)]
     return match_states(spark, context.custody_date, unjudged)
 
 
@@ -194,6 +191,11 @@ def _of_batches(ledger_txn: list[Row], settlements: list[Row], on: date) -> list
     return [t for t in ledger_txn if t["value_date"] == on or (t["platform"], t["settlement_batch"]) in batches]
 
 
+def _lacks_instructions(reference: Reference, day: date, missing: frozenset[str]) -> bool:
+    """Without a date's instructions our own side of it is not known, so nothing is judged against it."""
+    return any(f"{gateway}|INSTRUCTION|{day.isoformat()}" in missing for gateway in reference.gateways())
+
+
 def _judged_parties(
     context: StepContext, reference: Reference, outcomes: list[Row], missing: frozenset[str]
 ) -> dict[str, frozenset[str]]:
@@ -203,7 +205,7 @@ def _judged_parties(
     nothing is judged at all.
     """
     today = context.custody_date
-    unjudged = any(f"{g}|INSTRUCTION|{today.isoformat()}" in missing for g in reference.gateways())
+    unjudged = _lacks_instructions(reference, today, missing)
     landed: dict[str, set[str]] = defaultdict(set)
     for o in outcomes:
         if o["outcome"] == "LANDED" and o["custody_date"] == today and not unjudged:
