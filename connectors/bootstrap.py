@@ -70,10 +70,14 @@ class Wiring:
 
         return AlertSpool(self.settings.path(self.settings.alerts.spool))
 
-    def _store(self, folder: str) -> KeyedStore:
+    def _store(self, location: str) -> KeyedStore:
+        if location.startswith("hbase://"):
+            from connectors.hbase_store import HbaseStore
+
+            return HbaseStore.at(location, self.settings.hbase)
         from connectors.lmdb_store import LmdbStore
 
-        return LmdbStore(self.settings.path(folder), self.settings.stores.map_size_gib)
+        return LmdbStore(self.settings.path(location), self.settings.stores.map_size_gib)
 
     def close(self) -> None:
         for name in ("register", "keyed", "core", "drop"):

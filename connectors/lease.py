@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from connectors.processes import process_start
 from custody.errors import LeaseLost, RetryLater
 from custody.ports import Register, RegisterTx
 
@@ -28,19 +29,9 @@ class Lease:
             raise LeaseLost(f"lease {self.name} was taken over (fence {self.fence} is no longer the newest)")
 
 
-def _process_start(pid: int) -> str | None:
-    """The start time of a process in clock ticks after boot: with the boot id it tells a reused pid from the holder."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
-    # A process that has ended and waits for its parent to collect it holds nothing any more.
-    return None if fields[0] == "Z" else fields[19]
-
-
 def _identity() -> str:
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return f"{socket.gethostname()}|{boot}|{os.getpid()}|{_process_start(os.getpid())}|{threading.get_ident()}"
+    return f"{socket.gethostname()}|{boot}|{os.getpid()}|{process_start(os.getpid())}|{threading.get_ident()}"
 
 
 def _holder_is_dead(holder: str) -> bool:
@@ -48,7 +39,7 @@ def _holder_is_dead(holder: str) -> bool:
     host, boot, pid, started, _ = holder.split("|")
     if [host, boot] != _identity().split("|")[:2]:
         return False
-    return _process_start(int(pid)) != started
+    return process_start(int(pid)) != started
 
 
 def _acquire(register: Register, name: str, seconds: int) -> Lease:

@@ -9,7 +9,7 @@ import os
 import tomllib
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -31,16 +31,27 @@ class Instance(_Section):
 
 
 class RegisterSettings(_Section):
+    # sqlite:///FILE under CUSTODY_HOME, or postgresql+psycopg://USER@HOST:PORT/DATABASE (a password belongs in a passfile).
     url: str
 
 
 class Stores(_Section):
+    # A folder, file:///FOLDER, or hdfs://HOST:PORT/FOLDER.
     lake: str
     archive: str
+    # A folder: LMDB. hbase://HOST:PORT/NAMESPACE: HBase by its Thrift server.
     keyed: str
     core: str
     map_size_gib: Annotated[int, Field(ge=1, le=4096)]
     core_lookback_days: Annotated[int, Field(ge=0, le=30)]
+    # Processes that read the core's salt ranges side by side; 1 reads them in the step's own process.
+    core_processes: Annotated[int, Field(ge=1, le=16)]
+
+
+class HbaseSettings(_Section):
+    # One answer may take this long; then the connection is made anew and the work repeated, up to the second figure in all.
+    timeout_seconds: Annotated[int, Field(ge=1, le=600)]
+    give_up_after_seconds: Annotated[int, Field(ge=1, le=3600)]
 
 
 class EngineSettings(_Section):
@@ -49,6 +60,10 @@ class EngineSettings(_Section):
 
 
 class SftpSettings(_Section):
+    # "builtin": custody serve-sftp. "openssh": the machine's sshd; each party then has an account of the system, named
+    # account_prefix + party.
+    server: Literal["builtin", "openssh"]
+    account_prefix: Annotated[str, Field(pattern=r"^([a-z][a-z0-9]{0,15}-)?$")]
     host: str
     port: Annotated[int, Field(ge=0, le=65535)]
     known_hosts: str
@@ -83,6 +98,7 @@ class Settings(_Section):
     instance: Instance
     register_: Annotated[RegisterSettings, Field(alias="register")]
     stores: Stores
+    hbase: HbaseSettings
     engine: EngineSettings
     sftp: SftpSettings
     keys: KeySettings
@@ -145,11 +161,18 @@ keyed = "keyed"
 core = "core"
 map_size_gib = 16
 core_lookback_days = 7
+core_processes = 1
+
+[hbase]
+timeout_seconds = 20
+give_up_after_seconds = 120
 
 [engine]
 url = ""
 
 [sftp]
+server = "builtin"
+account_prefix = ""
 host = "127.0.0.1"
 port = {sftp_port}
 known_hosts = "keys/known_hosts"

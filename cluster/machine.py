@@ -1,0 +1,85 @@
+"""What the machine offers: free ports on loopback, programs that must be installed, the folder of a cluster's state."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+LOOPBACK = "127.0.0.1"
+
+
+class MachineLacks(Exception):
+    """Something must be installed or permitted first; the text says what and how."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program that a server needs, the Debian package that has it, and folders beside PATH where Debian puts it."""
+
+    name: str
+    package: str
+    folders: Sequence[str] = ()
+
+    def path(self) -> str | None:
+        return shutil.which(self.name, path=os.pathsep.join([*self.folders, os.environ.get("PATH", os.defpath)]))
+
+
+def require(programs: Sequence[Program]) -> None:
+    """Raise MachineLacks naming every program that is missing and the one command that installs them."""
+    missing = [program for program in programs if program.path() is None]
+    if missing:
+        names = ", ".join(program.name for program in missing)
+        packages = " ".join(sorted({program.package for program in missing}))
+        raise MachineLacks(f"not found: {names}. Debian: apt-get install {packages} (or: make debian-packages)")
+
+
+class Ports:
+    """Free ports on loopback, drawn once for each name and kept in ``ports.json``, so that a restarted server keeps its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "ports.json"
+
+    def __getitem__(self, name: str) -> int:
+        known: dict[str, int] = json.loads(self._path.read_text(encoding="utf-8")) if self._path.exists() else {}
+        if name not in known:
+            while (port := _free_port()) in known.values():
+                pass
+            known[name] = port
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.write_text(json.dumps(known, indent=1), encoding="utf-8")
+        return known[name]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def listens(port: int) -> str | None:
+    """None when something accepts connections on this loopback port, else why not, in words."""
+    try:
+        with socket.create_connection((LOOPBACK, port), timeout=2):
+            return None
+    except OSError as error:
+        return f"port {port}: {error}"
+
+
+STATE = Path("/var/lib/fund-supervision")
+
+
+def state_folder(name: str) -> Path:
+    """Where a cluster of this name keeps its state: below folders that only root writes, as sshd demands of a chroot."""
+    return STATE / name
+
+
+def require_root() -> None:
+    """Raise MachineLacks: sshd's chroot, the parties' accounts and PostgreSQL's own user take root."""
+    if os.geteuid() != 0:
+        raise MachineLacks("this needs root: sshd changes its root folder, parties get system accounts, PostgreSQL its own user")

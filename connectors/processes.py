@@ -1,0 +1,15 @@
+"""Whether a process that was once seen is still the same one: its pid alone may have been given to another since."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def process_start(pid: int) -> str | None:
+    """The start time of a process in clock ticks after boot, None when it has ended; pid and start name one process of a boot."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    # A process that has ended and waits for its parent to collect it holds nothing any more.
+    return None if fields[0] == "Z" else fields[19]
