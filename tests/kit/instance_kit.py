@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -19,6 +19,7 @@ from typing import Any
 from typer.testing import CliRunner
 
 from connectors.bootstrap import Wiring, wire
+from connectors.settings import FILE_NAME
 from console.cli import app
 from custody.ports import Row
 from custody.services.access import SYSTEM
@@ -170,6 +171,21 @@ def opened(home: Path, drop: MemoryDrop | None = None) -> Iterator[Instance]:
 def copy_of(home: Path, to: Path) -> Path:
     """A closed instance's folder is the whole instance."""
     return Path(shutil.copytree(home, to))
+
+
+def change_settings(home: Path, changes: Mapping[str, str]) -> Path:
+    """Set ``section.name`` to a text value in a closed instance's settings file."""
+    path = home / FILE_NAME
+    section, lines = "", []
+    wanted = dict(changes)
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith("["):
+            section = line.strip("[]")
+        name = f"{section}.{line.partition(' = ')[0]}"
+        lines.append(f"{line.partition(' = ')[0]} = {json.dumps(wanted.pop(name))}" if name in wanted else line)
+    assert not wanted, f"no such setting: {sorted(wanted)}"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return home
 
 
 def make_world(out: Path, faults: list[FaultRequest], seed: int, **size: int) -> Path:
