@@ -6,14 +6,14 @@ INSTALLED := .venv/installed
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONHASHSEED := 0
 
-.PHONY: help install demo test lint soak bench clean
+.PHONY: help install demo up down test lint soak bench clean debian-packages cluster-up cluster-status cluster-down
 help:            ## this list
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
 install: $(INSTALLED)  ## make .venv with the locked versions
 $(INSTALLED): requirements.lock setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import ensurepip, venv' || { echo "Python 3.11 with venv is needed (Debian: apt-get install python3.11-venv)"; exit 2; }
-	$(PYTHON) -m venv --clear .venv
+	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
@@ -22,13 +22,33 @@ $(INSTALLED): requirements.lock setup.cfg pyproject.toml
 demo: $(INSTALLED)  ## four custody days of a little market, over SFTP and through Airflow
 	$(BIN)/custody demo
 
+up: $(INSTALLED)  ## Airflow's services and the SFTP drop on the demo's data; returns when they run
+	$(BIN)/python -m cluster.local up
+down: $(INSTALLED)  ## stop what `make up` started
+	$(BIN)/python -m cluster.local down
+
 lint: $(INSTALLED)  ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: lint  ## all tests, with reduced seeds
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+# Tests that start real servers share them, so they run in one process.
+test: lint  ## all tests, with reduced seeds (the real parts as root, after make debian-packages)
+	$(BIN)/python -m pytest -m "not real" -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m real
+
+# The real parts: HBase, HDFS, PostgreSQL, OpenSSH, Apache Spark and Airflow's services, on loopback and without containers.
+NAME ?= default
+GO_LIVE ?= 2019-12-30
+cluster-up: $(INSTALLED)  ## start the real parts and an instance on them (as root; NAME=, GO_LIVE=)
+	$(BIN)/python -m cluster up --name $(NAME) --go-live $(GO_LIVE)
+cluster-status: $(INSTALLED)  ## whether each part can be used
+	$(BIN)/python -m cluster status --name $(NAME)
+cluster-down: $(INSTALLED)  ## stop them in order and take everything away again
+	$(BIN)/python -m cluster down --name $(NAME)
+debian-packages: $(INSTALLED)  ## install what the real parts lack on this machine (as root)
+	@packages="$$($(BIN)/python -m cluster packages)" && if [ -n "$$packages" ]; then \
+	  apt-get update --quiet=2 && DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends $$packages; fi
 
 # The same tests with full counts: kill points, worlds, generated cases.
 SOAK := tests/e2e tests/jobs tests/property tests/simulator tests/exchange

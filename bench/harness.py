@@ -1,8 +1,9 @@
 """How a benchmark runs: each side in a process of its own, interleaved, medians compared, answers checked to be equal first.
 
 A benchmark is a module of this folder with ``ROWS``, ``prepare(folder, rows)`` and ``SIDES``: the first side is ours, the
-others are peers. A side reads what ``prepare`` wrote, times its own work (neither imports nor the engine's start) and says
-what it found; sides whose answers differ are not compared.
+others are peers. One that starts a server in ``prepare`` stops it in ``finish(folder)``. A side reads what ``prepare``
+wrote, times its own work (neither imports nor the engine's start) and says what it found; sides whose answers differ are
+not compared.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-NAMES = ("match", "digest", "land", "store")
+NAMES = ("match", "digest", "land", "store", "hbase")
 _ROOT = Path(__file__).parents[1]
 
 
@@ -62,15 +63,19 @@ def measure(name: str, rows: int | None, runs: int, folder: Path, told: Callable
     size: int = module.ROWS if rows is None else rows
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    told(f"{name}: preparing {size} rows")
-    module.prepare(folder, size)
     results: dict[str, list[dict[str, Any]]] = {side: [] for side in module.SIDES}
-    for number in range(1, runs + 1):
-        for side in module.SIDES:
-            result = _in_own_process(name, side, folder)
-            results[side].append(result)
-            times = ", ".join(f"{measured} {seconds:.2f} s" for measured, seconds in result["seconds"].items())
-            told(f"{name}: run {number} of {runs}, {side}: {times}, {result['rss_mb']} MiB")
+    try:
+        told(f"{name}: preparing {size} rows")
+        module.prepare(folder, size)
+        for number in range(1, runs + 1):
+            for side in module.SIDES:
+                result = _in_own_process(name, side, folder)
+                results[side].append(result)
+                times = ", ".join(f"{measured} {seconds:.2f} s" for measured, seconds in result["seconds"].items())
+                told(f"{name}: run {number} of {runs}, {side}: {times}, {result['rss_mb']} MiB")
+    finally:
+        if hasattr(module, "finish"):
+            module.finish(folder)
     shutil.rmtree(folder)
     same_answers(name, results)
     ours, *peers = module.SIDES

@@ -36,6 +36,10 @@ def _input(folder: Path) -> tuple[list[str], list[StoreRow]]:
     return owners, [_row(number, owners[number * 7_919 % len(owners)]) for number in range(rows)]
 
 
+def journal_rows(folder: Path) -> list[StoreRow]:
+    return _input(folder)[1]
+
+
 def _row(number: int, owner: str) -> StoreRow:
     """As jobs.project packs it."""
     on = date(2020, 1, 2)

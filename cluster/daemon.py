@@ -26,7 +26,7 @@ class ServiceFailed(Exception):
 
 @dataclass
 class Daemon:
-    """``command`` runs as ``user`` (None: as ourselves) with ``environment`` added to ours."""
+    """``command`` runs as ``user`` and his group of the same name (None: as ourselves) with ``environment`` added to ours."""
 
     name: str
     folder: Path
@@ -65,6 +65,8 @@ class Daemon:
                 env={**os.environ, **self.environment},
                 cwd=self.folder,
                 user=self.user,
+                group=self.user,
+                extra_groups=None if self.user is None else [],
                 start_new_session=True,
             )
         known = {"pid": process.pid, "started": process_start(process.pid)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -45,13 +46,18 @@ class Ports:
         self._path = folder / "ports.json"
 
     def __getitem__(self, name: str) -> int:
-        known: dict[str, int] = json.loads(self._path.read_text(encoding="utf-8")) if self._path.exists() else {}
-        if name not in known:
-            while (port := _free_port()) in known.values():
-                pass
-            known[name] = port
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._path.write_text(json.dumps(known, indent=1), encoding="utf-8")
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        # Servers are started side by side: each draw sees the ones before it.
+        with self._path.open("a+", encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            file.seek(0)
+            known: dict[str, int] = json.loads(file.read() or "{}")
+            if name not in known:
+                while (port := _free_port()) in known.values():
+                    pass
+                known[name] = port
+                file.truncate(0)
+                file.write(json.dumps(known, indent=1))
         return known[name]
 
 

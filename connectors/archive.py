@@ -66,12 +66,7 @@ def write_durably(path: Path, data: bytes, mode: int) -> None:
 
 def sync_folder(folder: Path) -> None:
     """Flush a folder's entries to disk."""
-    sync_file(folder)
-
-
-def sync_file(path: Path) -> None:
-    """Flush a file's bytes to disk, whoever wrote them."""
-    handle = os.open(path, os.O_RDONLY)
+    handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

@@ -9,6 +9,7 @@ from connectors.archive import FolderArchive
 from connectors.clock import SystemClock
 from connectors.core_tables import CoreTables
 from connectors.lake import Lake
+from connectors.lake_files import lake_files
 from connectors.register import SqlRegister
 from connectors.secrets import FileSecrets
 from connectors.settings import Settings, load_settings
@@ -30,7 +31,7 @@ class Wiring:
 
     @cached_property
     def lake(self) -> Lake:
-        return Lake(self.settings.path(self.settings.stores.lake))
+        return Lake(lake_files(self.settings.stores.lake, self.settings.home))
 
     @cached_property
     def secrets(self) -> FileSecrets:

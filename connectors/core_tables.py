@@ -24,11 +24,12 @@ class CoreTables:
     def __init__(self, store: KeyedStore) -> None:
         self._store = store
 
-    def flows(self, core_date: date) -> Iterator[Row]:
-        return self._scan(CORE_FLOW, _FLOW, core_date)
+    def flows(self, core_date: date, salts: Iterable[int] = range(SALTS)) -> Iterator[Row]:
+        """``salts``: a share of the rows; all shares together are the date."""
+        return self._scan(CORE_FLOW, _FLOW, core_date, salts)
 
-    def balances(self, core_date: date) -> Iterator[Row]:
-        return self._scan(CORE_BALANCE, _BALANCE, core_date)
+    def balances(self, core_date: date, salts: Iterable[int] = range(SALTS)) -> Iterator[Row]:
+        return self._scan(CORE_BALANCE, _BALANCE, core_date, salts)
 
     def load(self, flows: Iterable[Mapping[str, Any]], balances: Iterable[Mapping[str, Any]]) -> tuple[int, int]:
         """Write a day's flows and balances; writing them again is harmless. Returns how many of each."""
@@ -45,8 +46,8 @@ class CoreTables:
         key = core_key(salt(row["account"])[0], core_date, row["account"], sequence)
         return key, pack(_VERSION, [row[name] for name in names])
 
-    def _scan(self, table: str, names: tuple[str, ...], core_date: date) -> Iterator[Row]:
-        for salt_no in range(SALTS):
+    def _scan(self, table: str, names: tuple[str, ...], core_date: date, salts: Iterable[int]) -> Iterator[Row]:
+        for salt_no in salts:
             start, stop = core_date_range(salt_no, core_date)
             for _key, columns in self._store.scan(table, start, stop):
                 version, fields = unpack(columns)

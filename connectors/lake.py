@@ -1,4 +1,4 @@
-"""The lake: immutable Parquet under a local folder, one folder for each attempt of a step (design.md §2).
+"""The lake: immutable Parquet, one folder for each attempt of a step (design.md §2). Where it lies is connectors.lake_files'.
 
 What a register row does not name does not exist; what it names is checked against its manifest when it is verified.
 """
@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from connectors.archive import sync_file, sync_folder, write_durably
+from connectors.lake_files import LakeFiles
 from custody.digest import ContentDigest, canonical_json, digest_of_json
 from custody.errors import SealBroken
 from custody.ports import Row
@@ -32,6 +30,9 @@ _ARROW_TYPES = {
     "date": pa.date32(),
     "time": pa.timestamp("us", tz="UTC"),
 }
+
+
+_MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -89,11 +90,11 @@ def _netstrings(column: pa.Array) -> pa.Array:
 class StepWriter:
     """Collects one attempt's tables and files, then writes the manifest. Nothing of it exists before the register row."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, files: LakeFiles, folder: str) -> None:
         self.folder = folder
+        self._lake_files = files
         # An earlier attempt under the same fence can only be our own, killed before its commit.
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        files.fresh(folder)
         self._tables: dict[str, dict[str, Any]] = {}
         self._files: dict[str, dict[str, Any]] = {}
         self._physical: dict[str, str] = {}
@@ -102,30 +103,31 @@ class StepWriter:
         """Write one declared table (schemas.tables); rows may come in any order."""
         spec = TABLES[name]
         table = conform(spec, rows) if isinstance(rows, pa.Table) else table_of(spec, rows)
-        folder = self.folder / name
-        folder.mkdir()
-        path = folder / "part-00000.parquet"
-        pq.write_table(table, path, compression="zstd")
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink, compression="zstd")
+        self._write(_part_of(name), sink.getvalue().to_pybytes())
         sums = {c.name: str(pc.sum(table[c.name]).as_py() or 0) for c in spec.columns if c.name.endswith("_minor")}
         self._tables[name] = {"rows": table.num_rows, "content": content_digest(table), "sums": sums}
-        sync_file(path)
-        self._physical[f"{name}/{path.name}"] = sha256_hex(path.read_bytes())
         return table
 
     def file(self, name: str, data: bytes) -> None:
         """Write one file for people or parties; its bytes are part of the content."""
-        (self.folder / "files").mkdir(exist_ok=True)
-        write_durably(self.folder / "files" / name, data, 0o444)
+        self._write(f"files/{name}", data)
         self._files[name] = {"bytes": len(data), "sha256": sha256_hex(data)}
-        self._physical[f"files/{name}"] = sha256_hex(data)
 
     def finish(self) -> Manifest:
         digest = manifest_digest(self._tables, self._files)
         body = {"digest": digest, "tables": self._tables, "files": self._files, "physical": self._physical}
-        for folder in (*self.folder.iterdir(), self.folder):
-            sync_folder(folder)
-        write_durably(self.folder / "manifest.json", (canonical_json(body) + "\n").encode(), 0o444)
+        self._lake_files.write(f"{self.folder}/{_MANIFEST}", (canonical_json(body) + "\n").encode())
         return Manifest(digest, self._tables, self._files, self._physical)
+
+    def _write(self, name: str, data: bytes) -> None:
+        self._lake_files.write(f"{self.folder}/{name}", data)
+        self._physical[name] = sha256_hex(data)
+
+
+def _part_of(table: str) -> str:
+    return f"{table}/part-00000.parquet"
 
 
 def manifest_digest(tables: Mapping[str, Mapping[str, Any]], files: Mapping[str, Mapping[str, Any]]) -> str:
@@ -133,27 +135,33 @@ def manifest_digest(tables: Mapping[str, Mapping[str, Any]], files: Mapping[str,
 
 
 class Lake:
-    """Reads committed outputs, and makes the folder of a new attempt."""
+    """Reads committed outputs, and makes the folder of a new attempt. What lies in it raises as connectors.lake_files says."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, files: LakeFiles) -> None:
+        self._files = files
 
     def attempt(self, custody_date: date, step: str, run_digest: str, fence: int) -> StepWriter:
-        return StepWriter(self._root / self.relative(custody_date, step, run_digest, fence))
+        return StepWriter(self._files, self.relative(custody_date, step, run_digest, fence))
 
     @staticmethod
     def relative(custody_date: date, step: str, run_digest: str, fence: int) -> str:
         return f"{custody_date.isoformat()}/{step}/run={run_digest[:32]}/fence={fence}"
 
-    def path(self, relative: str) -> Path:
-        return self._root / relative
+    def url(self, relative: str) -> str:
+        """Where an output, or a file of it, lies: ``file://`` or ``hdfs://``, for people and engines."""
+        return self._files.url(relative)
 
     def parquet(self, relative: str, table: str) -> str:
-        """The path of a table's Parquet folder, for an engine to read."""
-        return str(self._root / relative / table)
+        """The URL of a table's Parquet folder, for an engine to read."""
+        return self.url(f"{relative}/{table}")
 
     def read(self, relative: str, table: str) -> pa.Table:
-        return pq.read_table(self._root / relative / table, schema=arrow_schema(TABLES[table]))
+        """A table with its declared columns."""
+        return _read_parquet(relative, table, self._files.read(f"{relative}/{_part_of(table)}"), arrow_schema(TABLES[table]))
+
+    def read_as_it_lies(self, relative: str, table: str) -> pa.Table:
+        """A table with whatever columns its file has."""
+        return _read_parquet(relative, table, self._files.read(f"{relative}/{_part_of(table)}"), None)
 
     def rows(self, relative: str, table: str) -> list[Row]:
         rows: list[Row] = self.read(relative, table).to_pylist()
@@ -161,29 +169,44 @@ class Lake:
 
     def manifest(self, relative: str) -> Manifest:
         try:
-            raw = json.loads((self._root / relative / "manifest.json").read_text(encoding="utf-8"))
-        except (FileNotFoundError, json.JSONDecodeError) as error:
-            raise SealBroken(f"{relative}/manifest.json cannot be read: {error}") from error
-        return Manifest(raw["digest"], raw["tables"], raw["files"], raw["physical"])
+            raw = json.loads(self._files.read(f"{relative}/{_MANIFEST}"))
+            return Manifest(raw["digest"], raw["tables"], raw["files"], raw["physical"])
+        except (SealBroken, ValueError, LookupError, TypeError) as error:
+            raise SealBroken(f"{relative}/{_MANIFEST} cannot be read: {error}") from error
 
     def verify(self, relative: str, committed_digest: str) -> list[str]:
         """What differs between the committed digest and what lies in the lake, in words; empty when all is whole."""
         manifest = self.manifest(relative)
-        wrong: list[str] = []
         if manifest_digest(manifest.tables, manifest.files) != committed_digest or manifest.digest != committed_digest:
-            wrong.append(f"{relative}/manifest.json does not have the committed digest {committed_digest[:16]}")
-        for name, sha256 in manifest.physical.items():
-            path = self._root / relative / name
-            if not path.is_file():
-                wrong.append(f"{relative}/{name} is missing")
-            elif sha256_hex(path.read_bytes()) != sha256:
-                wrong.append(f"{relative}/{name} was changed")
-        for name, entry in manifest.tables.items():
-            if not any(w.startswith(f"{relative}/{name}/") for w in wrong):
-                found = content_digest(self.read(relative, name))
-                if found != entry["content"]:
-                    wrong.append(f"{relative}/{name}: content digest {found[:16]} instead of {entry['content'][:16]}")
+            # What such a manifest names is nothing to compare with.
+            return [f"{relative}/{_MANIFEST} does not have the committed digest {committed_digest[:16]}"]
+        parts = {_part_of(name): name for name in manifest.tables}
+        files = {f"files/{name}": entry["sha256"] for name, entry in manifest.files.items()}
+        wrong: list[str] = []
+        for name in [*parts, *files]:
+            try:
+                data = self._files.read(f"{relative}/{name}")
+                # Of a file the bytes are sealed; of a table its content is, and the bytes' digest only tells which it was.
+                if sha256_hex(data) != (files.get(name) or manifest.physical.get(name)):
+                    wrong.append(f"{relative}/{name} was changed")
+                elif table := parts.get(name):
+                    sealed = manifest.tables[table]["content"]
+                    found = content_digest(_read_parquet(relative, table, data, arrow_schema(TABLES[table])))
+                    if found != sealed:
+                        wrong.append(f"{relative}/{table}: content digest {found[:16]} instead of {sealed[:16]}")
+            except SealBroken as error:
+                wrong.append(str(error))
+        # An engine reads whatever lies in a table's folder.
+        known = {*parts, *files, _MANIFEST}
+        wrong += [f"{relative}/{name} does not belong there" for name in self._files.names(relative) if name not in known]
         return wrong
+
+
+def _read_parquet(relative: str, table: str, data: bytes, schema: pa.Schema | None) -> pa.Table:
+    try:
+        return pq.read_table(pa.BufferReader(data), schema=schema)
+    except pa.ArrowException as error:
+        raise SealBroken(f"{relative}/{table} cannot be read as Parquet: {error}") from error
 
 
 def rows_by(rows: Iterable[Row], *names: str) -> dict[tuple[Any, ...], Row]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,17 +17,16 @@ from typing import Any
 import lmdb
 import msgpack
 
-from custody.errors import LeaseLost, RetryLater, StopRun
+from connectors.store_rules import check_columns, check_key, check_version, pass_fence, version
+from custody.errors import RetryLater, StopRun
 from custody.ports import StoreRow
+from schemas.store_keys import META
 
 _BATCH = 5_000
 _TABLES = 16
 # Below this the disk is as good as full, and a half-written map would be the result.
 _MIN_FREE_BYTES = 256 * 1024 * 1024
-
-
-# The newest lease token that wrote to each table.
-_FENCES = "_fences"
+_VERSION = b"schema"
 
 
 class LmdbStore:
@@ -39,6 +39,7 @@ class LmdbStore:
         self._pid = os.getpid()
         self._env = lmdb.open(str(folder), map_size=map_size_gib * 1024**3, max_dbs=_TABLES, sync=True, metasync=True)
         self._tables: dict[str, Any] = {}
+        self._check_version(folder)
 
     def _table(self, name: str) -> Any:
         if os.getpid() != self._pid:
@@ -47,30 +48,54 @@ class LmdbStore:
             self._tables[name] = self._env.open_db(name.encode())
         return self._tables[name]
 
+    def _check_version(self, folder: Path) -> None:
+        meta = self._table(META)
+        with self._env.begin(db=meta) as tx:
+            found: bytes | None = tx.get(_VERSION)
+        if found is None:
+            found = version()
+            with self._env.begin(write=True, db=meta) as tx:
+                tx.put(_VERSION, found)
+        if found != version():
+            self.close()
+        check_version(f"the store in {folder}", found)
+
     def put_many(self, table: str, rows: Iterable[StoreRow], fence: int | None = None) -> int:
         handle, count, source = self._table(table), 0, iter(rows)
-        fences = self._table(_FENCES) if fence is not None else None
         while batch := list(islice(source, _BATCH)):
-            try:
-                with self._env.begin(write=True, db=handle) as tx:
-                    if fence is not None:
-                        _pass_fence(tx, fences, table, fence)
-                    for key, columns in batch:
-                        tx.put(key, msgpack.packb(columns))
-            except lmdb.BadValsizeError as error:
-                raise StopRun(f"a key of table {table} is empty or longer than the store takes (511 bytes)") from error
-            except lmdb.MapFullError as error:
-                raise StopRun("the keyed store is full: raise stores.map_size_gib") from error
-            except lmdb.Error as error:
-                raise RetryLater(f"the keyed store did not take a batch: {error}") from error
+            with self._writing(table, handle, fence) as tx:
+                for key, columns in batch:
+                    check_key(table, key)
+                    check_columns(table, columns)
+                    tx.put(key, msgpack.packb(columns))
             count += len(batch)
         return count
 
+    @contextmanager
+    def _writing(self, table: str, handle: Any, fence: int | None) -> Iterator[Any]:
+        """A write transaction of a writer who may write: all of it or, with an error, nothing."""
+        meta = self._table(META)
+        try:
+            with self._env.begin(write=True, db=handle) as tx:
+                _pass_fence(tx, meta, table, fence)
+                yield tx
+        except lmdb.MapFullError as error:
+            raise StopRun("the keyed store is full: raise stores.map_size_gib") from error
+        except lmdb.Error as error:
+            raise RetryLater(f"the keyed store did not take a batch: {error}") from error
+
     def get(self, table: str, key: bytes) -> dict[bytes, bytes] | None:
+        check_key(table, key)
         handle = self._table(table)
         with self._env.begin(db=handle, buffers=False) as tx:
             packed = tx.get(key)
         return None if packed is None else msgpack.unpackb(packed, raw=True)
+
+    def get_many(self, table: str, keys: Iterable[bytes]) -> Iterator[StoreRow]:
+        for key in keys:
+            columns = self.get(table, key)
+            if columns is not None:
+                yield key, columns
 
     def scan(self, table: str, start: bytes, stop: bytes) -> Iterator[StoreRow]:
         handle, at, inclusive = self._table(table), start, True
@@ -90,20 +115,23 @@ class LmdbStore:
                 return
             at, inclusive = batch[-1][0], False
 
-    def delete_many(self, table: str, keys: Iterable[bytes]) -> int:
+    def delete_many(self, table: str, keys: Iterable[bytes], fence: int | None = None) -> int:
         handle, count, source = self._table(table), 0, iter(keys)
         while batch := list(islice(source, _BATCH)):
-            with self._env.begin(write=True, db=handle) as tx:
-                count += sum(tx.delete(key) for key in batch)
+            with self._writing(table, handle, fence) as tx:
+                for key in batch:
+                    check_key(table, key)
+                    count += tx.delete(key)
         return count
 
     def close(self) -> None:
         self._env.close()
 
 
-def _pass_fence(tx: Any, fences: Any, table: str, fence: int) -> None:
+def _pass_fence(tx: Any, meta: Any, table: str, fence: int | None) -> None:
     """Inside the write transaction: refuse an older token than the table has seen, else remember this one."""
-    newest = tx.get(table.encode(), db=fences)
-    if newest is not None and int(newest) > fence:
-        raise LeaseLost(f"table {table} was written under fence {int(newest)}; this writer holds {fence}")
-    tx.put(table.encode(), str(fence).encode(), db=fences)
+    name = b"table:" + table.encode()
+    newest = int(tx.get(name, default=b"0", db=meta))
+    pass_fence(table, newest, fence)
+    if fence is not None and fence != newest:
+        tx.put(name, b"%d" % fence, db=meta)

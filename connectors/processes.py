@@ -13,3 +13,13 @@ def process_start(pid: int) -> str | None:
         return None
     # A process that has ended and waits for its parent to collect it holds nothing any more.
     return None if fields[0] == "Z" else fields[19]
+
+
+def process_user(pid: int) -> int | None:
+    """The uid that a process runs as, None when it has ended. Not the owner of its /proc folder: sshd's is always root's."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return None
+    (real,) = [line.split()[1] for line in status.splitlines() if line.startswith("Uid:")]
+    return int(real)

@@ -1,4 +1,9 @@
-"""The register on SQL: SQLite embedded, PostgreSQL on a cluster, by one SQLAlchemy implementation."""
+"""The register on SQL: SQLite embedded, PostgreSQL on a cluster, by one SQLAlchemy implementation.
+
+Both take one lock as a transaction begins and keep it to the end, so that transactions run one after another: what one has
+read cannot change under it, none fails because of another, and the audit chain has no gaps. SQLite locks its file (BEGIN
+IMMEDIATE); on PostgreSQL it is an advisory lock of the database.
+"""
 
 from __future__ import annotations
 
@@ -6,60 +11,157 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Engine, Table, and_, create_engine, delete, event, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Engine,
+    Integer,
+    String,
+    Table,
+    and_,
+    create_engine,
+    delete,
+    event,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InternalError, OperationalError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from connectors.register_tables import audit_event, metadata
 from custody.audit import GENESIS, event_hash
 from custody.digest import canonical_json
-from custody.errors import RetryLater, StopRun
+from custody.errors import CustodyError, RetryLater, StopRun, UsageError
 from custody.ports import Clock, DuplicateRow, Row
 
+# How long a transaction waits for the ones before it.
 _BUSY_MS = 30_000
+# PostgreSQL gives up a statement, or a client that has fallen silent inside its transaction, so that the lock comes free.
+_STATEMENT_MS = 300_000
+_SILENT_MS = 300_000
+_CONNECT_SECONDS = 10
+# Any number that nothing else in the database uses: it is the register's lock.
+_LOCK_KEY = 0x63757374
+# Their byte order is that of no language: capitals first, signs not passed over.
+_ORDER_PROBE = ("-b", "B", "a", "b", "é", "中")
 # How SQLite and PostgreSQL say that a key stands already; any other broken constraint is a programming error.
 _REPEATED = ("unique constraint", "duplicate key")
+# ... that the tables are not those of the code: SQLite in words, PostgreSQL by undefined_table and undefined_column;
+_OTHER_TABLES = ("no such table", "no such column", "has no column")
+_OTHER_TABLES_CODES = ("42P01", "42703")
+# ... that no later try will be let in. At a log-in the driver has no code, only PostgreSQL's words.
+_NOT_LET_IN = ("authentication failed", "no password supplied", "does not exist", "permission denied", "no pg_hba.conf entry")
+# ... that it has cut off a client that fell silent in its transaction. Other internal errors are mistakes in the code.
+_CUT_OFF = "25P03"
 
 
-def _open_engine(url: str) -> Engine:
+def open_engine(url: str) -> Engine:
+    """The register's database, every transaction under the register's lock. Migrations run by it too."""
+    return _open_sqlite(url) if url.startswith("sqlite") else _open_postgresql(url)
+
+
+def _open_sqlite(url: str) -> Engine:
     engine = create_engine(url)
-    if engine.dialect.name == "sqlite":
 
-        @event.listens_for(engine, "connect")
-        def _configure(connection: Any, _record: object) -> None:
-            # We begin transactions ourselves: BEGIN IMMEDIATE takes the write lock at once, so that what a transaction
-            # has read cannot change under it.
-            connection.isolation_level = None
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=FULL")
-            connection.execute("PRAGMA foreign_keys=ON")
-            connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: object) -> None:
+        # We begin transactions ourselves: BEGIN IMMEDIATE takes the write lock at once.
+        connection.isolation_level = None
+        connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
 
-        @event.listens_for(engine, "begin")
-        def _begin(connection: Connection) -> None:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
-    else:
-        engine = create_engine(url, isolation_level="SERIALIZABLE")
     return engine
+
+
+def _open_postgresql(url: str) -> Engine:
+    limits = {
+        "lock_timeout": _BUSY_MS,
+        "statement_timeout": _STATEMENT_MS,
+        "idle_in_transaction_session_timeout": _SILENT_MS,
+        # A client whose host has vanished is noticed, and with it the lock comes free: after 10 + 3 × 10 s.
+        "tcp_keepalives_idle": 10,
+        "tcp_keepalives_interval": 10,
+        "tcp_keepalives_count": 3,
+    }
+    arguments = {
+        "connect_timeout": _CONNECT_SECONDS,
+        "options": " ".join(f"-c {name}={value}" for name, value in limits.items()),
+        # The same the other way round: a server whose host has vanished.
+        "keepalives_idle": 10,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+    }
+    # READ COMMITTED, so that the first statement after the lock sees what its last holder committed: a snapshot taken
+    # before the wait would not.
+    engine = create_engine(url, isolation_level="READ COMMITTED", pool_pre_ping=True, connect_args=arguments)
+
+    @event.listens_for(engine, "connect")
+    def _check(connection: Any, _record: object) -> None:
+        query = "SELECT ARRAY(SELECT t FROM unnest(%s::text[]) t ORDER BY t)"
+        (found,) = connection.execute(query, (list(_ORDER_PROBE),)).fetchone()
+        connection.rollback()
+        encoding = connection.info.parameter_status("server_encoding")
+        if tuple(found) != _ORDER_PROBE or encoding != "UTF8":
+            raise StopRun(
+                f"the register's database, in {encoding}, does not sort text by its bytes, by which results are compared. Make it with "
+                "CREATE DATABASE ... TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'"
+            )
+
+    @event.listens_for(engine, "begin")
+    def _lock(connection: Connection) -> None:
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK_KEY})")
+
+    return engine
+
+
+@contextmanager
+def as_our_errors() -> Iterator[None]:
+    """Turn what the database says into what the caller must do."""
+    try:
+        yield
+    except (OperationalError, ProgrammingError, InternalError) as error:
+        raise _meaning(error) from error
+    except NoConnectionFree as error:
+        raise RetryLater(f"no connection to the register came free: {error}") from error
+
+
+def _meaning(error: DBAPIError) -> CustodyError | DBAPIError:
+    words = str(error.orig).strip()
+    code = getattr(error.orig, "sqlstate", None)
+    if code in _OTHER_TABLES_CODES or any(said in words for said in _OTHER_TABLES):
+        return StopRun(f"the register's tables are not those of this version ({words}): bring it to the newest with custody init")
+    if any(said in words for said in _NOT_LET_IN):
+        return StopRun(f"the register's database does not let us in: {words}")
+    if isinstance(error, OperationalError) or code == _CUT_OFF:
+        return RetryLater(f"the register is busy or away: {words}")
+    return error
 
 
 class SqlRegister:
     """Implements custody.ports.Register."""
 
     def __init__(self, url: str, clock: Clock) -> None:
-        self.engine = _open_engine(url)
+        self.engine = open_engine(url)
         self._clock = clock
 
     @contextmanager
     def transaction(self) -> Iterator[SqlRegisterTx]:
-        try:
-            with self.engine.begin() as connection:
-                yield SqlRegisterTx(connection, self._clock)
-        except OperationalError as error:
-            if "no such table" in str(error.orig):
-                raise StopRun(f"the register lacks a table ({error.orig}): bring it to the newest with custody init") from error
-            raise RetryLater(f"the register is busy or away: {error.orig}") from error
+        """As the port says. Raises RetryLater when the database is busy or away.
+
+        RetryLater from a commit does not say that nothing was committed: the answer alone may have been lost. Whoever repeats
+        must find his own commit, as the steps do.
+        """
+        with as_our_errors(), self.engine.begin() as connection:
+            yield SqlRegisterTx(connection, self._clock)
 
     def close(self) -> None:
         self.engine.dispose()
@@ -86,9 +188,12 @@ class SqlRegisterTx:
         return [dict(row) for row in self._connection.execute(query.order_by(*(t.c[n] for n in names))).mappings()]
 
     def insert(self, table: str, row: Mapping[str, object]) -> None:
+        t = metadata.tables[table]
+        values = {**self._number(t, row), **row}
+        _check_values(t, values)
         savepoint = self._connection.begin_nested()
         try:
-            self._connection.execute(insert(metadata.tables[table]).values(dict(row)))
+            self._connection.execute(insert(t).values(values))
         except IntegrityError as error:
             savepoint.rollback()
             if not any(word in str(error.orig).lower() for word in _REPEATED):
@@ -96,8 +201,17 @@ class SqlRegisterTx:
             raise DuplicateRow(f"{table}: {error.orig}") from error
         savepoint.commit()
 
+    def _number(self, table: Table, row: Mapping[str, object]) -> Mapping[str, int]:
+        """The next number where the table counts its rows: unlike a sequence of the database's, it has no gaps."""
+        name = table.info.get("numbered_by")
+        if name is None or name in row:
+            return {}
+        last: int | None = self._connection.execute(select(func.max(table.c[name]))).scalar_one()
+        return {name: (last or 0) + 1}
+
     def update(self, table: str, key: Mapping[str, object], values: Mapping[str, object]) -> int:
         t = metadata.tables[table]
+        _check_values(t, values)
         return self._connection.execute(update(t).where(_where(t, key)).values(dict(values))).rowcount
 
     def delete(self, table: str, **key: object) -> int:
@@ -117,6 +231,7 @@ class SqlRegisterTx:
             "details": canonical_json(dict(details)),
             "previous_hash": previous,
         }
+        _check_values(t, row)
         self._connection.execute(insert(t).values({**row, "hash": event_hash(row)}))
 
 
@@ -125,9 +240,38 @@ def _where(table: Table, equals: Mapping[str, object]) -> Any:
     column: Callable[[str], Any] = table.c.__getitem__
     for name, value in equals.items():
         if isinstance(value, (list, tuple)):
-            conditions.append(column(name).in_(value))
+            conditions.append(column(name).in_([_checked_text(column(name), item) for item in value]))
         elif value is None:
             conditions.append(column(name).is_(None))
         else:
-            conditions.append(column(name) == value)
+            conditions.append(column(name) == _checked_text(column(name), value))
     return and_(True, *conditions)
+
+
+def _check_values(table: Table, values: Mapping[str, object]) -> None:
+    """Raise UsageError for what PostgreSQL would refuse and SQLite would take, so that both refuse it in the same words."""
+    for name, value in values.items():
+        column = table.c[name]
+        kind = column.type
+        if isinstance(value, str) and isinstance(kind, String) and kind.length is not None and len(value) > kind.length:
+            raise UsageError(f"{table.name}.{name} takes {kind.length} characters, not {len(value)}: {value[:60]!r}...")
+        if isinstance(value, int) and isinstance(kind, Integer):
+            limit = 2 ** (63 if isinstance(kind, BigInteger) else 31)
+            if not -limit <= value < limit:
+                raise UsageError(f"{table.name}.{name} takes no number of {value.bit_length()} bits")
+        _checked_text(column, value)
+
+
+def _checked_text(column: Column[Any], value: object) -> object:
+    """The value, unless it is text that is no Unicode text in UTF-8, or has the one character that PostgreSQL cannot hold."""
+    if isinstance(value, str) and ("\0" in value or not _is_utf8(value)):
+        raise UsageError(f"{column.table.name}.{column.name} takes no NUL and no half characters: {value[:60]!r}")
+    return value
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

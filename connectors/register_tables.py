@@ -71,8 +71,9 @@ file = Table(
     _json("figures"),
     _text("layout", null=True),
     _text("encoding", null=True),
-    Column("bytes", Integer, nullable=False),
-    Column("rows", Integer, nullable=True),
+    Column("bytes", BigInteger, nullable=False),
+    # As the seal says; any number that a platform writes must fit.
+    Column("rows", BigInteger, nullable=True),
     _json("totals"),
     _text("archive_ref", null=True),
     _text("seal_name", null=True),
@@ -84,12 +85,14 @@ file = Table(
 file_event = Table(
     "file_event",
     metadata,
-    Column("event_no", Integer, primary_key=True, autoincrement=True),
+    Column("event_no", Integer, primary_key=True, autoincrement=False),
     _text("file_name"),
     _text("sha256"),
     _text("event"),
     _json("details"),
     _text("at"),
+    # The register gives the next number itself.
+    info={"numbered_by": "event_no"},
 )
 
 outbound = Table(
@@ -137,7 +140,7 @@ lease = Table(
     Column("holder", String(200), nullable=False),
     Column("fence", Integer, nullable=False),
     # Unix time in whole seconds; 0 = released.
-    Column("expires_at", Integer, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
 )
 
 recon_case = Table(
@@ -186,7 +189,7 @@ holiday = Table(
     metadata,
     Column("day", Date, primary_key=True),
     Column("business_day", Boolean, nullable=False),
-    _text("reason"),
+    Column("reason", Text, nullable=False),
 )
 
 audit_event = Table(

@@ -11,6 +11,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 
+from connectors.archive import write_durably
 from custody.errors import SealBroken, SettingsError
 
 _KEY_BYTES = 32
@@ -18,14 +19,10 @@ _FORMAT = b"\x01"
 
 
 def make_key_file(path: Path) -> None:
-    """A new random key, readable by its owner only. An existing one is never replaced."""
+    """A new random key, readable by its owner only: there whole or not at all. An existing one is never replaced."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return
-    with os.fdopen(handle, "w") as file:
-        file.write(os.urandom(_KEY_BYTES).hex() + "\n")
+    if not path.exists():
+        write_durably(path, f"{os.urandom(_KEY_BYTES).hex()}\n".encode(), 0o600)
 
 
 def _read_key(path: Path) -> bytes:

@@ -5,8 +5,10 @@ A relative path is under CUSTODY_HOME, so that an instance can be moved as one f
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
@@ -75,6 +77,10 @@ class SftpSettings(_Section):
     timeout_seconds: Annotated[int, Field(ge=1, le=600)]
     max_file_bytes: Annotated[int, Field(ge=1)]
 
+    def account(self, user: str) -> str:
+        """The name by which a party or the collector logs in."""
+        return f"{self.account_prefix}{user}" if self.server == "openssh" else user
+
 
 class KeySettings(_Section):
     identity_key: str
@@ -127,7 +133,11 @@ def home_from_environment() -> Path:
 
 def load_settings(home: Path) -> Settings:
     """Raises SettingsError naming the file, the setting and what is wrong with it."""
-    path = home / FILE_NAME
+    return read_settings(home / FILE_NAME, home)
+
+
+def read_settings(path: Path, home: Path) -> Settings:
+    """The settings in this file, for an instance in ``home``: as `load_settings`, before the file is in its place."""
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -140,6 +150,21 @@ def load_settings(home: Path) -> Settings:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise SettingsError(f"{path}: {where}: {first['msg']}") from error
+
+
+def changed(text: str, changes: Mapping[str, str | int]) -> str:
+    """A settings file's text with ``section.name`` set to other values. Raises SettingsError for a name it does not have."""
+    section, lines, left = "", [], dict(changes)
+    for line in text.splitlines():
+        if line.startswith("["):
+            section = line.strip("[]")
+        name = line.partition(" = ")[0]
+        value = left.pop(f"{section}.{name}", None)
+        # JSON's texts and integers are TOML's too.
+        lines.append(line if value is None else f"{name} = {json.dumps(value, ensure_ascii=False)}")
+    if left:
+        raise SettingsError(f"no such setting: {', '.join(sorted(left))}")
+    return "\n".join(lines) + "\n"
 
 
 INITIAL = """\

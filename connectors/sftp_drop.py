@@ -19,7 +19,7 @@ class SftpDrop:
         self._session = SftpSession(
             sftp.host,
             sftp.port,
-            sftp.collector_user,
+            sftp.account(sftp.collector_user),
             settings.path(sftp.collector_key),
             settings.path(sftp.known_hosts),
             sftp.timeout_seconds,
@@ -81,7 +81,7 @@ class PartyClient:
     def __init__(self, settings: Settings, party: str, key: Path) -> None:
         sftp = settings.sftp
         self._session = SftpSession(
-            sftp.host, sftp.port, checked(party), key, settings.path(sftp.known_hosts), sftp.timeout_seconds
+            sftp.host, sftp.port, sftp.account(checked(party)), key, settings.path(sftp.known_hosts), sftp.timeout_seconds
         )
 
     def put(self, name: str, data: bytes) -> None:

@@ -16,6 +16,8 @@ from custody.errors import RetryLater, SettingsError, StopRun, UsageError
 PART = ".part"
 _MAX_NAME = 100
 _MAX_REQUESTS = 64
+# What paramiko asks for at a time.
+_REQUEST_BYTES = 32_768
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -121,11 +123,19 @@ def read_bounded(sftp: paramiko.SFTPClient, path: str, limit_bytes: int) -> byte
     found = sftp.lstat(path)
     if found.st_mode is None or not stat.S_ISREG(found.st_mode):
         raise OSError(f"{path} is not a plain file")
-    wanted = limit_bytes + 1
+    left = limit_bytes + 1
+    expected = min(found.st_size or 0, left)
+    parts: list[bytes] = []
     with sftp.open(path, "rb") as file:
-        file.prefetch(min(found.st_size or 0, wanted), _MAX_REQUESTS)
-        data: bytes = file.read(wanted)
-        return data
+        file.prefetch(expected, _MAX_REQUESTS)
+        # Piece by piece: one read of it all makes paramiko copy what it has so far for every piece that comes.
+        while left > 0 and (data := file.read(min(left, _REQUEST_BYTES))):
+            parts.append(data)
+            left -= len(data)
+    whole = b"".join(parts)
+    if len(whole) < expected:
+        raise OSError(f"{path} ended after {len(whole)} of {expected} bytes")
+    return whole
 
 
 def write_whole(sftp: paramiko.SFTPClient, folder: str, name: str, data: bytes) -> None:

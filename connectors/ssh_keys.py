@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -15,15 +14,11 @@ SSH_PORT = 22
 
 
 def make_key(path: Path) -> None:
-    """A new ed25519 key in OpenSSH form, mode 0600. An existing one is never replaced."""
+    """A new ed25519 key in OpenSSH form, mode 0600: there whole or not at all. An existing one is never replaced."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return
-    key = Ed25519PrivateKey.generate()
-    with os.fdopen(handle, "wb") as file:
-        file.write(key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
+    if not path.exists():
+        key = Ed25519PrivateKey.generate()
+        write_durably(path, key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()), 0o600)
 
 
 def public_key_line(path: Path) -> str:

@@ -24,7 +24,7 @@ from rich.table import Table
 
 from connectors.bootstrap import Wiring, wire
 from connectors.drop_server import DropServer
-from connectors.settings import load_settings
+from connectors.settings import FILE_NAME, load_settings
 from console.airflow.command import CustodyProcess, use_launcher
 from console.airflow.day_runner import run_dags
 from console.airflow.preloaded import launch_preloaded
@@ -78,6 +78,7 @@ def main() -> int:
 
 def _prepare(build: Path, root: Path, screen: Console) -> None:
     """A fresh world and a fresh instance; Airflow's own database is kept from the last run, since it only has history."""
+    _refuse_while_served(build / "home")
     for name in ("world", "home"):
         shutil.rmtree(build / name, ignore_errors=True)
     build.mkdir(parents=True, exist_ok=True)
@@ -116,6 +117,14 @@ def _prepare(build: Path, root: Path, screen: Console) -> None:
     )
     if migration is not None and migration.wait():
         raise SystemExit(f"airflow db migrate failed: see {build / 'airflow_migrate.log'}")
+
+
+def _refuse_while_served(home: Path) -> None:
+    """`make up` serves the last demo's instance: it must not be taken away under it."""
+    if (home / FILE_NAME).exists():
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", load_settings(home).sftp.port)) == 0:
+                raise SystemExit(f"{home} is being served: stop it first with make down / 请先执行 make down")
 
 
 def _custody(*arguments: str) -> dict[str, Any]:

@@ -3,27 +3,134 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import date
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any
 
+import pyarrow.compute as pc
+
 from connectors.bootstrap import Wiring
+from custody.calendar import CalendarUnknown
 from custody.errors import UsageError
-from custody.ports import Row
+from custody.ports import RegisterTx, Row
 from custody.services import releases
 from custody.services.access import SYSTEM
 from custody.services.alerts import raise_alert
 from custody.services.calendars import settlement_calendar
-from jobs.step import latest_seal
+from custody.services.outputs import Seal, days_begun, seals_of_day
+from custody.steps import day_state
 from reports.definition import load_definition
 
+# A plot over more days than these shows no trend that a person could act on.
+_TREND_DAYS = 30
 
-def platform_rows(wiring: Wiring, on: date) -> list[dict[str, Any]]:
-    """For each party on a date: files landed of those expected, breaks, alerts."""
+
+@dataclass(frozen=True)
+class TrendPoint:
+    """One custody date; None where it is not reconciled. ``carried``: rows whose counterpart may still come."""
+
+    on: date
+    breaks: int | None
+    carried: int | None
+
+
+@dataclass(frozen=True)
+class Day:
+    """One custody date as the desk's page shows it, in the order of domain.md §10. Lists hold rows as the lake has them.
+
+    What has no source yet (payout liquidity, returned payouts, legal orders) is not here: an empty list would say that all is well.
+    """
+
+    on: date
+    begun: list[date]
+    # None where the bank's calendar does not reach.
+    business_day: bool | None
+    seals: Mapping[str, Seal]
+    state: str
+    platforms: list[dict[str, Any]]
+    files_missing: list[Row]
+    shortfalls: list[Row]
+    channel_cash: list[Row]
+    unknown_withdrawals: list[Row]
+    suspense: list[Row]
+    new_breaks: list[Row]
+    ageing_breaks: list[Row]
+    alerts: list[Row]
+    approvals: list[Row]
+    proof: list[Row]
+    trend: list[TrendPoint]
+
+    @property
+    def proof_holds(self) -> bool | None:
+        """None while the day is not reconciled."""
+        return all(row["holds"] for row in self.proof) if self.proof else None
+
+
+def day_at_a_glance(wiring: Wiring, on: date) -> dict[str, Any]:
+    """A date's state, and for each party: files landed of those expected, breaks, alerts."""
+    with wiring.register.transaction() as tx:
+        seals = seals_of_day(tx, on)
+    return {"date": on, "state": day_state(seals), "platforms": _platform_rows(wiring, on, seals)}
+
+
+def the_day(wiring: Wiring, on: date) -> Day:
+    """All that the day's page shows. A date that was never begun gives a Day in state OPEN with nothing in it."""
+    with wiring.register.transaction() as tx:
+        begun = days_begun(tx)
+        seals = seals_of_day(tx, on)
+        before = seals_of_day(tx, on - timedelta(days=1)).get("reconcile")
+        shown = [day for day in begun if day <= on][-_TREND_DAYS:]
+        reconciled = {day: seals_of_day(tx, day).get("reconcile") for day in shown}
+        business_day = _business_day(tx, on)
+        alerts = [a for a in tx.find("alert", ("platform", "rule", "subject")) if a["raised_on"] <= on <= a["last_seen_on"]]
+        approvals = tx.find("proposal", ("proposed_at", "proposal_id"), state="PROPOSED")
+
+    def rows(step: str, table: str) -> list[Row]:
+        return wiring.lake.rows(seals[step].path, table) if step in seals else []
+
+    breaks = sorted(rows("reconcile", "breaks"), key=lambda b: (-b["amount_minor"], b["case_id"]))
+    known = {b["case_id"] for b in wiring.lake.rows(before.path, "breaks")} if before else set()
+    banks_own = _accounts_of_platforms(wiring, seals["post"]) if "post" in seals else []
+    return Day(
+        on=on,
+        begun=begun,
+        business_day=business_day,
+        seals=seals,
+        state=day_state(seals),
+        platforms=_platform_rows(wiring, on, seals),
+        files_missing=[o for o in rows("land", "file_outcomes") if o["outcome"] != "LANDED"],
+        shortfalls=[b for b in breaks if b["kind"] in _SHORTFALL_KINDS],
+        channel_cash=[{**a, "amount_minor": -a["closing_minor"]} for a in banks_own if ":CHANNEL_RECEIVABLE/" in a["account"]],
+        unknown_withdrawals=[i for i in rows("reconcile", "open_items") if i["status"] == "UNKNOWN"],
+        suspense=[{**a, "amount_minor": a["closing_minor"]} for a in banks_own if ":SUSPENSE" in a["account"]],
+        new_breaks=[b for b in breaks if b["case_id"] not in known],
+        ageing_breaks=[b for b in breaks if b["case_id"] in known],
+        alerts=alerts,
+        approvals=approvals,
+        proof=rows("reconcile", "proof"),
+        trend=[_trend_point(wiring, day, seal) for day, seal in reconciled.items()],
+    )
+
+
+def _business_day(tx: RegisterTx, on: date) -> bool | None:
+    try:
+        return settlement_calendar(tx).is_business_day(on)
+    except CalendarUnknown:
+        return None
+
+
+# The bank's cash against what it owes the customers, in the custody account and in the platforms' own.
+_SHORTFALL_KINDS = frozenset({"INV_01", "SHORTFALL"})
+
+
+def _platform_rows(wiring: Wiring, on: date, seals: Mapping[str, Seal]) -> list[dict[str, Any]]:
+    """``balanced``: reconciled without a break; None while the date is not reconciled."""
     expected: Counter[str] = Counter()
     landed: Counter[str] = Counter()
     breaks: Counter[str] = Counter()
     alerts: Counter[str] = Counter()
-    land, reconcile, risk = (latest_seal(wiring, on, step) for step in ("land", "reconcile", "risk"))
+    land, reconcile, risk = (seals.get(step) for step in ("land", "reconcile", "risk"))
     if land:
         for o in wiring.lake.rows(land.path, "file_outcomes"):
             if o["custody_date"] == on:
@@ -34,9 +141,33 @@ def platform_rows(wiring: Wiring, on: date) -> list[dict[str, Any]]:
     if risk:
         alerts.update(a["platform"] for a in wiring.lake.rows(risk.path, "alerts"))
     return [
-        {"platform": p, "expected": expected[p], "landed": landed[p], "breaks": breaks[p], "alerts": alerts[p]}
+        {
+            "platform": p,
+            "expected": expected[p],
+            "landed": landed[p],
+            "balanced": not breaks[p] if reconcile else None,
+            "breaks": breaks[p],
+            "alerts": alerts[p],
+        }
         for p in sorted(set(expected) | set(breaks) | set(alerts))
     ]
+
+
+def _accounts_of_platforms(wiring: Wiring, post: Seal) -> list[Row]:
+    """Balances, not zero, of accounts that are no customer's. Chosen by Arrow: the table has a row for each sub-account."""
+    table = wiring.lake.read(post.path, "balances")
+    chosen = pc.and_(pc.match_substring(table["account"], ":"), pc.not_equal(table["closing_minor"], 0))
+    chosen = pc.and_(chosen, pc.invert(pc.match_substring_regex(table["account"], ":(available|frozen)$")))
+    found: list[Row] = table.filter(chosen).to_pylist()
+    return found
+
+
+def _trend_point(wiring: Wiring, on: date, reconcile: Seal | None) -> TrendPoint:
+    """From the manifest alone, so that a month costs thirty small files."""
+    if reconcile is None:
+        return TrendPoint(on, None, None)
+    tables = wiring.lake.manifest(reconcile.path).tables
+    return TrendPoint(on, tables["breaks"]["rows"], tables["open_items"]["rows"])
 
 
 def report_rows(wiring: Wiring) -> list[dict[str, Any]]:
@@ -50,9 +181,9 @@ def report_rows(wiring: Wiring) -> list[dict[str, Any]]:
             period = f"{draft['custody_date']:%Y-%m}"
             for name in sorted(wiring.lake.manifest(draft["path"]).files):
                 decision = releases.release_of(tx, _report_id(name), period, draft["manifest_digest"])
-                path = wiring.lake.path(draft["path"]) / "files" / name
+                path = wiring.lake.url(f"{draft['path']}/files/{name}").removeprefix("file://")
                 state = decision["state"] if decision else "DRAFT"
-                rows.append({"period": period, "name": name, "state": state, "path": str(path)})
+                rows.append({"period": period, "name": name, "state": state, "path": path})
     return rows
 
 

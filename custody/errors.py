@@ -41,3 +41,7 @@ class NotPermitted(CustodyError):
 
 class UsageError(CustodyError):
     """A command names something that does not exist, or contradicts itself."""
+
+
+class UnknownPerson(UsageError):
+    """Nobody has the actor's id. What he asked for is refused, and the refusal is recorded."""

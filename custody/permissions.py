@@ -21,6 +21,9 @@ class Duty(StrEnum):
 # Duties that read and change nothing.
 READ_ONLY = frozenset({Duty.AUDITOR, Duty.REGULATOR})
 
+# Everybody who works on the day, or checks it; the regulator sees reports only.
+_DESK = frozenset(Duty) - {Duty.REGULATOR, Duty.SYSTEM}
+
 # action -> duties that may do it. An action that is not listed may be done by nobody.
 PERMISSIONS: dict[str, frozenset[Duty]] = {
     "person.add": frozenset({Duty.ADMINISTRATOR}),
@@ -41,6 +44,8 @@ PERMISSIONS: dict[str, frozenset[Duty]] = {
     "file.collect": frozenset({Duty.SYSTEM, Duty.OPERATOR}),
     "results.send": frozenset({Duty.SYSTEM, Duty.OPERATOR}),
     "day.run": frozenset({Duty.SYSTEM, Duty.OPERATOR}),
+    # To look at the desk's page of a day.
+    "day.view": _DESK,
     "day.rerun": frozenset({Duty.SUPERVISOR}),
 }
 

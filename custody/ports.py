@@ -52,21 +52,29 @@ class Register(Protocol):
 
 
 class KeyedStore(Protocol):
-    """An ordered key-value store with columns: LMDB or HBase (design.md §2). Every write can be repeated."""
+    """An ordered key-value store with columns: LMDB or HBase (design.md §2). Every write can be repeated.
+
+    Keys have 1 to 511 bytes, rows at least one column: anything else raises StopRun. A store that is away raises RetryLater,
+    one whose tables are missing or of another schema version StopRun.
+
+    ``fence`` is the writer's lease token, checked with each batch. Once a newer token has written to the table, an older one
+    raises LeaseLost; once any has, a writer without one raises StopRun. So a writer who slept cannot put old rows back. (In
+    HBase a batch that was already under way may still add rows that nobody has written since; it covers none.)
+    """
 
     def put_many(self, table: str, rows: Iterable[StoreRow], fence: int | None = None) -> int:
-        """Insert or overwrite whole rows, in bounded batches; returns how many.
-
-        ``fence``: the writer's lease token. Checked inside each batch's own write: once a newer token has written to the
-        table an older one raises LeaseLost and changes nothing, so that a writer who slept cannot put old rows back.
-        """
+        """Insert or replace whole rows, in bounded batches; returns how many."""
 
     def get(self, table: str, key: bytes) -> dict[bytes, bytes] | None: ...
+
+    def get_many(self, table: str, keys: Iterable[bytes]) -> Iterator[StoreRow]:
+        """Those of the rows that are there, in no order, asked for in bounded batches."""
 
     def scan(self, table: str, start: bytes, stop: bytes) -> Iterator[StoreRow]:
         """Rows with start <= key < stop, in key order."""
 
-    def delete_many(self, table: str, keys: Iterable[bytes]) -> int: ...
+    def delete_many(self, table: str, keys: Iterable[bytes], fence: int | None = None) -> int:
+        """Delete whole rows, in bounded batches; returns how many were there."""
 
     def close(self) -> None: ...
 

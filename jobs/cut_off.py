@@ -11,8 +11,9 @@ from datetime import timedelta
 
 from custody.digest import canonical_json
 from custody.ports import Row
+from custody.services.outputs import Seal, latest_seal
 from custody.texts import text
-from jobs.step import Seal, Step, StepContext, latest_seal
+from jobs.step import Step, StepContext
 
 _INPUT_STATES = ["ACCEPTED", "LATE"]
 
@@ -50,7 +51,8 @@ def _run(context: StepContext) -> None:
 def _taken_before(context: StepContext) -> dict[tuple[str, str], str]:
     """(name, digest) -> state of the files that an earlier version of this cut-off sealed: a new version keeps them as they
     were taken, whatever became of them since."""
-    earlier = latest_seal(context.wiring, context.custody_date, "cut_off")
+    with context.wiring.register.transaction() as tx:
+        earlier = latest_seal(tx, context.custody_date, "cut_off")
     if earlier is None:
         return {}
     rows = context.wiring.lake.rows

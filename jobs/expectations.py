@@ -12,10 +12,9 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from custody.errors import OutOfOrder, StopRun
-from jobs.step import latest_seal
+from custody.services.outputs import latest_seal
 from schemas.expectations import Suite, suites
 from schemas.tables import TABLES
 
@@ -60,10 +59,11 @@ def check_tables(wiring: Wiring, custody_date: date, steps: Sequence[str] = ()) 
     wanted = [suite for suite in suites() if not steps or suite.step in steps]
     found: list[Unexpected] = []
     for suite in wanted:
-        seal = latest_seal(wiring, custody_date, suite.step)
+        with wiring.register.transaction() as tx:
+            seal = latest_seal(tx, custody_date, suite.step)
         if seal is None:
             raise OutOfOrder(f"{suite.step} of {custody_date} is not committed: there is nothing to check yet")
-        found += check_table(suite, pq.read_table(wiring.lake.parquet(seal.path, suite.table)))
+        found += check_table(suite, wiring.lake.read_as_it_lies(seal.path, suite.table))
     return found
 
 

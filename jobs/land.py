@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -19,11 +20,12 @@ from custody.digest import canonical_json
 from custody.findings import RowFault
 from custody.money import parse_amount
 from custody.names import FileType
-from custody.ports import Row
+from custody.ports import Row, StoreRow
 from custody.services.files import refuse_after_landing
 from custody.services.organisations import LIVE
+from custody.services.outputs import Seal
 from jobs.reference import load_reference
-from jobs.step import Seal, Step, StepContext
+from jobs.step import Step, StepContext
 from schemas.delimited import ParsedFile, parse_delimited
 from schemas.layout import Layout, load_layout
 from schemas.store_keys import CUSTOMER, owner_key
@@ -203,32 +205,39 @@ def _split_off_personal(context: StepContext, rows: list[Row]) -> list[Row]:
     Written before the step's commit and safe to repeat: keys are made once, sealing is deterministic. It is rebuilt
     from the archive, the only other place that has it.
     """
-    wiring = context.wiring
+    secrets = context.wiring.secrets
     personal_fields = [f.name for f in load_layout("platform_customer/1").fields if f.personal]
+    # customer id -> party -> what it says. Several parties may know one person, each in its own words.
+    said: dict[str, dict[str, str]] = defaultdict(dict)
     bare = []
     for row in rows:
         personal = {name: row[name] for name in personal_fields}
-        customer_id = wiring.secrets.identity_digest(str(row["id_type"]), str(row["id_no"]))
+        customer_id = secrets.identity_digest(str(row["id_type"]), str(row["id_no"]))
         body = canonical_json(personal)
-        _put_personal(wiring, customer_id, str(row["party"]), body, context.lease.fence)
+        said[customer_id][str(row["party"])] = body
         kept: dict[str, Any] = {k: v for k, v in row.items() if k not in personal}
-        digest = wiring.secrets.identity_digest("PERSONAL", f"{customer_id}|{body}")
+        digest = secrets.identity_digest("PERSONAL", f"{customer_id}|{body}")
         bare.append({**kept, "customer_id": customer_id, "personal_digest": digest})
+    context.wiring.keyed.put_many(CUSTOMER, _customer_rows(context.wiring, said), context.lease.fence)
     return bare
 
 
-def _put_personal(wiring: Wiring, customer_id: str, party: str, body: str, fence: int) -> None:
-    key = owner_key(customer_id)
-    found = wiring.keyed.get(CUSTOMER, key) or {}
-    if b"key" in found:
-        wrapped = found[b"key"]
-        data_key = wiring.secrets.unwrap(wrapped)
-    else:
-        data_key, wrapped = wiring.secrets.new_data_key()
-    # A person may be known to several platforms; what each of them says is a column of its own.
-    sealed = wiring.secrets.seal(data_key, body.encode(), customer_id.encode())
-    columns = {**found, b"key": wrapped, b"personal:" + party.encode(): sealed}
-    wiring.keyed.put_many(CUSTOMER, [(key, columns)], fence)
+def _customer_rows(wiring: Wiring, said: Mapping[str, Mapping[str, str]]) -> Iterator[StoreRow]:
+    """Whole rows, with what parties said on earlier days: the customer's key, and a sealed column for each party."""
+    found = dict(wiring.keyed.get_many(CUSTOMER, [owner_key(customer_id) for customer_id in said]))
+    for customer_id, by_party in said.items():
+        key = owner_key(customer_id)
+        columns = found.get(key, {})
+        if b"key" in columns:
+            wrapped = columns[b"key"]
+            data_key = wiring.secrets.unwrap(wrapped)
+        else:
+            data_key, wrapped = wiring.secrets.new_data_key()
+        sealed = {
+            b"personal:" + party.encode(): wiring.secrets.seal(data_key, body.encode(), customer_id.encode())
+            for party, body in by_party.items()
+        }
+        yield key, {**columns, b"key": wrapped, **sealed}
 
 
 def _publish(context: StepContext, seal: Seal) -> None:

@@ -15,7 +15,8 @@ from custody.digest import ContentDigest
 from custody.errors import StopRun
 from custody.names import Book
 from custody.ports import Row, StoreRow
-from jobs.step import Seal, Step, StepContext
+from custody.services.outputs import Seal
+from jobs.step import Step, StepContext
 from schemas.store_keys import JOURNAL, SUB_ACCOUNT, WATERMARK, dated, owner_key, pack
 
 _BATCH = 5_000

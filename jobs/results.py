@@ -12,7 +12,7 @@ from custody.names import PartyKind
 from custody.ports import Row
 from custody.services.access import check_permission
 from custody.services.outbound import deliver_pending, queue
-from jobs.step import Seal, latest_seal
+from custody.services.outputs import Seal, latest_seal
 from schemas.exchange import ExchangeName, sha256_hex
 
 
@@ -54,7 +54,8 @@ def send_results(wiring: Wiring, custody_date: date, actor: str) -> dict[str, An
 
 
 def _sealed(wiring: Wiring, custody_date: date, step: str) -> Seal:
-    seal = latest_seal(wiring, custody_date, step)
+    with wiring.register.transaction() as tx:
+        seal = latest_seal(tx, custody_date, step)
     if seal is None:
         raise OutOfOrder(f"results of {custody_date} need {step}, which is not committed")
     return seal

@@ -9,8 +9,9 @@ from custody.digest import canonical_json
 from custody.names import DayCount, HoldKind, RepaymentMethod
 from custody.ports import Row
 from custody.risk import Alert, LoanPosition, LoanTerms, alerts_for, assess_loan
+from custody.services.outputs import Seal
 from jobs.reference import load_reference
-from jobs.step import Seal, Step, StepContext
+from jobs.step import Step, StepContext
 
 
 def _run(context: StepContext) -> None:

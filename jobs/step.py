@@ -22,23 +22,13 @@ from connectors.lease import Lease, held
 from custody.digest import digest_of_json
 from custody.errors import OutOfOrder, RetryLater, StopRun
 from custody.ports import Row
-from custody.steps import STEPS, StepRef, reads
+from custody.services.outputs import Seal, latest_seal, seal_of
+from custody.steps import StepRef, reads
 
 if TYPE_CHECKING:
     from connectors.bootstrap import Wiring
 
 LEASE_NAME = "custody-day"
-
-
-@dataclass(frozen=True)
-class Seal:
-    """One committed step output."""
-
-    custody_date: date
-    step: str
-    version: int
-    manifest_digest: str
-    path: str
 
 
 @dataclass
@@ -102,7 +92,8 @@ def run_step(wiring: Wiring, step: Step, custody_date: date, actor: str, new_ver
     with held(wiring.register, LEASE_NAME, wiring.settings.lease.seconds) as lease:
         context = StepContext(wiring, custody_date, _resolve_inputs(wiring, step.name, custody_date), lease)
         inputs_digest = _inputs_digest(context)
-        current = latest_seal(wiring, custody_date, step.name)
+        with wiring.register.transaction() as tx:
+            current = latest_seal(tx, custody_date, step.name)
         if current is not None and not new_version_reason:
             _refuse_stale(wiring, current, inputs_digest)
             _publish(context, step, current)
@@ -136,18 +127,6 @@ def run_step(wiring: Wiring, step: Step, custody_date: date, actor: str, new_ver
         return StepResult(seal, "committed", manifest.tables)
 
 
-def latest_seal(wiring: Wiring, custody_date: date, step: str) -> Seal | None:
-    with wiring.register.transaction() as tx:
-        rows = tx.find("step_output", order_by=["version"], custody_date=custody_date, step=step)
-    return _seal_of(rows[-1]) if rows else None
-
-
-def committed_steps(wiring: Wiring, custody_date: date) -> list[str]:
-    with wiring.register.transaction() as tx:
-        found = {row["step"] for row in tx.find("step_output", custody_date=custody_date)}
-    return [step for step in STEPS if step in found]
-
-
 @cache
 def code_digest() -> str:
     """SHA-256 over the source that decides what a step writes: the domain, the schemas, the jobs and the reports."""
@@ -167,10 +146,6 @@ def _sources(folder: Any, prefix: str) -> list[tuple[str, bytes]]:
         elif item.name.endswith((".py", ".yaml", ".json")):
             found.append((name, item.read_bytes()))
     return found
-
-
-def _seal_of(row: Row) -> Seal:
-    return Seal(row["custody_date"], row["step"], row["version"], row["manifest_digest"], row["path"])
 
 
 def _resolve_inputs(wiring: Wiring, step: str, custody_date: date) -> dict[StepRef, Seal]:
@@ -194,7 +169,7 @@ def _resolve_inputs(wiring: Wiring, step: str, custody_date: date) -> dict[StepR
             raise RetryLater(words) if ref.custody_date < custody_date else OutOfOrder(words)
         if published.get((ref.custody_date, ref.step)) != row_["manifest_digest"]:
             raise OutOfOrder(f"{ref.step} of {ref.custody_date} is committed but not published: run it again first")
-        inputs[ref] = _seal_of(row_)
+        inputs[ref] = seal_of(row_)
     return inputs
 
 

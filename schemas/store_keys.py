@@ -13,6 +13,8 @@ from typing import Any
 
 import msgpack
 
+# Of keys and records. A store keeps the version it was made with and refuses programs of another.
+SCHEMA_VERSION = 1
 SALTS = 16
 _PART = b"\x00"
 
@@ -22,6 +24,13 @@ JOURNAL = "journal_by_account"
 WATERMARK = "watermark"
 CORE_FLOW = "core_flow"
 CORE_BALANCE = "core_balance"
+# What a store knows about itself: its schema version and each table's newest writer.
+META = "_meta"
+
+OWN_TABLES = (CUSTOMER, SUB_ACCOUNT, JOURNAL, WATERMARK)
+CORE_TABLES = (CORE_FLOW, CORE_BALANCE)
+# A few rows whose keys begin with no salt: one region.
+UNSALTED = frozenset({WATERMARK, META})
 
 PACKED = b"p"
 

@@ -14,6 +14,9 @@ from typing import Any
 from custody.calendar import CHINA, ONE_DAY, custody_date_of
 
 KEY = "custody_date"
+# Environment of Airflow's services: the instance's first custody date, and, if it has one, its last.
+FIRST_DATE_VARIABLE = "CUSTODY_FIRST_DATE"
+LAST_DATE_VARIABLE = "CUSTODY_LAST_DATE"
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _REMEDY = f'start the run with the configuration {{"{KEY}": "YYYY-MM-DD"}} / 请在触发时给出配置 {{"{KEY}": "YYYY-MM-DD"}}'
 

@@ -11,11 +11,10 @@ from airflow.sdk.definitions.callback import SyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
 from console.airflow.alerts import deadline_missed, task_failed
-from console.airflow.dates import KEY
+from console.airflow.dates import FIRST_DATE_VARIABLE, KEY, LAST_DATE_VARIABLE
 from custody.calendar import at
 
 OWNER = "custody-operations"
-FIRST_DATE_VARIABLE = "CUSTODY_FIRST_DATE"
 # 1, 2, 4, 8 and 16 minutes: half an hour, within which a held lease expires and a remote host usually comes back.
 RETRIES = 5
 # For a task that waits for the day before to be closed: 16 tries, the later ones half an hour apart, about six hours.
@@ -52,6 +51,22 @@ def first_instant() -> datetime:
     except ValueError as error:
         raise MissingSetting(
             f"set {FIRST_DATE_VARIABLE}=YYYY-MM-DD, the instance's first custody date (it is {text!r}) / 请设置系统首个托管日"
+        ) from error
+
+
+def last_date() -> date | None:
+    """The last custody date that is run by the calendar, from the environment; None while an instance goes on.
+
+    A sample of past days has one, and so has an instance whose last platform has left.
+    """
+    text = os.environ.get(LAST_DATE_VARIABLE)
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise MissingSetting(
+            f"{LAST_DATE_VARIABLE} is {text!r}, not YYYY-MM-DD; leave it out if there is no last custody date / 格式应为 YYYY-MM-DD"
         ) from error
 
 

@@ -34,6 +34,9 @@ def day_interval(day: date) -> DataInterval:
 class _DayTimetable(Timetable):  # type: ignore[misc]  # airflow is not type-checked here
     """What both have in common. Subclasses say which days, when their run starts, and which day a manual run means."""
 
+    # No run is planned for a later day. (A DAG's end_date would also forbid runs by hand after it, for whatever date.)
+    last: date | None = None
+
     @abstractmethod
     def next_day(self, after: date) -> date:
         """The first day of this timetable strictly after ``after``."""
@@ -64,6 +67,8 @@ class _DayTimetable(Timetable):  # type: ignore[misc]  # airflow is not type-che
             return None
         if day is None or (restriction.latest is not None and at(day, _MIDNIGHT) > restriction.latest):
             return None
+        if self.last is not None and day > self.last:
+            return None
         return DagRunInfo(run_after=_instant(self.run_after(day)), data_interval=day_interval(day))
 
     def _next(self, last: DataInterval | None, restriction: TimeRestriction, now: datetime) -> date | None:
@@ -81,10 +86,11 @@ class _DayTimetable(Timetable):  # type: ignore[misc]  # airflow is not type-che
 
 
 class CustodyDateTimetable(_DayTimetable):
-    """Every calendar day UTC+8, holidays too; the run starts ``settle_minutes`` after the day has ended."""
+    """Every calendar day UTC+8 up to ``last``, holidays too; the run starts ``settle_minutes`` after the day has ended."""
 
-    def __init__(self, *, settle_minutes: int) -> None:
+    def __init__(self, *, settle_minutes: int, last: date | None = None) -> None:
         self.settle_minutes = settle_minutes
+        self.last = last
         self.description = (
             f"every custody date, {settle_minutes} min after it ended (UTC+8) / 每个托管日日终后 {settle_minutes} 分钟"
         )
@@ -94,11 +100,12 @@ class CustodyDateTimetable(_DayTimetable):
         return f"custody date +{self.settle_minutes} min"
 
     def serialize(self) -> dict[str, Any]:
-        return {"settle_minutes": self.settle_minutes}
+        return {"settle_minutes": self.settle_minutes, "last": self.last.isoformat() if self.last else None}
 
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> Timetable:
-        return cls(settle_minutes=data["settle_minutes"])
+        last = data["last"]
+        return cls(settle_minutes=data["settle_minutes"], last=date.fromisoformat(last) if last else None)
 
     def validate(self) -> None:
         if not 0 <= self.settle_minutes < 24 * 60:

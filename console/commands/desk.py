@@ -18,8 +18,9 @@ from custody.services import calendars, organisations, releases
 from custody.services import cases as case_service
 from custody.services.access import SYSTEM
 from custody.services.four_eyes import DecisionKind, approve, reject
+from custody.services.outputs import days_begun, latest_seal
 from custody.services.restatements import RESTATEMENT
-from custody.steps import STEPS, day_state
+from custody.steps import STEPS
 
 _KINDS: dict[str, DecisionKind] = {
     k.kind: k
@@ -64,17 +65,13 @@ def day_status(
     as_json: JsonOption = False,
 ) -> int:
     """Each day's state, and for each platform: files in, breaks, alerts. 每日状态"""
-    from console.overview import platform_rows
-    from jobs.step import committed_steps
+    from console.overview import day_at_a_glance
 
     with wired() as wiring:
-        first = wiring.settings.instance.go_live
         with wiring.register.transaction() as tx:
-            seen = sorted({r["custody_date"] for r in tx.find("step_output", step="cut_off")})
-        wanted = [parse_date(date_)] if date_ else seen or [first]
-        days: list[dict[str, Any]] = [
-            {"date": d, "state": day_state(committed_steps(wiring, d)), "platforms": platform_rows(wiring, d)} for d in wanted
-        ]
+            seen = days_begun(tx)
+        wanted = [parse_date(date_)] if date_ else seen or [wiring.settings.instance.go_live]
+        days = [day_at_a_glance(wiring, on) for on in wanted]
     words = []
     for day in days:
         words.append(f"{day['date']}  {day['state']}")
@@ -369,10 +366,9 @@ def report_due(date_: DateOption, as_json: JsonOption = False) -> int:
 def fees_explain(
     date_: DateOption, platform: Annotated[str, typer.Option("--platform", help="Platform. 平台")], as_json: JsonOption = False
 ) -> int:
-    from jobs.step import latest_seal
-
     with wired() as wiring:
-        seal = latest_seal(wiring, parse_date(date_), "fees")
+        with wiring.register.transaction() as tx:
+            seal = latest_seal(tx, parse_date(date_), "fees")
         rows = wiring.lake.rows(seal.path, "fee_accruals") if seal else []
     found = [r for r in rows if r["platform"] == platform]
     if not found:

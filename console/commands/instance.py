@@ -10,12 +10,14 @@ from typing import Annotated
 
 import typer
 
+from connectors.archive import write_durably
 from connectors.bootstrap import Wiring
-from connectors.settings import FILE_NAME, HOME_VARIABLE, INITIAL, home_from_environment, load_settings
+from connectors.register import as_our_errors
+from connectors.settings import FILE_NAME, HOME_VARIABLE, INITIAL, home_from_environment, load_settings, read_settings
 from console.output import ActorOption, JsonOption, command, emit, parse_date, progress, wired
 from custody.errors import SealBroken, UsageError
 from custody.permissions import Duty
-from custody.ports import Row
+from custody.ports import RegisterTx, Row
 from custody.services import people as people_service
 from custody.services import verification
 from schemas.exchange import sha256_hex
@@ -30,7 +32,9 @@ _FIRST_PEOPLE = {
 
 
 def add_instance(app: typer.Typer) -> None:
-    app.command("init", help="Make an instance: settings, keys, register, first people. 初始化")(init)
+    app.command("init", help="Make an instance (settings, keys, register, first people), or bring one to the newest. 初始化")(
+        init
+    )
     app.command("serve-sftp", help="Serve the SFTP drop on this machine. 启动 SFTP 收件服务")(serve_sftp)
     app.command("verify")(verify)
     person = typer.Typer(help="Who may act, and as what. 人员与岗位", no_args_is_help=True)
@@ -41,11 +45,18 @@ def add_instance(app: typer.Typer) -> None:
 
 @command
 def init(
-    bank: Annotated[str, typer.Option("--bank", help="The custodian bank's name. 银行名称")],
-    go_live: Annotated[str, typer.Option("--go-live", help="First custody date, YYYY-MM-DD. 首个账务日")],
-    sftp_port: Annotated[int, typer.Option("--sftp-port", help="Port of the SFTP drop. 端口")],
+    bank: Annotated[str | None, typer.Option("--bank", help="The custodian bank's name. 银行名称")] = None,
+    go_live: Annotated[str | None, typer.Option("--go-live", help="First custody date, YYYY-MM-DD. 首个账务日")] = None,
+    sftp_port: Annotated[int | None, typer.Option("--sftp-port", min=0, max=65535, help="Port of the SFTP drop. 端口")] = None,
+    prepared: Annotated[
+        str | None, typer.Option("--settings", help="A prepared settings.toml instead. 预先备好的设置文件")
+    ] = None,
     as_json: JsonOption = False,
 ) -> int:
+    """Make an instance, or complete one: what is there already stays as it is, so that a run that failed is repeated.
+
+    On an instance that stands it brings the register's tables to the newest; then it needs no options.
+    """
     from alembic import command as alembic
     from alembic.config import Config
 
@@ -55,11 +66,7 @@ def init(
 
     home = home_from_environment()
     home.mkdir(parents=True, exist_ok=True)
-    path = home / FILE_NAME
-    if path.exists():
-        raise UsageError(f"{path} exists already: this folder is an instance")
-    body = INITIAL.format(bank=json.dumps(bank)[1:-1], go_live=parse_date(go_live).isoformat(), sftp_port=sftp_port)
-    path.write_text(body, encoding="utf-8")
+    _settle(home, bank, go_live, sftp_port, prepared)
     settings = load_settings(home)
     for key in (settings.keys.identity_key, settings.keys.master_key):
         make_key_file(settings.path(key))
@@ -68,16 +75,46 @@ def init(
     pin_host(settings.path(sftp.known_hosts), sftp.host, sftp.port, settings.path(sftp.host_key))
     config = Config()
     config.set_main_option("script_location", str(migrations_folder()))
-    config.set_main_option("sqlalchemy.url", settings.register_url)
-    alembic.upgrade(config, "head")
+    # Alembic's configuration would take a % for the beginning of a name of its own.
+    config.set_main_option("sqlalchemy.url", settings.register_url.replace("%", "%%"))
+    with as_our_errors():
+        alembic.upgrade(config, "head")
     with wired() as wiring, wiring.register.transaction() as tx:
-        for person, (name, duties) in _FIRST_PEOPLE.items():
-            roles = json.dumps([str(d) for d in duties])
-            tx.insert("person", {"person_id": person, "display_name": name, "roles": roles, "active": True})
-            tx.audit("init", "person.add", person, {"roles": [str(d) for d in duties]})
-    made = ["settings.toml", "keys/", "register.db", f"people: {', '.join(_FIRST_PEOPLE)}"]
-    emit({"home": str(home), "made": made}, as_json, [f"{home}: made {', '.join(made)}"])
+        is_new = not tx.find("person")
+        if is_new:
+            _add_first_people(tx)
+    made = [FILE_NAME, "keys/", "register", f"people: {', '.join(_FIRST_PEOPLE)}" if is_new else "people as they were"]
+    emit({"home": str(home), "made": made}, as_json, [f"{home}: there are now {', '.join(made)}"])
     return 0
+
+
+def _settle(home: Path, bank: str | None, go_live: str | None, sftp_port: int | None, prepared: str | None) -> None:
+    """Put the settings file in its place, unless it stands. Raises UsageError when that one says otherwise than the options."""
+    path = home / FILE_NAME
+    if prepared is not None:
+        if (bank, go_live, sftp_port) != (None, None, None):
+            raise UsageError("--settings says it all: leave out --bank, --go-live and --sftp-port")
+        if not Path(prepared).is_file():
+            raise UsageError(f"{prepared} is not a file")
+        read_settings(Path(prepared), home)
+        body = Path(prepared).read_text(encoding="utf-8")
+    elif bank is not None and go_live is not None and sftp_port is not None:
+        body = INITIAL.format(bank=json.dumps(bank)[1:-1], go_live=parse_date(go_live).isoformat(), sftp_port=sftp_port)
+    elif path.exists() and (bank, go_live, sftp_port) == (None, None, None):
+        return
+    else:
+        raise UsageError("a new instance needs --bank, --go-live and --sftp-port, or --settings")
+    if not path.exists():
+        write_durably(path, body.encode(), 0o644)
+    elif path.read_text(encoding="utf-8") != body:
+        raise UsageError(f"{path} exists already and says otherwise: edit it, or run custody init without options to keep it")
+
+
+def _add_first_people(tx: RegisterTx) -> None:
+    for person, (name, duties) in _FIRST_PEOPLE.items():
+        roles = json.dumps([str(d) for d in duties])
+        tx.insert("person", {"person_id": person, "display_name": name, "roles": roles, "active": True})
+        tx.audit("init", "person.add", person, {"roles": [str(d) for d in duties]})
 
 
 def migrations_folder() -> Path:

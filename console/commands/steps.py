@@ -13,6 +13,7 @@ from connectors.bootstrap import Wiring
 from console.output import DateOption, JsonOption, command, emit, parse_date, progress, wired
 from custody.errors import UsageError
 from custody.services.access import SYSTEM, check_permission
+from custody.services.outputs import seals_of_day
 from custody.steps import STEPS, day_state
 
 ReasonOption = Annotated[str, typer.Option("--reason", help="Make a new version of a committed step, and why. 重算原因")]
@@ -88,9 +89,8 @@ def run_day(
     chosen = STEPS[STEPS.index(names[0]) : STEPS.index(names[1]) + 1]
     with wired() as wiring:
         results = [run_one(wiring, step, parse_date(date_), actor, reason) for step in chosen]
-        from jobs.step import committed_steps
-
-        state = day_state(committed_steps(wiring, parse_date(date_)))
+        with wiring.register.transaction() as tx:
+            state = day_state(seals_of_day(tx, parse_date(date_)))
     findings = sum(r["findings"] for r in results)
     emit({"date": date_, "state": state, "findings": findings, "steps": results}, as_json)
     return 1 if findings else 0

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from custody.errors import NotPermitted, UsageError
+from custody.errors import NotPermitted, UnknownPerson
 from custody.permissions import Duty, needed_duties, permitted
 from custody.ports import Register, RegisterTx
 
@@ -17,31 +17,31 @@ SYSTEM = "system"
 def permitted_transaction(register: Register, actor: str, action: str, subject: str) -> Iterator[RegisterTx]:
     """One register transaction in which ``actor`` does ``action`` to ``subject``: the only way to check a permission.
 
-    NotPermitted, from the check or from the block (his own work), rolls everything back, is recorded in a transaction of
-    its own as ``refused:ACTION``, and is raised again. Raises UsageError when nobody has the actor's id.
+    NotPermitted, from the check or from the block (his own work), and UnknownPerson roll everything back, are recorded in a
+    transaction of their own as ``refused:ACTION``, and are raised again.
     """
     try:
         with register.transaction() as tx:
             if not permitted(action, duties_of(tx, actor)):
                 raise NotPermitted(f"{actor} may not {action}: that takes {needed_duties(action)}")
             yield tx
-    except NotPermitted as refusal:
+    except (NotPermitted, UnknownPerson) as refusal:
         with register.transaction() as tx:
             tx.audit(actor, f"refused:{action}", subject, {"why": str(refusal)})
         raise
 
 
 def check_permission(register: Register, actor: str, action: str, subject: str) -> None:
-    """For work that is more than one register transaction. Raises NotPermitted, which is then recorded, and UsageError."""
+    """For work that is more than one register transaction. Raises NotPermitted, and UnknownPerson, which are then recorded."""
     with permitted_transaction(register, actor, action, subject):
         return
 
 
 def duties_of(tx: RegisterTx, actor: str) -> frozenset[str]:
-    """What the actor may act as; nothing once he is inactive. Raises UsageError when nobody has that id."""
+    """What the actor may act as; nothing once he is inactive. Raises UnknownPerson."""
     if actor == SYSTEM:
         return frozenset({Duty.SYSTEM})
     person = tx.get("person", person_id=actor)
     if person is None:
-        raise UsageError(f"no person {actor!r}; see: custody person list")
+        raise UnknownPerson(f"no person {actor!r}; see: custody person list")
     return frozenset(json.loads(person["roles"])) if person["active"] else frozenset()

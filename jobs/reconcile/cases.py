@@ -9,8 +9,9 @@ from __future__ import annotations
 from datetime import date
 
 from custody.ports import RegisterTx, Row
+from custody.services.outputs import Seal
 from custody.severity import severity
-from jobs.step import Seal, StepContext
+from jobs.step import StepContext
 
 
 def publish_cases(context: StepContext, seal: Seal) -> None:

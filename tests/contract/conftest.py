@@ -14,15 +14,21 @@ from connectors.register_tables import metadata
 from connectors.secrets import FileSecrets, make_key_file
 from custody.ports import KeyedStore
 
-# name -> opens the keyed store that lives in a folder; opening again finds what was written.
-KEYED_STORES: dict[str, Callable[[Path], KeyedStore]] = {"lmdb": lambda folder: LmdbStore(folder, 1)}
-# name -> the register's URL in a folder.
-REGISTER_URLS: dict[str, Callable[[Path], str]] = {"sqlite": lambda folder: f"sqlite:///{folder / 'register.db'}"}
+# Fixtures that open an empty keyed store; opening again finds what was written. The second is in tests/kit/real_hbase.py.
+KEYED_STORES = ["open_lmdb_store", pytest.param("open_hbase_store", marks=pytest.mark.real)]
+# Fixtures that give the URL of an empty register; the second is in tests/kit/real_postgres.py.
+REGISTER_URLS = ["sqlite_url", pytest.param("postgres_url", marks=pytest.mark.real)]
 
 
-@pytest.fixture(params=sorted(KEYED_STORES))
-def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], KeyedStore]:
-    return lambda: KEYED_STORES[request.param](tmp_path / "keyed")
+@pytest.fixture
+def open_lmdb_store(tmp_path: Path) -> Callable[[], KeyedStore]:
+    return lambda: LmdbStore(tmp_path / "keyed", 1)
+
+
+@pytest.fixture(params=KEYED_STORES)
+def open_store(request: pytest.FixtureRequest) -> Callable[[], KeyedStore]:
+    opener: Callable[[], KeyedStore] = request.getfixturevalue(request.param)
+    return opener
 
 
 @pytest.fixture
@@ -32,9 +38,15 @@ def store(open_store: Callable[[], KeyedStore]) -> Iterator[KeyedStore]:
     opened.close()
 
 
-@pytest.fixture(params=sorted(REGISTER_URLS))
-def register_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return REGISTER_URLS[request.param](tmp_path)
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'register.db'}"
+
+
+@pytest.fixture(params=REGISTER_URLS)
+def register_url(request: pytest.FixtureRequest) -> str:
+    url: str = request.getfixturevalue(request.param)
+    return url
 
 
 @pytest.fixture

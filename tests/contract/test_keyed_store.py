@@ -7,13 +7,14 @@ from random import Random
 import pytest
 
 from connectors.core_tables import CoreTables
-from custody.errors import LeaseLost, SealBroken
+from custody.errors import LeaseLost, SealBroken, StopRun
 from custody.ports import KeyedStore, StoreRow
 from schemas.store_keys import (
     CORE_FLOW,
     CUSTOMER,
     JOURNAL,
     SALTS,
+    SCHEMA_VERSION,
     SUB_ACCOUNT,
     core_key,
     dated,
@@ -92,6 +93,51 @@ def test_rows_outlive_the_store_that_wrote_them(open_store: Callable[[], KeyedSt
     second.close()
 
 
+def test_many_rows_are_asked_for_at_once(store: KeyedStore) -> None:
+    many = [row(b"%08d" % n, b"%d" % n) for n in range(5_001)]
+    store.put_many(CUSTOMER, many)
+    found = list(store.get_many(CUSTOMER, [*(key for key, _ in reversed(many)), b"absent", b"\xff"]))
+    assert sorted(found) == many
+    assert list(store.get_many(CUSTOMER, [])) == []
+
+
+def test_a_row_that_was_deleted_can_be_put_again(store: KeyedStore) -> None:
+    for value in (b"1", b"2", b"3"):
+        store.put_many(CUSTOMER, [(b"k", {b"a": value, b"b": value})])
+        store.delete_many(CUSTOMER, [b"k"])
+        assert store.get(CUSTOMER, b"k") is None
+    store.put_many(CUSTOMER, [(b"k", {b"a": b"4"})])
+    assert store.get(CUSTOMER, b"k") == {b"a": b"4"}
+
+
+def test_of_a_key_that_comes_twice_the_later_row_stands(store: KeyedStore) -> None:
+    assert store.put_many(CUSTOMER, [(b"k", {b"a": b"1", b"b": b"1"}), (b"k", {b"a": b"2"})]) == 2
+    assert store.get(CUSTOMER, b"k") == {b"a": b"2"}
+    assert store.delete_many(CUSTOMER, [b"k", b"k"]) == 1
+
+
+@pytest.mark.parametrize("key", [b"", b"k" * 512])
+def test_a_key_that_a_store_cannot_take_is_refused(store: KeyedStore, key: bytes) -> None:
+    longest = row(b"k" * 511)
+    assert store.put_many(CUSTOMER, [longest]) == 1
+    assert store.get(CUSTOMER, longest[0]) == longest[1]
+    with pytest.raises(StopRun, match="511"):
+        store.put_many(CUSTOMER, [row(b"before"), row(key)])
+    with pytest.raises(StopRun, match="511"):
+        store.get(CUSTOMER, key)
+    with pytest.raises(StopRun, match="511"):
+        list(store.get_many(CUSTOMER, [key]))
+    with pytest.raises(StopRun, match="511"):
+        store.delete_many(CUSTOMER, [longest[0], key])
+    # Of a batch with such a key nothing is done.
+    assert list(store.scan(CUSTOMER, b"", b"\xff")) == [longest]
+
+
+def test_a_row_without_columns_is_refused(store: KeyedStore) -> None:
+    with pytest.raises(StopRun, match="no columns"):
+        store.put_many(CUSTOMER, [(b"k", {})])
+
+
 def test_nothing_to_put_or_delete_is_fine(store: KeyedStore) -> None:
     assert store.put_many(CUSTOMER, []) == 0
     assert store.delete_many(CUSTOMER, []) == 0
@@ -153,6 +199,42 @@ def test_a_writer_with_an_older_fence_changes_nothing(store: KeyedStore) -> None
     with pytest.raises(LeaseLost, match="fence 4"):
         store.put_many(SUB_ACCOUNT, [row(b"a", b"old"), row(b"b")], fence=3)
     assert list(store.scan(SUB_ACCOUNT, b"", b"\xff")) == [row(b"a", b"new")]
+    with pytest.raises(LeaseLost, match="fence 4"):
+        store.delete_many(SUB_ACCOUNT, [b"a"], fence=3)
+    assert list(store.scan(SUB_ACCOUNT, b"", b"\xff")) == [row(b"a", b"new")]
     # Each table has its own newest writer, and the newest may write again.
     assert store.put_many(JOURNAL, [row(b"j")], fence=3) == 1
     assert store.put_many(SUB_ACCOUNT, [row(b"a", b"again")], fence=4) == 1
+
+
+def test_an_older_fence_is_known_to_a_store_that_was_opened_again(open_store: Callable[[], KeyedStore]) -> None:
+    first = open_store()
+    first.put_many(SUB_ACCOUNT, [row(b"a")], fence=4)
+    first.close()
+    second = open_store()
+    with pytest.raises(LeaseLost, match="fence 4"):
+        second.put_many(SUB_ACCOUNT, [row(b"b")], fence=3)
+    second.close()
+
+
+def test_a_table_under_fences_takes_no_writer_without_one(store: KeyedStore) -> None:
+    store.put_many(SUB_ACCOUNT, [row(b"a", b"free")])
+    store.put_many(SUB_ACCOUNT, [row(b"a")], fence=1)
+    for write in (lambda: store.put_many(SUB_ACCOUNT, [row(b"b")]), lambda: store.delete_many(SUB_ACCOUNT, [b"a"])):
+        with pytest.raises(StopRun, match="under a fence"):
+            write()
+    assert list(store.scan(SUB_ACCOUNT, b"", b"\xff")) == [row(b"a")]
+    assert store.delete_many(SUB_ACCOUNT, [b"a"], fence=1) == 1
+    assert store.put_many(SUB_ACCOUNT, [row(b"a", b"again")], fence=1) == 1
+    assert store.get(SUB_ACCOUNT, b"a") == {b"p": b"again"}
+
+
+def test_a_store_of_another_schema_version_is_refused(
+    open_store: Callable[[], KeyedStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_store().close()
+    monkeypatch.setattr("connectors.store_rules.SCHEMA_VERSION", SCHEMA_VERSION + 1)
+    with pytest.raises(StopRun, match=f"schema version {SCHEMA_VERSION}, this program has {SCHEMA_VERSION + 1}"):
+        open_store()
+    monkeypatch.undo()
+    open_store().close()

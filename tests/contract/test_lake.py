@@ -1,51 +1,42 @@
-"""The lake: exactly the declared tables, a digest of content alone, and every changed byte found."""
+"""The lake, in each place it may lie in: exactly the declared tables, a digest of content alone, every changed byte found."""
 
 import hashlib
+import io
 import json
-from datetime import UTC, date, datetime, timedelta
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from lake_kit import DAY, NOON, Folder, HdfsFolder, Place, flows, lake_at, write
 
-from connectors.lake import Lake, Manifest, rows_by
+from connectors.lake import Lake, rows_by
+from connectors.lake_files import lake_files
 from custody.digest import digest_of_rows
-from custody.errors import SealBroken
+from custody.errors import SealBroken, SettingsError
 from schemas.tables import TABLES, ColumnSpec
 
-DAY = date(2019, 12, 30)
-_VALUES: dict[str, Any] = {
-    "text": "文",
-    "int": 7,
-    "bool": True,
-    "date": DAY,
-    "time": datetime(2019, 12, 30, 1, 2, 3, 4, tzinfo=UTC),
-}
+_VALUES: dict[str, Any] = {"text": "文", "int": 7, "bool": True, "date": DAY, "time": NOON}
+_PART = "core_flow/part-00000.parquet"
 
 
-def flows(count: int) -> list[dict[str, Any]]:
-    return [
-        {
-            "account": f"P{n % 3:03d}:CUSTODY", "core_date": DAY, "seq": n, "extracted_for": DAY, "amount_minor": n - 5,
-            "currency": "CNY", "core_ref": f"S{n}", "counterparty": "中", "narrative": "", "booked_at": _VALUES["time"] + timedelta(microseconds=n),
-        }
-        for n in range(count)
-    ]  # fmt: skip
+@pytest.fixture(params=["folder", "file", pytest.param("hdfs", marks=pytest.mark.real)])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    if request.param == "hdfs":
+        return HdfsFolder(request.getfixturevalue("hdfs"))
+    folder = tmp_path / "lake 存管"
+    return Folder(folder.name if request.param == "folder" else f"file://{folder}", folder)
 
 
 @pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(tmp_path / "lake")
-
-
-def write(lake: Lake, rows: list[dict[str, Any]], fence: int = 1, note: bytes = b"note\n") -> tuple[str, Manifest]:
-    writer = lake.attempt(DAY, "extract", "ab" * 32, fence)
-    writer.table("core_flow", rows)
-    writer.table("core_balance", [])
-    writer.file("note.txt", note)
-    return lake.relative(DAY, "extract", "ab" * 32, fence), writer.finish()
+def lake(place: Place, tmp_path: Path) -> Lake:
+    return lake_at(place, tmp_path)
 
 
 def test_rows_come_back_in_key_order_with_their_types(lake: Lake) -> None:
@@ -55,6 +46,7 @@ def test_rows_come_back_in_key_order_with_their_types(lake: Lake) -> None:
     where, _ = write(lake, shuffled)
     assert lake.rows(where, "core_flow") == sorted(rows, key=lambda r: (r["account"], r["core_date"], r["seq"]))
     assert lake.rows(where, "core_balance") == []
+    assert lake.read_as_it_lies(where, "core_flow").equals(lake.read(where, "core_flow"))
 
 
 def test_the_digest_is_of_the_content_alone(lake: Lake) -> None:
@@ -77,23 +69,33 @@ def test_the_digest_is_the_one_that_anyone_can_compute(lake: Lake) -> None:
     assert (manifest.tables["core_flow"]["rows"], manifest.tables["core_balance"]["rows"]) == (20, 0)
 
 
-@pytest.mark.parametrize("name", sorted(TABLES))
-def test_every_declared_table_takes_a_row_with_all_and_one_with_least(lake: Lake, name: str) -> None:
-    spec = TABLES[name]
+def test_every_place_has_the_same_bytes(lake: Lake, place: Place, tmp_path: Path) -> None:
+    where, manifest = write(lake, flows(100))
+    other = Folder("other", tmp_path / "other")
+    assert write(lake_at(other, tmp_path), flows(100)) == (where, manifest)
+    for name in (_PART, "core_balance/part-00000.parquet", "files/note.txt", "manifest.json"):
+        assert place.get(f"{where}/{name}") == other.get(f"{where}/{name}")
 
-    def cell(column: ColumnSpec, which: int) -> Any:
-        if column.nullable and which == 2 and column.name not in spec.key:
+
+def test_every_declared_table_takes_a_row_with_all_and_one_with_least(lake: Lake) -> None:
+    def cell(column: ColumnSpec, key: bool, which: int) -> Any:
+        if column.nullable and which == 2 and not key:
             return None
         return f"{which}" if column.type == "text" else which if column.type == "int" else _VALUES[column.type]
 
-    rows = [{c.name: cell(c, which) for c in spec.columns} for which in (1, 2)]
+    rows = {
+        name: [{c.name: cell(c, c.name in spec.key, which) for c in spec.columns} for which in (1, 2)]
+        for name, spec in TABLES.items()
+    }
     writer = lake.attempt(DAY, "x", "cd" * 32, 1)
-    writer.table(name, rows)
+    for name in TABLES:
+        writer.table(name, rows[name])
     manifest = writer.finish()
     where = lake.relative(DAY, "x", "cd" * 32, 1)
-    assert sorted(lake.rows(where, name), key=str) == sorted(rows, key=str)
+    for name, spec in TABLES.items():
+        assert sorted(lake.rows(where, name), key=str) == sorted(rows[name], key=str), name
+        assert set(spec.key) <= set(spec.names), name
     assert lake.verify(where, manifest.digest) == []
-    assert set(spec.key) <= set(spec.names)
 
 
 @pytest.mark.parametrize(
@@ -127,48 +129,143 @@ def test_an_untouched_output_verifies(lake: Lake) -> None:
 
 def test_another_digest_than_the_committed_one_shows(lake: Lake) -> None:
     where, _ = write(lake, flows(10))
-    assert "committed digest" in lake.verify(where, "0" * 64)[0]
+    assert lake.verify(where, "0" * 64) == [f"{where}/manifest.json does not have the committed digest {'0' * 16}"]
 
 
-def test_a_changed_or_missing_file_shows(lake: Lake) -> None:
+@pytest.mark.parametrize("name", [_PART, "files/note.txt"])
+def test_a_changed_or_missing_file_shows(lake: Lake, place: Place, name: str) -> None:
     where, manifest = write(lake, flows(10))
-    part = lake.path(where) / "core_flow" / "part-00000.parquet"
-    part.write_bytes(part.read_bytes()[:-1] + b"\x00")
-    assert lake.verify(where, manifest.digest) == [f"{where}/core_flow/part-00000.parquet was changed"]
-    part.unlink()
-    assert lake.verify(where, manifest.digest) == [f"{where}/core_flow/part-00000.parquet is missing"]
+    data = place.get(f"{where}/{name}")
+    place.put(f"{where}/{name}", data[:-1] + bytes([data[-1] ^ 1]))
+    assert lake.verify(where, manifest.digest) == [f"{where}/{name} was changed"]
+    place.remove(f"{where}/{name}")
+    assert lake.verify(where, manifest.digest) == [f"{where}/{name} is missing"]
 
 
-def test_rewritten_rows_show_even_when_the_manifests_file_digest_was_rewritten_too(lake: Lake) -> None:
-    where, manifest = write(lake, flows(10))
-    part = lake.path(where) / "core_flow" / "part-00000.parquet"
-    table = pq.read_table(part)
-    pq.write_table(table.slice(1), part)
-    path = lake.path(where) / "manifest.json"
-    raw = json.loads(path.read_text())
-    raw["physical"]["core_flow/part-00000.parquet"] = hashlib.sha256(part.read_bytes()).hexdigest()
-    path.chmod(0o600)
-    path.write_text(json.dumps(raw))
-    assert "content digest" in lake.verify(where, manifest.digest)[0]
-
-
-@pytest.mark.parametrize("content", [None, "", "{"])
-def test_a_manifest_that_cannot_be_read_is_a_broken_seal(lake: Lake, content: str | None) -> None:
+def test_a_missing_table_is_a_broken_seal(lake: Lake, place: Place) -> None:
     where, _ = write(lake, flows(1))
-    path = lake.path(where) / "manifest.json"
-    path.unlink()
+    place.remove(f"{where}/{_PART}")
+    for read in (lake.read, lake.rows, lake.read_as_it_lies):
+        with pytest.raises(SealBroken, match="core_flow/part-00000.parquet is missing"):
+            read(where, "core_flow")
+    with pytest.raises(SealBroken, match="missing"):
+        lake.rows("2019-12-30/nothing", "core_flow")
+
+
+@pytest.mark.parametrize("name", ["core_flow/part-00001.parquet", "core_flow/_x", "files/other.txt", "third/x"])
+def test_a_file_that_nobody_wrote_shows(lake: Lake, place: Place, name: str, tmp_path: Path) -> None:
+    where, manifest = write(lake, flows(10))
+    if isinstance(place, Folder):
+        (tmp_path / "lake 存管" / where / name).parent.mkdir(exist_ok=True)
+    place.put(f"{where}/{name}", place.get(f"{where}/{_PART}"))
+    assert lake.verify(where, manifest.digest) == [f"{where}/{name} does not belong there"]
+
+
+def _rewrite(place: Place, where: str, name: str, data: bytes) -> None:
+    """A file changed by somebody who knows that the manifest keeps a digest of its bytes."""
+    place.put(f"{where}/{name}", data)
+    raw = json.loads(place.get(f"{where}/manifest.json"))
+    raw["physical"][name] = hashlib.sha256(data).hexdigest()
+    place.put(f"{where}/manifest.json", json.dumps(raw).encode())
+
+
+def test_rewritten_rows_show_even_when_the_manifests_file_digest_was_rewritten_too(lake: Lake, place: Place) -> None:
+    where, manifest = write(lake, flows(10))
+    sink = io.BytesIO()
+    pq.write_table(pq.read_table(io.BytesIO(place.get(f"{where}/{_PART}"))).slice(1), sink)
+    _rewrite(place, where, _PART, sink.getvalue())
+    assert "content digest" in lake.verify(where, manifest.digest)[0]
+    _rewrite(place, where, _PART, b"not Parquet")
+    assert "cannot be read as Parquet" in lake.verify(where, manifest.digest)[0]
+
+
+def test_a_rewritten_file_shows_even_when_the_manifests_file_digest_was_rewritten_too(lake: Lake, place: Place) -> None:
+    where, manifest = write(lake, flows(1))
+    _rewrite(place, where, "files/note.txt", b"another note\n")
+    assert lake.verify(where, manifest.digest) == [f"{where}/files/note.txt was changed"]
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{", b"{}", b"[]", b"\xff"])
+def test_a_manifest_that_cannot_be_read_is_a_broken_seal(lake: Lake, place: Place, content: bytes | None) -> None:
+    where, _ = write(lake, flows(1))
+    place.remove(f"{where}/manifest.json")
     if content is not None:
-        path.write_text(content)
-    with pytest.raises(SealBroken, match="manifest"):
+        place.put(f"{where}/manifest.json", content)
+    with pytest.raises(SealBroken, match="manifest.json cannot be read"):
         lake.verify(where, "0" * 64)
 
 
-def test_an_attempt_killed_before_its_commit_leaves_nothing_to_the_next(lake: Lake) -> None:
+def test_an_attempt_that_was_not_finished_leaves_nothing_to_the_next(lake: Lake, place: Place) -> None:
     writer = lake.attempt(DAY, "extract", "ab" * 32, 1)
     writer.table("core_flow", flows(3))
+    writer.file("only_the_first_has.txt", b"x")
     where, manifest = write(lake, flows(2), fence=1)
     assert len(lake.rows(where, "core_flow")) == 2
     assert lake.verify(where, manifest.digest) == []
+
+
+_ENDLESS = """
+import sys
+from pathlib import Path
+from lake_kit import DAY
+from connectors.lake import Lake
+from connectors.lake_files import lake_files
+
+writer = Lake(lake_files(sys.argv[1], Path(sys.argv[2]))).attempt(DAY, "extract", "ab" * 32, 1)
+data = bytes(range(256)) * (1 << 17)
+for n in range(10_000):
+    writer.file(f"{n}.bin", data)
+"""
+_SIZE = 256 << 17
+
+
+def test_a_writer_killed_amid_a_file_leaves_whole_files_or_none(lake: Lake, place: Place, tmp_path: Path) -> None:
+    files = lake_files(place.location, tmp_path)
+    where = lake.relative(DAY, "extract", "ab" * 32, 1)
+    paths = {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", _ENDLESS, place.location, str(tmp_path)]
+    with subprocess.Popen(command, env={**os.environ, **paths}) as writer:
+        until = time.monotonic() + 60
+        while not (names := _names(files, where)) or "files/1.bin" not in names or not _unfinished(names):
+            assert writer.poll() is None and time.monotonic() < until, names
+        writer.send_signal(signal.SIGKILL)
+    names = _names(files, where)
+    whole = [name for name in names if name.endswith(".bin")]
+    assert whole
+    for name in whole:
+        assert len(files.read(f"{where}/{name}")) == _SIZE, name
+    with pytest.raises(SealBroken, match="manifest"):
+        lake.manifest(where)
+    again, manifest = write(lake, flows(2), fence=1)
+    assert again == where
+    assert lake.verify(where, manifest.digest) == []
+
+
+def _names(files: Any, where: str) -> list[str]:
+    try:
+        found: list[str] = files.names(where)
+    except SealBroken:
+        return []  # the writer has not come so far
+    return found
+
+
+def _unfinished(names: list[str]) -> list[str]:
+    return [name for name in names if name.endswith(".part")]
+
+
+def test_each_place_is_named_by_a_url(lake: Lake, place: Place, tmp_path: Path) -> None:
+    where, _ = write(lake, flows(1))
+    root = place.location if "://" in place.location else f"file://{tmp_path}/{place.location}"
+    assert lake.url(where) == f"{root}/{where}"
+    assert lake.parquet(where, "core_flow") == f"{root}/{where}/core_flow"
+
+
+@pytest.mark.parametrize(
+    "location", ["s3://bucket/lake", "file://lake", "hdfs://127.0.0.1:9000", "hdfs://127.0.0.1:9000/", "hdfs:///lake"]
+)
+def test_a_location_that_is_none_is_refused(location: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="stores.lake"):
+        lake_files(location, tmp_path)
 
 
 def test_rows_by_key() -> None:

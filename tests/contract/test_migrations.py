@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, create_engine, inspect
 
+from connectors.clock import SystemClock
+from connectors.register import SqlRegister
 from connectors.register_tables import metadata
 from console.commands.instance import migrations_folder
 
@@ -55,5 +61,53 @@ def test_downgrading_leaves_nothing_and_upgrading_again_works(register_url: str)
     engine = create_engine(register_url)
     assert inspect(engine).get_table_names() == ["alembic_version"]
     command.upgrade(config, "head")
+    assert differences(engine) == []
+    engine.dispose()
+
+
+def test_a_register_of_the_first_version_keeps_its_rows_and_its_numbers(register_url: str) -> None:
+    config = alembic_config(register_url)
+    command.upgrade(config, "0001")
+    engine = create_engine(register_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("INSERT INTO lease (name, holder, fence, expires_at) VALUES ('n', 'h', 7, 1577664000)")
+        for _ in range(2):
+            connection.exec_driver_sql(
+                "INSERT INTO file_event (file_name, sha256, event, details, at) VALUES ('f', 's', 'ACCEPTED', '{}', 't')"
+            )
+    engine.dispose()
+    command.upgrade(config, "head")
+    register = SqlRegister(register_url, SystemClock())
+    with register.transaction() as tx:
+        tx.insert("file_event", {"file_name": "g", "sha256": "s", "event": "ACCEPTED", "details": "{}", "at": "t"})
+        assert [(row["event_no"], row["file_name"]) for row in tx.find("file_event")] == [(1, "f"), (2, "f"), (3, "g")]
+        # A time after 2038, which the first version had no room for.
+        assert tx.update("lease", {"name": "n", "fence": 7, "expires_at": 1577664000}, {"expires_at": 2**33}) == 1
+        tx.update("lease", {"name": "n"}, {"expires_at": 0})
+    register.close()
+    command.downgrade(config, "0001")
+    engine = create_engine(register_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO file_event (file_name, sha256, event, details, at) VALUES ('h', 's', 'ACCEPTED', '{}', 't')"
+        )
+        assert connection.exec_driver_sql("SELECT max(event_no) FROM file_event").scalar_one() == 4
+    engine.dispose()
+
+
+UPGRADE = """
+import sys
+from alembic import command
+sys.path.insert(0, sys.argv[2])
+from test_migrations import alembic_config
+command.upgrade(alembic_config(sys.argv[1]), "head")
+"""
+
+
+def test_two_that_migrate_at_once_do_not_meet(register_url: str) -> None:
+    arguments = [sys.executable, "-c", UPGRADE, register_url, str(Path(__file__).parent)]
+    both = [subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    assert [(one.communicate(timeout=120)[1], one.returncode) for one in both] == [("", 0)] * 2
+    engine = create_engine(register_url)
     assert differences(engine) == []
     engine.dispose()

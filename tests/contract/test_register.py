@@ -1,5 +1,7 @@
 """What every register must do (custody.ports.Register): all or nothing, one writer at a time, an audit chain."""
 
+import subprocess
+import sys
 import threading
 from datetime import date
 
@@ -11,7 +13,7 @@ from connectors.clock import SystemClock
 from connectors.register import SqlRegister
 from connectors.register_tables import recon_case
 from custody.audit import first_broken
-from custody.errors import RetryLater
+from custody.errors import StopRun, UsageError
 from custody.ports import DuplicateRow, Row
 
 DAY = date(2019, 12, 30)
@@ -117,35 +119,128 @@ def test_the_audit_chain_is_whole_over_transactions_and_shows_a_change(register:
         assert first_broken(tx.find("audit_event")) == 4
 
 
-def test_writers_wait_for_each_other_and_lose_nothing(register: SqlRegister) -> None:
-    """Read, add one, write back, from four threads: without serial transactions an addition would be lost."""
+WRITERS, TURNS = 4, 15
+# Read, add one, write back: without serial transactions an addition would be lost. Nobody is told to come later.
+ADDS = """
+import sys
+from connectors.clock import SystemClock
+from connectors.register import SqlRegister
+register = SqlRegister(sys.argv[1], SystemClock())
+for _ in range(int(sys.argv[2])):
+    with register.transaction() as tx:
+        fence = tx.get("lease", name="n")["fence"]
+        tx.update("lease", {"name": "n"}, {"fence": fence + 1})
+        tx.insert("file_event", {"file_name": "n", "sha256": "", "event": "E", "details": "{}", "at": "t"})
+        tx.audit("t", "add", "n", {"fence": fence})
+"""
+
+
+def test_writers_in_several_processes_wait_for_each_other_and_lose_nothing(register: SqlRegister, register_url: str) -> None:
     with register.transaction() as tx:
         tx.insert("lease", {"name": "n", "holder": "h", "fence": 0, "expires_at": 0})
-
-    def add() -> None:
-        for _ in range(10):
-            while True:
-                try:
-                    with register.transaction() as tx:
-                        row = tx.get("lease", name="n")
-                        assert row is not None
-                        tx.update("lease", {"name": "n"}, {"fence": row["fence"] + 1})
-                        tx.audit("t", "add", "n", {"fence": row["fence"]})
-                    break
-                except RetryLater:
-                    continue
-
-    threads = [threading.Thread(target=add) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    command = [sys.executable, "-c", ADDS, register_url, str(TURNS)]
+    writers = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(WRITERS)]
+    assert [(writer.communicate(timeout=120)[1], writer.returncode) for writer in writers] == [("", 0)] * WRITERS
     with register.transaction() as tx:
         row = tx.get("lease", name="n")
         assert row is not None
-        assert row["fence"] == 40
+        assert row["fence"] == WRITERS * TURNS
+        events = tx.find("audit_event")
+        assert first_broken(events) is None
+        assert [e["details"] for e in events] == [f'{{"fence":{n}}}' for n in range(WRITERS * TURNS)]
+        assert [e["event_no"] for e in tx.find("file_event")] == list(range(1, WRITERS * TURNS + 1))
+
+
+def test_a_transaction_that_has_only_read_so_far_is_not_overtaken(register: SqlRegister) -> None:
+    written = threading.Event()
+
+    def overtake() -> None:
+        with register.transaction() as tx:
+            tx.insert("holiday", holiday(date(2020, 1, 1)))
+        written.set()
+
+    other = threading.Thread(target=overtake)
+    with register.transaction() as tx:
+        assert tx.find("holiday") == []
+        other.start()
+        assert not written.wait(0.5)
+        assert tx.find("holiday") == []
+        tx.insert("holiday", holiday(DAY))
+    other.join(20)
+    with register.transaction() as tx:
+        assert [row["day"] for row in tx.find("holiday")] == [DAY, date(2020, 1, 1)]
+
+
+def test_what_was_taken_back_leaves_no_gap_in_the_numbers(register: SqlRegister) -> None:
+    event = {"file_name": "n", "sha256": "", "event": "E", "details": "{}", "at": "t"}
+    for fails in (False, True, False):
+        try:
+            with register.transaction() as tx:
+                tx.insert("file_event", event)
+                tx.audit("op1", "x", "y", {})
+                if fails:
+                    raise Stop
+        except Stop:
+            continue
+    with register.transaction() as tx:
+        assert [e["event_no"] for e in tx.find("file_event")] == [1, 2]
         assert first_broken(tx.find("audit_event")) is None
-        assert len(tx.find("audit_event")) == 40
+
+
+def test_text_sorts_by_its_bytes(register: SqlRegister) -> None:
+    words = ["Zebra", "apple", "_x", "-b", "中", "é", "b", "a b", "ab", "\U0001f600", "B"]
+    with register.transaction() as tx:
+        for number, word in enumerate(words):
+            tx.insert("person", {"person_id": f"p{number}", "display_name": word, "roles": "[]", "active": True})
+        found = [row["display_name"] for row in tx.find("person", ("display_name",))]
+    assert found == sorted(words, key=str.encode)
+
+
+@pytest.mark.parametrize(
+    ("table", "values", "words"),
+    [
+        ("person", {"person_id": "x" * 61}, "takes 60 characters, not 61"),
+        ("person", {"display_name": "中" * 201}, "takes 200 characters, not 201"),
+        ("person", {"display_name": "a\0b"}, "no NUL"),
+        ("person", {"display_name": "\udc80"}, "half characters"),
+        ("lease", {"fence": 2**31}, "32 bits"),
+        ("lease", {"expires_at": -(2**63) - 1}, "64 bits"),
+    ],
+)
+def test_what_one_database_cannot_hold_is_refused_by_both(
+    register: SqlRegister, table: str, values: dict[str, object], words: str
+) -> None:
+    whole: dict[str, Row] = {
+        "person": {"person_id": "p", "display_name": "n", "roles": "[]", "active": True},
+        "lease": {"name": "n", "holder": "h", "fence": 2**31 - 1, "expires_at": -(2**63)},
+    }
+    with register.transaction() as tx:
+        tx.insert(table, whole[table])
+    with pytest.raises(UsageError, match=words), register.transaction() as tx:
+        tx.insert(table, whole[table] | values)
+    with pytest.raises(UsageError, match=words), register.transaction() as tx:
+        tx.update(table, {}, values)
+    with register.transaction() as tx:
+        assert tx.find(table) == [whole[table]]
+
+
+def test_asking_for_what_no_row_can_have(register: SqlRegister) -> None:
+    with register.transaction() as tx:
+        assert tx.get("person", person_id="x" * 1000) is None
+        with pytest.raises(UsageError, match="no NUL"):
+            tx.get("person", person_id="a\0b")
+        tx.audit("op1", "x" * 200, "y" * 100_000, {"nul": "a\0b"})
+        with pytest.raises(UsageError, match="audit_event.actor takes 200"):
+            tx.audit("x" * 201, "x", "y", {})
+    with register.transaction() as tx:
+        assert [e["details"] for e in tx.find("audit_event")] == ['{"nul":"a\\u0000b"}']
+
+
+def test_a_register_without_its_tables_is_for_a_person_to_look_at(register_url: str) -> None:
+    empty = SqlRegister(register_url, SystemClock())
+    with pytest.raises(StopRun, match="custody init"), empty.transaction() as tx:
+        tx.find("holiday")
+    empty.close()
 
 
 def test_a_second_register_on_the_same_url_sees_only_what_is_committed(register: SqlRegister, register_url: str) -> None:

@@ -19,7 +19,6 @@ import pytest
 if TYPE_CHECKING:
     from airflow.dag_processing.dagbag import DagBag
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 # Records argv, writes two progress lines, prints a result (unless told "silent"), exits as the plan says for its command.
 EXECUTABLE = """#!/bin/sh
 echo "$*" >> "$CUSTODY_TEST_DIR/calls"
@@ -58,8 +57,8 @@ class Custody:
 
 
 @pytest.fixture(scope="session")
-def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    home = tmp_path_factory.mktemp("airflow")
+def airflow_home(airflow_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """With its database made, and the executable in its place."""
     stage = tmp_path_factory.mktemp("custody-executable")
     (stage / "bin").mkdir()
     executable = stage / "bin" / "custody"
@@ -67,20 +66,10 @@ def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     executable.chmod(0o755)
     (stage / "plan").mkdir()
     patch = pytest.MonkeyPatch()
-    settings = {
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
-        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
-        "CUSTODY_FIRST_DATE": "2019-12-30",
-        "CUSTODY_TEST_DIR": str(stage),
-        "PATH": f"{stage / 'bin'}{os.pathsep}{os.environ['PATH']}",
-    }
-    for name, value in settings.items():
-        patch.setenv(name, value)
+    patch.setenv("CUSTODY_TEST_DIR", str(stage))
+    patch.setenv("PATH", f"{stage / 'bin'}{os.pathsep}{os.environ['PATH']}")
     subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True)
-    yield home
+    yield airflow_home
     patch.undo()
 
 

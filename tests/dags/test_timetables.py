@@ -26,6 +26,12 @@ def custody_dates() -> object:
     return CustodyDateTimetable(settle_minutes=120)
 
 
+def until_new_year() -> object:
+    from console.airflow.timetables import CustodyDateTimetable
+
+    return CustodyDateTimetable(settle_minutes=120, last=date(2020, 1, 1))
+
+
 def business_days(overrides: dict[date, bool] | None = None) -> object:
     from console.airflow.timetables import BankBusinessDayTimetable
 
@@ -54,6 +60,12 @@ def test_custody_dates_are_every_calendar_day_over_new_year_two_hours_after_thei
     found = list(runs(custody_dates(), date(2019, 12, 28), date(2020, 1, 6)))
     assert [day for day, _ in found] == [date(2019, 12, 28) + timedelta(days=n) for n in range(10)]
     assert found[4] == (date(2020, 1, 1), datetime(2020, 1, 2, 2, 0, tzinfo=CHINA))
+
+
+def test_no_run_is_planned_after_the_last_custody_date_and_those_by_hand_stay_possible() -> None:
+    assert days(until_new_year(), date(2019, 12, 30), date(2020, 1, 6)) == ["2019-12-30", "2019-12-31", "2020-01-01"]
+    interval = until_new_year().infer_manual_data_interval(run_after=moment(date(2020, 1, 4), 9))  # type: ignore[attr-defined]
+    assert interval.start == moment(date(2020, 1, 3))
 
 
 def test_business_days_over_new_year() -> None:
@@ -138,7 +150,7 @@ def test_a_manual_run_of_the_custody_day_takes_the_day_that_ended() -> None:
     assert (interval.start, interval.end) == (moment(date(2020, 1, 1)), moment(date(2020, 1, 2)))
 
 
-@pytest.mark.parametrize("timetable", [custody_dates, lambda: business_days({date(2020, 1, 2): False})])
+@pytest.mark.parametrize("timetable", [custody_dates, until_new_year, lambda: business_days({date(2020, 1, 2): False})])
 def test_they_survive_serialisation_through_airflow(timetable: object, airflow_home: Path) -> None:
     from airflow.serialization.decoders import decode_timetable
     from airflow.serialization.encoders import encode_timetable

@@ -6,6 +6,7 @@ import ast
 import itertools
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -131,3 +132,37 @@ def test_without_the_first_custody_date_the_dags_say_what_is_missing(airflow_hom
     monkeypatch.delenv("CUSTODY_FIRST_DATE")
     with pytest.raises(MissingSetting, match="set CUSTODY_FIRST_DATE=YYYY-MM-DD"):
         first_instant()
+
+
+def test_the_last_custody_date_may_be_left_out_but_not_misspelt(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from console.airflow.defaults import MissingSetting, last_date
+
+    assert last_date() is None
+    monkeypatch.setenv("CUSTODY_LAST_DATE", "2020-01-02")
+    assert last_date() == date(2020, 1, 2)
+    for wrong in ("", "2020-1-2", "never"):
+        monkeypatch.setenv("CUSTODY_LAST_DATE", wrong)
+        with pytest.raises(MissingSetting, match="CUSTODY_LAST_DATE"):
+            last_date()
+
+
+def test_every_persons_duty_has_a_role_in_airflow_and_nobody_makes_users_there() -> None:
+    from console.airflow.auth_users import ROLES
+    from custody.permissions import Duty
+    from custody.services.people import DUTIES
+
+    assert set(ROLES) == set(DUTIES)
+    for duty, role in ROLES.items():
+        changes = {(action, resource) for action, resource in role if action not in ("can_read", "menu_access")}
+        # Users come from our register; a run belongs to the operator; readers change nothing but their own password.
+        assert not changes & {(action, "Users") for action in ("can_create", "can_edit", "can_delete")}
+        assert (("can_create", "DAG Runs") in role) == (duty is Duty.OPERATOR)
+        if duty in (Duty.AUDITOR, Duty.REGULATOR):
+            assert changes == {("can_edit", "My Profile"), ("can_edit", "My Password")}
+    assert ("can_read", "DAGs") not in ROLES[Duty.REGULATOR]
+
+
+def test_starting_airflow_does_not_import_it() -> None:
+    """An imported Airflow has read its configuration: the services' starter must leave that to the processes it starts."""
+    code = "import sys, cluster.airflow, cluster.local; sys.exit('airflow' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -14,11 +14,10 @@ from typing import Any
 from connectors.archive import FolderArchive
 from connectors.clock import SystemClock
 from connectors.drop_accounts import admit, make_server_keys
-from connectors.drop_server import DropServer, with_port
 from connectors.register import SqlRegister
 from connectors.register_tables import metadata
 from connectors.secrets import FileSecrets, make_key_file
-from connectors.settings import FILE_NAME, INITIAL, Settings, load_settings
+from connectors.settings import FILE_NAME, INITIAL, Settings, changed, load_settings
 from connectors.sftp_drop import PartyClient, SftpDrop
 from connectors.ssh_keys import make_key, pin_host, public_key_line
 from custody.ports import Row
@@ -174,11 +173,11 @@ def onboard(exchange: Exchange, party: str, contract: Mapping[str, object]) -> N
         admit(exchange.settings, parties(tx))
 
 
-def make_home(home: Path) -> Settings:
+def make_home(home: Path, changes: Mapping[str, str | int] | None = None) -> Settings:
     """Settings, keys and an empty register, as init makes them."""
     home.mkdir(parents=True, exist_ok=True)
-    text = INITIAL.format(bank="Test bank", go_live="2019-12-30", sftp_port=0).replace("1073741824", "100000")
-    (home / FILE_NAME).write_text(text)
+    text = INITIAL.format(bank="Test bank", go_live="2019-12-30", sftp_port=0)
+    (home / FILE_NAME).write_text(changed(text, {"sftp.max_file_bytes": 100_000, **(changes or {})}))
     settings = load_settings(home)
     for name in (settings.keys.identity_key, settings.keys.master_key):
         make_key_file(settings.path(name))
@@ -186,10 +185,10 @@ def make_home(home: Path) -> Settings:
     return settings
 
 
-def open_exchange(server: DropServer, settings: Settings) -> Exchange:
+def open_exchange(settings: Settings) -> Exchange:
+    """``settings`` name the port on which the server listens."""
     sftp = settings.sftp
-    settings = with_port(settings, server.port)
-    pin_host(settings.path(sftp.known_hosts), sftp.host, server.port, settings.path(sftp.host_key))
+    pin_host(settings.path(sftp.known_hosts), sftp.host, sftp.port, settings.path(sftp.host_key))
     exchange = Exchange(settings)
     metadata.create_all(exchange.register.engine)
     people(exchange.register)

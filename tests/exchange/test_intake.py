@@ -241,8 +241,11 @@ def test_a_file_that_nobody_sealed_waits(exchange: Exchange) -> None:
 def test_too_large_is_neither_read_nor_removed(exchange: Exchange) -> None:
     big = b"x" * (exchange.settings.sftp.max_file_bytes + 1)
     client = exchange.client()
-    with pytest.raises(RetryLater):
-        client.put(TXN, big)
+    if exchange.settings.sftp.server == "builtin":
+        with pytest.raises(RetryLater):
+            client.put(TXN, big)
+    else:
+        client.put(TXN, big)  # sshd has no limit of its own
     client.close()
     (exchange.folder() / TXN).write_bytes(big)
     exchange.send({}, seal_of("P001", entry(TXN, big)))
@@ -283,11 +286,11 @@ def test_one_partys_trouble_does_not_stop_the_others(exchange: Exchange) -> None
     assert [s.party for s in result.seals] == ["P002"]
     # A receipt that cannot be delivered: the files stay until it can, and are judged once.
     out = exchange.folder(which="out")
-    out.rmdir()
+    aside = out.rename(out.with_name("aside"))
     result = exchange.collect()
     assert [t[0] for t in result.troubles] == ["P001"] and [s.party for s in result.seals] == ["P001"]
     assert len(exchange.waiting()) == 2
-    out.mkdir()
+    aside.rename(out)
     result = exchange.collect()
     assert (result.troubles, result.seals, result.delivered) == ([], [], [RECEIPT])
     assert exchange.waiting() == []

@@ -35,9 +35,9 @@ def test_what_was_replaced_since_it_was_judged_is_not_removed(exchange: Exchange
     seal = seal_of("P001", entry(TXN, DATA))
     exchange.send({TXN: DATA}, seal)
     out = exchange.folder(which="out")
-    out.rmdir()
+    aside = out.rename(out.with_name("aside"))
     assert exchange.collect().troubles != []
-    out.mkdir()
+    aside.rename(out)
     # In between the party has put other bytes under both names.
     newer = seal_of("P001", entry(TXN, OTHER))
     exchange.send({TXN: OTHER}, newer)
@@ -50,9 +50,9 @@ def test_what_was_replaced_since_it_was_judged_is_not_removed(exchange: Exchange
 def test_bytes_that_were_never_read_survive_the_clearing_of_an_older_seal(exchange: Exchange) -> None:
     exchange.send({TXN: DATA}, seal_of("P001", entry(TXN, DATA)))
     out = exchange.folder(which="out")
-    out.rmdir()
+    aside = out.rename(out.with_name("aside"))
     exchange.collect()
-    out.mkdir()
+    aside.rename(out)
     exchange.send({TXN: OTHER}, {})
     result = exchange.collect()
     assert (result.seals, result.waiting) == ([], [("P001", TXN)])
@@ -64,9 +64,9 @@ def test_a_seal_that_was_not_read_is_not_removed_for_an_older_one(exchange: Exch
     seal = seal_of("P001", entry(TXN, DATA))
     exchange.send({TXN: DATA}, seal)
     out = exchange.folder(which="out")
-    out.rmdir()
+    aside = out.rename(out.with_name("aside"))
     exchange.collect()
-    out.mkdir()
+    aside.rename(out)
     (name,) = seal
     (exchange.folder() / name).write_bytes(b"x" * (exchange.settings.sftp.max_file_bytes + 1))
     assert "larger than" in exchange.collect().troubles[0][1]

@@ -19,7 +19,7 @@ from typing import Any
 from typer.testing import CliRunner
 
 from connectors.bootstrap import Wiring, wire
-from connectors.settings import FILE_NAME
+from connectors.settings import FILE_NAME, changed
 from console.cli import app
 from custody.ports import Row
 from custody.services.access import SYSTEM
@@ -102,8 +102,7 @@ class Instance:
             for path in party.iterdir():
                 assert parse_name(path.name) is not None
                 self.drop.put(party.name, path.name, path.read_bytes())
-        flows, balances = (_core_rows(folder / "CORE" / f"{name}.jsonl") for name in ("flow", "balance"))
-        self.wiring.core.load(flows, balances)
+        copy_core(self, world, on)
         return self.collect(on)
 
     def deliver_party(self, world: Path, on: date, party: str, today: date) -> CollectResult:
@@ -173,23 +172,15 @@ def copy_of(home: Path, to: Path) -> Path:
     return Path(shutil.copytree(home, to))
 
 
-def change_settings(home: Path, changes: Mapping[str, str]) -> Path:
-    """Set ``section.name`` to a text value in a closed instance's settings file."""
+def change_settings(home: Path, changes: Mapping[str, str | int]) -> Path:
+    """Set ``section.name`` to other values in a closed instance's settings file."""
     path = home / FILE_NAME
-    section, lines = "", []
-    wanted = dict(changes)
-    for line in path.read_text(encoding="utf-8").splitlines():
-        if line.startswith("["):
-            section = line.strip("[]")
-        name = f"{section}.{line.partition(' = ')[0]}"
-        lines.append(f"{line.partition(' = ')[0]} = {json.dumps(wanted.pop(name))}" if name in wanted else line)
-    assert not wanted, f"no such setting: {sorted(wanted)}"
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    path.write_text(changed(path.read_text(encoding="utf-8"), changes), encoding="utf-8")
     return home
 
 
-def make_world(out: Path, faults: list[FaultRequest], seed: int, **size: int) -> Path:
-    config = SimulationConfig(**{**SMALL, **size}, start=GO_LIVE, seed=seed)
+def make_world(out: Path, faults: list[FaultRequest], seed: int, start: date = GO_LIVE, **size: int) -> Path:
+    config = SimulationConfig(**{**SMALL, **size}, start=start, seed=seed)
     simulate(config=config, faults=faults, out=out)
     return out
 
@@ -197,9 +188,13 @@ def make_world(out: Path, faults: list[FaultRequest], seed: int, **size: int) ->
 SMALL = {"platforms": 3, "channels": 2, "lenders": 12, "loans": 5, "days": 4}
 
 
-def make_instance(home: Path, world: Path) -> Path:
-    """Init, then every party of the world proposed by one person and approved by another, through the command line."""
-    _custody(home, "init", "--bank", "示范银行", "--go-live", GO_LIVE.isoformat(), "--sftp-port", "2222")
+def make_instance(home: Path, world: Path, go_live: date = GO_LIVE, settings: Path | None = None) -> Path:
+    """Init, then every party of the world proposed by one person and approved by another, through the command line.
+
+    ``settings``: a prepared settings file instead of the embedded default.
+    """
+    ours = ["--bank", "示范银行", "--go-live", go_live.isoformat(), "--sftp-port", "2222"]
+    _custody(home, "init", *(ours if settings is None else ["--settings", str(settings)]))
     proposed = _custody(home, "org", "onboard", "--from", str(world), "--as", "maker", "--note", "test")
     for number in proposed["proposals"].values():
         _custody(home, "proposal", "approve", number, "--as", "checker", "--note", "test")
@@ -212,6 +207,13 @@ def _custody(home: Path, *arguments: str) -> dict[str, Any]:
         raise AssertionError(f"custody {' '.join(arguments)} ended {done.exit_code}: {done.output}") from done.exception
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result
+
+
+def copy_core(instance: Instance, world: Path, on: date) -> None:
+    """The core's flows and balances of a date into the core's own tables."""
+    folder = world / on.isoformat() / "CORE"
+    flows, balances = (_core_rows(folder / f"{name}.jsonl") for name in ("flow", "balance"))
+    instance.wiring.core.load(flows, balances)
 
 
 def _core_rows(path: Path) -> list[dict[str, Any]]:

@@ -35,7 +35,7 @@ class TwoDays:
         return list(dates(self.first, 4))
 
 
-def start(home: Path, step: str, on: date, how: str, number: int = 0) -> subprocess.Popen[str]:
+def start(home: Path, step: str, on: date, how: str, number: int | str = 0) -> subprocess.Popen[str]:
     """Start the runner; returns when it is about to run its step."""
     command = [sys.executable, str(RUNNER), str(home), step, str(on), how, str(number)]
     child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -6,7 +6,9 @@ HOW: ``count`` runs to the end and prints how many points of each kind were pass
 our own source; ``io`` at the n-th write that reaches a disk, before it and after it being two points; ``committed`` is killed
 between the step's commit and its publication; ``published`` between the publication's last write and its row; ``stopped``
 stops itself (SIGSTOP) when all is computed and nothing is committed, ``storing`` when it is about to write to the keyed
-store; ``start`` waits for a line on stdin, then runs undisturbed. Exit codes are the command line's: 0, 2, 3.
+store; ``start`` waits for a line on stdin, then runs undisturbed; ``calls`` runs to the end and prints how many calls went to
+each server; ``before`` stops itself before the call that NUMBER names (``hbase:7``), so that the server can be killed there.
+The step ``collect`` is a sweep of the drop. Exit codes are the command line's: 0, 2, 3.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import json
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -26,12 +29,14 @@ import pyarrow.parquet
 from sqlalchemy.engine.default import DefaultDialect
 
 import jobs.step
-from connectors.bootstrap import wire
+from connectors.bootstrap import Wiring, wire
 from connectors.lmdb_store import LmdbStore
 from custody.errors import CustodyError
 from custody.services.access import SYSTEM
+from custody.services.intake import collect
+from custody.services.outputs import Seal
 from jobs.registry import step_named
-from jobs.step import Seal, Step, StepContext
+from jobs.step import Step, StepContext
 
 READY = "ready"
 _OURS = tuple(
@@ -125,18 +130,61 @@ def stopped_before_storing() -> None:
     setattr(LmdbStore, "put_many", put_many)  # noqa: B010  (mypy: a method cannot be assigned)
 
 
+def watch_calls(reached: Callable[[str], None]) -> None:
+    """Every call that goes to a server: HBase's Thrift, the register's database, the drop."""
+    import paramiko
+    import thriftpy2.thrift
+    from sqlalchemy import Engine, event
+
+    event.listen(Engine, "before_cursor_execute", lambda *_: reached("register"))
+    event.listen(Engine, "commit", lambda _: reached("register"))
+    for owner, name, server in ((thriftpy2.thrift.TClient, "_req", "hbase"), (paramiko.SFTPClient, "_request", "sftp")):
+        setattr(owner, name, _announced(reached, server, getattr(owner, name)))
+
+
+def _announced(reached: Callable[[str], None], server: str, real: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*args: Any, **named: Any) -> Any:
+        reached(server)
+        return real(*args, **named)
+
+    return call
+
+
+def stop_before(call: str) -> Callable[[str], None]:
+    server, _, number = call.partition(":")
+    passed: Counter[str] = Counter()
+
+    def reached(name: str) -> None:
+        passed[name] += 1
+        if name == server and passed[name] == int(number):
+            stop()
+
+    return reached
+
+
+def sweep(wiring: Wiring) -> dict[str, Any]:
+    ports, rules = wiring.exchange_ports, wiring.exchange_rules
+    result = collect(ports, rules, SYSTEM, wiring.clock.now().date(), wiring.settings.sftp.max_file_bytes)
+    return {"troubles": len(result.troubles), "seals": len(result.seals)}
+
+
 def main(home: str, name: str, on: str, how: str, number: str = "0") -> int:
-    step = step_named(name)
     wiring = wire(Path(home))
     lines, io = Points(int(number) if how == "lines" else None), Points(int(number) if how == "io" else None)
+    calls: Counter[str] = Counter()
+    step = None if name == "collect" else step_named(name)
     if how == "committed":
         jobs.step._publish = lambda *_: die()
-    elif how == "published":
+    elif how == "published" and step is not None:
         step = killed_after_publishing(step)
-    elif how == "stopped":
+    elif how == "stopped" and step is not None:
         step = stopped_before_commit(step)
     elif how == "storing":
         stopped_before_storing()
+    elif how == "calls":
+        watch_calls(lambda server: calls.update([server]))
+    elif how == "before":
+        watch_calls(stop_before(number))
     print(READY, flush=True)
     if how == "start":
         sys.stdin.readline()
@@ -145,15 +193,19 @@ def main(home: str, name: str, on: str, how: str, number: str = "0") -> int:
     if how in ("count", "lines"):
         watch_lines(lines)
     try:
-        result = jobs.step.run_step(wiring, step, date.fromisoformat(on), SYSTEM)
+        if step is None:
+            answer = sweep(wiring)
+        else:
+            answer = {"outcome": jobs.step.run_step(wiring, step, date.fromisoformat(on), SYSTEM).outcome}
     except CustodyError as error:
         print(json.dumps({"error": type(error).__name__}), flush=True)
+        print(error, file=sys.stderr, flush=True)
         return error.exit_code
     finally:
         sys.settrace(None)
         wiring.close()
-    print(json.dumps({"outcome": result.outcome, "lines": lines.passed, "io": io.passed}), flush=True)
-    return 0
+    print(json.dumps({**answer, "lines": lines.passed, "io": io.passed, "calls": calls}), flush=True)
+    return 3 if answer.get("troubles") else 0
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 from connectors.bootstrap import Wiring, wire
 from connectors.lake import StepWriter
+from connectors.lake_files import lake_files
 from console.cli import app
 from custody.audit import event_hash
 from custody.digest import canonical_json
@@ -36,7 +37,7 @@ FIRST, SECOND = date(2019, 12, 30), date(2019, 12, 31)
 def _write(context: StepContext) -> None:
     assert context.writer is not None
     # Every step's output is another one; a report that drafts nothing has no files.
-    context.writer.file("which.txt", context.writer.folder.parts[-3].encode() + context.custody_date.isoformat().encode())
+    context.writer.file("which.txt", context.writer.folder.split("/")[-3].encode() + context.custody_date.isoformat().encode())
 
 
 def _reconcile(context: StepContext) -> None:
@@ -101,7 +102,7 @@ class Copy:
         """A forger who can compute replaces a day's root, its manifest, its row and its event, so that all of them fit."""
         output = self.output("close", on)
         root = rows(self.wiring.lake.rows(output["path"], "day_root"))
-        writer = StepWriter(self.wiring.lake.path(output["path"]))
+        writer = StepWriter(lake_files(self.wiring.settings.stores.lake, self.home), output["path"])
         writer.table("day_root", root)
         digest = writer.finish().digest
         self.change("step_output", {"step": "close", "custody_date": on}, manifest_digest=digest)
@@ -192,7 +193,7 @@ def test_a_root_that_leaves_something_out_is_found(
 
 def test_a_changed_byte_in_the_lake_is_found(copy: Copy) -> None:
     path = copy.output("close", SECOND)["path"]
-    parquet = copy.wiring.lake.path(path) / "day_root" / "part-00000.parquet"
+    parquet = copy.home / "lake" / path / "day_root" / "part-00000.parquet"
     data = bytearray(parquet.read_bytes())
     data[len(data) // 2] ^= 1
     parquet.chmod(0o600)
@@ -203,9 +204,9 @@ def test_a_changed_byte_in_the_lake_is_found(copy: Copy) -> None:
 
 def test_a_missing_manifest_is_one_finding_among_others(copy: Copy) -> None:
     path = copy.output("extract", FIRST)["path"]
-    (copy.wiring.lake.path(path) / "manifest.json").unlink()
+    (copy.home / "lake" / path / "manifest.json").unlink()
     other = copy.output("land", SECOND)["path"]
-    (copy.wiring.lake.path(other) / "files" / "which.txt").unlink()
+    (copy.home / "lake" / other / "files" / "which.txt").unlink()
     code, wrong = copy.verify()
     assert code == 1 and len(wrong) == 2
     assert wrong[0].startswith(f"{path}/manifest.json cannot be read") and wrong[1] == f"{other}/files/which.txt is missing"

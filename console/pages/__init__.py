@@ -1,0 +1,1 @@
+"""The desk's pages inside Airflow: server-rendered, behind Airflow's log-in and our own permissions."""

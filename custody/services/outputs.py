@@ -1,0 +1,40 @@
+"""What the steps have committed: the register's ``step_output`` rows, newest version first in force (design.md §2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from custody.ports import RegisterTx, Row
+from custody.steps import STEPS
+
+
+@dataclass(frozen=True)
+class Seal:
+    """One committed step output."""
+
+    custody_date: date
+    step: str
+    version: int
+    manifest_digest: str
+    path: str
+
+
+def seal_of(row: Row) -> Seal:
+    return Seal(row["custody_date"], row["step"], row["version"], row["manifest_digest"], row["path"])
+
+
+def seals_of_day(tx: RegisterTx, custody_date: date) -> dict[str, Seal]:
+    """The newest committed version of each step of one date, by step, in the order of the steps."""
+    rows = tx.find("step_output", order_by=["version"], custody_date=custody_date)
+    newest = {row["step"]: seal_of(row) for row in rows}
+    return {step: newest[step] for step in STEPS if step in newest}
+
+
+def latest_seal(tx: RegisterTx, custody_date: date, step: str) -> Seal | None:
+    return seals_of_day(tx, custody_date).get(step)
+
+
+def days_begun(tx: RegisterTx) -> list[date]:
+    """Every custody date that was cut off, in order."""
+    return sorted({row["custody_date"] for row in tx.find("step_output", step="cut_off")})

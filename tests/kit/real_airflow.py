@@ -1,0 +1,50 @@
+"""Airflow's own services for the tests, on SQLite, over an instance that has run one day: started once for the run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from cluster.airflow import Airflow
+from cluster.machine import Ports, state_folder
+from console.airflow.dates import FIRST_DATE_VARIABLE
+
+
+@dataclass(frozen=True)
+class AirflowAndInstance:
+    airflow: Airflow
+    home: Path
+
+
+@pytest.fixture(scope="session")
+def real_airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowAndInstance]:
+    """GO_LIVE is run; besides the first people there is ``zhang``, a regulator, who may see reports only."""
+    # Every run of pytest loads this module: what it takes to make an instance is imported by those who want one.
+    from instance_kit import GO_LIVE, make_instance, make_world, opened
+
+    from custody.services.people import add_person
+
+    made = tmp_path_factory.mktemp("airflow_instance")
+    world = make_world(made / "world", [], seed=11, days=1)
+    home = make_instance(made / "home", world)
+    with opened(home) as instance:
+        instance.deliver(world, GO_LIVE)
+        instance.run_day(GO_LIVE)
+        add_person(instance.wiring.register, "admin", "zhang", "张 Zhang", ["regulator"])
+    folder = state_folder(f"test-{os.getpid()}") / "airflow"
+    database = f"sqlite:///{folder / 'airflow' / 'airflow.db'}"
+    airflow = Airflow(folder, Ports(folder), database, home, {FIRST_DATE_VARIABLE: GO_LIVE.isoformat()})
+    try:
+        airflow.start()
+        yield AirflowAndInstance(airflow, home)
+    finally:
+        airflow.stop()
+        shutil.rmtree(folder)
+        with suppress(OSError):
+            folder.parent.rmdir()  # unless another server's folder is there

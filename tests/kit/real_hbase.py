@@ -1,0 +1,59 @@
+"""A real HBase of the test run's own: started once, thrown away at the end."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from itertools import count
+
+import happybase
+import pytest
+
+from cluster.hbase import Hbase
+from cluster.machine import LOOPBACK, Ports, state_folder
+from connectors.hbase_store import FAMILY, HbaseStore
+from connectors.settings import HbaseSettings
+
+# A killed master takes its time on a busy machine.
+SETTINGS = HbaseSettings(timeout_seconds=20, give_up_after_seconds=300)
+_NUMBERS = count(1)
+
+
+@pytest.fixture(scope="session")
+def hbase() -> Iterator[Hbase]:
+    """Running and empty: a test makes a namespace of its own by ``create_tables``, and starts again what it killed."""
+    folder = state_folder(f"test-{os.getpid()}") / "hbase"
+    server = Hbase(folder, Ports(folder))
+    try:
+        server.start()
+        yield server
+    finally:
+        # Nothing of it is kept, so nothing need be flushed.
+        server.kill("thrift")
+        server.kill("master")
+        shutil.rmtree(folder)
+
+
+class OwnTables(HbaseStore):
+    """A store whose tables are its own and made when first named: unsplit, since Thrift1 cannot split."""
+
+    def __init__(self, server: Hbase, prefix: str, made: set[str], settings: HbaseSettings) -> None:
+        self._server, self._prefix, self._made = server, prefix, made
+        super().__init__(LOOPBACK, server.thrift_port, "default", settings)
+
+    def _name(self, table: str) -> bytes:
+        name = f"{self._prefix}_{table}"
+        if table not in self._made:
+            connection = happybase.Connection(LOOPBACK, self._server.thrift_port, timeout=60_000)
+            connection.create_table(name, {FAMILY.decode(): {"max_versions": 1}})
+            connection.close()
+            self._made.add(table)
+        return f"default:{name}".encode()
+
+
+@pytest.fixture
+def open_hbase_store(hbase: Hbase) -> Callable[[], HbaseStore]:
+    """Opens the store that is this test's own; opening again finds what was written."""
+    prefix, made = f"t{next(_NUMBERS)}", set[str]()
+    return lambda: OwnTables(hbase, prefix, made, SETTINGS)
