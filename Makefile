@@ -52,9 +52,11 @@ debian-packages: $(INSTALLED)  ## install what the real parts lack on this machi
 
 # The same tests with full counts: kill points, worlds, generated cases.
 SOAK := tests/e2e tests/jobs tests/property tests/simulator tests/exchange
+SOAK_REAL := tests/e2e/test_parts_killed.py tests/jobs/test_engines_agree.py
 soak: $(INSTALLED)  ## full counts of seeds and kill points; results under build/soak
 	mkdir -p build/soak
-	CUSTODY_SEEDS=25 HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest $(SOAK) -n 2 --dist loadfile --junitxml=build/soak/results.xml
+	CUSTODY_SEEDS=25 HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -m "not real" $(SOAK) -n 2 --dist loadfile --junitxml=build/soak/results.xml
+	CUSTODY_SEEDS=5 $(BIN)/python -m pytest -m real $(SOAK_REAL) --junitxml=build/soak/real.xml
 
 bench: $(INSTALLED)  ## ratios against named peers, into build/bench.json
 	$(BIN)/python -m bench

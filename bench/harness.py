@@ -20,7 +20,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-NAMES = ("match", "digest", "land", "store", "hbase")
+NAMES = ("match", "digest", "land", "store", "hbase", "day")
 _ROOT = Path(__file__).parents[1]
 
 
@@ -66,7 +66,8 @@ def measure(name: str, rows: int | None, runs: int, folder: Path, told: Callable
     results: dict[str, list[dict[str, Any]]] = {side: [] for side in module.SIDES}
     try:
         told(f"{name}: preparing {size} rows")
-        module.prepare(folder, size)
+        # What was made may be counted in other units than was asked for.
+        size = module.prepare(folder, size) or size
         for number in range(1, runs + 1):
             for side in module.SIDES:
                 result = _in_own_process(name, side, folder)

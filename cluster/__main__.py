@@ -1,4 +1,7 @@
-"""``python -m cluster up|status|down [--name NAME]``: the real parts on this machine, without containers."""
+"""``python -m cluster up|status|down [--name NAME]``: the real parts on this machine, without containers.
+
+``packages`` prints the Debian packages that the machine lacks for them.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from rich.table import Table
 from cluster.cluster import Cluster
 from cluster.daemon import ServiceFailed
 from cluster.machine import MachineLacks
+from cluster.programs import missing_packages
 
 _NAME = "default"
 # The demonstration's market starts here (console.demo).
@@ -22,11 +26,14 @@ _GO_LIVE = "2019-12-30"
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m cluster", description=__doc__)
-    parser.add_argument("command", choices=["up", "status", "down"])
+    parser.add_argument("command", choices=["up", "status", "down", "packages"])
     parser.add_argument("--name", default=_NAME, help="several clusters may run on one machine 集群名")
     parser.add_argument("--bank", default="示范银行 Example Bank", help="of a new instance 银行名称")
     parser.add_argument("--go-live", type=date.fromisoformat, default=_GO_LIVE, help="of a new instance, YYYY-MM-DD 首个账务日")
     asked = parser.parse_args()
+    if asked.command == "packages":
+        print(*missing_packages())
+        return 0
     cluster, screen, started = Cluster(asked.name), Console(), time.monotonic()
 
     def say(words: str) -> None:

@@ -35,6 +35,8 @@ Say = Callable[[str], None]
 # The bank's own tables, and the core's: HBase namespaces.
 OWN, CORE = "custody", "core"
 _CORE_PROCESSES = 2
+# A killed master is back within a minute on a busy machine, its regions some time later.
+_HBASE_GIVE_UP_SECONDS = 300
 _INIT_SECONDS = 300
 
 
@@ -159,6 +161,7 @@ class Cluster:
                 "stores.keyed": self.hbase.url(OWN),
                 "stores.core": self.hbase.url(CORE),
                 "stores.core_processes": _CORE_PROCESSES,
+                "hbase.give_up_after_seconds": _HBASE_GIVE_UP_SECONDS,
                 "engine.url": self.spark.url,
                 "sftp.server": "openssh",
                 "sftp.account_prefix": prefix,

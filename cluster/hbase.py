@@ -18,12 +18,11 @@ from thriftpy2.thrift import TException
 
 from cluster.daemon import Daemon, ServiceFailed
 from cluster.jars import jars
-from cluster.machine import LOOPBACK, Ports, Program, listens, require
+from cluster.machine import LOOPBACK, Ports, listens
+from cluster.programs import JAVAC, require
 from connectors.hbase_store import FAMILY, cause
 from schemas.store_keys import META, SALTS, UNSALTED
 
-# `java TOOL.java` compiles it first.
-_COMPILER = Program("javac", "openjdk-17-jdk-headless")
 _CREATE_TABLES = Path(__file__).with_name("hbase") / "CreateTables.java"
 _START_SECONDS = 120
 _TOOL_SECONDS = 180
@@ -101,7 +100,7 @@ class Hbase:
 
     def create_tables(self, namespace: str, tables: Iterable[str]) -> None:
         """Make the namespace, the tables (one region for each salt) and ``_meta``; what is there already is left alone."""
-        require([_COMPILER])
+        require([JAVAC])
         wanted = [f"{table}={1 if table in UNSALTED else SALTS}" for table in (META, *tables)]
         tool = [str(_CREATE_TABLES), namespace, FAMILY.decode(), *wanted]
         try:

@@ -8,15 +8,13 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from cluster.machine import MachineLacks, Program, require
+from cluster.machine import MachineLacks
+from cluster.programs import JAVA, MAVEN, require
 
 _HERE = Path(__file__).parent
 _JARS = _HERE.parent / "build" / "jars"
 _FETCH_SECONDS = 900
 _SAID_LINES = 15
-
-JAVA = Program("java", "openjdk-17-jre-headless")
-_MAVEN = Program("mvn", "maven")
 
 
 def jars(name: str) -> Path:
@@ -33,7 +31,7 @@ def jars(name: str) -> Path:
     with (_JARS / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
-            require([_MAVEN])
+            require([MAVEN])
             part = folder.with_name(f".{folder.name}.part")
             shutil.rmtree(part, ignore_errors=True)
             _fetch(pom, part)

@@ -1,14 +1,11 @@
-"""What the machine offers: free ports on loopback, programs that must be installed, the folder of a cluster's state."""
+"""What the machine offers: free ports on loopback, and the folder of a cluster's state."""
 
 from __future__ import annotations
 
 import fcntl
 import json
 import os
-import shutil
 import socket
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
@@ -16,27 +13,6 @@ LOOPBACK = "127.0.0.1"
 
 class MachineLacks(Exception):
     """Something must be installed or permitted first; the text says what and how."""
-
-
-@dataclass(frozen=True)
-class Program:
-    """A program that a server needs, the Debian package that has it, and folders beside PATH where Debian puts it."""
-
-    name: str
-    package: str
-    folders: Sequence[str] = ()
-
-    def path(self) -> str | None:
-        return shutil.which(self.name, path=os.pathsep.join([*self.folders, os.environ.get("PATH", os.defpath)]))
-
-
-def require(programs: Sequence[Program]) -> None:
-    """Raise MachineLacks naming every program that is missing and the one command that installs them."""
-    missing = [program for program in programs if program.path() is None]
-    if missing:
-        names = ", ".join(program.name for program in missing)
-        packages = " ".join(sorted({program.package for program in missing}))
-        raise MachineLacks(f"not found: {names}. Debian: apt-get install {packages} (or: make debian-packages)")
 
 
 class Ports:

@@ -22,7 +22,8 @@ import psycopg
 from psycopg import sql
 
 from cluster.daemon import Daemon, ServiceFailed
-from cluster.machine import LOOPBACK, Ports, Program, require, require_root
+from cluster.machine import LOOPBACK, Ports, require_root
+from cluster.programs import POSTGRES, postgresql, require
 from connectors.archive import write_durably
 from connectors.processes import process_start
 
@@ -36,14 +37,6 @@ _STOP_SECONDS = 60
 _CONNECT_SECONDS = 5
 _COMMAND_SECONDS = 120
 _MAX_CONNECTIONS = 80
-_WHERE_DEBIAN_PUTS_IT = Path("/usr/lib/postgresql")
-
-
-def _program(name: str) -> Program:
-    """The newest version's: Debian keeps each major version in a folder of its own, and none on PATH."""
-    versions = [path for path in _WHERE_DEBIAN_PUTS_IT.glob("*/bin") if path.parent.name.isdigit()]
-    newest_first = sorted(versions, key=lambda path: int(path.parent.name), reverse=True)
-    return Program(name, "postgresql", [str(path) for path in newest_first])
 
 
 class Postgres:
@@ -74,13 +67,13 @@ class Postgres:
         }
         words = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
         # start() has said what to install where it is missing.
-        program = _program("postgres").path() or "postgres"
+        program = postgresql("postgres").path() or "postgres"
         return Daemon("postgres", self._folder, [program, "-D", str(self._data), *words], {"LC_ALL": "C"}, USER)
 
     def start(self) -> None:
         """Returns when it answers and both databases are there. Raises MachineLacks, ServiceFailed."""
         require_root()
-        require([_program(name) for name in ("initdb", "postgres", "pg_ctl")])
+        require(POSTGRES)
         self._folder.mkdir(parents=True, exist_ok=True)
         if not self._data.exists():
             self._make()
@@ -199,7 +192,7 @@ class Postgres:
 
     def _run(self, name: str, *arguments: str) -> None:
         """One of PostgreSQL's programs, as its user. Raises ServiceFailed with what it said."""
-        program = _program(name).path()
+        program = postgresql(name).path()
         assert program is not None, "require() found it"
         done = subprocess.run(
             [program, *arguments],

@@ -7,7 +7,8 @@ from functools import cached_property
 from pathlib import Path
 
 from cluster.daemon import Daemon
-from cluster.machine import LOOPBACK, Ports, Program, listens, require
+from cluster.machine import LOOPBACK, Ports, listens
+from cluster.programs import JAVA, require
 
 _START_SECONDS = 120
 _SERVER = "org.apache.spark.sql.connect.service.SparkConnectServer"
@@ -57,7 +58,7 @@ class SparkConnect:
 
     def start(self) -> None:
         """Returns when the server takes connections. Raises MachineLacks, ServiceFailed."""
-        require([Program("java", "openjdk-17-jre-headless")])
+        require([JAVA])
         (self._folder / "scratch").mkdir(parents=True, exist_ok=True)
         self.daemon.start()
         self.daemon.wait_until(self.healthy, _START_SECONDS)

@@ -12,12 +12,12 @@ from functools import cached_property
 from pathlib import Path
 
 from cluster.daemon import Daemon
-from cluster.machine import Program, require, require_root
+from cluster.machine import require_root
+from cluster.programs import PKILL, SSHD, require
 from connectors.processes import process_start, process_user
 from connectors.settings import Settings
 from connectors.system_accounts import login_group
 
-_SSHD = Program("sshd", "openssh-server", ["/usr/sbin"])
 _START_SECONDS = 20
 _BANNER_SECONDS = 5
 _END_SECONDS = 20
@@ -41,13 +41,13 @@ class Sshd:
     @cached_property
     def daemon(self) -> Daemon:
         # start() has said what to install where it is missing.
-        program = _SSHD.path() or _SSHD.name
+        program = SSHD.path() or SSHD.name
         return Daemon("sshd", self._folder, [program, "-D", "-e", "-f", str(self._config)])
 
     def start(self) -> None:
         """Returns when it greets. Raises MachineLacks, ServiceFailed."""
         require_root()
-        require([_SSHD])
+        require([SSHD, PKILL])
         _RUN_FOLDER.mkdir(mode=0o755, exist_ok=True)
         self._folder.mkdir(parents=True, exist_ok=True)
         self._config.write_text(self._configuration(), encoding="utf-8")

@@ -19,7 +19,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from instance_kit import GO_LIVE, copy_core, make_instance, make_world, opened, seeds
+from instance_kit import BANK, GO_LIVE, copy_core, make_instance, make_world, opened, seeds
 from kill_kit import content_of, start, told
 from real_sshd import RealSshd
 
@@ -116,7 +116,7 @@ def make_parts(
         # A person's number is the same in two instances only under the same key.
         shutil.copytree(embedded.keys, home / "keys")
         settings = home / "prepared.toml"
-        text = INITIAL.format(bank="示范银行", go_live=GO_LIVE.isoformat(), sftp_port=0)
+        text = INITIAL.format(bank=BANK, go_live=GO_LIVE.isoformat(), sftp_port=0)
         stores = {"stores.lake": f"{hdfs.url}/{own}", "stores.keyed": hbase.url(own), "stores.core": hbase.url(core)}
         limits = {"hbase.timeout_seconds": 10, "hbase.give_up_after_seconds": GIVE_UP_SECONDS, "lease.seconds": 10}
         register = {"register.url": postgres.register_url(database)}

@@ -31,6 +31,8 @@ from schemas.exchange import parse_name
 from simulator.simulate import FaultRequest, SimulationConfig, simulate
 
 GO_LIVE = date(2019, 12, 30)
+# As `python -m cluster` names it: the bank stands in what a day seals.
+BANK = "示范银行 Example Bank"
 # What differs from run to run by its nature: times, fences, folders named by a fence, and hashes over those.
 _OF_THE_RUN = {
     "received_at", "queued_at", "delivered_at", "at", "hash", "previous_hash", "proposed_at", "decided_at", "committed_at",
@@ -193,7 +195,7 @@ def make_instance(home: Path, world: Path, go_live: date = GO_LIVE, settings: Pa
 
     ``settings``: a prepared settings file instead of the embedded default.
     """
-    ours = ["--bank", "示范银行", "--go-live", go_live.isoformat(), "--sftp-port", "2222"]
+    ours = ["--bank", BANK, "--go-live", go_live.isoformat(), "--sftp-port", "2222"]
     _custody(home, "init", *(ours if settings is None else ["--settings", str(settings)]))
     proposed = _custody(home, "org", "onboard", "--from", str(world), "--as", "maker", "--note", "test")
     for number in proposed["proposals"].values():
