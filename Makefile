@@ -39,9 +39,11 @@ test: lint  ## all tests, with reduced seeds (the real parts as root, after make
 
 # The real parts: HBase, HDFS, PostgreSQL, OpenSSH, Apache Spark and Airflow's services, on loopback and without containers.
 NAME ?= default
+# The demo's market: its schedule ends with it. A bank's does not (LAST_DATE=).
 GO_LIVE ?= 2019-12-30
-cluster-up: $(INSTALLED)  ## start the real parts and an instance on them (as root; NAME=, GO_LIVE=)
-	$(BIN)/python -m cluster up --name $(NAME) --go-live $(GO_LIVE)
+LAST_DATE ?= 2020-01-02
+cluster-up: $(INSTALLED)  ## start the real parts and an instance on them (as root; NAME=, GO_LIVE=, LAST_DATE=)
+	$(BIN)/python -m cluster up --name $(NAME) --go-live $(GO_LIVE) $(if $(LAST_DATE),--last-date $(LAST_DATE))
 cluster-status: $(INSTALLED)  ## whether each part can be used
 	$(BIN)/python -m cluster status --name $(NAME)
 cluster-down: $(INSTALLED)  ## stop them in order and take everything away again
@@ -63,5 +65,6 @@ bench: $(INSTALLED)  ## ratios against named peers, into build/bench.json
 bench-%: $(INSTALLED)
 	$(BIN)/python -m bench $*
 
-clean:           ## remove what was made (not .venv)
-	rm -rf build
+clean:           ## stop what `make up` started and remove what was made (not .venv, not the jars that Maven fetched)
+	@if [ -d build/up ]; then $(BIN)/python -m cluster.local down; fi
+	@if [ -d build ]; then find build -mindepth 1 -maxdepth 1 ! -name jars -exec rm -rf {} +; fi

@@ -28,7 +28,8 @@ from cluster.sshd import Sshd
 from connectors.drop_accounts import remove_accounts
 from connectors.settings import FILE_NAME, HOME_VARIABLE, INITIAL, Settings, changed, load_settings
 from console.airflow.command import custody_executable
-from console.airflow.dates import FIRST_DATE_VARIABLE
+from console.airflow.dates import FIRST_DATE_VARIABLE, LAST_DATE_VARIABLE
+from custody.errors import CustodyError
 from schemas.store_keys import CORE_TABLES, OWN_TABLES
 
 Say = Callable[[str], None]
@@ -53,13 +54,17 @@ class Service(Protocol):
 
 
 class Cluster:
-    """``name`` tells clusters of one machine apart; ``parallelism``: tasks that Airflow runs at a time."""
+    """``name`` tells clusters of one machine apart; ``parallelism``: tasks that Airflow runs at a time.
 
-    def __init__(self, name: str, parallelism: int = 4) -> None:
+    ``last_date``: where the schedule of a market of the past ends; None: it catches up to today, as at a bank.
+    """
+
+    def __init__(self, name: str, last_date: date | None = None, parallelism: int = 4) -> None:
         self.name = name
         self.folder = state_folder(name)
         self.home = self.folder / "home"
         self.ports = Ports(self.folder)
+        self._last_date = last_date
         self._parallelism = parallelism
         self.postgres = Postgres(self.folder / "postgres", self.ports)
         self.hbase = Hbase(self.folder / "hbase", self.ports)
@@ -77,9 +82,11 @@ class Cluster:
 
     @cached_property
     def airflow(self) -> Airflow:
-        first = {FIRST_DATE_VARIABLE: self.settings.instance.go_live.isoformat()}
+        dates = {FIRST_DATE_VARIABLE: self.settings.instance.go_live.isoformat()}
+        if self._last_date is not None:
+            dates[LAST_DATE_VARIABLE] = self._last_date.isoformat()
         url = self.postgres.register_url(AIRFLOW, AIRFLOW).replace("+psycopg:", "+psycopg2:")
-        return Airflow(self.folder, self.ports, url, self.home, first, self._parallelism)
+        return Airflow(self.folder, self.ports, url, self.home, dates, self._parallelism)
 
     def services(self) -> dict[str, Service]:
         """In the order in which they are started; the last two need the instance."""
@@ -97,7 +104,10 @@ class Cluster:
         Raises MachineLacks, ServiceFailed; what was started then still runs, so that its logs and `status` say more.
         """
         require_root()
-        self.folder.mkdir(parents=True, exist_ok=True)
+        # The parties' and PostgreSQL's accounts pass through to what is theirs; nobody else looks in.
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o711)
+        for private in (self.home, self.folder / "airflow", self.folder / "spark"):
+            private.mkdir(exist_ok=True, mode=0o700)
         with ThreadPoolExecutor() as pool:
             # Each waits for its own server most of the time.
             for started in [
@@ -112,11 +122,21 @@ class Cluster:
             self._start(name, say)
 
     def down(self, say: Say) -> None:
-        """Stop everything in order, then take away the accounts and the state folder: nothing is left behind. Repeatable."""
+        """Stop everything in order, then take away the accounts and the state folder: nothing is left behind. Repeatable.
+
+        Raises ServiceFailed when something could not be stopped; the rest is, and the state stays.
+        """
         require_root()
+        left: list[str] = []
         for name, service in reversed(self.services().items()):
-            service.stop()
-            say(f"{name} stopped")
+            try:
+                service.stop()
+                say(f"{name} stopped")
+            except (ServiceFailed, CustodyError, subprocess.SubprocessError) as error:
+                # One that does not stop must not keep the others running.
+                left.append(f"{name}: {error}")
+        if left:
+            raise ServiceFailed("not stopped, and the state kept: " + "; ".join(left))
         if (self.home / FILE_NAME).exists():
             remove_accounts(self.settings)
         if self.folder.exists():

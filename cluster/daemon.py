@@ -14,7 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from connectors.processes import process_start
+from connectors.archive import write_durably
+from connectors.processes import boot_id, process_start
 
 _POLL_SECONDS = 0.1
 _LOG_TAIL_LINES = 25
@@ -26,11 +27,14 @@ class ServiceFailed(Exception):
 
 @dataclass
 class Daemon:
-    """``command`` runs as ``user`` and his group of the same name (None: as ourselves) with ``environment`` added to ours."""
+    """``command`` runs as ``user`` and his group of the same name (None: as ourselves) with ``environment`` added to ours.
+
+    A command that is a function is asked when the server is started, so that stopping needs nothing of what starting does.
+    """
 
     name: str
     folder: Path
-    command: Sequence[str]
+    command: Sequence[str] | Callable[[], Sequence[str]]
     environment: Mapping[str, str] = field(default_factory=dict)
     user: str | None = None
 
@@ -45,11 +49,8 @@ class Daemon:
     @property
     def pid(self) -> int | None:
         """The pid while the very process that was started is alive, else None."""
-        try:
-            known = json.loads(self._pid_file.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return None
-        return int(known["pid"]) if process_start(known["pid"]) == known["started"] else None
+        known = self._known()
+        return None if known is None or known[1] is None or process_start(known[0]) != known[1] else known[0]
 
     def start(self) -> None:
         """Start it unless it runs; its output is appended to the log."""
@@ -58,7 +59,7 @@ class Daemon:
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             process = subprocess.Popen(
-                list(self.command),
+                list(self.command() if callable(self.command) else self.command),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -69,8 +70,9 @@ class Daemon:
                 extra_groups=None if self.user is None else [],
                 start_new_session=True,
             )
-        known = {"pid": process.pid, "started": process_start(process.pid)}
-        self._pid_file.write_text(json.dumps(known), encoding="utf-8")
+        # What has ended already was never anybody else: no start time, and it counts as ended.
+        known = {"pid": process.pid, "started": process_start(process.pid), "boot": boot_id()}
+        write_durably(self._pid_file, json.dumps(known).encode(), 0o644)
 
     def stop(self, wait_seconds: float = 60.0) -> None:
         """TERM to the server's process group, KILL after the wait. Does nothing when it has ended."""
@@ -117,13 +119,21 @@ class Daemon:
 
     def _leader(self) -> int | None:
         """The group's number, while its leader or, after the leader's end, anything it started is alive."""
+        known = self._known()
+        if known is None:
+            return None
+        leader, started = known
+        now = process_start(leader)
+        # Another process with our leader's number: the group cannot be ours either, since its number was free.
+        return None if now is not None and now != started else leader
+
+    def _known(self) -> tuple[int, str | None] | None:
+        """Pid and start time of what was started in this boot of the machine."""
         try:
             known = json.loads(self._pid_file.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
-        now = process_start(known["pid"])
-        # Another process with our leader's number: the group cannot be ours either, since its number was free.
-        return None if now is not None and now != known["started"] else int(known["pid"])
+        return (int(known["pid"]), known["started"]) if known["boot"] == boot_id() else None
 
     def _group_alive(self) -> bool:
         leader = self._leader()

@@ -61,11 +61,11 @@ class Hbase:
 
     @cached_property
     def master(self) -> Daemon:
-        return Daemon("master", self.folder, self._java("1g", "org.apache.hadoop.hbase.master.HMaster", "start"))
+        return Daemon("master", self.folder, lambda: self._java("1g", "org.apache.hadoop.hbase.master.HMaster", "start"))
 
     @cached_property
     def thrift(self) -> Daemon:
-        return Daemon("thrift", self.folder, self._java("512m", "org.apache.hadoop.hbase.thrift.ThriftServer", "start"))
+        return Daemon("thrift", self.folder, lambda: self._java("512m", "org.apache.hadoop.hbase.thrift.ThriftServer", "start"))
 
     @property
     def thrift_port(self) -> int:

@@ -50,11 +50,11 @@ class Hdfs:
 
     @cached_property
     def namenode(self) -> Daemon:
-        return Daemon("namenode", self._folder, [*self.java, f"{_SERVERS}.namenode.NameNode"], self._environment)
+        return Daemon("namenode", self._folder, lambda: [*self.java, f"{_SERVERS}.namenode.NameNode"], self._environment)
 
     @cached_property
     def datanode(self) -> Daemon:
-        return Daemon("datanode", self._folder, [*self.java, f"{_SERVERS}.datanode.DataNode"], self._environment)
+        return Daemon("datanode", self._folder, lambda: [*self.java, f"{_SERVERS}.datanode.DataNode"], self._environment)
 
     def start(self) -> None:
         """Returns when a file can be written and read. Raises MachineLacks, ServiceFailed."""

@@ -14,6 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from cluster.airflow import Airflow
+from cluster.airflow_client import NotInTime
 from cluster.daemon import Daemon, ServiceFailed
 from cluster.machine import MachineLacks, Ports, listens
 from connectors.settings import HOME_VARIABLE, load_settings
@@ -42,6 +43,11 @@ class Local:
         database = f"sqlite:///{self._folder / 'airflow' / 'airflow.db'}"
         self.airflow = Airflow(self._folder, Ports(self._folder), database, self.home, environment)
         self.sftp = Daemon("sftp", self._folder, [custody_executable(), "serve-sftp"], {HOME_VARIABLE: str(self.home)})
+
+    @property
+    def _played(self) -> Path:
+        """Marks that the days were played once; it goes with Airflow's state."""
+        return self._folder / "airflow" / "days_played"
 
     @property
     def _made(self) -> Path:
@@ -77,12 +83,14 @@ class Local:
             shutil.rmtree(state)
 
     def _play_the_days(self) -> None:
-        """Unpause the DAGs once. What a person has paused since stays paused, since there are runs by then."""
+        """Unpause the DAGs once. What a person has paused since stays paused, and his password may be another by then."""
+        if self._played.exists():
+            return
         client = self.airflow.client(self._somebody(Duty.OPERATOR))
         client.wait_for_dags(DAGS, _DAGS_SECONDS)
-        if not client.runs("custody_day"):
-            for dag_id in DAGS:
-                client.unpause(dag_id)
+        for dag_id in DAGS:
+            client.unpause(dag_id)
+        self._played.touch()
 
     def _somebody(self, duty: Duty) -> str:
         return next(str(p["person_id"]) for p in self.airflow.people() if p["active"] and duty in p["duties"])
@@ -124,7 +132,7 @@ def main() -> int:
             print(local.words())
         else:
             local.down()
-    except (MachineLacks, ServiceFailed, CustodyError) as error:
+    except (MachineLacks, ServiceFailed, NotInTime, CustodyError) as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return _FAILED
     return os.EX_OK

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import socket
 from pathlib import Path
 
@@ -54,10 +55,16 @@ def listens(port: int) -> str | None:
 
 
 STATE = Path("/var/lib/fund-supervision")
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
 
 
 def state_folder(name: str) -> Path:
-    """Where a cluster of this name keeps its state: below folders that only root writes, as sshd demands of a chroot."""
+    """Where a cluster of this name keeps its state: below folders that only root writes, as sshd demands of a chroot.
+
+    Raises MachineLacks for a name that could lead elsewhere: the folder is deleted when the cluster is taken away.
+    """
+    if not _NAME.fullmatch(name):
+        raise MachineLacks(f"{name!r} is no cluster's name: small letters, digits and hyphens, 41 at most")
     return STATE / name
 
 

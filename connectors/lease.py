@@ -9,9 +9,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
-from connectors.processes import process_start
+from connectors.processes import boot_id, process_start
 from custody.errors import LeaseLost, RetryLater
 from custody.ports import Register, RegisterTx
 
@@ -30,8 +29,7 @@ class Lease:
 
 
 def _identity() -> str:
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return f"{socket.gethostname()}|{boot}|{os.getpid()}|{process_start(os.getpid())}|{threading.get_ident()}"
+    return f"{socket.gethostname()}|{boot_id()}|{os.getpid()}|{process_start(os.getpid())}|{threading.get_ident()}"
 
 
 def _holder_is_dead(holder: str) -> bool:

@@ -18,7 +18,7 @@ import lmdb
 import msgpack
 
 from connectors.store_rules import check_columns, check_key, check_version, pass_fence, version
-from custody.errors import RetryLater, StopRun
+from custody.errors import StopRun
 from custody.ports import StoreRow
 from schemas.store_keys import META
 
@@ -82,7 +82,8 @@ class LmdbStore:
         except lmdb.MapFullError as error:
             raise StopRun("the keyed store is full: raise stores.map_size_gib") from error
         except lmdb.Error as error:
-            raise RetryLater(f"the keyed store did not take a batch: {error}") from error
+            # There is one writer at a time and no timeout: what goes wrong here is the disk or the file.
+            raise StopRun(f"the keyed store did not take a batch: {error}; look at its disk") from error
 
     def get(self, table: str, key: bytes) -> dict[bytes, bytes] | None:
         check_key(table, key)

@@ -5,6 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 
+def boot_id() -> str:
+    """One boot of this machine: pids and start times mean something within it only."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
 def process_start(pid: int) -> str | None:
     """The start time of a process in clock ticks after boot, None when it has ended; pid and start name one process of a boot."""
     try:

@@ -43,12 +43,16 @@ _BUSY_MS = 30_000
 _STATEMENT_MS = 300_000
 _SILENT_MS = 300_000
 _CONNECT_SECONDS = 10
+# Linux alone would go on for a quarter of an hour.
+_UNANSWERED_MS = 40_000
 # Any number that nothing else in the database uses: it is the register's lock.
 _LOCK_KEY = 0x63757374
 # Their byte order is that of no language: capitals first, signs not passed over.
 _ORDER_PROBE = ("-b", "B", "a", "b", "é", "中")
 # How SQLite and PostgreSQL say that a key stands already; any other broken constraint is a programming error.
-_REPEATED = ("unique constraint", "duplicate key")
+_REPEATED = ("SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_UNIQUE", "23505")
+# ... that another holds the lock. Everything else that SQLite says of its file takes a person.
+_LOCKED = ("SQLITE_BUSY", "SQLITE_LOCKED")
 # ... that the tables are not those of the code: SQLite in words, PostgreSQL by undefined_table and undefined_column;
 _OTHER_TABLES = ("no such table", "no such column", "has no column")
 _OTHER_TABLES_CODES = ("42P01", "42703")
@@ -87,7 +91,9 @@ def _open_postgresql(url: str) -> Engine:
         "lock_timeout": _BUSY_MS,
         "statement_timeout": _STATEMENT_MS,
         "idle_in_transaction_session_timeout": _SILENT_MS,
-        # A client whose host has vanished is noticed, and with it the lock comes free: after 10 + 3 × 10 s.
+        # A client whose host has vanished is noticed, and with it the lock comes free: after 10 + 3 × 10 s when the line was
+        # silent, else by what was sent and not acknowledged.
+        "tcp_user_timeout": _UNANSWERED_MS,
         "tcp_keepalives_idle": 10,
         "tcp_keepalives_interval": 10,
         "tcp_keepalives_count": 3,
@@ -96,6 +102,7 @@ def _open_postgresql(url: str) -> Engine:
         "connect_timeout": _CONNECT_SECONDS,
         "options": " ".join(f"-c {name}={value}" for name, value in limits.items()),
         # The same the other way round: a server whose host has vanished.
+        "tcp_user_timeout": _UNANSWERED_MS,
         "keepalives_idle": 10,
         "keepalives_interval": 10,
         "keepalives_count": 3,
@@ -136,14 +143,22 @@ def as_our_errors() -> Iterator[None]:
 
 def _meaning(error: DBAPIError) -> CustodyError | DBAPIError:
     words = str(error.orig).strip()
-    code = getattr(error.orig, "sqlstate", None)
+    code = _code(error)
     if code in _OTHER_TABLES_CODES or any(said in words for said in _OTHER_TABLES):
         return StopRun(f"the register's tables are not those of this version ({words}): bring it to the newest with custody init")
     if any(said in words for said in _NOT_LET_IN):
         return StopRun(f"the register's database does not let us in: {words}")
+    if code is not None and code.startswith("SQLITE_") and not code.startswith(_LOCKED):
+        return StopRun(f"the register's file cannot be used: {words} ({code})")
     if isinstance(error, OperationalError) or code == _CUT_OFF:
         return RetryLater(f"the register is busy or away: {words}")
     return error
+
+
+def _code(error: DBAPIError) -> str | None:
+    """PostgreSQL's five characters or SQLite's name: words depend on the server's language."""
+    code: str | None = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None)
+    return code
 
 
 class SqlRegister:
@@ -196,7 +211,7 @@ class SqlRegisterTx:
             self._connection.execute(insert(t).values(values))
         except IntegrityError as error:
             savepoint.rollback()
-            if not any(word in str(error.orig).lower() for word in _REPEATED):
+            if _code(error) not in _REPEATED:
                 raise
             raise DuplicateRow(f"{table}: {error.orig}") from error
         savepoint.commit()

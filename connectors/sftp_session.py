@@ -76,11 +76,15 @@ class SftpSession:
         if client.get_host_keys().lookup(host_name(self._host, self._port)) is None:
             raise StopRun(f"{self._known_hosts} pins no host key for {host_name(self._host, self._port)}")
         client.set_missing_host_key_policy(paramiko.RejectPolicy())
+        try:
+            key = paramiko.Ed25519Key.from_private_key_file(str(self._key))
+        except (OSError, paramiko.SSHException) as error:
+            raise SettingsError(f"{self._key} is not our key for {self._host}: {error}") from error
         client.connect(
             self._host,
             self._port,
             self._user,
-            pkey=paramiko.Ed25519Key.from_private_key_file(str(self._key)),
+            pkey=key,
             allow_agent=False,
             look_for_keys=False,
             timeout=self._timeout,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -53,10 +53,11 @@ class Day:
     shortfalls: list[Row]
     channel_cash: list[Row]
     unknown_withdrawals: list[Row]
-    suspense: list[Row]
     new_breaks: list[Row]
-    ageing_breaks: list[Row]
-    alerts: list[Row]
+    carried_breaks: list[Row]
+    # The risk step's own of this date; and what the register says of the work itself (a task failed, a report is due).
+    risk_alerts: list[Row]
+    operational_alerts: list[Row]
     approvals: list[Row]
     proof: list[Row]
     trend: list[TrendPoint]
@@ -83,7 +84,7 @@ def the_day(wiring: Wiring, on: date) -> Day:
         shown = [day for day in begun if day <= on][-_TREND_DAYS:]
         reconciled = {day: seals_of_day(tx, day).get("reconcile") for day in shown}
         business_day = _business_day(tx, on)
-        alerts = [a for a in tx.find("alert", ("platform", "rule", "subject")) if a["raised_on"] <= on <= a["last_seen_on"]]
+        operational = tx.find("alert", ("rule", "subject", "alert_id"), platform="", raised_on=on)
         approvals = tx.find("proposal", ("proposed_at", "proposal_id"), state="PROPOSED")
 
     def rows(step: str, table: str) -> list[Row]:
@@ -99,18 +100,33 @@ def the_day(wiring: Wiring, on: date) -> Day:
         seals=seals,
         state=day_state(seals),
         platforms=_platform_rows(wiring, on, seals),
-        files_missing=[o for o in rows("land", "file_outcomes") if o["outcome"] != "LANDED"],
+        files_missing=files_wanting(rows("land", "file_outcomes")),
         shortfalls=[b for b in breaks if b["kind"] in _SHORTFALL_KINDS],
         channel_cash=[{**a, "amount_minor": -a["closing_minor"]} for a in banks_own if ":CHANNEL_RECEIVABLE/" in a["account"]],
         unknown_withdrawals=[i for i in rows("reconcile", "open_items") if i["status"] == "UNKNOWN"],
-        suspense=[{**a, "amount_minor": a["closing_minor"]} for a in banks_own if ":SUSPENSE" in a["account"]],
         new_breaks=[b for b in breaks if b["case_id"] not in known],
-        ageing_breaks=[b for b in breaks if b["case_id"] in known],
-        alerts=alerts,
+        carried_breaks=[b for b in breaks if b["case_id"] in known],
+        risk_alerts=sorted(rows("risk", "alerts"), key=lambda a: (a["platform"], a["rule"], a["subject"])),
+        operational_alerts=operational,
         approvals=approvals,
         proof=rows("reconcile", "proof"),
         trend=[_trend_point(wiring, day, seal) for day, seal in reconciled.items()],
     )
+
+
+def files_wanting(outcomes: Iterable[Row]) -> list[Row]:
+    """One outcome for each file (party, type, custody date) of which no version landed: its last refusal, else that it is
+    expected. A file that was refused is expected still, and is one thing to do."""
+    by_file: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+    for outcome in outcomes:
+        by_file[outcome["party"], outcome["file_type"], outcome["custody_date"]].append(outcome)
+    wanting = []
+    for _, of_file in sorted(by_file.items()):
+        if not any(o["outcome"] == "LANDED" for o in of_file):
+            refused = [o for o in of_file if o["outcome"] == "REFUSED"]
+            # Names of one file differ in batch and version: a longer one has the higher number (v10 after v9).
+            wanting.append(max(refused, key=lambda o: (len(o["file_name"]), o["file_name"])) if refused else of_file[0])
+    return wanting
 
 
 def _business_day(tx: RegisterTx, on: date) -> bool | None:
@@ -125,7 +141,8 @@ _SHORTFALL_KINDS = frozenset({"INV_01", "SHORTFALL"})
 
 
 def _platform_rows(wiring: Wiring, on: date, seals: Mapping[str, Seal]) -> list[dict[str, Any]]:
-    """``balanced``: reconciled without a break; None while the date is not reconciled."""
+    """``balanced``: reconciled without a break. It and ``breaks`` are None while the date is not reconciled, ``alerts``
+    while its risk is not assessed."""
     expected: Counter[str] = Counter()
     landed: Counter[str] = Counter()
     breaks: Counter[str] = Counter()
@@ -146,8 +163,8 @@ def _platform_rows(wiring: Wiring, on: date, seals: Mapping[str, Seal]) -> list[
             "expected": expected[p],
             "landed": landed[p],
             "balanced": not breaks[p] if reconcile else None,
-            "breaks": breaks[p],
-            "alerts": alerts[p],
+            "breaks": breaks[p] if reconcile else None,
+            "alerts": alerts[p] if risk else None,
         }
         for p in sorted(set(expected) | set(breaks) | set(alerts))
     ]

@@ -17,6 +17,7 @@ from typing import Any
 from connectors.bootstrap import Wiring, wire
 from custody.calendar import custody_date_of
 from custody.digest import canonical_json
+from custody.errors import StopRun
 from custody.findings import RowFault
 from custody.money import parse_amount
 from custody.names import FileType
@@ -205,6 +206,10 @@ def _split_off_personal(context: StepContext, rows: list[Row]) -> list[Row]:
     Written before the step's commit and safe to repeat: keys are made once, sealing is deterministic. It is rebuilt
     from the archive, the only other place that has it.
     """
+    with context.wiring.register.transaction() as tx:
+        later = [row["custody_date"] for row in tx.find("step_output", step="land") if row["custody_date"] > context.custody_date]
+    if later and rows:
+        raise StopRun(f"{max(later)} has landed: landing {context.custody_date} again would put its older personal data in place")
     secrets = context.wiring.secrets
     personal_fields = [f.name for f in load_layout("platform_customer/1").fields if f.personal]
     # customer id -> party -> what it says. Several parties may know one person, each in its own words.
@@ -244,9 +249,10 @@ def _publish(context: StepContext, seal: Seal) -> None:
     """Tell the register which accepted files landing refused whole: their next version is then no restatement."""
     accepted = {f["file_name"]: f for f in context.rows("cut_off", "accepted_files")}
     at = context.wiring.clock.now().isoformat(timespec="microseconds")
+    outcomes = context.wiring.lake.rows(seal.path, "file_outcomes")
     with context.wiring.register.transaction() as tx:
         context.lease.check(tx)
-        for outcome in context.wiring.lake.rows(seal.path, "file_outcomes"):
+        for outcome in outcomes:
             file = accepted.get(outcome["file_name"])
             if outcome["outcome"] == "REFUSED" and file is not None and file["sha256"] == outcome["sha256"]:
                 row = tx.get("file", file_name=file["file_name"], sha256=file["sha256"])

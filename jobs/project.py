@@ -7,7 +7,7 @@ beyond it. The keyed store is a projection: it can be dropped and rebuilt from t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from itertools import islice
 
 from connectors.lake import Lake
@@ -81,6 +81,10 @@ def _run(context: StepContext) -> None:
     mark = watermark(context.wiring.keyed.get(WATERMARK, WATERMARK_KEY))
     if mark is not None and mark > context.custody_date:
         raise StopRun(f"the keyed store holds {mark} already; projecting {context.custody_date} again would put it back")
+    go_live, day_before = context.wiring.settings.instance.go_live, context.custody_date - timedelta(days=1)
+    if context.custody_date > go_live and (mark is None or mark < day_before):
+        # Emptied, or restored from an older backup: the mark would claim days that it does not have.
+        raise StopRun(f"the keyed store holds {mark or 'no day'}, not {day_before}: restore it as it was after that day")
     receipts = []
     for table, rows in _sources(context.wiring.lake, post).items():
         digest = ContentDigest()

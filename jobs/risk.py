@@ -91,9 +91,10 @@ def _alert_row(alert: Alert) -> Row:
 
 def _publish(context: StepContext, seal: Seal) -> None:
     """Raise each alert once in the register: while its condition lasts it only ages, and may grow more severe."""
+    alerts = context.wiring.lake.rows(seal.path, "alerts")
     with context.wiring.register.transaction() as tx:
         context.lease.check(tx)
-        for alert in context.wiring.lake.rows(seal.path, "alerts"):
+        for alert in alerts:
             facts = {n: alert[n] for n in ("severity", "figures", "words_en", "words_zh")}
             facts["last_seen_on"] = seal.custody_date
             if tx.get("alert", alert_id=alert["alert_id"]):

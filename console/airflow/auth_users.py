@@ -33,26 +33,24 @@ _READS = (
     )
     | _all("menu_access", "DAGs", "DAG Runs", "Task Instances", "Assets", "HITL Detail", "Cluster Activity", "Docs", "Browse")
 )  # fmt: skip
-# Answers what a DAG asks a person (Required Actions): that takes editing the DAG too.
-_ANSWERS = _all("can_edit", "DAGs", "HITL Detail")
 _STARTS = _all("can_create", "DAG Runs", "Backfills") | _all("can_edit", "DAGs", "DAG Runs", "Task Instances", "Backfills")
 _AUDITS = _all("can_read", "Audit Logs") | _all("menu_access", "Audit Logs")
 # Users themselves come from the register by this module: an administrator looks at them, and after the machinery.
 _ADMINISTERS = (
     _AUDITS
-    | _all("can_read", "Users", "Roles", "Configurations", "Connections", "Variables", "Providers", "Triggers")
-    | _all("can_create", "Connections", "Variables", "Pools")
-    | _all("can_edit", "Connections", "Variables", "Pools")
-    | _all("can_delete", "Connections", "Variables", "Pools")
-    | _all("menu_access", "Admin", "Configurations", "Connections", "Variables", "Pools", "Plugins", "Providers")
+    | _all("can_read", "Users", "Roles", "Configurations", "Providers", "Triggers")
+    | _all("can_create", "Pools")
+    | _all("can_edit", "Pools")
+    | _all("can_delete", "Pools")
+    | _all("menu_access", "Admin", "Configurations", "Pools", "Plugins", "Providers")
 )
 
 ROLES: Mapping[Duty, frozenset[Permission]] = {
-    Duty.OPERATOR: _READS | _ANSWERS | _STARTS,
-    Duty.SUPERVISOR: _READS | _ANSWERS,
-    Duty.RISK_OFFICER: _READS | _ANSWERS,
-    Duty.FEE_OFFICER: _READS | _ANSWERS,
-    Duty.REPORT_OFFICER: _READS | _ANSWERS,
+    Duty.OPERATOR: _READS | _STARTS,
+    Duty.SUPERVISOR: _READS,
+    Duty.RISK_OFFICER: _READS,
+    Duty.FEE_OFFICER: _READS,
+    Duty.REPORT_OFFICER: _READS,
     Duty.ADMINISTRATOR: _READS | _ADMINISTERS,
     Duty.AUDITOR: _READS | _AUDITS,
     # Reports only (domain.md §10): he may log in, and Airflow shows him nothing of the bank's day.

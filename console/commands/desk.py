@@ -75,10 +75,10 @@ def day_status(
     words = []
     for day in days:
         words.append(f"{day['date']}  {day['state']}")
-        words += [
-            f"   {p['platform']:<6} files {p['landed']}/{p['expected']}  breaks {p['breaks']}  alerts {p['alerts']}"
-            for p in day["platforms"]
-        ]
+        for p in day["platforms"]:
+            # Not known yet is not 0.
+            breaks, alerts = ("–" if p[name] is None else p[name] for name in ("breaks", "alerts"))
+            words.append(f"   {p['platform']:<6} files {p['landed']}/{p['expected']}  breaks {breaks}  alerts {alerts}")
     emit({"days": days}, as_json, words)
     return 0
 

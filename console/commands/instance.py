@@ -13,9 +13,9 @@ import typer
 from connectors.archive import write_durably
 from connectors.bootstrap import Wiring
 from connectors.register import as_our_errors
-from connectors.settings import FILE_NAME, HOME_VARIABLE, INITIAL, home_from_environment, load_settings, read_settings
+from connectors.settings import FILE_NAME, HOME_VARIABLE, INITIAL, Settings, home_from_environment, load_settings, read_settings
 from console.output import ActorOption, JsonOption, command, emit, parse_date, progress, wired
-from custody.errors import SealBroken, UsageError
+from custody.errors import SealBroken, StopRun, UsageError
 from custody.permissions import Duty
 from custody.ports import RegisterTx, Row
 from custody.services import people as people_service
@@ -68,11 +68,6 @@ def init(
     home.mkdir(parents=True, exist_ok=True)
     _settle(home, bank, go_live, sftp_port, prepared)
     settings = load_settings(home)
-    for key in (settings.keys.identity_key, settings.keys.master_key):
-        make_key_file(settings.path(key))
-    make_server_keys(settings)
-    sftp = settings.sftp
-    pin_host(settings.path(sftp.known_hosts), sftp.host, sftp.port, settings.path(sftp.host_key))
     config = Config()
     config.set_main_option("script_location", str(migrations_folder()))
     # Alembic's configuration would take a % for the beginning of a name of its own.
@@ -81,7 +76,15 @@ def init(
         alembic.upgrade(config, "head")
     with wired() as wiring, wiring.register.transaction() as tx:
         is_new = not tx.find("person")
-        if is_new:
+    _refuse_a_half_lost_instance(settings, is_new)
+    for key in (settings.keys.identity_key, settings.keys.master_key):
+        make_key_file(settings.path(key))
+    make_server_keys(settings)
+    sftp = settings.sftp
+    pin_host(settings.path(sftp.known_hosts), sftp.host, sftp.port, settings.path(sftp.host_key))
+    # The people last: with them the instance stands, and its keys are never made again.
+    if is_new:
+        with wired() as wiring, wiring.register.transaction() as tx:
             _add_first_people(tx)
     made = [FILE_NAME, "keys/", "register", f"people: {', '.join(_FIRST_PEOPLE)}" if is_new else "people as they were"]
     emit({"home": str(home), "made": made}, as_json, [f"{home}: there are now {', '.join(made)}"])
@@ -99,7 +102,9 @@ def _settle(home: Path, bank: str | None, go_live: str | None, sftp_port: int | 
         read_settings(Path(prepared), home)
         body = Path(prepared).read_text(encoding="utf-8")
     elif bank is not None and go_live is not None and sftp_port is not None:
-        body = INITIAL.format(bank=json.dumps(bank)[1:-1], go_live=parse_date(go_live).isoformat(), sftp_port=sftp_port)
+        body = INITIAL.format(
+            bank=json.dumps(bank, ensure_ascii=False)[1:-1], go_live=parse_date(go_live).isoformat(), sftp_port=sftp_port
+        )
     elif path.exists() and (bank, go_live, sftp_port) == (None, None, None):
         return
     else:
@@ -108,6 +113,19 @@ def _settle(home: Path, bank: str | None, go_live: str | None, sftp_port: int | 
         write_durably(path, body.encode(), 0o644)
     elif path.read_text(encoding="utf-8") != body:
         raise UsageError(f"{path} exists already and says otherwise: edit it, or run custody init without options to keep it")
+
+
+def _refuse_a_half_lost_instance(settings: Settings, is_new: bool) -> None:
+    """New keys would name every person anew and open nothing that is sealed; a new register knows no day. Raises StopRun."""
+    keys = [settings.path(key) for key in (settings.keys.identity_key, settings.keys.master_key)]
+    lost = [str(key) for key in keys if not key.exists()]
+    if lost and not is_new:
+        raise StopRun(f"the register has an instance whose keys are not here: restore {', '.join(lost)} from the backup")
+    archive = settings.path(settings.stores.archive)
+    if is_new and archive.is_dir() and any(archive.iterdir()):
+        raise StopRun(
+            f"{archive} holds files, but the register knows nobody: restore the register, or name another in {FILE_NAME}"
+        )
 
 
 def _add_first_people(tx: RegisterTx) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 from console.overview import Day
 from console.pages.plot import Plot, trend_plot
@@ -18,13 +21,13 @@ Words = tuple[str, str]
 
 LOG_IN: Words = ("Log in to Airflow first", "请先登录 Airflow")
 NOT_PERMITTED: Words = ("You may not see this page", "您无权查看本页")
-NOT_A_DATE: Words = ("That is no date YYYY-MM-DD that we keep", "日期无效，格式应为 YYYY-MM-DD")
+NOT_A_DATE: Words = ("That is no date YYYY-MM-DD that we keep", "账务日无效，格式应为 YYYY-MM-DD")
 AGAIN: Words = ("The figures cannot be read just now; try again", "暂时无法读取数据，请稍后重试")
 CANNOT: Words = ("The figures cannot be shown until somebody puts this right", "须先处理以下问题才能显示")
 
 _STATES: dict[str, Words] = {
     "OPEN": ("open", "未日切"),
-    "CUT_OFF": ("cut off", "已日切"),
+    "CUT_OFF": ("cut off", "日切"),
     "LANDED": ("landed", "已入库"),
     "POSTED": ("posted", "已记账"),
     "RECONCILED": ("reconciled", "已对账"),
@@ -32,7 +35,7 @@ _STATES: dict[str, Words] = {
     "CLOSED": ("closed", "已关账"),
 }
 _STEPS: dict[str, str] = {
-    "cut_off": "切日", "land": "入库", "extract": "抽取", "post": "记账", "project": "投影", "reconcile": "对账", "fees": "计费",
+    "cut_off": "日切", "land": "入库", "extract": "抽取", "post": "记账", "project": "投影", "reconcile": "对账", "fees": "计费",
     "risk": "风控", "statement": "账单", "report": "报表", "close": "关账",
 }  # fmt: skip
 _MOST_ROWS = 50
@@ -47,6 +50,7 @@ def without_user_numbers(text: str) -> str:
 @dataclass(frozen=True)
 class Topic:
     """One line of the morning's list. ``rows`` are cells under ``columns``, at most 50 of ``count``; ``command`` shows all.
+    ``amounts``: their sum in each currency, empty where a sum would say nothing.
 
     ``known``: whether the step that would find them is committed; while it is not, none is no good news.
     """
@@ -115,7 +119,10 @@ class View:
 
     @property
     def totals(self) -> dict[str, int]:
-        return {name: sum(p[name] for p in self.day.platforms) for name in ("landed", "expected", "breaks", "alerts")}
+        """Over all parties; breaks and alerts only once their step is committed."""
+        known = ["landed", "expected"]
+        known += [name for name, step in (("breaks", "reconcile"), ("alerts", "risk")) if self.done(step)]
+        return {name: sum(p[name] for p in self.day.platforms) for name in known}
 
     @property
     def balanced(self) -> tuple[int, int]:
@@ -146,18 +153,20 @@ class View:
         cash = _account_cells, (("account", "账户"), ("amount, CNY", "金额（元）"))
         listed = "custody case list"
         return [
-            _topic("files", ("files missing or refused", "缺失或被拒文件"), done("land"), day.files_missing, _file_cells,
-                   (("party", "机构"), ("file", "文件"), ("of", "日期"), ("why", "原因")), "custody file list"),
+            _topic("files", ("files missing or refused", "缺失或拒收文件"), done("land"), day.files_missing, _file_cells,
+                   (("party", "机构"), ("file", "文件"), ("custody day", "账务日"), ("why", "原因")), "custody file list"),
             _topic("shortfall", ("custody money: bank core against ledger", "存管资金差额"), done("reconcile"), day.shortfalls, *breaks, listed),
-            _topic("channel", ("channel cash due", "渠道待清算款"), done("post"), day.channel_cash, *cash, ""),
+            _topic("channel", ("channel cash due", "渠道待清算款"), done("post"), day.channel_cash, *cash, "", summed=True),
             _topic("unknown", ("withdrawals in an unknown state", "状态不明提现"), done("reconcile"), day.unknown_withdrawals,
                    _item_cells,
-                   (("party", "机构"), ("subject", "对象"), ("of", "日期"), ("amount, CNY", "金额（元）")), ""),
-            _topic("suspense", ("suspense", "待查款项"), done("post"), day.suspense, *cash, ""),
+                   (("party", "机构"), ("subject", "对象"), ("custody day", "账务日"), ("amount, CNY", "金额（元）")), "", summed=True),
             _topic("new", ("new breaks", "新增差错"), done("reconcile"), day.new_breaks, *breaks, listed),
-            _topic("ageing", ("breaks that age", "未结差错"), done("reconcile"), day.ageing_breaks, *breaks, listed),
-            _topic("alerts", ("alerts", "预警"), done("risk"), day.alerts, _alert_cells,
+            _topic("carried", ("breaks carried from earlier days", "跨日未结差错"), done("reconcile"), day.carried_breaks, *breaks, listed),
+            _topic("alerts", ("risk alerts", "风险预警"), done("risk"), day.risk_alerts, _risk_alert_cells,
                    (("severity", "级别"), ("rule", "规则"), ("party", "机构"), ("what", "内容")), "custody alert list"),
+            _topic("operations", ("alerts of the runs: a task failed, a deadline missed, a report due", "运行预警"), True,
+                   day.operational_alerts, _operational_alert_cells,
+                   (("severity", "级别"), ("rule", "规则"), ("subject", "对象"), ("what", "内容")), "custody alert list"),
             _topic("approvals", ("waiting for a second person, now", "当前待复核"), True, day.approvals, _proposal_cells,
                    (("proposal", "提案"), ("kind", "种类"), ("by", "提出人"), ("since", "时间")), "custody proposal list"),
         ]  # fmt: skip
@@ -171,12 +180,13 @@ def _topic(
     cells: Callable[[Row], list[str | tuple[int, str]]],
     columns: Sequence[Words],
     command: str,
+    summed: bool = False,
 ) -> Topic:
-    by_currency: dict[str, int] = {}
-    for row in rows:
-        if "amount_minor" in row:
-            currency = row.get("currency") or "CNY"
-            by_currency[currency] = by_currency.get(currency, 0) + row["amount_minor"]
+    """Breaks are never ``summed``: one sum of money stands in several (in INV_01 and in the movement that is missing), and
+    their amounts have no sign."""
+    by_currency: Counter[str] = Counter()
+    for row in rows if summed else []:
+        by_currency[row["currency"]] += row["amount_minor"]
     amounts = [(minor, currency) for currency, minor in sorted(by_currency.items())]
     return Topic(name, title, known, len(rows), amounts, columns, [cells(row) for row in rows[:_MOST_ROWS]], command)
 
@@ -190,7 +200,21 @@ def _file_cells(row: Row) -> list[str | tuple[int, str]]:
 
 
 def _break_cells(row: Row) -> list[str | tuple[int, str]]:
-    return [row["platform"], row["kind"], without_user_numbers(row["subject"]), (row["amount_minor"], "CNY")]
+    subject = without_user_numbers(row["subject"])
+    if row["kind"] == "INV_01":
+        subject += _direction(json.loads(row["evidence"]))
+    return [row["platform"], row["kind"], subject, (row["amount_minor"], "CNY")]
+
+
+def _direction(evidence: list[dict[str, Any]]) -> str:
+    """Which side of an INV_01 has more, as its amount has no sign; "" where a book is compared with no balance of the core."""
+    for figures in evidence:
+        if figures.get("core") == "absent":
+            return " · core has no such account 核心无此账户"
+        if "core" in figures:
+            more = figures["core"] > figures["ledger"]
+            return " · core more than ledger 核心多于账簿" if more else " · core less than ledger 核心少于账簿"
+    return ""
 
 
 def _account_cells(row: Row) -> list[str | tuple[int, str]]:
@@ -202,9 +226,16 @@ def _item_cells(row: Row) -> list[str | tuple[int, str]]:
     return [row["platform"] or "", subject, row["item_date"].isoformat(), (row["amount_minor"], row["currency"])]
 
 
-def _alert_cells(row: Row) -> list[str | tuple[int, str]]:
-    words = without_user_numbers(f"{row['words_en']} · {row['words_zh']}")
-    return [row["severity"], row["rule"], row["platform"], words]
+def _risk_alert_cells(row: Row) -> list[str | tuple[int, str]]:
+    return [row["severity"], row["rule"], row["platform"], _what(row)]
+
+
+def _operational_alert_cells(row: Row) -> list[str | tuple[int, str]]:
+    return [row["severity"], row["rule"], without_user_numbers(row["subject"]), _what(row)]
+
+
+def _what(row: Row) -> str:
+    return without_user_numbers(f"{row['words_en']} · {row['words_zh']}")
 
 
 def _proposal_cells(row: Row) -> list[str | tuple[int, str]]:

@@ -63,7 +63,7 @@ def test_repeating_changes_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "missing",
-    ["keys/identity.key", "keys/collector", "keys/sftp_host", "keys/known_hosts", "keys/authorized/collector", "register.db"],
+    ["keys/collector", "keys/sftp_host", "keys/known_hosts", "keys/authorized/collector", "register.db"],
 )
 def test_what_a_failed_run_did_not_reach_is_made_by_the_next(tmp_path: Path, missing: str) -> None:
     home = tmp_path / "home"
@@ -73,6 +73,25 @@ def test_what_a_failed_run_did_not_reach_is_made_by_the_next(tmp_path: Path, mis
     assert init(home, *OPTIONS)[0] == 0
     assert set(state(home)) == names
     assert "maker" in people(home, tmp_path)
+
+
+@pytest.mark.parametrize("lost", ["keys/identity.key", "keys/master.key"])
+def test_keys_that_an_instance_has_lost_are_not_made_anew(tmp_path: Path, lost: str) -> None:
+    home = tmp_path / "home"
+    assert init(home, *OPTIONS)[0] == 0
+    (home / lost).unlink()
+    code, words = init(home, *OPTIONS)
+    assert code == 2 and lost in words and "restore" in words
+    assert not (home / lost).exists()
+
+
+def test_a_register_that_an_instance_has_lost_is_not_made_anew(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    assert init(home, *OPTIONS)[0] == 0
+    (home / "register.db").unlink()
+    (home / "archive" / "ab").mkdir(parents=True)
+    code, words = init(home, *OPTIONS)
+    assert code == 2 and "archive" in words and "restore the register" in words
 
 
 @pytest.mark.real

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 @dataclass
 class Tables(HTMLParser):
-    """``rows``: every table row as its cells' text, in the order of the page. ``text``: all that is shown."""
+    """``tables``: each table's rows as their cells' text, in the order of the page. ``text``: all that is shown."""
 
-    rows: list[list[str]] = field(default_factory=list)
+    tables: list[list[list[str]]] = field(default_factory=list)
     text: str = ""
     tags: list[tuple[str, dict[str, str | None]]] = field(default_factory=list)
     _cell: str | None = None
@@ -27,16 +27,22 @@ class Tables(HTMLParser):
     def __post_init__(self) -> None:
         super().__init__()
 
+    @property
+    def rows(self) -> list[list[str]]:
+        return [row for table in self.tables for row in table]
+
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
+        if tag == "table":
+            self.tables.append([])
         if tag == "tr":
-            self.rows.append([])
+            self.tables[-1].append([])
         if tag in ("td", "th"):
             self._cell = ""
 
     def handle_endtag(self, tag: str) -> None:
         if tag in ("td", "th") and self._cell is not None:
-            self.rows[-1].append(" ".join(self._cell.split()))
+            self.tables[-1][-1].append(" ".join(self._cell.split()))
             self._cell = None
 
     def handle_data(self, data: str) -> None:
@@ -52,19 +58,21 @@ def read(html: str) -> Tables:
 
 
 def party_rows(html: str) -> list[dict[str, Any]]:
-    """The table of every party, as `custody day status --json` has it."""
+    """The table of every party, as `custody day status --json` has it: None for what is not known yet."""
+    (table,) = [table for table in read(html).tables if table[0][0].startswith("party ") and len(table[0]) == 7]
     found = []
-    for row in read(html).rows:
-        if len(row) == 6 and row[0].isupper() and row[1].split()[0].isdigit():
-            landed, expected, balanced, breaks, alerts = row[1].split()[0], row[2], row[3], row[4], row[5]
-            yes_no = {"✓": True, "✗": False, "…": None}[balanced[0]]
-            figures = [int(n.replace("–", "0")) for n in (landed, expected, breaks, alerts)]
-            found.append(
-                {
-                    "platform": row[0], "landed": figures[0], "expected": figures[1], "balanced": yes_no,
-                    "breaks": figures[2], "alerts": figures[3],
-                }
-            )  # fmt: skip
+    for platform, landed, expected, wanting, balanced, breaks, alerts in table[1:-1]:
+        assert int(wanting.removeprefix("▼ ")) == int(expected) - int(landed)
+        found.append(
+            {
+                "platform": platform,
+                "landed": int(landed),
+                "expected": int(expected),
+                "balanced": {"✓": True, "✗": False, "…": None}[balanced[0]],
+                "breaks": None if breaks == "–" else int(breaks),
+                "alerts": None if alerts == "–" else int(alerts),
+            }
+        )
     return found
 
 

@@ -14,12 +14,14 @@ from pages_kit import Desk, party_rows, read
 from typer.testing import CliRunner
 
 from console.cli import app as command_line
-from console.overview import the_day
+from console.overview import files_wanting, the_day
 from console.pages.day import View, without_user_numbers
 from console.pages.plot import trend_plot
 from console.pages.render import page
 from custody.calendar import ONE_DAY
 from custody.permissions import PERMISSIONS, Duty
+from custody.services.access import SYSTEM
+from custody.services.alerts import raise_alert
 
 if TYPE_CHECKING:
     from fastapi.testclient import TestClient
@@ -51,7 +53,7 @@ def test_without_a_date_it_shows_the_newest_day(desk: Desk) -> None:
 def test_what_is_planted_stands_in_the_order_of_the_desk(desk: Desk) -> None:
     """A refused file and breaks were planted on the first day; each topic says how many there are, or none."""
     html = desk.day(GO_LIVE).text
-    order = ["files", "shortfall", "channel", "unknown", "suspense", "new", "ageing", "alerts", "approvals"]
+    order = ["files", "shortfall", "channel", "unknown", "new", "carried", "alerts", "operations", "approvals"]
     assert [attrs["id"] for tag, attrs in read(html).tags if tag == "li" and "id" in attrs] == order
     with opened(desk.home) as instance:
         breaks = instance.lake_rows(GO_LIVE, "reconcile", "breaks")
@@ -67,8 +69,86 @@ def test_what_is_planted_stands_in_the_order_of_the_desk(desk: Desk) -> None:
 def test_what_is_not_reconciled_is_not_called_none(desk: Desk) -> None:
     text = " ".join(read(desk.day(NEXT).text).text.split())
     assert "new breaks 新增差错 not known yet" in text
+    assert "risk alerts 风险预警 not known yet" in text and "a report due 运行预警 none" in text
+    assert [(row["breaks"], row["alerts"]) for row in party_rows(desk.day(NEXT).text)] == [(None, None)] * 6
     assert "✓ holds" not in text
     assert "3 of 11 committed" in text
+
+
+def test_no_sum_is_shown_of_breaks_and_the_core_is_more_or_less(desk: Desk) -> None:
+    with opened(desk.home) as instance:
+        day = the_day(instance.wiring, GO_LIVE)
+    topics = {topic.name: topic for topic in View(day, GO_LIVE, "bank").topics}
+    assert topics["new"].count and topics["shortfall"].count and topics["channel"].count
+    assert [name for name, topic in topics.items() if topic.amounts] == ["channel"]
+    one = next(b for b in day.shortfalls if "core" in b["evidence"])
+    for core, words in (("2", "core more than ledger"), ("0", "core less than ledger"), ('"absent"', "core has no such account")):
+        changed = {**one, "evidence": f'[{{"core":{core},"ledger":1}}]'}
+        (told,) = [t for t in View(replace(day, shortfalls=[changed]), GO_LIVE, "bank").topics if t.name == "shortfall"]
+        assert words in str(told.rows[0][2])
+
+
+def outcome(party: str, outcome: str, file_name: str = "") -> dict[str, Any]:
+    return {"party": party, "file_type": "TXN", "custody_date": GO_LIVE, "outcome": outcome, "file_name": file_name}
+
+
+def test_a_file_is_one_thing_to_do_however_often_it_came() -> None:
+    last = outcome("P001", "REFUSED", "P001_TXN_20191230_01_v10.csv")
+    found = files_wanting(
+        [
+            outcome("P001", "EXPECTED"),
+            last,
+            outcome("P001", "REFUSED", "P001_TXN_20191230_01_v9.csv"),
+            outcome("P002", "REFUSED", "P002_TXN_20191230_01_v1.csv"),
+            outcome("P002", "LANDED", "P002_TXN_20191230_01_v2.csv"),
+            outcome("P003", "EXPECTED"),
+        ]
+    )
+    assert found == [last, outcome("P003", "EXPECTED")]
+
+
+def test_the_refused_file_counts_once_with_its_rules_words(desk: Desk) -> None:
+    html = desk.day(GO_LIVE).text
+    with opened(desk.home) as instance:
+        day = the_day(instance.wiring, GO_LIVE)
+    assert [row["outcome"] for row in day.files_missing] == ["REFUSED"]
+    assert sum(row["expected"] - row["landed"] for row in party_rows(html)) == len(day.files_missing)
+    assert "SHA-256" in html and "has not come" not in html
+
+
+def test_alerts_of_the_runs_are_known_before_risk_has_run(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = copy_of(desk.home, tmp_path / "copy")
+    monkeypatch.setenv("CUSTODY_HOME", str(home))
+    with opened(home) as instance:
+        raise_alert(instance.wiring.register, SYSTEM, "TASK_FAILED", "custody_day.post", NEXT, "post failed", "记账失败")
+        first, second = (View(the_day(instance.wiring, on), GO_LIVE, "bank") for on in (GO_LIVE, NEXT))
+    risk, runs = (next(t for t in second.topics if t.name == name) for name in ("alerts", "operations"))
+    assert not risk.known and risk.count == 0 and "alerts" not in second.totals
+    assert runs.known and runs.rows == [["HIGH", "TASK_FAILED", "custody_day.post", "post failed · 记账失败"]]
+    assert "post failed" in desk.day(NEXT).text
+    assert [t.count for t in first.topics if t.name == "operations"] == [0]
+
+
+def test_risk_alerts_are_the_dates_own_whatever_the_register_says_since(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the date's risk step sealed, counted alike in card, table and topic; a later day changes the register's rows."""
+    home = copy_of(desk.home, tmp_path / "copy")
+    monkeypatch.setenv("CUSTODY_HOME", str(home))
+    with opened(home) as instance:
+        instance.run_day(NEXT, ("post", "project", "reconcile", "fees", "risk"))
+        sealed = instance.lake_rows(NEXT, "risk", "alerts")
+        with instance.wiring.register.transaction() as tx:
+            for row in tx.find("alert"):
+                tx.update("alert", {"alert_id": row["alert_id"]}, {"words_en": "of a later day", "last_seen_on": NEXT + ONE_DAY})
+            tx.insert("alert", {**row, "alert_id": "another", "rule": "ANOTHER", "words_en": "of a later day"})
+        view = View(the_day(instance.wiring, NEXT), GO_LIVE, "bank")
+    (topic,) = [t for t in view.topics if t.name == "alerts"]
+    assert sealed and topic.count == view.totals["alerts"] == len(sealed)
+    html = desk.day(NEXT).text
+    assert sum(row["alerts"] for row in party_rows(html)) == len(sealed)
+    shown = read(html).text
+    assert all(without_user_numbers(alert["words_en"]) in shown for alert in sealed) and "of a later day" not in shown
 
 
 def test_who_has_not_logged_in_is_sent_to_the_log_in(pages: TestClient, morning: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,11 +202,21 @@ def test_an_instance_that_has_run_nothing(desk: Desk, morning: Path, tmp_path: P
     assert shown.status_code == 200 and "No custody day has been run yet" in shown.text
 
 
-def test_a_register_that_is_away_is_said_in_words(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("url", "code", "words"),
+    [
+        # Nothing listens there.
+        ("postgresql+psycopg://nobody@127.0.0.1:1/none", 503, "try again"),
+        ("sqlite:///no/such/folder.db", 500, "until somebody puts this right"),
+    ],
+)
+def test_a_register_that_cannot_be_read_is_said_in_words(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, code: int, words: str
+) -> None:
     home = copy_of(desk.home, tmp_path / "copy")
-    monkeypatch.setenv("CUSTODY_HOME", str(change_settings(home, {"register.url": "sqlite:///no/such/folder.db"})))
+    monkeypatch.setenv("CUSTODY_HOME", str(change_settings(home, {"register.url": url})))
     shown = desk.day()
-    assert shown.status_code == 503 and "try again" in shown.text
+    assert shown.status_code == code and words in shown.text
 
 
 def test_hostile_names_are_only_text(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,7 +229,7 @@ def test_hostile_names_are_only_text(desk: Desk, tmp_path: Path, monkeypatch: py
     breaks = [{**row, "subject": HOSTILE, "platform": HOSTILE, "kind": HOSTILE} for row in day.new_breaks]
     html = page("day.html", view=View(replace(day, platforms=[party], new_breaks=breaks), GO_LIVE, HOSTILE))
     shown = read(html)
-    assert [row for row in shown.rows if row[0] == HOSTILE and len(row) == 6]
+    assert [row for row in shown.rows if row[0] == HOSTILE and len(row) == 7]
     assert [attrs for tag, attrs in shown.tags if tag == "script"] == [{"src": "static/pages.js"}]
 
 
@@ -159,7 +249,9 @@ def test_nothing_comes_from_elsewhere_and_nothing_runs_inline(desk: Desk) -> Non
 
 def test_every_table_has_headers_and_every_row_as_many_cells(desk: Desk) -> None:
     shown = read(desk.day(GO_LIVE).text)
-    assert sum(tag == "table" for tag, _ in shown.tags) >= 5
+    assert len(shown.tables) >= 5
+    for header, *body in shown.tables:
+        assert body and {len(row) for row in body} == {len(header)}, header
     headers = [attrs for tag, attrs in shown.tags if tag == "th"]
     assert headers and all(attrs.get("scope") in ("row", "col") for attrs in headers)
 
