@@ -15,6 +15,7 @@ from pathlib import Path
 from cluster.airflow_client import AirflowClient, AirflowRefused, health
 from cluster.daemon import Daemon, ServiceFailed
 from cluster.machine import LOOPBACK, Ports
+from connectors.archive import write_durably
 from connectors.bootstrap import wire
 from connectors.settings import HOME_VARIABLE
 from console.airflow.dates import FIRST_DATE_VARIABLE
@@ -144,7 +145,7 @@ class Airflow:
             return
         known = self.passwords() if self.passwords_file.exists() else {}
         known |= {p["person_id"]: secrets.token_urlsafe(12) for p in persons if p["active"] and p["person_id"] not in known}
-        _write_private(self.passwords_file, json.dumps(known, indent=1) + "\n")
+        write_durably(self.passwords_file, (json.dumps(known, indent=1) + "\n").encode(), 0o600)
         asked = json.dumps({"people": persons, "passwords": known})
         self._run([sys.executable, "-m", "console.airflow.auth_users"], "airflow users", asked)
         made_for.write_text(now, encoding="utf-8")
@@ -195,17 +196,9 @@ class Airflow:
             self._folder.mkdir(parents=True, exist_ok=True)
             fernet = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
             drawn = {"fernet": fernet, "api": secrets.token_hex(32), "jwt": secrets.token_hex(64)}
-            _write_private(path, json.dumps(drawn, indent=1) + "\n")
+            write_durably(path, (json.dumps(drawn, indent=1) + "\n").encode(), 0o600)
         known: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
         return known
 
 
 _AIRFLOW = [sys.executable, "-m", "airflow"]
-
-
-def _write_private(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.part")
-    part.unlink(missing_ok=True)
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as private:
-        private.write(text)
-    part.replace(path)

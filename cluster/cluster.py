@@ -22,7 +22,7 @@ from cluster.daemon import ServiceFailed
 from cluster.hbase import Hbase
 from cluster.hdfs import Hdfs
 from cluster.machine import Ports, require_root, state_folder
-from cluster.postgres import AIRFLOW, Postgres
+from cluster.postgres import Postgres
 from cluster.spark_connect import SparkConnect
 from cluster.sshd import Sshd
 from connectors.drop_accounts import remove_accounts
@@ -85,18 +85,20 @@ class Cluster:
         dates = {FIRST_DATE_VARIABLE: self.settings.instance.go_live.isoformat()}
         if self._last_date is not None:
             dates[LAST_DATE_VARIABLE] = self._last_date.isoformat()
-        url = self.postgres.register_url(AIRFLOW, AIRFLOW).replace("+psycopg:", "+psycopg2:")
-        return Airflow(self.folder, self.ports, url, self.home, dates, self._parallelism)
+        return Airflow(self.folder, self.ports, self.postgres.airflow_url, self.home, dates, self._parallelism)
+
+    @property
+    def _stores(self) -> dict[str, Service]:
+        return {"PostgreSQL": self.postgres, "HBase": self.hbase, "HDFS": self.hdfs, "Spark Connect": self.spark}
+
+    @property
+    def _on_instance(self) -> dict[str, Service]:
+        """What serves the instance: nothing before it is made."""
+        return {"OpenSSH": self.sshd, "Airflow": self.airflow} if (self.home / FILE_NAME).exists() else {}
 
     def services(self) -> dict[str, Service]:
-        """In the order in which they are started; the last two need the instance."""
-        stores: dict[str, Service] = {
-            "PostgreSQL": self.postgres,
-            "HBase": self.hbase,
-            "HDFS": self.hdfs,
-            "Spark Connect": self.spark,
-        }
-        return {**stores, "OpenSSH": self.sshd, "Airflow": self.airflow} if (self.home / FILE_NAME).exists() else stores
+        """In the order in which they are started."""
+        return {**self._stores, **self._on_instance}
 
     def up(self, bank: str, go_live: date, say: Say) -> None:
         """Start what does not run, and make the instance on first use; repeating it is harmless.
@@ -110,16 +112,14 @@ class Cluster:
             private.mkdir(exist_ok=True, mode=0o700)
         with ThreadPoolExecutor() as pool:
             # Each waits for its own server most of the time.
-            for started in [
-                pool.submit(self._start, name, say) for name in self.services() if name not in ("OpenSSH", "Airflow")
-            ]:
+            for started in [pool.submit(_start, name, service, say) for name, service in self._stores.items()]:
                 started.result()
         self.hbase.create_tables(OWN, OWN_TABLES)
         self.hbase.create_tables(CORE, CORE_TABLES)
         self._make_instance(bank, go_live)
         say(f"instance {self.home}")
-        for name in ("OpenSSH", "Airflow"):
-            self._start(name, say)
+        for name, service in self._on_instance.items():
+            _start(name, service, say)
 
     def down(self, say: Say) -> None:
         """Stop everything in order, then take away the accounts and the state folder: nothing is left behind. Repeatable.
@@ -145,10 +145,6 @@ class Cluster:
     def health(self) -> dict[str, str | None]:
         """For each service None, or in words why it cannot be used."""
         return {name: service.healthy() for name, service in self.services().items()}
-
-    def _start(self, name: str, say: Say) -> None:
-        self.services()[name].start()
-        say(f"{name} is up")
 
     def _make_instance(self, bank: str, go_live: date) -> None:
         """By `custody init`, as everywhere, from settings that name the real parts. Raises ServiceFailed with its words."""
@@ -190,3 +186,8 @@ class Cluster:
                 "sftp.authorized_keys": str(self.folder / "authorized"),
             },
         )
+
+
+def _start(name: str, service: Service, say: Say) -> None:
+    service.start()
+    say(f"{name} is up")

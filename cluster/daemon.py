@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cluster.processes import group_members
 from connectors.archive import write_durably
 from connectors.processes import boot_id, process_start
 
@@ -138,16 +139,3 @@ class Daemon:
     def _group_alive(self) -> bool:
         leader = self._leader()
         return leader is not None and bool(group_members(leader))
-
-
-def group_members(leader: int) -> list[int]:
-    """Pids of a process group's living members; what has ended and waits for its parent does not count."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            state, _parent, group = stat.read_text().rpartition(")")[2].split()[:3]
-        except OSError:
-            continue  # it ended while we looked
-        if int(group) == leader and state != "Z":
-            found.append(int(stat.parent.name))
-    return found

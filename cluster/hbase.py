@@ -7,16 +7,16 @@ replayed), but a power failure may (one machine shows no replicas).
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from functools import cached_property
 from pathlib import Path
-from xml.sax.saxutils import escape
 
 import happybase
 from thriftpy2.thrift import TException
 
 from cluster.daemon import Daemon, ServiceFailed
+from cluster.hadoop import write_site
 from cluster.jars import jars
 from cluster.machine import LOOPBACK, Ports, listens
 from cluster.programs import JAVAC, require
@@ -131,7 +131,7 @@ class Hbase:
 
     def _configure(self) -> None:
         self._conf.mkdir(parents=True, exist_ok=True)
-        (self._conf / "hbase-site.xml").write_text(_site_file(self._site()), encoding="utf-8")
+        write_site(self._conf / "hbase-site.xml", self._site())
         (self._conf / "log4j.properties").write_text(_LOG4J, encoding="utf-8")
 
     def _site(self) -> dict[str, object]:
@@ -166,8 +166,3 @@ class Hbase:
             "hbase.client.meta.operation.timeout": 10_000,
             "hbase.rpc.timeout": 10_000,
         }
-
-
-def _site_file(properties: Mapping[str, object]) -> str:
-    lines = (f"<property><name>{name}</name><value>{escape(str(value))}</value></property>" for name, value in properties.items())
-    return "\n".join(["<configuration>", *lines, "</configuration>", ""])

@@ -9,12 +9,11 @@ import getpass
 import os
 import secrets
 import subprocess
-from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from xml.sax.saxutils import escape
 
 from cluster.daemon import Daemon, ServiceFailed
+from cluster.hadoop import write_site
 from cluster.jars import jars
 from cluster.machine import LOOPBACK, Ports, listens
 from connectors.lake_files import HdfsFiles
@@ -108,8 +107,8 @@ class Hdfs:
         # The pages of both servers, which the jars do not have at the place they look at; nobody needs them here.
         for pages in ("hdfs", "datanode"):
             (conf / "webapps" / pages).mkdir(parents=True, exist_ok=True)
-        _write_settings(conf / "core-site.xml", {"fs.defaultFS": self.url, "hadoop.tmp.dir": str(self._folder / "scratch")})
-        _write_settings(
+        write_site(conf / "core-site.xml", {"fs.defaultFS": self.url, "hadoop.tmp.dir": str(self._folder / "scratch")})
+        write_site(
             conf / "hdfs-site.xml",
             {
                 "dfs.replication": "1",
@@ -141,10 +140,3 @@ class Hdfs:
             raise ServiceFailed(f"the NameNode did not format {self._folder / 'name'} within {_FORMAT_SECONDS} s") from error
         if done.returncode != 0:
             raise ServiceFailed(f"the NameNode cannot format {self._folder / 'name'}:\n{(done.stdout + done.stderr)[-2000:]}")
-
-
-def _write_settings(path: Path, settings: Mapping[str, str]) -> None:
-    rows = "".join(
-        f"<property><name>{name}</name><value>{escape(value)}</value></property>\n" for name, value in settings.items()
-    )
-    path.write_text(f"<configuration>\n{rows}</configuration>\n", encoding="utf-8")

@@ -12,7 +12,6 @@ import secrets
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -23,9 +22,9 @@ from psycopg import sql
 
 from cluster.daemon import Daemon, ServiceFailed
 from cluster.machine import LOOPBACK, Ports, require_root
+from cluster.processes import descendants, end
 from cluster.programs import POSTGRES, postgresql, require
 from connectors.archive import write_durably
-from connectors.processes import process_start
 
 USER = "postgres"
 REGISTER = "custody"
@@ -50,7 +49,15 @@ class Postgres:
 
     def register_url(self, database: str = REGISTER, role: str = REGISTER) -> str:
         """What ``register.url`` in the settings names."""
-        return f"postgresql+psycopg://{role}@{LOOPBACK}:{self._port}/{database}?passfile={self._passfile}"
+        return self._url("psycopg", database, role)
+
+    @property
+    def airflow_url(self) -> str:
+        """Airflow's own database, by the driver that Airflow wants."""
+        return self._url("psycopg2", AIRFLOW, AIRFLOW)
+
+    def _url(self, driver: str, database: str, role: str) -> str:
+        return f"postgresql+{driver}://{role}@{LOOPBACK}:{self._port}/{database}?passfile={self._passfile}"
 
     @property
     def _port(self) -> int:
@@ -103,13 +110,9 @@ class Postgres:
         """As a crash would: every process of the server at once; the next start recovers from the log."""
         server = self.daemon.pid
         # Each backend has a session of its own, so that killing the server's group would leave them for a moment.
-        backends = [] if server is None else _children(server)
+        backends = [] if server is None else descendants(server)
         self.daemon.kill()
-        for pid in backends:
-            _kill(pid)
-        until = time.monotonic() + _STOP_SECONDS
-        while any(process_start(pid) is not None for pid in backends) and time.monotonic() < until:
-            time.sleep(0.05)
+        end(backends, signal.SIGKILL, _STOP_SECONDS)
 
     def kill_backends(self, database: str) -> int:
         """KILL to the processes that serve this database's connections; returns how many. The server then recovers by itself."""
@@ -117,8 +120,7 @@ class Postgres:
             rows = connection.execute(
                 "SELECT pid FROM pg_stat_activity WHERE datname = %s AND backend_type = 'client backend'", (database,)
             ).fetchall()
-        for (pid,) in rows:
-            _kill(pid)
+        end([pid for (pid,) in rows], signal.SIGKILL, _STOP_SECONDS)
         return len(rows)
 
     def create_database(self, name: str, role: str = REGISTER) -> None:
@@ -207,14 +209,3 @@ class Postgres:
         )
         if done.returncode != 0:
             raise ServiceFailed(f"{name} ended {done.returncode}: {done.stdout}{done.stderr}\n{self.daemon.tail()}")
-
-
-def _children(parent: int) -> list[int]:
-    return [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
-
-
-def _kill(pid: int) -> None:
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return  # it ended by itself

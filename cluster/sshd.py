@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import pwd
 import signal
 import socket
-import time
-from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
 from cluster.daemon import Daemon
 from cluster.machine import require_root
+from cluster.processes import descendants, end
 from cluster.programs import PKILL, SSHD, require
-from connectors.processes import process_start, process_user
+from connectors.processes import process_user
 from connectors.settings import Settings
 from connectors.system_accounts import login_group
 
@@ -69,28 +67,24 @@ class Sshd:
         """The server, and whoever is logged in: sessions would outlive it."""
         sessions = self._sessions()
         self.daemon.stop()
-        _end(sessions, signal.SIGTERM)
+        end(sessions, signal.SIGTERM, _END_SECONDS)
 
     def kill(self) -> None:
         """As a crash would: the server and every session at once."""
         sessions = self._sessions()
         self.daemon.kill()
-        _end(sessions, signal.SIGKILL)
+        end(sessions, signal.SIGKILL, _END_SECONDS)
 
     def kill_sessions(self, account: str) -> int:
         """KILL to the processes that serve one account; returns how many."""
         uid = pwd.getpwnam(account).pw_uid
         found = [pid for pid in self._sessions() if process_user(pid) == uid]
-        _end(found, signal.SIGKILL)
+        end(found, signal.SIGKILL, _END_SECONDS)
         return len(found)
 
     def _sessions(self) -> list[int]:
         """Every process below the server's: for each log-in one of root's, and those that run as the account."""
-        found, level = [], [] if self.daemon.pid is None else [self.daemon.pid]
-        while level:
-            level = [child for pid in level for child in _children(pid)]
-            found += level
-        return found
+        return [] if self.daemon.pid is None else descendants(self.daemon.pid)
 
     def _configuration(self) -> str:
         sftp, path = self._settings.sftp, self._settings.path
@@ -124,32 +118,3 @@ ClientAliveInterval {sftp.timeout_seconds}
 ClientAliveCountMax 3
 LogLevel VERBOSE
 """
-
-
-def _end(pids: list[int], number: signal.Signals) -> None:
-    """Signal them; returns when they are gone, or after a while with what is left killed."""
-    started = {pid: process_start(pid) for pid in pids}
-    until = time.monotonic() + _END_SECONDS
-    _signal(started, number)
-    while _alive(started) and time.monotonic() < until:
-        time.sleep(0.02)
-    _signal(started, signal.SIGKILL)
-
-
-def _alive(started: Mapping[int, str | None]) -> list[int]:
-    return [pid for pid, start in started.items() if start is not None and process_start(pid) == start]
-
-
-def _signal(started: Mapping[int, str | None], number: signal.Signals) -> None:
-    for pid in _alive(started):
-        try:
-            os.kill(pid, number)
-        except ProcessLookupError:
-            continue  # it ended by itself
-
-
-def _children(pid: int) -> list[int]:
-    try:
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except FileNotFoundError:
-        return []

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from cluster.daemon import Daemon, ServiceFailed, group_members
+from cluster.daemon import Daemon, ServiceFailed
 from cluster.machine import STATE, MachineLacks, Ports, listens, state_folder
+from cluster.processes import group_members
 from cluster.programs import Program, require
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from state_kit import server_folder
 
 from cluster.airflow import Airflow
-from cluster.machine import Ports, state_folder
+from cluster.machine import Ports
 from console.airflow.dates import FIRST_DATE_VARIABLE
 
 
@@ -37,14 +35,11 @@ def real_airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowAn
         instance.deliver(world, GO_LIVE)
         instance.run_day(GO_LIVE)
         add_person(instance.wiring.register, "admin", "zhang", "张 Zhang", ["regulator"])
-    folder = state_folder(f"test-{os.getpid()}") / "airflow"
-    database = f"sqlite:///{folder / 'airflow' / 'airflow.db'}"
-    airflow = Airflow(folder, Ports(folder), database, home, {FIRST_DATE_VARIABLE: GO_LIVE.isoformat()})
-    try:
-        airflow.start()
-        yield AirflowAndInstance(airflow, home)
-    finally:
-        airflow.stop()
-        shutil.rmtree(folder)
-        with suppress(OSError):
-            folder.parent.rmdir()  # unless another server's folder is there
+    with server_folder("airflow") as folder:
+        database = f"sqlite:///{folder / 'airflow' / 'airflow.db'}"
+        airflow = Airflow(folder, Ports(folder), database, home, {FIRST_DATE_VARIABLE: GO_LIVE.isoformat()})
+        try:
+            airflow.start()
+            yield AirflowAndInstance(airflow, home)
+        finally:
+            airflow.stop()

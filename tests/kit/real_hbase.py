@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from itertools import count
 
 import happybase
 import pytest
+from state_kit import server_folder
 
 from cluster.hbase import Hbase
-from cluster.machine import LOOPBACK, Ports, state_folder
+from cluster.machine import LOOPBACK, Ports
 from connectors.hbase_store import FAMILY, HbaseStore
 from connectors.settings import HbaseSettings
 
@@ -23,16 +22,15 @@ _NUMBERS = count(1)
 @pytest.fixture(scope="session")
 def hbase() -> Iterator[Hbase]:
     """Running and empty: a test makes a namespace of its own by ``create_tables``, and starts again what it killed."""
-    folder = state_folder(f"test-{os.getpid()}") / "hbase"
-    server = Hbase(folder, Ports(folder))
-    try:
-        server.start()
-        yield server
-    finally:
-        # Nothing of it is kept, so nothing need be flushed.
-        server.kill("thrift")
-        server.kill("master")
-        shutil.rmtree(folder)
+    with server_folder("hbase") as folder:
+        server = Hbase(folder, Ports(folder))
+        try:
+            server.start()
+            yield server
+        finally:
+            # Nothing of it is kept, so nothing need be flushed.
+            server.kill("thrift")
+            server.kill("master")
 
 
 class OwnTables(HbaseStore):

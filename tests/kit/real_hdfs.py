@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 
 import pytest
+from state_kit import server_folder
 
 from cluster.hdfs import Hdfs
-from cluster.machine import Ports, state_folder
+from cluster.machine import Ports
 
 
 @pytest.fixture(scope="session")
 def hdfs() -> Iterator[Hdfs]:
     """Running, and shared by all tests: each works in a folder of its own, and starts again what it killed."""
-    folder = state_folder(f"test-{os.getpid()}") / "hdfs"
-    server = Hdfs(folder, Ports(folder))
-    try:
-        server.start()
-        yield server
-    finally:
-        # Nothing of it is kept.
-        server.kill()
-        shutil.rmtree(folder)
+    with server_folder("hdfs") as folder:
+        server = Hdfs(folder, Ports(folder))
+        try:
+            server.start()
+            yield server
+        finally:
+            # Nothing of it is kept.
+            server.kill()
 
 
 def dfsadmin(server: Hdfs, *arguments: str) -> None:

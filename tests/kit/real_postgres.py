@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
-from contextlib import suppress
 from itertools import count
 
 import pytest
+from state_kit import server_folder
 
-from cluster.machine import Ports, state_folder
+from cluster.machine import Ports
 from cluster.postgres import Postgres
 
 _NUMBERS = count(1)
@@ -18,17 +16,13 @@ _NUMBERS = count(1)
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    folder = state_folder(f"test-{os.getpid()}") / "postgres"
-    folder.mkdir(parents=True)
-    server = Postgres(folder, Ports(folder))
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop()
-        shutil.rmtree(folder)
-        with suppress(OSError):
-            folder.parent.rmdir()  # unless another server's folder is there
+    with server_folder("postgres") as folder:
+        server = Postgres(folder, Ports(folder))
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
 
 
 @pytest.fixture

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from state_kit import server_folder
 
-from cluster.machine import LOOPBACK, Ports, state_folder
+from cluster.machine import LOOPBACK, Ports
 from cluster.sshd import Sshd
 from connectors.drop_accounts import make_server_keys, remove_accounts
 from connectors.settings import FILE_NAME, INITIAL, Settings, changed, load_settings
@@ -34,31 +34,28 @@ class RealSshd:
 
 @pytest.fixture(scope="session")
 def sshd() -> Iterator[RealSshd]:
-    folder = state_folder(f"test-{os.getpid()}") / "sshd"
-    changes: dict[str, str | int] = {
-        "sftp.server": "openssh",
-        # The run's own, so that no account of the machine is ever met.
-        "sftp.account_prefix": f"t{os.getpid()}-",
-        "sftp.host": LOOPBACK,
-        "sftp.port": Ports(folder)["sshd"],
-        "sftp.drop_root": str(folder / "drop"),
-        "sftp.host_key": str(folder / "host_key"),
-        "sftp.timeout_seconds": 10,
-    }
-    settings = _settings(folder / "home", changes)
-    server = Sshd(folder, settings)
-    try:
-        make_server_keys(settings)
-        server.start()
-        yield RealSshd(folder, changes, server)
-    finally:
+    with server_folder("sshd") as folder:
+        changes: dict[str, str | int] = {
+            "sftp.server": "openssh",
+            # The run's own, so that no account of the machine is ever met.
+            "sftp.account_prefix": f"t{os.getpid()}-",
+            "sftp.host": LOOPBACK,
+            "sftp.port": Ports(folder)["sshd"],
+            "sftp.drop_root": str(folder / "drop"),
+            "sftp.host_key": str(folder / "host_key"),
+            "sftp.timeout_seconds": 10,
+        }
+        settings = _settings(folder / "home", changes)
+        server = Sshd(folder, settings)
         try:
-            server.stop()
+            make_server_keys(settings)
+            server.start()
+            yield RealSshd(folder, changes, server)
         finally:
-            remove_accounts(settings)
-        shutil.rmtree(folder)
-        with suppress(OSError):
-            folder.parent.rmdir()  # unless another server's folder is there
+            try:
+                server.stop()
+            finally:
+                remove_accounts(settings)
 
 
 def _settings(home: Path, changes: Mapping[str, str | int]) -> Settings:
