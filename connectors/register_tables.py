@@ -75,6 +75,8 @@ file = Table(
     # As the seal says; any number that a platform writes must fit.
     Column("rows", BigInteger, nullable=True),
     _json("totals"),
+    # As the seal says: how many batches carry this type for this date in all; null where more were to follow.
+    Column("batches", Integer, nullable=True),
     _text("archive_ref", null=True),
     _text("seal_name", null=True),
     _text("received_at"),

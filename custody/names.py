@@ -49,10 +49,23 @@ class TxnType(StrEnum):
     REVERSAL = "REVERSAL"
     # domain.md §3 has no type for the platform's own money entering or leaving its own-funds account.
     OWN_FUNDS_MOVEMENT = "OWN_FUNDS_MOVEMENT"
+    # Nor for what a court or the police order (LEGAL_ORDER, domain.md §5): a JUDICIAL hold, its release, its payment out.
+    LEGAL_FREEZE = "LEGAL_FREEZE"
+    LEGAL_RELEASE = "LEGAL_RELEASE"
+    LEGAL_DEDUCT = "LEGAL_DEDUCT"
 
 
 # Movements of the bank's and the channels' own: no platform claims them, so they stand in no TXN file (HUB, domain.md §6).
-NOT_CLAIMED = (TxnType.CHANNEL_SETTLEMENT, TxnType.CHANNEL_FEE_TOPUP, TxnType.OWN_FUNDS_MOVEMENT)
+NOT_CLAIMED = (TxnType.CHANNEL_SETTLEMENT, TxnType.CHANNEL_FEE_TOPUP, TxnType.OWN_FUNDS_MOVEMENT, TxnType.CUSTODY_FEE)
+
+
+class MandateScope(StrEnum):
+    """What a mandate lets be done without the customer's password (domain.md §3, Originator)."""
+
+    AUTO_TENDER = "AUTO_TENDER"
+    AUTO_REPAY = "AUTO_REPAY"
+    AUTO_ASSIGN = "AUTO_ASSIGN"
+    ENTRUSTED = "ENTRUSTED"
 
 
 class Originator(StrEnum):
@@ -108,6 +121,8 @@ class FileType(StrEnum):
     BALANCE = "BALANCE"
     SETTLEMENT = "SETTLEMENT"
     INSTRUCTION = "INSTRUCTION"
+    MANDATE = "MANDATE"
+    LEGAL_ORDER = "LEGAL_ORDER"
     # outbound
     RECEIPT = "RECEIPT"
     VALIDATION = "VALIDATION"

@@ -100,6 +100,8 @@ def _judge(file: Row, layout: Layout, parsed: ParsedFile) -> _Outcome:
         "words_en": None,
         "words_zh": None,
         "figures": "{}",
+        "batch": file["batch"],
+        "batches": file["batches"],
         "rows": file["rows"],
         "rows_landed": 0,
         "rows_rejected": file["rows"],
@@ -176,6 +178,8 @@ def _no_rows(party: str, file_type: str, custody_date: date, file_name: str, sha
         "words_en": None,
         "words_zh": None,
         "figures": "{}",
+        "batch": 0,
+        "batches": None,
         **dict.fromkeys(zeros, 0),
     }
 
@@ -187,17 +191,33 @@ def _refused(file: Row) -> Row:
 
 
 def _expected(context: StepContext, outcomes: list[Row]) -> list[Row]:
-    """What the contracts of live parties expect for this date, and what earlier dates still lack (LATE_FILE)."""
-    landed = {(o["party"], o["file_type"], o["custody_date"]) for o in outcomes if o["outcome"] == "LANDED"}
-    wanted = {
-        (o["party"], o["file_type"], o["custody_date"])
-        for o in context.rows("land", "file_outcomes", on=context.custody_date - timedelta(days=1))
-        if o["outcome"] == _EXPECTED
-    }
+    """What the contracts of live parties expect for this date, and what earlier dates still lack (LATE_FILE).
+
+    A type is there when as many of its batches have landed as its last one says there are. What has landed of a type that is
+    still expected is kept with it: the other batches may come on a later day.
+    """
+    landed: dict[tuple[str, str, date], dict[int, int | None]] = defaultdict(dict)
+    for o in context.rows("land", "file_outcomes", on=context.custody_date - timedelta(days=1)):
+        if o["outcome"] == _EXPECTED:
+            landed[o["party"], o["file_type"], o["custody_date"]] = dict(json.loads(o["figures"])["landed"])
     for party, body in load_reference(context).parties.items():
         if body["status"] == LIVE:
-            wanted |= {(party, file_type, context.custody_date) for file_type in body["contract"]["file_types"]}
-    return [_no_rows(*missing, "", "", _EXPECTED) for missing in sorted(wanted - landed)]
+            for file_type in body["contract"]["file_types"]:
+                landed.setdefault((party, file_type, context.custody_date), {})
+    for o in outcomes:
+        key = o["party"], o["file_type"], o["custody_date"]
+        if o["outcome"] == "LANDED" and key in landed:
+            landed[key][o["batch"]] = o["batches"]
+    return [
+        {**_no_rows(*key, "", "", _EXPECTED), "figures": canonical_json({"landed": sorted(batches.items())})}
+        for key, batches in sorted(landed.items())
+        if not _is_complete(batches)
+    ]
+
+
+def _is_complete(batches: Mapping[int, int | None]) -> bool:
+    """``batches``: number of each landed batch -> how many it says there are in all, or None."""
+    return any(said is not None and len(batches) >= said for said in batches.values())
 
 
 def _split_off_personal(context: StepContext, rows: list[Row]) -> list[Row]:

@@ -55,6 +55,9 @@ class SealedFile(BaseModel):
     rows: Annotated[int, Field(ge=0)]
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     totals: dict[str, str]
+    # How many batches carry this type for this date in all, said by the last of them; null while more will follow. A type has
+    # landed when as many of its batches have.
+    batches: Annotated[int | None, Field(ge=1, le=99)]
 
 
 class Seal(BaseModel):

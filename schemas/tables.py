@@ -82,7 +82,7 @@ TABLES: dict[str, TableSpec] = {
             "accepted_files",
             "file_name",
             "file_name:text party:text file_type:text custody_date:date batch:int version:int layout:text encoding:text "
-            "bytes:int rows:int sha256:text totals:text archive_ref:text",
+            "bytes:int rows:int sha256:text totals:text batches:int? archive_ref:text",
         ),
         _table(
             "refused_files",
@@ -114,7 +114,7 @@ TABLES: dict[str, TableSpec] = {
             "file_outcomes",
             "party file_type custody_date file_name sha256",
             "party:text file_type:text custody_date:date file_name:text sha256:text outcome:text rule:text? words_en:text? words_zh:text? "
-            "figures:text rows:int rows_landed:int rows_rejected:int total_minor:int landed_minor:int rejected_minor:int",
+            "figures:text batch:int batches:int? rows:int rows_landed:int rows_rejected:int total_minor:int landed_minor:int rejected_minor:int",
         ),
         # extract
         _table(

@@ -79,6 +79,7 @@ class FileWriter:
                 rows=len(rows),
                 sha256=sha256_hex(data),
                 totals=control_totals(layout, rows),
+                batches=1,
             )
             self.counts["rows"] += len(rows)
             fault = self.plan.files.get(key)

@@ -80,6 +80,7 @@ class Movement:
             "principal_minor": self.principal_minor,
             "interest_minor": self.interest_minor,
             "penalty_minor": self.penalty_minor,
+            "coupon_minor": None,
             "related_request_no": self.related_request_no,
             "channel": self.channel,
             "status": TxnStatus.SUCCESS.value,

@@ -81,6 +81,7 @@ class PlatformWorld:
             {
                 "claim_id": claim.claim_id,
                 "loan_id": loan.loan_id,
+                "holder_role": claim.holder[0],
                 "holder_user_no": claim.holder[1],
                 "principal_minor": claim.principal_minor,
                 "currency": CURRENCY,

@@ -212,6 +212,7 @@ class _Sweep:
                 "bytes": arrival.bytes,
                 "rows": file.rows,
                 "totals": canonical_json(dict(file.totals)),
+                "batches": file.batches,
                 "archive_ref": arrival.archive_ref,
                 "seal_name": seal_name,
             }
@@ -234,6 +235,7 @@ class _Sweep:
             "figures": canonical_json(seal.figures if is_fault else {}),
             "bytes": size,
             "totals": "{}",
+            "batches": None,
             "archive_ref": reference,
         }
         self._put(tx, seal, row)

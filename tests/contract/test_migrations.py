@@ -95,6 +95,25 @@ def test_a_register_of_the_first_version_keeps_its_rows_and_its_numbers(register
     engine.dispose()
 
 
+def test_files_of_before_the_batch_mark_came_in_one_batch(register_url: str) -> None:
+    config = alembic_config(register_url)
+    command.upgrade(config, "0002")
+    engine = create_engine(register_url)
+    with engine.begin() as connection:
+        for name in ("TXN", "SEAL"):
+            connection.exec_driver_sql(
+                "INSERT INTO file (file_name, sha256, party, file_type, custody_date, batch, version, state, figures, bytes, totals, "
+                f"received_at) VALUES ('{name}', 's', 'P001', '{name}', '2019-12-30', 1, 1, 'ACCEPTED', '{{}}', 1, '{{}}', 't')"
+            )
+    engine.dispose()
+    command.upgrade(config, "head")
+    register = SqlRegister(register_url, SystemClock())
+    with register.transaction() as tx:
+        assert {row["file_type"]: row["batches"] for row in tx.find("file")} == {"TXN": 1, "SEAL": None}
+    register.close()
+    command.downgrade(config, "0002")
+
+
 UPGRADE = """
 import sys
 from alembic import command

@@ -51,7 +51,9 @@ def file_of(world: Path, party: str, file_type: str, on: date) -> Path:
 def sealed(party: str, on: date, version: int, files: dict[str, tuple[str, bytes, int, dict[str, str]]]) -> tuple[str, bytes]:
     """A seal over files: name -> (layout, bytes, rows, totals)."""
     listed = [
-        SealedFile(name=n, layout=layout, encoding="utf-8", bytes=len(b), rows=rows, sha256=sha256_hex(b), totals=totals)
+        SealedFile(
+            name=n, layout=layout, encoding="utf-8", bytes=len(b), rows=rows, sha256=sha256_hex(b), totals=totals, batches=1
+        )
         for n, (layout, b, rows, totals) in files.items()
     ]
     seal = Seal(party=party, custody_date=on.isoformat(), batch=1, version=version, files=listed)
@@ -137,6 +139,44 @@ def test_masters_that_come_a_day_late_are_no_break(market: Market, fresh: CopyOf
         instance.deliver(market.world, THIRD)
         instance.run_day(THIRD)
         assert breaks(instance, THIRD) == set()
+
+
+def test_a_type_in_two_batches_is_expected_until_both_are_there(market: Market, fresh: CopyOf) -> None:
+    """The second batch, which says that there are two, comes a day before the first."""
+    with opened(fresh(market.home)) as instance:
+        put_day(instance, market, SECOND)
+        path = file_of(market.world, P, "TXN", SECOND)
+        seal_name = f"{P}_SEAL_{SECOND:%Y%m%d}_01_v1.json"
+        whole = Seal.model_validate_json(instance.drop.arrived[P][seal_name])
+        (entry,) = [f for f in whole.files if f.name == path.name]
+        layout = load_layout(entry.layout)
+        rows = parse_delimited(layout, path.name, path.read_bytes(), entry.encoding).rows
+        half = len(rows) // 2
+        # What the platform's slow clock left from yesterday stands first, and comes first.
+        parts = {path.name: (rows[half:], None), _batch_2(path.name): (rows[:half], 2)}
+        entries: dict[str, SealedFile] = {}
+        for name, (some, batches) in parts.items():
+            data = write_delimited(layout, some, entry.encoding)
+            said = {"bytes": len(data), "rows": len(some), "sha256": sha256_hex(data), "totals": control_totals(layout, some)}
+            entries[name] = entry.model_copy(update={"name": name, "batches": batches, **said})
+            instance.drop.put(P, name, data)
+        first = instance.drop.arrived[P].pop(path.name)
+        others = [f for f in whole.files if f.name != path.name]
+        instance.drop.put(P, seal_name, whole.model_copy(update={"files": others}).to_bytes())
+        second = whole.model_copy(update={"files": [entries[_batch_2(path.name)]], "batch": 2})
+        instance.drop.put(P, _batch_2(seal_name), second.to_bytes())
+        instance.collect(SECOND)
+        instance.run_day(SECOND)
+        assert breaks(instance, SECOND) == {("LATE_FILE", f"LATE|{P}|TXN|{SECOND}")}
+        # A set of its own again: batch 1 of the date was the other files'.
+        name = path.name.replace("_01_v1", "_03_v1")
+        third = whole.model_copy(update={"files": [entries[path.name].model_copy(update={"name": name})], "batch": 3})
+        instance.drop.put(P, name, first)
+        instance.drop.put(P, seal_name.replace("_01_v1", "_03_v1"), third.to_bytes())
+        instance.deliver(market.world, THIRD)
+        instance.run_day(THIRD)
+        assert breaks(instance, THIRD) == set()
+        assert instance.failing_proofs() == []
 
 
 def _batch_2(name: str) -> str:

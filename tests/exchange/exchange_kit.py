@@ -68,6 +68,7 @@ def entry(name: str, data: bytes, **other: Any) -> SealedFile:
         "rows": data.count(b"\n"),
         "sha256": sha256(data),
         "totals": {"amount": "0.00"},
+        "batches": 1,
     }
     return SealedFile(**body | other)
 

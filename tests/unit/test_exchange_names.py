@@ -42,7 +42,7 @@ def test_another_name_is_not_ours(text: str) -> None:
 def seal(**other: Any) -> bytes:
     file: dict[str, Any] = {
         "name": "P001_TXN_20191230_01_v1.csv", "layout": "platform_txn/1", "encoding": "utf-8", "bytes": 10, "rows": 1,
-        "sha256": "0" * 64, "totals": {"amount": "1.00"},
+        "sha256": "0" * 64, "totals": {"amount": "1.00"}, "batches": 1,
     }  # fmt: skip
     inner = other.pop("file", {})
     body: dict[str, Any] = {"party": "P001", "custody_date": "2019-12-30", "batch": 1, "version": 1, "files": [file | inner]}
@@ -75,6 +75,7 @@ def test_a_seal_is_read_and_written_back() -> None:
         (seal(file={"sha256": "A" * 64}), "files.0.sha256"),
         (seal(file={"totals": {"amount": 1}}), "files.0.totals"),
         (seal(file={"surprise": 1}), "files.0.surprise"),
+        (seal(file={"batches": 0}), "files.0.batches"),
         (b" " * (MAX_SEAL_BYTES + 1), "larger than"),
         (b"[" * 200_000, ""),
     ],
