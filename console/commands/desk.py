@@ -263,7 +263,7 @@ _SIMULATED_MIN_FEE_MINOR = 1
 
 def _contract(party: dict[str, Any]) -> dict[str, object]:
     """A world's description of a party as the contract that the register keeps."""
-    contract = {n: party[n] for n in ("encoding", "layouts", "file_types", "core_model")}
+    contract = {n: party[n] for n in ("encoding", "layouts", "dialect", "file_types", "core_model")}
     if party["fee_contract"] is not None:
         contract["fee_contract"] = party["fee_contract"]
     if party["fee_rate"] is not None:

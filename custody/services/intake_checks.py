@@ -186,9 +186,9 @@ def _judge_whole(
         return outcome(REFUSED, "party_not_live", status=party.status)
     if parts.custody_date > today:
         return outcome(REFUSED, "future_date", custody_date=parts.custody_date.isoformat())
-    agreed = party.contract["layouts"].get(parts.file_type)
-    if agreed is None or file.layout != agreed or agreed not in rules.layouts_for(parts.file_type):
-        known = "-" if agreed is None else str(agreed)
+    agreed = party.contract["layouts"].get(parts.file_type, [])
+    if file.layout not in agreed or file.layout not in rules.layouts_for(parts.file_type):
+        known = ", ".join(agreed) or "-"
         return outcome(REFUSED, "unknown_layout", layout=printable(file.layout, 60), file_type=parts.file_type, known=known)
     if file.encoding != party.contract["encoding"]:
         return outcome(REFUSED, "encoding", encoding=printable(file.encoding, 20))

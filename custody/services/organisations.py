@@ -31,7 +31,7 @@ STATUSES = (LIVE, SUSPENDED)
 CORE_MODELS = ("HUB", "E_ACCOUNT")
 # The bank core's own folder in a world of test data; no party may be named so.
 _RESERVED = ("CORE",)
-_REQUIRED = frozenset({"encoding", "layouts", "file_types", "core_model"})
+_REQUIRED = frozenset({"encoding", "layouts", "dialect", "file_types", "core_model"})
 # What a contract has besides, and has to have, by kind of party.
 _OF_KIND = {
     str(PartyKind.PLATFORM): frozenset({"fee_contract"}),
@@ -112,7 +112,8 @@ def propose_status(register: Register, clock: Clock, actor: str, party_id: str, 
 def contract_faults(kind: str, contract: Mapping[str, object]) -> list[str]:
     """What is wrong with a contract of a party of this kind, in words; an empty list when it can be adopted.
 
-    Every day's steps read it as it stands, so it must hold here: a platform has a ``fee_contract`` (custody.fees), a channel
+    Every day's steps read it as it stands, so it must hold here: ``layouts`` names for each file type the layouts that it may
+    have, ``dialect`` what a foreign layout needs to become ours (schemas.landing; empty where there is none); a platform has a ``fee_contract`` (custody.fees), a channel
     ``channel_fee_rate`` (text, at most six decimals) and ``channel_fee_min_minor`` (minor units), the gateway neither.
     """
     if kind not in _OF_KIND:
@@ -135,7 +136,11 @@ def contract_faults(kind: str, contract: Mapping[str, object]) -> list[str]:
     if not isinstance(types, (list, tuple)) or not types or not all(t in list(FileType) for t in types):
         faults.append("file_types must be a list of file types")
     elif not isinstance(layouts, Mapping) or sorted(layouts) != sorted(set(types)):
-        faults.append("layouts must name one layout for each of file_types")
+        faults.append("layouts must name the layouts of each of file_types")
+    elif not all(isinstance(ids, list) and ids and all(isinstance(one, str) for one in ids) for ids in layouts.values()):
+        faults.append("layouts must name a list of layout ids for each file type")
+    if not isinstance(contract["dialect"], Mapping):
+        faults.append("dialect must be an object, empty where the layouts are our own")
     if kind == PartyKind.PLATFORM:
         faults += _fee_contract_faults(contract["fee_contract"])
     if kind == PartyKind.CHANNEL:

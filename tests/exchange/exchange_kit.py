@@ -44,7 +44,8 @@ FEE_CONTRACT: dict[str, object] = {
 }
 CONTRACT: dict[str, object] = {
     "encoding": "utf-8",
-    "layouts": {"TXN": "platform_txn/1", "CLAIM": "platform_claim/1"},
+    "layouts": {"TXN": ["platform_txn/1"], "CLAIM": ["platform_claim/1"]},
+    "dialect": {},
     "file_types": ["TXN", "CLAIM"],
     "core_model": "HUB",
     "fee_contract": FEE_CONTRACT,

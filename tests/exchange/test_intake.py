@@ -308,7 +308,7 @@ def test_who_may_collect(exchange: Exchange) -> None:
 def test_onboarding_changes_a_contract_without_touching_status(exchange: Exchange) -> None:
     clock = exchange.ports.clock
     approve(exchange.register, clock, "li", STATUS, propose_status(exchange.register, clock, "wang", "P001", "SUSPENDED", ""), "")
-    onboard(exchange, "P001", {"encoding": "gb18030", "layouts": {"TXN": "platform_txn/1"}, "file_types": ["TXN"],
+    onboard(exchange, "P001", {"encoding": "gb18030", "layouts": {"TXN": ["platform_txn/1"]}, "dialect": {}, "file_types": ["TXN"],
                                "core_model": "HUB", "fee_contract": FEE_CONTRACT})  # fmt: skip
     with exchange.register.transaction() as tx:
         first = parties(tx)[0]

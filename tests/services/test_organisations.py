@@ -66,6 +66,13 @@ def test_a_simulated_partys_contract_can_be_adopted(kind: str) -> None:
         ("CHANNEL", {**WORLD["CHANNEL"], "channel_fee_min_minor": True}, "channel_fee_min_minor must be a whole number"),
         ("CHANNEL", {**WORLD["CHANNEL"], "channel_fee_min_minor": "1"}, "channel_fee_min_minor must be a whole number"),
         ("CHANNEL", {**WORLD["CHANNEL"], "fee_contract": None}, "has fee_contract, which nobody reads"),
+        ("GATEWAY", {**WORLD["GATEWAY"], "dialect": []}, "dialect must be an object"),
+        (
+            "GATEWAY",
+            {**WORLD["GATEWAY"], "layouts": dict.fromkeys(WORLD["GATEWAY"]["file_types"], "x/1")},
+            "a list of layout ids",
+        ),
+        ("GATEWAY", {**WORLD["GATEWAY"], "layouts": {t: [] for t in WORLD["GATEWAY"]["file_types"]}}, "a list of layout ids"),
         ("GATEWAY", WORLD["CHANNEL"], "has channel_fee_min_minor, which nobody reads"),
         ("GATEWAY", WORLD["PLATFORM"], "has fee_contract, which nobody reads"),
     ],

@@ -73,7 +73,7 @@ def _read_party(world: World, folder: Path, party: dict[str, Any], day: date) ->
         parsed = parse_delimited(load_layout(entry.layout), entry.name, data, entry.encoding, entry.rows, entry.totals)
         name = parse_name(entry.name)
         assert name is not None and (name.party, name.custody_date, name.batch, name.version) == (party["party"], day, 1, 1)
-        assert entry.layout == party["layouts"][name.file_type]
+        assert entry.layout in party["layouts"][name.file_type]
         world.parsed[entry.name] = parsed
         world.tables[name.party, name.file_type, day] = parsed.rows
 
