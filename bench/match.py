@@ -29,11 +29,11 @@ _COMPARED = (
 
 
 def prepare(folder: Path, rows: int) -> None:
-    from connectors.settings import FILE_NAME, INITIAL
+    from connectors.settings import FILE_NAME, initial_settings
 
     left, right = _side(rows, "A"), _side(rows, "B")
     pq.write_table(pa.concat_tables([left, right]), folder / "items.parquet", compression="zstd")
-    settings = INITIAL.format(bank="bench", go_live=_DAY.isoformat(), sftp_port=0)
+    settings = initial_settings("bench", _DAY, 0)
     (folder / FILE_NAME).write_text(settings, encoding="utf-8")
 
 

@@ -14,9 +14,10 @@ from pathlib import Path
 
 from cluster.airflow_client import AirflowClient, AirflowRefused, health
 from cluster.daemon import Daemon, ServiceFailed
-from cluster.machine import LOOPBACK, Ports
+from cluster.machine import Ports
 from connectors.archive import write_durably
 from connectors.bootstrap import wire
+from connectors.loopback import LOOPBACK
 from connectors.settings import HOME_VARIABLE
 from console.airflow.dates import FIRST_DATE_VARIABLE
 from custody.ports import Row

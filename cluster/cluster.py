@@ -6,7 +6,6 @@ sshd needs; `down` takes both away.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -26,7 +25,7 @@ from cluster.postgres import Postgres
 from cluster.spark_connect import SparkConnect
 from cluster.sshd import Sshd
 from connectors.drop_accounts import remove_accounts
-from connectors.settings import FILE_NAME, HOME_VARIABLE, INITIAL, Settings, changed, load_settings
+from connectors.settings import FILE_NAME, HOME_VARIABLE, Settings, changed, initial_settings, load_settings
 from console.airflow.command import custody_executable
 from console.airflow.dates import FIRST_DATE_VARIABLE, LAST_DATE_VARIABLE
 from custody.errors import CustodyError
@@ -168,9 +167,7 @@ class Cluster:
         # System accounts are named for the whole machine: the prefix is this cluster's own, and short, as Linux demands.
         prefix = f"fs{zlib.crc32(self.name.encode()):08x}-"
         return changed(
-            INITIAL.format(
-                bank=json.dumps(bank, ensure_ascii=False)[1:-1], go_live=go_live.isoformat(), sftp_port=self.ports["sftp"]
-            ),
+            initial_settings(bank, go_live, self.ports["sftp"]),
             {
                 "register.url": self.postgres.register_url(),
                 "stores.lake": f"{self.hdfs.url}/lake",

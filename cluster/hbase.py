@@ -18,9 +18,10 @@ from thriftpy2.thrift import TException
 from cluster.daemon import Daemon, ServiceFailed
 from cluster.hadoop import write_site
 from cluster.jars import jars
-from cluster.machine import LOOPBACK, Ports, listens
+from cluster.machine import Ports, listens
 from cluster.programs import JAVAC, require
 from connectors.hbase_store import FAMILY, cause
+from connectors.loopback import LOOPBACK
 from schemas.store_keys import META, SALTS, UNSALTED
 
 _CREATE_TABLES = Path(__file__).with_name("hbase") / "CreateTables.java"

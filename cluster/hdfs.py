@@ -15,8 +15,9 @@ from pathlib import Path
 from cluster.daemon import Daemon, ServiceFailed
 from cluster.hadoop import write_site
 from cluster.jars import jars
-from cluster.machine import LOOPBACK, Ports, listens
+from cluster.machine import Ports, listens
 from connectors.lake_files import HdfsFiles
+from connectors.loopback import LOOPBACK
 from custody.errors import CustodyError
 
 _HEAP = "256m"

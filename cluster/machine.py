@@ -9,7 +9,7 @@ import re
 import socket
 from pathlib import Path
 
-LOOPBACK = "127.0.0.1"
+from connectors.loopback import LOOPBACK, free_port
 
 
 class MachineLacks(Exception):
@@ -30,19 +30,12 @@ class Ports:
             file.seek(0)
             known: dict[str, int] = json.loads(file.read() or "{}")
             if name not in known:
-                while (port := _free_port()) in known.values():
+                while (port := free_port()) in known.values():
                     pass
                 known[name] = port
                 file.truncate(0)
                 file.write(json.dumps(known, indent=1))
         return known[name]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def listens(port: int) -> str | None:

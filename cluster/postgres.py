@@ -21,10 +21,11 @@ import psycopg
 from psycopg import sql
 
 from cluster.daemon import Daemon, ServiceFailed
-from cluster.machine import LOOPBACK, Ports, require_root
+from cluster.machine import Ports, require_root
 from cluster.processes import descendants, end
 from cluster.programs import POSTGRES, postgresql, require
 from connectors.archive import write_durably
+from connectors.loopback import LOOPBACK
 
 USER = "postgres"
 REGISTER = "custody"

@@ -7,8 +7,9 @@ from functools import cached_property
 from pathlib import Path
 
 from cluster.daemon import Daemon
-from cluster.machine import LOOPBACK, Ports, listens
+from cluster.machine import Ports, listens
 from cluster.programs import JAVA, require
+from connectors.loopback import LOOPBACK
 
 _START_SECONDS = 120
 _SERVER = "org.apache.spark.sql.connect.service.SparkConnectServer"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from connectors.loopback import LOOPBACK
 from connectors.settings import Settings
 from custody.errors import RetryLater, StopRun
 
@@ -28,7 +29,7 @@ def engine(settings: Settings) -> Iterator[SparkSession]:
         os.environ.setdefault("RUST_LOG", "error")
         from pysail.spark import SparkConnectServer
 
-        server = SparkConnectServer("127.0.0.1", 0)
+        server = SparkConnectServer(LOOPBACK, 0)
         server.start(background=True)
         host, port = server.listening_address
         url = f"sc://{host}:{port}"

@@ -167,7 +167,7 @@ def changed(text: str, changes: Mapping[str, str | int]) -> str:
     return "\n".join(lines) + "\n"
 
 
-INITIAL = """\
+_INITIAL = """\
 # One settings file for the instance; relative paths are under this folder. Every setting must stand here.
 
 [instance]
@@ -222,3 +222,8 @@ seconds = 60
 [alerts]
 spool = "spool"
 """
+
+
+def initial_settings(bank: str, go_live: date, sftp_port: int) -> str:
+    """The settings file of a new embedded instance; ``changed`` makes another of it."""
+    return _INITIAL.format(bank=json.dumps(bank, ensure_ascii=False)[1:-1], go_live=go_live.isoformat(), sftp_port=sftp_port)

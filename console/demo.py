@@ -24,6 +24,7 @@ from rich.table import Table
 
 from connectors.bootstrap import Wiring, wire
 from connectors.drop_server import DropServer
+from connectors.loopback import LOOPBACK, free_port
 from connectors.settings import FILE_NAME, load_settings
 from console.airflow.command import CustodyProcess, use_launcher
 from console.airflow.day_runner import run_dags
@@ -108,7 +109,7 @@ def _prepare(build: Path, root: Path, screen: Console) -> None:
     screen.print(
         f"a world of {made['transactions']} movements in {made['files']} files, {made['faults']} faults planted / 已生成模拟市场"
     )
-    _custody("init", "--bank", "示范银行 Example Bank", "--go-live", START.isoformat(), "--sftp-port", str(_free_port()))
+    _custody("init", "--bank", "示范银行 Example Bank", "--go-live", START.isoformat(), "--sftp-port", str(free_port()))
     proposed = _custody("org", "onboard", "--from", str(build / "world"), "--as", "maker", "--note", "demo")
     for number in proposed["proposals"].values():
         _custody("proposal", "approve", number, "--as", "checker", "--note", "demo")
@@ -123,7 +124,7 @@ def _refuse_while_served(home: Path) -> None:
     """`make up` serves the last demo's instance: it must not be taken away under it."""
     if (home / FILE_NAME).exists():
         with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", load_settings(home).sftp.port)) == 0:
+            if probe.connect_ex((LOOPBACK, load_settings(home).sftp.port)) == 0:
                 raise SystemExit(f"{home} is being served: stop it first with make down / 请先执行 make down")
 
 
@@ -134,13 +135,6 @@ def _custody(*arguments: str) -> dict[str, Any]:
     if done.exit_code not in (0, 1) or done.result is None:
         raise SystemExit(f"custody {' '.join(arguments)} ended {done.exit_code}:\n" + "\n".join(said))
     return done.result
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _release(home: Path, screen: Console) -> None:

@@ -13,7 +13,15 @@ import typer
 from connectors.archive import write_durably
 from connectors.bootstrap import Wiring
 from connectors.register import as_our_errors
-from connectors.settings import FILE_NAME, HOME_VARIABLE, INITIAL, Settings, home_from_environment, load_settings, read_settings
+from connectors.settings import (
+    FILE_NAME,
+    HOME_VARIABLE,
+    Settings,
+    home_from_environment,
+    initial_settings,
+    load_settings,
+    read_settings,
+)
 from console.output import ActorOption, JsonOption, command, emit, parse_date, progress, wired
 from custody.errors import SealBroken, StopRun, UsageError
 from custody.permissions import Duty
@@ -102,9 +110,7 @@ def _settle(home: Path, bank: str | None, go_live: str | None, sftp_port: int | 
         read_settings(Path(prepared), home)
         body = Path(prepared).read_text(encoding="utf-8")
     elif bank is not None and go_live is not None and sftp_port is not None:
-        body = INITIAL.format(
-            bank=json.dumps(bank, ensure_ascii=False)[1:-1], go_live=parse_date(go_live).isoformat(), sftp_port=sftp_port
-        )
+        body = initial_settings(bank, parse_date(go_live), sftp_port)
     elif path.exists() and (bank, go_live, sftp_port) == (None, None, None):
         return
     else:

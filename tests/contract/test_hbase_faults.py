@@ -11,8 +11,8 @@ from real_hbase import OwnTables
 from thriftpy2.thrift import TException
 
 from cluster.hbase import Hbase
-from cluster.machine import LOOPBACK
 from connectors.hbase_store import HbaseStore
+from connectors.loopback import LOOPBACK
 from connectors.settings import HbaseSettings
 from custody.errors import RetryLater
 from custody.ports import StoreRow

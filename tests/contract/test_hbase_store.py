@@ -11,8 +11,8 @@ from Hbase_thrift import IllegalArgument
 from real_hbase import SETTINGS, OwnTables
 
 from cluster.hbase import Hbase
-from cluster.machine import LOOPBACK
 from connectors.hbase_store import HbaseStore, _Number
+from connectors.loopback import LOOPBACK
 from connectors.settings import HbaseSettings
 from custody.errors import LeaseLost, SettingsError, StopRun
 from custody.ports import StoreRow

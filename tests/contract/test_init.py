@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from typer.testing import CliRunner
 
 from cluster.postgres import Postgres
 from connectors.register_tables import metadata
-from connectors.settings import FILE_NAME, INITIAL, changed
+from connectors.settings import FILE_NAME, changed, initial_settings
 from console.cli import app
 
 OPTIONS = ("--bank", '示范银行 "A" {x}', "--go-live", "2019-12-30", "--sftp-port", "2222")
@@ -22,7 +23,7 @@ def init(home: Path, *options: str) -> tuple[int, str]:
 
 
 def prepare(path: Path, register_url: str) -> Path:
-    text = INITIAL.format(bank="b", go_live="2019-12-30", sftp_port=2222)
+    text = initial_settings("b", date(2019, 12, 30), 2222)
     path.write_text(changed(text, {"register.url": register_url}), encoding="utf-8")
     return path
 

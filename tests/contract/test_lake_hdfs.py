@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from cluster.hdfs import Hdfs
 from cluster.spark_connect import SparkConnect
 from connectors.engine import engine
 from connectors.lake import Lake
-from connectors.settings import FILE_NAME, INITIAL, changed, load_settings
+from connectors.settings import FILE_NAME, changed, initial_settings, load_settings
 from custody.errors import RetryLater, StopRun
 
 pytestmark = pytest.mark.real
@@ -53,7 +54,8 @@ def test_both_engines_read_every_place(where: str, name: str, request: pytest.Fi
     server: SparkConnect | None = request.getfixturevalue("spark_connect") if name == "spark" else None
     home = tmp_path / "home"
     home.mkdir()
-    text = changed(INITIAL.format(bank="b", go_live="2019-12-30", sftp_port=0), {"engine.url": server.url if server else ""})
+    url = server.url if server else ""
+    text = changed(initial_settings("b", date(2019, 12, 30), 0), {"engine.url": url})
     (home / FILE_NAME).write_text(text)
     with engine(load_settings(home)) as spark:
         found = spark.read.parquet(lake.parquet(output, "core_flow")).orderBy("account", "core_date", "seq").toArrow()

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
-from cluster.machine import LOOPBACK
 from cluster.postgres import Postgres
 from connectors import register as register_module
 from connectors.clock import SystemClock
+from connectors.loopback import LOOPBACK
 from connectors.register import SqlRegister
 from connectors.register_tables import metadata
 from custody.errors import RetryLater, StopRun

@@ -27,7 +27,7 @@ from real_sshd import RealSshd
 from cluster.hbase import Hbase
 from cluster.hdfs import Hdfs
 from cluster.postgres import Postgres
-from connectors.settings import INITIAL, changed, load_settings
+from connectors.settings import changed, initial_settings, load_settings
 from console.deliver import deliver
 from custody.steps import STEPS
 from schemas.store_keys import CORE_TABLES, OWN_TABLES
@@ -117,7 +117,7 @@ def make_parts(
         # A person's number is the same in two instances only under the same key.
         shutil.copytree(embedded.keys, home / "keys")
         settings = home / "prepared.toml"
-        text = INITIAL.format(bank=BANK, go_live=GO_LIVE.isoformat(), sftp_port=0)
+        text = initial_settings(BANK, GO_LIVE, 0)
         stores = {"stores.lake": f"{hdfs.url}/{own}", "stores.keyed": hbase.url(own), "stores.core": hbase.url(core)}
         limits = {"hbase.timeout_seconds": 10, "hbase.give_up_after_seconds": GIVE_UP_SECONDS, "lease.seconds": 10}
         register = {"register.url": postgres.register_url(database)}

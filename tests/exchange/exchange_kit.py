@@ -17,7 +17,7 @@ from connectors.drop_accounts import admit, make_server_keys
 from connectors.register import SqlRegister
 from connectors.register_tables import metadata
 from connectors.secrets import FileSecrets, make_key_file
-from connectors.settings import FILE_NAME, INITIAL, Settings, changed, load_settings
+from connectors.settings import FILE_NAME, Settings, changed, initial_settings, load_settings
 from connectors.sftp_drop import PartyClient, SftpDrop
 from connectors.ssh_keys import make_key, pin_host, public_key_line
 from custody.ports import Row
@@ -178,7 +178,7 @@ def onboard(exchange: Exchange, party: str, contract: Mapping[str, object]) -> N
 def make_home(home: Path, changes: Mapping[str, str | int] | None = None) -> Settings:
     """Settings, keys and an empty register, as init makes them."""
     home.mkdir(parents=True, exist_ok=True)
-    text = INITIAL.format(bank="Test bank", go_live="2019-12-30", sftp_port=0)
+    text = initial_settings("Test bank", date(2019, 12, 30), 0)
     (home / FILE_NAME).write_text(changed(text, {"sftp.max_file_bytes": 100_000, **(changes or {})}))
     settings = load_settings(home)
     for name in (settings.keys.identity_key, settings.keys.master_key):

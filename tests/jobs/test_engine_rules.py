@@ -13,7 +13,7 @@ import pytest
 
 from connectors.engine import engine
 from connectors.lake import table_of
-from connectors.settings import FILE_NAME, INITIAL, load_settings
+from connectors.settings import FILE_NAME, initial_settings, load_settings
 from custody.matching import FLOW_RELATIONS, Relation, pair_kind
 from custody.money import round_minor
 from jobs.reconcile.engine_rules import left_side_sql, netting_relations_sql, pair_kind_sql
@@ -40,7 +40,7 @@ _CELLS: dict[str, list[Any]] = {
 @pytest.fixture(scope="module")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[SparkSession]":
     home: Path = tmp_path_factory.mktemp("home")
-    (home / FILE_NAME).write_text(INITIAL.format(bank="B", go_live="2019-12-30", sftp_port=0))
+    (home / FILE_NAME).write_text(initial_settings("B", date(2019, 12, 30), 0))
     with engine(load_settings(home)) as session:
         yield session
 

@@ -11,7 +11,7 @@ from instance_kit import change_settings
 from cluster.hbase import Hbase
 from connectors.bootstrap import wire
 from connectors.lake import content_digest
-from connectors.settings import FILE_NAME, INITIAL
+from connectors.settings import FILE_NAME, initial_settings
 from custody.errors import SealBroken
 from jobs.extract import read_core
 from schemas.store_keys import CORE_FLOW, CORE_TABLES, core_key, pack
@@ -35,7 +35,7 @@ def hbase_core(hbase: Hbase) -> str:
 @pytest.fixture(params=["lmdb_core", pytest.param("hbase_core", marks=pytest.mark.real)])
 def home(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
     """An instance's settings, with three dates in its core."""
-    text = INITIAL.format(bank="示范银行", go_live="2019-12-30", sftp_port=0)
+    text = initial_settings("示范银行", date(2019, 12, 30), 0)
     (tmp_path / FILE_NAME).write_text(text, encoding="utf-8")
     change_settings(tmp_path, {"stores.core": request.getfixturevalue(request.param)})
     wiring = wire(tmp_path)

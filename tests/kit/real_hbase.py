@@ -10,8 +10,9 @@ import pytest
 from state_kit import server_folder
 
 from cluster.hbase import Hbase
-from cluster.machine import LOOPBACK, Ports
+from cluster.machine import Ports
 from connectors.hbase_store import FAMILY, HbaseStore
+from connectors.loopback import LOOPBACK
 from connectors.settings import HbaseSettings
 
 # A killed master takes its time on a busy machine.

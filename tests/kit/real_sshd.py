@@ -6,15 +6,17 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import pytest
 from state_kit import server_folder
 
-from cluster.machine import LOOPBACK, Ports
+from cluster.machine import Ports
 from cluster.sshd import Sshd
 from connectors.drop_accounts import make_server_keys, remove_accounts
-from connectors.settings import FILE_NAME, INITIAL, Settings, changed, load_settings
+from connectors.loopback import LOOPBACK
+from connectors.settings import FILE_NAME, Settings, changed, initial_settings, load_settings
 
 
 @dataclass
@@ -60,5 +62,5 @@ def sshd() -> Iterator[RealSshd]:
 
 def _settings(home: Path, changes: Mapping[str, str | int]) -> Settings:
     home.mkdir(parents=True)
-    (home / FILE_NAME).write_text(changed(INITIAL.format(bank="b", go_live="2019-12-30", sftp_port=0), changes))
+    (home / FILE_NAME).write_text(changed(initial_settings("b", date(2019, 12, 30), 0), changes))
     return load_settings(home)
