@@ -8,6 +8,7 @@ from console.commands.desk import add_desk
 from console.commands.exchange import add_exchange
 from console.commands.expectations import add_expectations
 from console.commands.instance import add_instance
+from console.commands.layouts import add_layouts
 from console.commands.simulation import add_simulation
 from console.commands.steps import add_steps
 
@@ -20,6 +21,7 @@ app = typer.Typer(
 add_instance(app)
 add_simulation(app)
 add_exchange(app)
+add_layouts(app)
 add_steps(app)
 add_desk(app)
 add_expectations(app)

@@ -22,8 +22,8 @@ RULES: dict[str, tuple[str, str]] = {
     "amount": ("not an amount in yuan such as 1234.50: {why}", "不是合法金额（例：1234.50）：{why}"),
     "integer": ("not a whole number in ASCII digits", "不是整数"),
     "rate": ("not a decimal fraction such as 0.085", "不是小数（例：0.085）"),
-    "date": ("not a calendar date YYYY-MM-DD", "不是合法日期 YYYY-MM-DD"),
-    "time": ("not a time YYYY-MM-DDTHH:MM:SS (UTC+8)", "不是合法时间 YYYY-MM-DDTHH:MM:SS（东八区）"),
+    "date": ("not a calendar date YYYY-MM-DD (from 1900)", "不是合法日期 YYYY-MM-DD（1900年起）"),
+    "time": ("not a time YYYY-MM-DDTHH:MM:SS (UTC+8, from 1900)", "不是合法时间 YYYY-MM-DDTHH:MM:SS（东八区，1900年起）"),
     "identity": (
         "not a valid identity number or unified social credit code (check digit)",
         "证件号码或统一社会信用代码校验不通过",
@@ -35,7 +35,69 @@ RULES: dict[str, tuple[str, str]] = {
         "the event is of {event_date}, the file of {custody_date}",
         "事件日期 {event_date} 与文件账务日期 {custody_date} 不符",
     ),
+    "form": ("not a valid date or time of the form {form}", "不是合法的日期或时间，格式应为 {form}"),
+    "amount_fen": ("not an amount in fen in ASCII digits, or too large", "不是以分为单位的数字金额，或金额过大"),
+    "rate_digits": (
+        "not a rate in ASCII digits with {decimals} implied decimals",
+        "不是利率：应为数字，末 {decimals} 位为小数",
+    ),
+    "sign_mark": ("the amount's mark must be {plus} or {minus}", "金额标志须为 {plus} 或 {minus}"),
+    "record_length": (
+        "the record at byte {position} of the file has {found} bytes, the layout has {expected}",
+        "文件第 {position} 字节处的记录有 {found} 字节，版式要求 {expected} 字节",
+    ),
+    "filler": (
+        "byte {position} of the record parts two fields and must be a space",
+        "记录第 {position} 字节为字段间隔，须为空格",
+    ),
+    "cell_prefix": ("the row does not begin with {prefix}", "该行未以 {prefix} 开头"),
+    "quotes": ("a quote is not closed, or stands where none may", "引号未闭合或位置有误"),
+    "check_sum": (
+        "{field} is {found}, but {terms} is {expected}",
+        "{field} 为 {found}，而 {terms} 为 {expected}",
+    ),
+    "check_order": ("{first} is after or above {second}", "{first} 晚于或大于 {second}"),
+    "check_recent": (
+        "{field} is more than {days} days before the file's date",
+        "{field} 早于文件日期超过 {days} 天",
+    ),
+    "check_any_filled": ("one of {fields} must be filled", "{fields} 至少填写一项"),
+    "check_one_filled": ("exactly one of {fields} must be filled", "{fields} 须且仅须填写一项"),
+    "check_filled": ("{fields} must be filled where {when}", "当 {when} 时 {fields} 必填"),
+    "check_empty": ("{fields} must be empty where {when}", "当 {when} 时 {fields} 须为空"),
+    "check_direction": (
+        "code {code} moves money {direction}, which is marked {expected}; the row says {mark}",
+        "代码 {code} 的资金方向为 {direction}（标志 {expected}），而该行标志为 {mark}",
+    ),
+    "not_mapped": (
+        "{source} is {value}, for which the layout names nothing of ours",
+        "{source} 取值 {value} 未在版式中定义对应关系",
+    ),
+    "contract_lacks": (
+        "the contract's dialect has no {parameter} for {value}",
+        "合同方言参数 {parameter} 中没有 {value}",
+    ),
     # a file
+    "header_columns": (
+        "the header's columns do not fit: unknown {unknown}; missing {missing}; repeated {repeated}",
+        "表头列不符：未知 {unknown}；缺少 {missing}；重复 {repeated}",
+    ),
+    "summary_header": ("the summary's header line is not the layout's: {found}", "汇总表头与版式不符：{found}"),
+    "summary_unreadable": ("the summary line cannot be read: {field}", "汇总行无法读取：{field}"),
+    "summary": ("the summary says {said} for {field}, the rows give {found}", "汇总行 {field} 为 {said}，明细合计为 {found}"),
+    "record_alignment": (
+        "the file has {bytes} bytes, which leaves {rest} behind records of {length}: from byte {position} on nothing is certain",
+        "文件有 {bytes} 字节，按每条 {length} 字节切分余 {rest} 字节：自第 {position} 字节起无法对齐",
+    ),
+    "envelope_member": ("the reply has no text {member}", "报文中没有文本项 {member}"),
+    "envelope_json": ("the reply is not JSON", "报文不是合法的 JSON"),
+    "envelope_base64": ("the content is not base64", "内容不是合法的 base64"),
+    "envelope_zip": ("the content is not a zip file that can be read", "内容不是可读取的 zip 文件"),
+    "envelope_entry": (
+        "{found} entries of the zip file match {pattern}, one is expected",
+        "zip 中有 {found} 个条目符合 {pattern}，应为一个",
+    ),
+    "envelope_too_large": ("unpacked it is larger than {limit}", "解包后超过上限 {limit}"),
     "name": (
         "the file's name is not PARTY_TYPE_YYYYMMDD_BATCH_vVERSION.csv of this party",
         "文件名不符合“机构_类型_日期_批次_v版本.csv”或不属于该机构",
@@ -119,11 +181,52 @@ RULES: dict[str, tuple[str, str]] = {
         "{account} holds {held} of loan {loan}, the repayment's principal is {principal}",
         "{account} 持有标的 {loan} 债权 {held}，还款本金为 {principal}",
     ),
+    "unknown_claim": ("no claim {claim} is registered", "债权 {claim} 未登记"),
+    "claim_holder": (
+        "the claim {claim} on loan {loan} is not held by {account}",
+        "{account} 不是标的 {loan} 债权 {claim} 的持有人",
+    ),
+    "claim_share": (
+        "{account} holds {held} of claim {claim} and passes on {principal}",
+        "{account} 持有债权 {claim} 的份额为 {held}，转出 {principal}",
+    ),
+    "claim_exists": ("a claim {claim} of {account} stands already", "债权编号 {claim} 已属于 {account}"),
+    "not_the_payee": ("{account} is not the payee that loan {loan} names", "{account} 不是标的 {loan} 约定的受托支付收款人"),
+    "not_the_guarantor": ("{account} is not the guarantor of loan {loan}", "{account} 不是标的 {loan} 的担保人"),
+    "coupon_exceeds_amount": (
+        "the coupon {coupon} leaves nothing of the amount {amount} for the lender to pay",
+        "红包 {coupon} 不小于投标金额 {amount}",
+    ),
     "unknown_party": ("{party} is not an onboarded {kind}", "{party} 不是已准入的{kind}"),
     "allocation": (
-        "our register gives principal {principal} and interest {interest} to claim {claim}",
-        "按本行登记，债权 {claim} 应得本金 {principal}、利息 {interest}",
+        "our register gives principal {principal}, interest {interest} and penalty {penalty} to claim {claim}",
+        "按本行登记，债权 {claim} 应得本金 {principal}、利息 {interest}、罚息 {penalty}",
     ),
+    # a batch: all that a party landed of one file type for one date, against its last days of the same kind
+    "batch_low": (
+        "{rows} rows; the quietest of the last {history_days} comparable days had {low_rows}, usually {usual_rows}",
+        "共 {rows} 行；最近 {history_days} 个同类日最少 {low_rows} 行，通常 {usual_rows} 行",
+    ),
+    "batch_high": (
+        "{rows} rows; the busiest of the last {history_days} comparable days had {high_rows}, usually {usual_rows}",
+        "共 {rows} 行；最近 {history_days} 个同类日最多 {high_rows} 行，通常 {usual_rows} 行",
+    ),
+    "batch_amounts": (
+        "the amounts are {amount_bp} of what as many rows of these kinds usually come to",
+        "金额为同类同量记录通常合计的 {amount_bp}",
+    ),
+    "batch_mix": ("{mix_bp} of the rows are of other kinds than usual", "{mix_bp} 的记录种类与通常不同"),
+    "batch_absent": (
+        "{absent_column} is empty, or filled, in {absent_bp} of the rows where it usually is not",
+        "{absent_bp} 的记录中 {absent_column} 的空缺情况与通常不符",
+    ),
+    "batch_repeated": ("{repeated_rows} of {rows} rows repeat a key", "{rows} 行中有 {repeated_rows} 行主键重复"),
+    "batch_rejected": (
+        "{rejected_bp} of the rows were rejected: {rejected_rows}",
+        "{rejected_bp} 的记录被拒绝，共 {rejected_rows} 行",
+    ),
+    "batch_old": ("the oldest event lies {days_back} days back", "最早事件距账务日 {days_back} 天"),
+    "batch_largest": ("the largest amount is {amount_max_minor} yuan", "最大金额为 {amount_max_minor} 元"),
 }
 
 
@@ -131,3 +234,69 @@ def text(rule: str, figures: dict[str, object]) -> tuple[str, str]:
     """The rule's words in (English, Chinese). An unknown rule is a programming error and raises KeyError."""
     english, chinese = RULES[rule]
     return english.format(**figures), chinese.format(**figures)
+
+
+# What a sender does about a finding, for every rule that the reading of a file can raise.
+_CORRECT_AND_RESEND = ("correct the file and send it as the next version", "更正后以新版本号重新发送")
+_WRITE_BY_LAYOUT = (
+    "write the value as the layout's document shows, and send the next version",
+    "按版式文档填写后以新版本号重新发送",
+)
+_CHECK_RECORD = ("look at how the row's columns or bytes were cut, and write it anew", "核对该行的列或字节切分后重新生成")
+_UNPACK = ("pack the file as the layout's document says, and send it again", "按版式文档打包后重新发送")
+_SEND_WHOLE = ("write the whole file anew and send it as the next version", "重新生成完整文件并以新版本号发送")
+_TO_DO: dict[str, tuple[str, str]] = {
+    **dict.fromkeys(("columns", "line_too_long", "record_length", "filler", "cell_prefix", "quotes"), _CHECK_RECORD),
+    **dict.fromkeys(
+        (
+            "required",
+            "pattern",
+            "codes",
+            "max_length",
+            "min",
+            "max",
+            "amount",
+            "amount_fen",
+            "integer",
+            "rate",
+            "rate_digits",
+            "date",
+            "time",
+            "form",
+            "sign_mark",
+        ),
+        _WRITE_BY_LAYOUT,
+    ),
+    **dict.fromkeys(
+        ("check_sum", "check_order", "check_recent", "check_any_filled", "check_one_filled", "check_filled", "check_empty"),
+        ("make the row's fields agree, and send the next version", "使该行各字段一致后以新版本号重新发送"),
+    ),
+    **dict.fromkeys(("truncated", "row_count", "control_total", "size", "digest", "record_alignment"), _SEND_WHOLE),
+    **dict.fromkeys(
+        ("envelope_member", "envelope_json", "envelope_base64", "envelope_zip", "envelope_entry", "envelope_too_large"), _UNPACK
+    ),
+    **dict.fromkeys(
+        ("header", "header_columns", "summary_header", "summary_unreadable"),
+        ("write the header lines exactly as the layout's document shows", "表头须与版式文档完全一致"),
+    ),
+    "summary": ("find the row that is missing or changed, or correct the summary", "查找缺失或被改动的明细，或更正汇总行"),
+    "bad_byte": ("write the file in the contract's encoding, and cut no character in two", "按合同约定编码写出，且不得截断汉字"),
+    "control_character": ("remove the invisible character", "去除不可见字符"),
+    "formula": ("let the text begin with another character", "文本须以其他字符开头"),
+    "identity": ("check the number against the identity paper", "与证件原件核对号码"),
+    "phone": ("check the number with the customer", "与客户核对手机号"),
+    "card": ("check the number against the card", "与银行卡核对卡号"),
+    "duplicate_key": ("send each key once in a file", "同一文件内主键不得重复"),
+    "other_date": ("send the row in the file of its own date", "将该行放入其所属日期的文件"),
+    "check_direction": (
+        "find out whether the code or the mark is wrong; the bank books neither until then",
+        "查明代码或标志何者有误；查明前不入账",
+    ),
+    "not_mapped": ("ask the bank to agree on the code before it is used", "新代码须先与银行约定后方可使用"),
+    "contract_lacks": ("ask the bank to enter it in the contract", "请银行在合同中登记"),
+}
+
+
+def to_do(rule: str) -> tuple[str, str]:
+    """What the sender of a file does about a finding, in (English, Chinese)."""
+    return _TO_DO.get(rule, _CORRECT_AND_RESEND)

@@ -1,110 +1,58 @@
-"""Reading and writing delimited files by their layout: strict decoding, one record a line, no quoting.
-
-A bad row becomes faults with its line; it is never repaired, shifted or dropped. Faults of the whole file (header, row
-count, control totals against the seal) are returned beside the rows, for the caller to judge.
-"""
+"""Delimited files: lines into cells and back. A line whose cells do not fit the header is a fault, never a shifted row."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 
 from custody.findings import FileFault, RowFault
-from custody.money import format_amount
-from schemas.layout import BadValue, Layout, Value
+from schemas.layout import RECORD_ENDS, Layout
+from schemas.records import Cells, Record, Records, decoding_fault
 
 MAX_LINE_BYTES = 16_384
+_BOM = "\ufeff"
 
 
-@dataclass
-class ParsedFile:
-    """``rows`` carry landed column names plus ``line_no``; ``rejected`` maps a line number to its faults and raw text."""
-
-    rows: list[dict[str, Value]] = field(default_factory=list)
-    faults: list[RowFault] = field(default_factory=list)
-    file_faults: list[FileFault] = field(default_factory=list)
-    rejected_lines: dict[int, str] = field(default_factory=dict)
-    # The key of a rejected row as far as it could be read ("request_no=R1|leg=1"), so that its counterpart can name it.
-    rejected_keys: dict[int, str] = field(default_factory=dict)
-    rows_seen: int = 0
-    # Control totals over every row whose total fields could be read, rejected ones included.
-    totals_minor: dict[str, int] = field(default_factory=dict)
-    # The same over the rejected rows alone, so that landed + rejected = the file's trailer.
-    rejected_totals_minor: dict[str, int] = field(default_factory=dict)
-    totals_complete: bool = True
-
-
-def parse_delimited(
-    layout: Layout,
-    file_name: str,
-    data: bytes,
-    encoding: str,
-    expected_rows: int | None = None,
-    expected_totals: Mapping[str, str] | None = None,
-) -> ParsedFile:
-    """Parse a whole file. ``expected_*`` are what the seal says (totals in yuan text); None leaves them unchecked."""
-    out = ParsedFile(totals_minor=dict.fromkeys(layout.totals, 0), rejected_totals_minor=dict.fromkeys(layout.totals, 0))
+def split(layout: Layout, file_name: str, data: bytes, encoding: str) -> Records:
+    """The file's lines, its header judged, its summary apart."""
+    out = Records()
     lines = data.split(b"\n")
-    if lines[-1] != b"":
-        out.file_faults.append(FileFault(file_name, "truncated"))
-    else:
+    if lines[-1] == b"":
         lines.pop()
-    header = lines[0].decode(encoding, errors="backslashreplace").removeprefix("\ufeff").removesuffix("\r") if lines else ""
-    if header != layout.header:
-        # A missing header line is somebody's data: where that may be personal, only its shape is shown.
-        shown = f"{header.count(layout.delimiter) + 1} columns" if layout.is_personal else header[:120]
-        out.file_faults.append(FileFault(file_name, "header", {"found": shown}))
-        return out
-    first_line_of_key: dict[tuple[Value, ...], int] = {}
-    for line_no, raw in enumerate(lines[1:], start=2):
-        out.rows_seen += 1
-        row, faults = _parse_line(layout, line_no, raw, encoding, out)
-        if row is not None and not faults:
-            key = tuple(row[layout.field(name).column] for name in layout.key)
-            first = first_line_of_key.setdefault(key, line_no)
-            if first != line_no and layout.rejects_repeated_key:
-                shown = "|".join(str(part) for part in key)
-                faults = [RowFault(line_no, layout.key[0], shown, "duplicate_key", {"key": shown, "first_line": first})]
-        if faults or row is None:
-            out.faults.extend(faults)
-            out.rejected_lines[line_no] = _shown_line(layout, raw, encoding)
-            if row is not None:
-                _count_rejected(layout, line_no, row, out)
+    elif layout.last_record_end == "required":
+        out.file_faults.append(FileFault(file_name, "truncated"))
+    if lines and encoding != "gbk":
+        lines[0] = lines[0].removeprefix(_BOM.encode(encoding))
+    first, last = 0, len(lines)
+    if layout.summary is not None:
+        at = 0 if layout.summary.at == "before" else last - 2
+        found = _heading(lines, at, encoding) if at >= 0 else ""
+        if len(lines) < 2 or found != layout.delimiter.join(f.field.heading or f.field.name for f in layout.summary.fields):
+            return _stop(out, file_name, "summary_header", {"found": _shown_heading(layout, found)})
+        out.summary = (at + 2, 0, lines[at + 1])
+        first, last = (2, last) if layout.summary.at == "before" else (0, at)
+    places: list[int | None] | None = None
+    width = len(layout.fields)
+    if layout.header_rule != "none":
+        header = _heading(lines, first, encoding) if first < last else ""
+        if layout.header_rule == "exact":
+            if header != layout.header:
+                return _stop(out, file_name, "header", {"found": _shown_heading(layout, header)})
         else:
-            row["line_no"] = line_no
-            out.rows.append(row)
-    _check_seal(layout, file_name, out, expected_rows, expected_totals)
+            names = _cells_of(layout, header, "") or []
+            wrong = _wrong_columns(layout, names)
+            if wrong:
+                return _stop(out, file_name, "header_columns", wrong)
+            places, width = [names.index(h) if h in names else None for h in layout.headings], len(names)
+        first += 1
+    out.body = ((number, 0, lines[number - 1]) for number in range(first + 1, last + 1))
+    out.cut = lambda record: cut(layout, encoding, record, width, places)
     return out
 
 
-def write_delimited(layout: Layout, rows: Iterable[Mapping[str, Value]], encoding: str) -> bytes:
-    """Rows (by landed column name) to the file's bytes; parsing them gives the same rows back."""
-    lines = [layout.header]
-    for row in rows:
-        cells = [f.format(row[f.column]) for f in layout.fields]
-        for cell in cells:
-            if layout.delimiter in cell or "\n" in cell:
-                raise ValueError(f"{cell!r} cannot stand in a file delimited by {layout.delimiter!r}")
-        lines.append(layout.delimiter.join(cells))
-    return ("\n".join(lines) + "\n").encode(encoding)
-
-
-def control_totals(layout: Layout, rows: Iterable[Mapping[str, Value]]) -> dict[str, str]:
-    """The seal's control totals for these rows: field -> sum in yuan text."""
-    sums = dict.fromkeys(layout.totals, 0)
-    for row in rows:
-        for name in layout.totals:
-            value = row[layout.field(name).column]
-            assert isinstance(value, int)
-            sums[name] += value
-    return {name: format_amount(minor) for name, minor in sums.items()}
-
-
-def _parse_line(
-    layout: Layout, line_no: int, raw: bytes, encoding: str, out: ParsedFile
-) -> tuple[dict[str, Value] | None, list[RowFault]]:
+def cut(layout: Layout, encoding: str, record: Record, width: int, places: Sequence[int | None] | None = None) -> Cells:
+    """A line's cells in the order of the layout's fields; ``places`` says where each one's column is (None: as they stand)."""
+    line_no, _, raw = record
     if len(raw) > MAX_LINE_BYTES:
-        out.totals_complete = False
         return None, [RowFault(line_no, "", "", "line_too_long", {"limit": MAX_LINE_BYTES})]
     if raw.endswith(b"\r"):
         raw = raw[:-1]
@@ -112,62 +60,118 @@ def _parse_line(
     try:
         text = raw.decode(encoding, errors="strict")
     except UnicodeDecodeError as error:
-        shown = raw[error.start : error.start + 1].hex()
-        faults.append(RowFault(line_no, "", shown, "bad_byte", {"position": error.start + 1, "encoding": encoding}))
+        faults.append(decoding_fault(line_no, "", error, raw, 0, encoding))
         text = raw.decode(encoding, errors="backslashreplace")
-    cells = text.split(layout.delimiter)
-    if len(cells) != len(layout.fields):
-        out.totals_complete = False
-        shown = f"{len(cells)}"
-        faults.append(RowFault(line_no, "", shown, "columns", {"found": len(cells), "expected": len(layout.fields)}))
-        return None, faults
-    row: dict[str, Value] = {}
-    for field_, cell in zip(layout.fields, cells, strict=True):
-        try:
-            row[field_.column] = field_.parse(cell)
-        except BadValue as bad:
-            faults.append(RowFault(line_no, field_.name, layout.shown(cell), bad.rule, bad.figures))
-    for name in layout.totals:
-        value = row.get(layout.field(name).column)
-        if isinstance(value, int):
-            out.totals_minor[name] += value
+    if layout.quoting == "none" and not layout.cell_prefix:
+        cells = text.split(layout.delimiter)
+    else:
+        found = _cells_of(layout, text, layout.cell_prefix)
+        if found is None:
+            rule = "cell_prefix" if layout.cell_prefix else "quotes"
+            return None, [*faults, RowFault(line_no, "", "", rule, {"prefix": layout.cell_prefix})]
+        cells = found
+    if len(cells) != width:
+        return None, [*faults, RowFault(line_no, "", f"{len(cells)}", "columns", {"found": len(cells), "expected": width})]
+    if places is None:
+        return cells, faults  # type: ignore[return-value]  # a list of text is one of optional text to whoever only reads it
+    return ["" if place is None else cells[place] for place in places], faults
+
+
+def join(layout: Layout, rows: Iterable[Sequence[str]], summary: Sequence[str] | None, encoding: str) -> bytes:
+    """The file's bytes from the cells of its rows and of its summary line. Raises ValueError for a cell that cannot stand."""
+    lines = [] if layout.header_rule == "none" else [_line(layout, layout.headings, "")]
+    lines += [_line(layout, cells, layout.cell_prefix) for cells in rows]
+    if layout.summary is not None and summary is not None:
+        headings = [f.field.heading or f.field.name for f in layout.summary.fields]
+        both = [layout.delimiter.join(headings), _line(layout, summary, layout.cell_prefix)]
+        lines = [*both, *lines] if layout.summary.at == "before" else [*lines, *both]
+    end = RECORD_ENDS[layout.record_end].decode()
+    return ((_BOM if layout.bom else "") + "".join(line + end for line in lines)).encode(encoding)
+
+
+def shown(layout: Layout, raw: bytes, encoding: str) -> str:
+    """A rejected line as it may be kept outside the archive: masked where it may be personal, length bounded."""
+    text = raw[:MAX_LINE_BYTES].decode(encoding, errors="backslashreplace").removesuffix("\r")
+    return layout.delimiter.join(layout.shown(cell) for cell in text.split(layout.delimiter))[:2000]
+
+
+def _cells_of(layout: Layout, text: str, prefix: str) -> list[str] | None:
+    """The cells of one line; None where its quotes or prefixes do not hold."""
+    if prefix:
+        # The prefix parts cells together with the delimiter, so a delimiter inside a text shifts nothing.
+        return text.removeprefix(prefix).split(layout.delimiter + prefix) if text.startswith(prefix) else None
+    return text.split(layout.delimiter) if layout.quoting == "none" else _unquoted(text, layout.delimiter)
+
+
+def _unquoted(text: str, delimiter: str) -> list[str] | None:
+    """RFC 4180's cells of one line; None where a quote is not closed, or stands inside or behind a cell where it may not."""
+    cells: list[str] = []
+    at = 0
+    while True:
+        if text.startswith('"', at):
+            parts = []
+            at += 1
+            while True:
+                end = text.find('"', at)
+                if end < 0:
+                    return None
+                parts.append(text[at:end])
+                at = end + 1
+                if not text.startswith('"', at):
+                    break
+                parts.append('"')
+                at += 1
+            cells.append("".join(parts))
+            if at == len(text):
+                return cells
+            if text[at] != delimiter:
+                return None
+            at += 1
         else:
-            out.totals_complete = False
-    return row, faults
+            end = text.find(delimiter, at)
+            cell = text[at:] if end < 0 else text[at:end]
+            if '"' in cell:
+                return None
+            cells.append(cell)
+            if end < 0:
+                return cells
+            at = end + 1
 
 
-def _count_rejected(layout: Layout, line_no: int, row: Mapping[str, Value], out: ParsedFile) -> None:
-    """What could be read of a rejected row: its totals and its key."""
-    for name in layout.totals:
-        value = row.get(layout.field(name).column)
-        if isinstance(value, int):
-            out.rejected_totals_minor[name] += value
-    named = [(name, row.get(layout.field(name).column)) for name in layout.key]
-    out.rejected_keys[line_no] = "|".join(f"{name}={value}" for name, value in named if value is not None)
+def _line(layout: Layout, cells: Sequence[str], prefix: str) -> str:
+    parting = layout.delimiter + prefix
+    written = []
+    for cell in cells:
+        bare = layout.quoting == "none" or not (layout.delimiter in cell or '"' in cell)
+        if "\n" in cell or (layout.quoting == "none" and parting in cell) or cell.endswith("\r"):
+            raise ValueError(f"{cell!r} cannot stand in a file delimited by {parting!r}")
+        quoted = cell.replace('"', '""')
+        written.append(prefix + cell if bare else f'"{quoted}"')
+    return layout.delimiter.join(written)
 
 
-def _shown_line(layout: Layout, raw: bytes, encoding: str) -> str:
-    """The rejected line as it may be kept outside the archive: masked where it may be personal, length bounded."""
-    text = raw[:MAX_LINE_BYTES].decode(encoding, errors="backslashreplace")
-    cells = text.split(layout.delimiter)
-    return layout.delimiter.join(layout.shown(cell) for cell in cells)[:2000]
+def _heading(lines: Sequence[bytes], at: int, encoding: str) -> str:
+    return lines[at].decode(encoding, errors="backslashreplace").removesuffix("\r") if at < len(lines) else ""
 
 
-def _check_seal(
-    layout: Layout,
-    file_name: str,
-    out: ParsedFile,
-    expected_rows: int | None,
-    expected_totals: Mapping[str, str] | None,
-) -> None:
-    if expected_rows is not None and expected_rows != out.rows_seen:
-        figures: dict[str, object] = {"found": out.rows_seen, "expected": expected_rows}
-        out.file_faults.append(FileFault(file_name, "row_count", figures))
-    if expected_totals is None:
-        return
-    for name in layout.totals:
-        found = format_amount(out.totals_minor[name])
-        # Where a row's amount could not be read the totals cannot be compared; that row's own faults stand instead.
-        if out.totals_complete and expected_totals.get(name) != found:
-            figures = {"field": name, "found": found, "expected": expected_totals.get(name, "nothing")}
-            out.file_faults.append(FileFault(file_name, "control_total", figures))
+def _shown_heading(layout: Layout, header: str) -> str:
+    # A missing header line is somebody's data: where that may be personal, only its shape is shown.
+    return f"{header.count(layout.delimiter) + 1} columns" if layout.is_personal else header[:120]
+
+
+def _wrong_columns(layout: Layout, names: Sequence[str]) -> dict[str, object]:
+    """What is wrong with the columns of a header that is bound by name; empty where nothing is."""
+    known = {*layout.headings, *layout.extra_columns}
+    unknown = [name for name in names if name not in known]
+    missing = [f.heading or f.name for f in layout.fields if not f.optional_column and (f.heading or f.name) not in names]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if not (unknown or missing or repeated):
+        return {}
+    told = f"{len(unknown)}" if layout.is_personal else ", ".join(unknown)[:120]
+    return {"unknown": told or "-", "missing": ", ".join(missing) or "-", "repeated": ", ".join(repeated)[:120] or "-"}
+
+
+def _stop(out: Records, file_name: str, rule: str, figures: dict[str, object]) -> Records:
+    out.file_faults.append(FileFault(file_name, rule, figures))
+    out.stopped = True
+    return out

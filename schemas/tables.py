@@ -63,15 +63,16 @@ _PERSONAL = frozenset(f.name for f in _CUSTOMER.fields if f.personal)
 # The two shapes that several tables share.
 _TXN = (
     "platform:text request_no:text leg:int txn_type:text from_account:text? to_account:text? amount_minor:int currency:text "
-    "loan_id:text? principal_minor:int interest_minor:int penalty_minor:int related_request_no:text? channel:text? "
-    "status:text event_time:time"
+    "loan_id:text? principal_minor:int interest_minor:int penalty_minor:int coupon_minor:int related_request_no:text? "
+    "channel:text? status:text event_time:time"
 )
 _SOURCE = "file_name:text line_no:int"
 # One side of one movement as the matcher sees it, whatever it came from (jobs.reconcile.relations).
 ITEM_COLUMNS = (
     "relation:text side:text row_ref:text match_key:text? platform:text subject:text item_date:date event_time:time? "
     "expected_on:date? amount_minor:int currency:text from_account:text? to_account:text? loan_id:text? status:text? "
-    "fee_minor:int? principal_minor:int? interest_minor:int? counterpart_file:text? in_window:bool"
+    "fee_minor:int? principal_minor:int? interest_minor:int? penalty_minor:int? coupon_minor:int? counterpart_file:text? "
+    "in_window:bool"
 )
 
 TABLES: dict[str, TableSpec] = {
@@ -103,6 +104,8 @@ TABLES: dict[str, TableSpec] = {
         _landed(load_layout("platform_balance/1")),
         _landed(load_layout("channel_settlement/1")),
         _landed(load_layout("gateway_instruction/1")),
+        _landed(load_layout("gateway_mandate/1")),
+        _landed(load_layout("gateway_legal_order/1")),
         _table(
             "rejected_rows",
             "file_name line_no fault_no",
@@ -115,6 +118,26 @@ TABLES: dict[str, TableSpec] = {
             "party file_type custody_date file_name sha256",
             "party:text file_type:text custody_date:date file_name:text sha256:text outcome:text rule:text? words_en:text? words_zh:text? "
             "figures:text batch:int batches:int? rows:int rows_landed:int rows_rejected:int total_minor:int landed_minor:int rejected_minor:int",
+        ),
+        # validate. One row for each batch: all that a party landed of one file type for one date. Shares are in basis points.
+        _table(
+            "batch_statistics",
+            "party file_type custody_date",
+            "party:text file_type:text custody_date:date business_day:bool files:int rows:int rows_before:int rejected_rows:int rejected_bp:int "
+            "total_minor:int amount_min_minor:int? amount_max_minor:int? keys:int repeated_rows:int repeated_bp:int "
+            "first_event:time? last_event:time? days_back:int? history_days:int usual_rows:int? low_rows:int? high_rows:int? "
+            "low_bp:int? high_bp:int? amount_bp:int? mix_bp:int? absent_bp:int? absent_column:text?",
+        ),
+        _table(
+            "batch_classes",
+            "party file_type custody_date class measure",
+            "party:text file_type:text custody_date:date business_day:bool class:text measure:text value:int",
+        ),
+        _table(
+            "batch_findings",
+            "party file_type custody_date rule",
+            "party:text file_type:text custody_date:date rule:text severity:text measure:text observed:int expected:text "
+            "words_en:text words_zh:text",
         ),
         # extract
         _table(
@@ -151,6 +174,13 @@ TABLES: dict[str, TableSpec] = {
         ),
         # Instruction legs that wait for what they need; the next day's posting tries them again.
         _table("pending_instructions", "file_name line_no", f"{_LANDED_FROM} payload:text"),
+        # Withdrawals that were handed on and whose final status has not come: they come again under the same number.
+        _table(
+            "under_way",
+            "platform request_no leg",
+            "platform:text request_no:text leg:int txn_type:text account:text? channel:text? amount_minor:int currency:text "
+            "status:text since:date",
+        ),
         _table("posted_keys", "platform request_no leg", "platform:text request_no:text leg:int content_hash:text"),
         _table(
             "balances",
@@ -171,8 +201,8 @@ TABLES: dict[str, TableSpec] = {
             "loans",
             "platform loan_id",
             "platform:text loan_id:text borrower:text amount_minor:int currency:text annual_rate:text method:text periods:int "
-            "every:text day_count:text purpose:text state:text disbursed_on:date? funded_minor:int principal_repaid_minor:int "
-            "interest_repaid_minor:int",
+            "every:text day_count:text minimum_minor:int? penalty_rate:text? guarantor:text? payee:text? purpose:text state:text "
+            "disbursed_on:date? funded_minor:int principal_repaid_minor:int interest_repaid_minor:int",
         ),
         _table(
             "sub_accounts",

@@ -1,4 +1,4 @@
-"""Files in and out: collecting the drop, playing the parties, results for platforms, and what a platform runs itself."""
+"""Files in and out: collecting the drop, playing the parties, results for platforms."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from console.output import ActorOption, DateOption, JsonOption, NoteOption, command, emit, parse_date, progress, wired
-from custody.errors import UsageError
 from custody.services import files as file_service
 from custody.services import restatements
 from custody.services.access import SYSTEM
@@ -21,7 +20,6 @@ def add_exchange(app: typer.Typer) -> None:
     app.command("collect", help="Sweep the SFTP drop once; archive, check, answer. 收取文件")(collect)
     app.command("results", help="Send each platform its results of the date. 发送对账结果")(results)
     app.command("deliver", help="Play the parties of a simulated world for one date. 模拟报送")(deliver)
-    app.command("check-file", help="What a platform runs before it sends. 报送前自检")(check_file)
     file_app = typer.Typer(help="The register of files. 文件登记簿", no_args_is_help=True)
     file_app.command("list", help="Files of a date, party or state. 文件列表")(file_list)
     file_app.command("show", help="One file's whole history. 文件历史")(file_show)
@@ -93,51 +91,6 @@ def deliver(
 
 def _core_row(row: dict[str, object]) -> dict[str, object]:
     return {**row, "core_date": row["custody_date"]}
-
-
-@command
-def check_file(
-    path: Annotated[str, typer.Argument(help="The file to check. 待检查文件")],
-    layout: Annotated[str, typer.Option("--layout", help="Layout id such as platform_txn/1; else by the file's name. 版式")] = "",
-    encoding: Annotated[str, typer.Option("--encoding", help="utf-8 or gb18030. 编码")] = "utf-8",
-    as_json: JsonOption = False,
-) -> int:
-    from schemas.delimited import control_totals, parse_delimited
-    from schemas.exchange import parse_name
-    from schemas.layout import UnknownLayout, layouts_for, load_layout
-
-    file = Path(path)
-    if not file.is_file():
-        raise UsageError(f"{path} is not a file")
-    name = parse_name(file.name)
-    known = [layout] if layout else layouts_for(name.file_type) if name else []
-    if not known:
-        raise UsageError(f"{file.name}: its name says no file type; name the layout with --layout")
-    try:
-        declared = load_layout(known[-1])
-    except UnknownLayout:
-        raise UsageError(f"no layout {known[-1]!r}") from None
-    parsed = parse_delimited(declared, file.name, file.read_bytes(), encoding)
-    faults = [
-        {"line": f.line_no, "field": f.field, "value": f.value, "rule": f.rule, "en": f.words[0], "zh": f.words[1]}
-        for f in parsed.faults
-    ]
-    whole = [
-        {"line": 0, "field": "", "value": "", "rule": f.rule, "en": f.words[0], "zh": f.words[1]} for f in parsed.file_faults
-    ]
-    totals = control_totals(declared, parsed.rows)
-    words = [f"{file.name}:{f['line']} {f['field']} {f['value']!r}: {f['en']} / {f['zh']}" for f in (*whole, *faults)]
-    if any(f.rule == "bad_byte" for f in parsed.faults):
-        other = next(e for e in declared.encodings if e != encoding)
-        words.append(
-            f"if the file is in {other}, check it with --encoding {other} / 如文件为 {other} 编码，请加 --encoding {other}"
-        )
-    words.append(
-        f"{declared.id}: {parsed.rows_seen} rows, {len(parsed.rows)} good, totals {totals}; put these into the seal, which this "
-        f"check does not read / 共 {parsed.rows_seen} 行，合格 {len(parsed.rows)} 行；封签须与之一致，本检查不读取封签"
-    )
-    emit({"layout": declared.id, "rows": parsed.rows_seen, "good": len(parsed.rows), "faults": whole + faults}, as_json, words)
-    return 1 if faults or whole else 0
 
 
 @command
