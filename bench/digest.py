@@ -35,7 +35,7 @@ def prepare(folder: Path, rows: int) -> None:
 
 
 def ours(folder: Path) -> Run:
-    from connectors.lake import content_digest
+    from connectors.table_digest import content_digest
 
     return _timed(folder, content_digest)
 

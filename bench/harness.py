@@ -20,16 +20,19 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-NAMES = ("match", "digest", "land", "store", "hbase", "day")
+NAMES = ("match", "digest", "land", "store", "land_files", "hbase", "day", "simulate")
 _ROOT = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
 class Run:
-    """``seconds`` for each measure (most benchmarks have one, under their own name); ``answer`` must be equal on all sides."""
+    """``seconds`` for each measure (most benchmarks have one, under their own name); ``answer`` must be equal on all sides.
+
+    ``rss_mb``: peak memory of all processes of a side that has several; None: that of its own process."""
 
     seconds: dict[str, float]
     answer: dict[str, Any]
+    rss_mb: int | None = None
 
 
 Side = Callable[[Path], Run]
@@ -41,7 +44,7 @@ class AnswersDiffer(Exception):
 
 @dataclass(frozen=True)
 class Figure:
-    """One row of the result. Memory is the peak of the process, in MiB."""
+    """One row of the result. Memory is the peak of the side's process or processes, in MiB."""
 
     name: str
     peer: str

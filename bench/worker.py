@@ -13,7 +13,7 @@ from bench.harness import load
 
 def main(name: str, side: str, folder: str) -> None:
     run = load(name).SIDES[side](Path(folder))
-    print(json.dumps({"seconds": run.seconds, "answer": run.answer, "rss_mb": _peak_mib()}), flush=True)
+    print(json.dumps({"seconds": run.seconds, "answer": run.answer, "rss_mb": run.rss_mb or _peak_mib()}), flush=True)
     # Without the tear-down of an engine that is no longer needed.
     os._exit(0)
 

@@ -5,10 +5,10 @@ What a register row does not name does not exist; what it names is checked again
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -17,7 +17,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from connectors.lake_files import LakeFiles
-from custody.digest import ContentDigest, canonical_json, digest_of_json
+from connectors.table_digest import TableDigest, row_hashes
+from custody.digest import canonical_json, digest_of_json
 from custody.errors import SealBroken
 from custody.ports import Row
 from schemas.exchange import sha256_hex
@@ -33,6 +34,7 @@ _ARROW_TYPES = {
 
 
 _MANIFEST = "manifest.json"
+_PART = re.compile(r"([a-z_]+)/part-[0-9]{5}\.parquet")
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,11 @@ class Manifest:
     tables: Mapping[str, Mapping[str, Any]]
     files: Mapping[str, Mapping[str, Any]]
     physical: Mapping[str, str]
+
+    def parts(self, table: str) -> list[str]:
+        """A table's Parquet files, in the order of their rows."""
+        found = sorted(name for name in self.physical if (part := _PART.fullmatch(name)) and part[1] == table)
+        return found or [_part_of(table, 0)]
 
 
 def arrow_schema(spec: TableSpec) -> pa.Schema:
@@ -62,29 +69,64 @@ def conform(spec: TableSpec, table: pa.Table) -> pa.Table:
     for column in spec.columns:
         if not column.nullable and table[column.name].null_count:
             raise ValueError(f"table {spec.name}: {column.name} is null in {table[column.name].null_count} rows")
-    if spec.unique and table.num_rows:
-        distinct = table.select(list(spec.key)).group_by(list(spec.key)).aggregate([]).num_rows
-        if distinct != table.num_rows:
-            raise ValueError(f"table {spec.name}: {table.num_rows - distinct} rows repeat a key {spec.key}")
-    return table.sort_by([(name, "ascending") for name in spec.key]).cast(schema)
+    in_order, repeats = _order(table, spec.key)
+    if not in_order:
+        table = table.sort_by([(name, "ascending") for name in spec.key])
+        _, repeats = _order(table, spec.key)
+    if spec.unique and repeats:
+        raise ValueError(f"table {spec.name}: {repeats} rows repeat a key {spec.key}")
+    return table.cast(schema)
 
 
-def content_digest(table: pa.Table) -> str:
-    """custody.digest over a whole table, with the rows' preimages built by Arrow: only SHA-256 is left to Python."""
-    digest = ContentDigest()
-    for batch in table.to_batches(max_chunksize=65_536):
-        preimages = pc.binary_join_element_wise(*(_netstrings(column) for column in batch.columns), "").cast(pa.binary())
-        for preimage in preimages.to_pylist():
-            digest.add_hash(hashlib.sha256(preimage).digest())
-    return digest.root()
+def _order(table: pa.Table, key: Sequence[str]) -> tuple[bool, int]:
+    """Whether the rows are in the order of the key, and then how many of them repeat the key of the row before."""
+    if table.num_rows < 2:
+        return True, 0
+    # Of each row and the one before, as far as the key has been looked at.
+    less: Any = pa.scalar(False)
+    equal: Any = pa.scalar(True)
+    for name in key:
+        column = table[name]
+        before, after = column[:-1], column[1:]
+        less = pc.or_(less, pc.and_(equal, pc.less(before, after)))
+        equal = pc.and_(equal, pc.equal(before, after))
+    return bool(pc.all(pc.or_(less, equal)).as_py()), pc.sum(equal).as_py() or 0
 
 
-def _netstrings(column: pa.Array) -> pa.Array:
-    """``<octets>:<text>,`` of each cell, ``~`` for null; a timestamp's canonical text is its epoch microseconds."""
-    plain = column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column
-    text = plain.cast(pa.string())
-    sized = pc.binary_join_element_wise(pc.binary_length(text).cast(pa.string()), text, ":")
-    return pc.binary_join_element_wise(sized, ",", "").fill_null("~")
+@dataclass(frozen=True)
+class Part:
+    """Some rows of a table, ready to be written, by whichever process made it: Parquet, row hashes, sums, first and last key."""
+
+    table: str
+    data: bytes
+    rows: int
+    hashes: bytes
+    sums: Mapping[str, int]
+    keys: tuple[tuple[Any, ...], tuple[Any, ...]] | None
+
+    @classmethod
+    def of(cls, spec: TableSpec, table: pa.Table) -> Part:
+        """``table`` as ``conform`` gives it."""
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink, compression="zstd")
+        sums = {c.name: pc.sum(table[c.name]).as_py() or 0 for c in spec.columns if c.name.endswith("_minor")}
+        keys = None
+        if table.num_rows:
+            ends = table.select(list(spec.key)).take([0, table.num_rows - 1]).to_pylist()
+            keys = tuple(ends[0].values()), tuple(ends[1].values())
+        return cls(spec.name, sink.getvalue().to_pybytes(), table.num_rows, row_hashes(table), sums, keys)
+
+
+@dataclass
+class _OpenTable:
+    """A table that is being written: what has come of it so far."""
+
+    spec: TableSpec
+    sums: dict[str, int]
+    digest: TableDigest = field(default_factory=TableDigest)
+    rows: int = 0
+    parts: int = 0
+    last_key: tuple[Any, ...] | None = None
 
 
 class StepWriter:
@@ -95,20 +137,40 @@ class StepWriter:
         self._lake_files = files
         # An earlier attempt under the same fence can only be our own, killed before its commit.
         files.fresh(folder)
-        self._tables: dict[str, dict[str, Any]] = {}
+        self._open: dict[str, _OpenTable] = {}
         self._files: dict[str, dict[str, Any]] = {}
         self._physical: dict[str, str] = {}
 
     def table(self, name: str, rows: Sequence[Mapping[str, Any]] | pa.Table) -> pa.Table:
-        """Write one declared table (schemas.tables); rows may come in any order."""
+        """Write one declared table (schemas.tables) at once; rows may come in any order."""
         spec = TABLES[name]
         table = conform(spec, rows) if isinstance(rows, pa.Table) else table_of(spec, rows)
-        sink = pa.BufferOutputStream()
-        pq.write_table(table, sink, compression="zstd")
-        self._write(_part_of(name), sink.getvalue().to_pybytes())
-        sums = {c.name: str(pc.sum(table[c.name]).as_py() or 0) for c in spec.columns if c.name.endswith("_minor")}
-        self._tables[name] = {"rows": table.num_rows, "content": content_digest(table), "sums": sums}
+        self.part(Part.of(spec, table))
         return table
+
+    def declare(self, name: str) -> None:
+        """Begin a table that is written part by part, or stays empty."""
+        spec = TABLES[name]
+        if name not in self._open:
+            self._open[name] = _OpenTable(spec, {c.name: 0 for c in spec.columns if c.name.endswith("_minor")})
+
+    def part(self, part: Part) -> None:
+        """Write a table's next part. Parts come in the order of the key: one that begins before, or where a key is unique at,
+        the end of the last is refused with ValueError, so that a table read whole is sorted and its keys are what they say."""
+        self.declare(part.table)
+        table = self._open[part.table]
+        spec = table.spec
+        if part.keys is not None:
+            first, last = part.keys
+            if table.last_key is not None and (first < table.last_key or (spec.unique and first == table.last_key)):
+                raise ValueError(f"table {spec.name}: a part begins with {first}, the one before ends with {table.last_key}")
+            table.last_key = last
+        self._write(_part_of(part.table, table.parts), part.data)
+        table.digest.add(part.hashes)
+        table.rows += part.rows
+        table.parts += 1
+        for name, added in part.sums.items():
+            table.sums[name] += added
 
     def file(self, name: str, data: bytes) -> None:
         """Write one file for people or parties; its bytes are part of the content."""
@@ -116,18 +178,26 @@ class StepWriter:
         self._files[name] = {"bytes": len(data), "sha256": sha256_hex(data)}
 
     def finish(self) -> Manifest:
-        digest = manifest_digest(self._tables, self._files)
-        body = {"digest": digest, "tables": self._tables, "files": self._files, "physical": self._physical}
+        for table in self._open.values():
+            # An engine reads no folder that has no file.
+            if not table.parts:
+                self.part(Part.of(table.spec, arrow_schema(table.spec).empty_table()))
+        tables: dict[str, Mapping[str, Any]] = {
+            name: {"rows": t.rows, "content": t.digest.root(), "sums": {n: str(total) for n, total in t.sums.items()}}
+            for name, t in self._open.items()
+        }
+        digest = manifest_digest(tables, self._files)
+        body = {"digest": digest, "tables": tables, "files": self._files, "physical": self._physical}
         self._lake_files.write(f"{self.folder}/{_MANIFEST}", (canonical_json(body) + "\n").encode())
-        return Manifest(digest, self._tables, self._files, self._physical)
+        return Manifest(digest, tables, self._files, self._physical)
 
     def _write(self, name: str, data: bytes) -> None:
         self._lake_files.write(f"{self.folder}/{name}", data)
         self._physical[name] = sha256_hex(data)
 
 
-def _part_of(table: str) -> str:
-    return f"{table}/part-00000.parquet"
+def _part_of(table: str, number: int) -> str:
+    return f"{table}/part-{number:05d}.parquet"
 
 
 def manifest_digest(tables: Mapping[str, Mapping[str, Any]], files: Mapping[str, Mapping[str, Any]]) -> str:
@@ -157,11 +227,24 @@ class Lake:
 
     def read(self, relative: str, table: str) -> pa.Table:
         """A table with its declared columns."""
-        return _read_parquet(relative, table, self._files.read(f"{relative}/{_part_of(table)}"), arrow_schema(TABLES[table]))
+        return self._table(relative, table, arrow_schema(TABLES[table]))
 
     def read_as_it_lies(self, relative: str, table: str) -> pa.Table:
-        """A table with whatever columns its file has."""
-        return _read_parquet(relative, table, self._files.read(f"{relative}/{_part_of(table)}"), None)
+        """A table with whatever columns its files have."""
+        return self._table(relative, table, None)
+
+    def batches(self, relative: str, table: str) -> Iterator[pa.Table]:
+        """A table with its declared columns, part by part, in the order of its key."""
+        for name in self.manifest(relative).parts(table):
+            yield _read_parquet(relative, table, self._files.read(f"{relative}/{name}"), arrow_schema(TABLES[table]))
+
+    def _table(self, relative: str, table: str, schema: pa.Schema | None) -> pa.Table:
+        manifest = self.manifest(relative)
+        parts = [_read_parquet(relative, table, self._files.read(f"{relative}/{name}"), schema) for name in manifest.parts(table)]
+        whole = pa.concat_tables(parts)
+        if table in manifest.tables and whole.num_rows != manifest.tables[table]["rows"]:
+            raise SealBroken(f"{relative}/{table} has {whole.num_rows} rows, its manifest says {manifest.tables[table]['rows']}")
+        return whole
 
     def rows(self, relative: str, table: str) -> list[Row]:
         rows: list[Row] = self.read(relative, table).to_pylist()
@@ -180,25 +263,38 @@ class Lake:
         if manifest_digest(manifest.tables, manifest.files) != committed_digest or manifest.digest != committed_digest:
             # What such a manifest names is nothing to compare with.
             return [f"{relative}/{_MANIFEST} does not have the committed digest {committed_digest[:16]}"]
-        parts = {_part_of(name): name for name in manifest.tables}
+        parts = {part for name in manifest.tables for part in manifest.parts(name)}
         files = {f"files/{name}": entry["sha256"] for name, entry in manifest.files.items()}
         wrong: list[str] = []
-        for name in [*parts, *files]:
+        for name in manifest.tables:
+            wrong += self._wrong_table(relative, name, manifest)
+        for name, sealed in files.items():
             try:
-                data = self._files.read(f"{relative}/{name}")
-                # Of a file the bytes are sealed; of a table its content is, and the bytes' digest only tells which it was.
-                if sha256_hex(data) != (files.get(name) or manifest.physical.get(name)):
+                if sha256_hex(self._files.read(f"{relative}/{name}")) != sealed:
                     wrong.append(f"{relative}/{name} was changed")
-                elif table := parts.get(name):
-                    sealed = manifest.tables[table]["content"]
-                    found = content_digest(_read_parquet(relative, table, data, arrow_schema(TABLES[table])))
-                    if found != sealed:
-                        wrong.append(f"{relative}/{table}: content digest {found[:16]} instead of {sealed[:16]}")
             except SealBroken as error:
                 wrong.append(str(error))
         # An engine reads whatever lies in a table's folder.
         known = {*parts, *files, _MANIFEST}
         wrong += [f"{relative}/{name} does not belong there" for name in self._files.names(relative) if name not in known]
+        return wrong
+
+    def _wrong_table(self, relative: str, table: str, manifest: Manifest) -> list[str]:
+        """Of a table its content is sealed; the digest of a file's bytes only tells which file it was that changed."""
+        wrong = []
+        digest = TableDigest()
+        for name in manifest.parts(table):
+            try:
+                data = self._files.read(f"{relative}/{name}")
+                if sha256_hex(data) != manifest.physical.get(name):
+                    wrong.append(f"{relative}/{name} was changed")
+                else:
+                    digest.add(row_hashes(_read_parquet(relative, table, data, arrow_schema(TABLES[table]))))
+            except SealBroken as error:
+                wrong.append(str(error))
+        sealed = manifest.tables[table]["content"]
+        if not wrong and (found := digest.root()) != sealed:
+            wrong.append(f"{relative}/{table}: content digest {found[:16]} instead of {sealed[:16]}")
         return wrong
 
 

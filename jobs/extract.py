@@ -12,18 +12,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import date, timedelta
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnProcess
-from pathlib import Path
 
 import pyarrow as pa
 
-from connectors.bootstrap import Wiring, wire
-from connectors.core_tables import CoreTables
+from connectors.bootstrap import Wiring
 from connectors.lake import table_of
-from custody.errors import CustodyError, RetryLater
 from jobs.step import Step, StepContext
+from jobs.workers import in_order
 from schemas.store_keys import SALTS
 from schemas.tables import TABLES
 
@@ -31,6 +26,8 @@ from schemas.tables import TABLES
 _SAME_FLOW = ["account", "core_date", "seq", "amount_minor", "core_ref"]
 # core_flow, core_balance
 Core = tuple[pa.Table, pa.Table]
+# first date, last date, salts
+Share = tuple[date, date, Sequence[int]]
 
 
 def _run(context: StepContext) -> None:
@@ -50,58 +47,19 @@ def read_core(wiring: Wiring, first: date, on: date) -> Core:
     Raises RetryLater when a process was killed, and what the store raises.
     """
     processes = wiring.settings.stores.core_processes
+    shares = [(first, on, range(SALTS)[SALTS * n // processes : SALTS * (n + 1) // processes]) for n in range(processes)]
     if processes == 1:
-        return _read_share(wiring.core, first, on, range(SALTS))
-    shares = [range(SALTS)[SALTS * n // processes : SALTS * (n + 1) // processes] for n in range(processes)]
-    readers = [_start_reader(wiring.settings.home, first, on, share) for share in shares]
-    try:
-        answers = [_answer(process, answer) for process, answer in readers]
-    finally:
-        for process, answer in readers:
-            answer.close()
-            process.kill()
-            process.join()
-    flows, balances = zip(*answers, strict=True)
+        return _read_share(wiring, shares[0])
+    with closing(in_order(wiring.settings.home, _read_share, shares, processes)) as answers:
+        flows, balances = zip(*answers, strict=True)
     return pa.concat_tables(flows), pa.concat_tables(balances)
 
 
-def _read_share(core: CoreTables, first: date, on: date, salts: Sequence[int]) -> Core:
+def _read_share(wiring: Wiring, share: Share) -> Core:
+    first, on, salts = share
     dates = [first + timedelta(days=n) for n in range((on - first).days + 1)]
-    flows = [{**flow, "extracted_for": on} for core_date in dates for flow in core.flows(core_date, salts)]
-    return table_of(TABLES["core_flow"], flows), table_of(TABLES["core_balance"], list(core.balances(on, salts)))
-
-
-def _start_reader(home: Path, first: date, on: date, salts: Sequence[int]) -> tuple[SpawnProcess, Connection]:
-    # Spawned: a store must not be carried over a fork. Not a pool: its processes would outlive us if we were killed.
-    context = get_context("spawn")
-    answer, to = context.Pipe(duplex=False)
-    process = context.Process(target=_reader, args=(home, first, on, salts, to), daemon=True)
-    process.start()
-    to.close()
-    return process, answer
-
-
-def _reader(home: Path, first: date, on: date, salts: Sequence[int], to: Connection) -> None:
-    try:
-        with closing(wire(home)) as wiring:
-            to.send(_read_share(wiring.core, first, on, salts))
-    except CustodyError as error:
-        to.send(error)
-
-
-def _answer(process: SpawnProcess, answer: Connection) -> Core:
-    try:
-        found: Core | CustodyError = answer.recv()
-    except EOFError:
-        process.join()
-        words = f"a process that read the core ended with {process.exitcode} before it answered"
-        # Below zero: a signal. Otherwise it failed by a fault of ours, and its traceback is above.
-        if process.exitcode is not None and process.exitcode < 0:
-            raise RetryLater(words) from None
-        raise ChildProcessError(words) from None
-    if isinstance(found, CustodyError):
-        raise found
-    return found
+    flows = [{**flow, "extracted_for": on} for core_date in dates for flow in wiring.core.flows(core_date, salts)]
+    return table_of(TABLES["core_flow"], flows), table_of(TABLES["core_balance"], list(wiring.core.balances(on, salts)))
 
 
 STEP = Step("extract", _run)

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from lake_kit import DAY, NOON, Folder, HdfsFolder, Place, flows, lake_at, write
 
-from connectors.lake import Lake, rows_by
+from connectors.lake import Lake, Part, rows_by, table_of
 from connectors.lake_files import lake_files
 from custody.digest import digest_of_rows
 from custody.errors import SealBroken, SettingsError
@@ -202,6 +202,72 @@ def test_an_attempt_that_was_not_finished_leaves_nothing_to_the_next(lake: Lake,
     where, manifest = write(lake, flows(2), fence=1)
     assert len(lake.rows(where, "core_flow")) == 2
     assert lake.verify(where, manifest.digest) == []
+
+
+def _in_parts(lake: Lake, shares: list[list[dict[str, Any]]], fence: int = 1) -> tuple[str, Any]:
+    """An attempt with a table in several parts, each of the rows of one share."""
+    writer = lake.attempt(DAY, "extract", "ab" * 32, fence)
+    writer.declare("core_flow")
+    for share in shares:
+        writer.part(Part.of(TABLES["core_flow"], table_of(TABLES["core_flow"], share)))
+    writer.table("core_balance", [])
+    writer.file("note.txt", b"note\n")
+    return lake.relative(DAY, "extract", "ab" * 32, fence), writer.finish()
+
+
+def _by_key(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(rows, key=lambda r: (r["account"], r["core_date"], r["seq"]))
+
+
+def test_a_table_in_parts_says_the_same_as_in_one(lake: Lake) -> None:
+    rows = _by_key(flows(60))
+    whole, one = write(lake, rows, fence=1)
+    where, manifest = _in_parts(lake, [rows[:1], rows[1:40], rows[40:]], fence=2)
+    assert manifest.digest == one.digest
+    assert manifest.tables == one.tables
+    assert manifest.parts("core_flow") == [f"core_flow/part-0000{n}.parquet" for n in range(3)]
+    assert lake.rows(where, "core_flow") == rows
+    assert lake.read_as_it_lies(where, "core_flow").equals(lake.read(where, "core_flow"))
+    assert [part.num_rows for part in lake.batches(where, "core_flow")] == [1, 39, 20]
+    assert lake.verify(where, one.digest) == []
+    assert [part.num_rows for part in lake.batches(whole, "core_flow")] == [60]
+    # A table that was declared and got no part is there and empty.
+    empty, none = _in_parts(lake, [], fence=3)
+    assert (lake.rows(empty, "core_flow"), none.parts("core_flow")) == ([], [_PART])
+
+
+def test_parts_out_of_order_or_with_a_key_twice_are_refused(lake: Lake) -> None:
+    rows = _by_key(flows(10))
+    for shares in ([rows[5:], rows[:5]], [rows[:5], rows[4:]], [rows[:5], rows[:5]]):
+        with pytest.raises(ValueError, match="table core_flow: a part begins with"):
+            _in_parts(lake, shares)
+
+
+def test_a_changed_missing_or_exchanged_part_shows(lake: Lake, place: Place) -> None:
+    rows = _by_key(flows(9))
+    where, manifest = _in_parts(lake, [rows[:3], rows[3:6], rows[6:]])
+    second, third = (f"{where}/core_flow/part-0000{n}.parquet" for n in (1, 2))
+    data, other = place.get(second), place.get(third)
+    place.put(second, data[:-1] + bytes([data[-1] ^ 1]))
+    assert lake.verify(where, manifest.digest) == [f"{second} was changed"]
+    place.remove(second)
+    assert lake.verify(where, manifest.digest) == [f"{second} is missing"]
+    with pytest.raises(SealBroken, match="part-00001.parquet is missing"):
+        lake.read(where, "core_flow")
+    place.put(second, other)
+    assert lake.verify(where, manifest.digest) == [f"{second} was changed"]
+
+
+def test_a_part_that_somebody_struck_off_the_manifest_shows(lake: Lake, place: Place) -> None:
+    rows = _by_key(flows(9))
+    where, manifest = _in_parts(lake, [rows[:3], rows[3:]])
+    raw = json.loads(place.get(f"{where}/manifest.json"))
+    del raw["physical"]["core_flow/part-00001.parquet"]
+    place.put(f"{where}/manifest.json", json.dumps(raw).encode())
+    place.remove(f"{where}/core_flow/part-00001.parquet")
+    assert "content digest" in lake.verify(where, manifest.digest)[0]
+    with pytest.raises(SealBroken, match="has 3 rows, its manifest says 9"):
+        lake.read(where, "core_flow")
 
 
 _ENDLESS = """

@@ -22,7 +22,7 @@ from simulator.simulate import FaultRequest
 
 BEFORE, ON, NEXT = dates(GO_LIVE, 3)
 BAD = "P002"
-LAND_TABLES = ("customer", "loan", "txn", "claim", "balance", "settlement", "instruction")
+LAND_TABLES = ("customer", "loan", "txn", "claim", "balance", "settlement", "instruction", "mandate", "legal_order")
 # kind of fault -> (where it is found, rule)
 AT_INTAKE = {"file_truncated": "size", "file_digest": "digest", "layout_version": "unknown_layout"}
 WHOLE_FILE = (*AT_INTAKE, "control_total", "missing_file")

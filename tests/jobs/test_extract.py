@@ -10,8 +10,8 @@ from instance_kit import change_settings
 
 from cluster.hbase import Hbase
 from connectors.bootstrap import wire
-from connectors.lake import content_digest
 from connectors.settings import FILE_NAME, initial_settings
+from connectors.table_digest import content_digest
 from custody.errors import SealBroken
 from jobs.extract import read_core
 from schemas.store_keys import CORE_FLOW, CORE_TABLES, core_key, pack

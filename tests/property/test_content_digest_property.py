@@ -3,10 +3,11 @@
 from datetime import UTC, date, datetime
 
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.lake import content_digest
+from connectors.table_digest import TableDigest, content_digest, row_hashes
 from custody.digest import digest_of_rows
 
 _FROM, _TO = datetime(1900, 1, 1), datetime(2200, 1, 1)  # noqa: DTZ001
@@ -26,3 +27,24 @@ def test_arrow_and_plain_python_give_one_digest(rows: list[tuple[object, ...]]) 
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(_COLUMNS)
     arrays = [pa.array(values, type=kind) for values, (kind, _) in zip(columns, _COLUMNS.values(), strict=True)]
     assert content_digest(pa.table(dict(zip(_COLUMNS, arrays, strict=True)))) == digest_of_rows(rows)
+
+
+@pytest.mark.parametrize(
+    "texts", [["x" * 999], ["x" * 1_000], ["文" * 70_000, None, "y"], [None, "", "a" * 1_000, "文"], [None, None], ["文", "文"]]
+)
+def test_texts_of_any_length_shared_or_missing(texts: list[str | None]) -> None:
+    table = pa.table(
+        {"number": pa.array(range(len(texts))), "text": pa.array(texts, pa.string()), "same": pa.array(["s"] * len(texts))}
+    )
+    assert content_digest(table) == digest_of_rows([[n, text, "s"] for n, text in enumerate(texts)])
+
+
+@given(
+    shares=st.lists(st.lists(st.text(max_size=3), max_size=30), max_size=6),
+    run_rows=st.integers(1, 40),
+)
+def test_hashes_that_were_spilled_in_runs_give_the_same_digest(shares: list[list[str]], run_rows: int) -> None:
+    digest = TableDigest(run_rows)
+    for share in shares:
+        digest.add(row_hashes(pa.table({"text": pa.array(share, pa.string())})))
+    assert digest.root() == digest_of_rows([[text] for share in shares for text in share])

@@ -1,0 +1,175 @@
+"""Landing: the same tables whoever does the work and however it is cut, in bounded memory, and what a killed process means."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import land_kit
+import pytest
+from land_kit import DAY, accepted, land, new_home, txn_bytes
+
+from connectors.bootstrap import Wiring, wire
+from custody.calendar import CHINA
+from custody.errors import RetryLater, SealBroken
+from jobs import land_files
+from jobs.workers import in_order
+from schemas import columnar
+from schemas.layout import load_layout
+from schemas.layout_file import write_file
+
+
+@pytest.fixture(scope="module")
+def wiring(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wiring]:
+    found = wire(new_home(tmp_path_factory.mktemp("land") / "home"))
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks, parts and tasks so small that a few thousand rows make several of each, and each file read by itself, by columns.
+    (Worker processes have the real ones.)"""
+    monkeypatch.setattr(land_files, "ROW_WISE_BYTES", 0)
+    monkeypatch.setattr(columnar.FileReader.__init__, "__kwdefaults__", {**_HOW, "block_bytes": 50_000, "row_wise_bytes": 0})
+    monkeypatch.setattr(land_files, "_PART_ROWS", 500)
+    monkeypatch.setattr(land_files, "TASK_FILES", 2)
+    monkeypatch.setattr(land_files, "TASK_BYTES", 200_000)
+
+
+_HOW: dict[str, Any] = dict(columnar.FileReader.__init__.__kwdefaults__)
+
+
+def test_rows_are_the_same_whoever_lands_them_and_however_they_are_cut(
+    wiring: Wiring, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    sizes = (3_000, 10, 0, 200, 40, 1)
+    files = [accepted(wiring, f"P{n:03d}", txn_bytes(tmp_path, n * 10_000, rows)) for n, rows in enumerate(sizes)]
+    where, one, _ = land(wiring, files, 1, 1)
+    assert one.parts("land_txn") == ["land_txn/part-00000.parquet"]
+    assert one.tables["land_txn"]["rows"] == sum(sizes)
+    # In tasks of two files, so that there is work for several processes.
+    request.getfixturevalue("small_parts")
+    for processes in (1, 2, 3):
+        cut, manifest, _ = land(wiring, files[::-1], processes, 1 + processes)
+        assert manifest.digest == one.digest, processes
+        assert len(manifest.parts("land_txn")) > 2
+        assert wiring.lake.verify(cut, one.digest) == []
+        assert wiring.lake.read(cut, "land_txn").equals(wiring.lake.read(where, "land_txn"))
+        assert [part.num_rows for part in wiring.lake.batches(cut, "land_txn")] != [sum(sizes)]
+
+
+def test_a_file_refused_at_its_end_takes_its_parts_with_it(wiring: Wiring, tmp_path: Path, small_parts: None) -> None:
+    good = [accepted(wiring, f"P{n:03d}", txn_bytes(tmp_path, n * 10_000, 40)) for n in (1, 3)]
+    short = accepted(wiring, "P002", txn_bytes(tmp_path, 20_000, 3_000), rows=3_001)
+    small = accepted(wiring, "P004", txn_bytes(tmp_path, 40_000, 20), totals='{"amount": "1.00"}')
+    where, manifest, answers = land(wiring, [*good, short, small], 1, 10)
+    outcomes = {row["party"]: row for answer in answers for row in answer.outcomes}
+    assert {party: (row["outcome"], row["rule"]) for party, row in outcomes.items()} == {
+        "P001": ("LANDED", None), "P002": ("REFUSED", "row_count"), "P003": ("LANDED", None), "P004": ("REFUSED", "control_total")
+    }  # fmt: skip
+    assert (outcomes["P002"]["rows_landed"], outcomes["P002"]["rows_rejected"]) == (0, 3_001)
+    assert outcomes["P004"]["rejected_minor"] == outcomes["P004"]["total_minor"] == 100
+    assert manifest.tables["land_txn"]["rows"] == 80
+    assert set(wiring.lake.read(where, "land_txn")["party"].to_pylist()) == {"P001", "P003"}
+
+
+def test_rows_of_a_later_day_are_rejected_and_counted(wiring: Wiring, tmp_path: Path, small_parts: None) -> None:
+    lines = txn_bytes(tmp_path, 0, 1_000).split(b"\n")
+    for place in (5, 900):
+        lines[place] = lines[place].replace(b"2020-01-02T", b"2020-01-03T")
+    lines[7] = lines[7].replace(b"SUCCESS", b"SUCCES")
+    file = accepted(wiring, "P001", b"\n".join(lines))
+    where, manifest, (answer,) = land(wiring, [file], 1, 20)
+    (outcome,) = answer.outcomes
+    assert (outcome["rows_landed"], outcome["rows_rejected"]) == (997, 3)
+    assert outcome["landed_minor"] + outcome["rejected_minor"] == outcome["total_minor"]
+    assert str(outcome["landed_minor"]) == manifest.tables["land_txn"]["sums"]["amount_minor"]
+    (rejected,) = answer.rejected
+    told = sorted((r["line_no"], r["field"], r["rule"], r["value"]) for r in rejected.to_pylist())
+    assert told == [
+        (6, "event_time", "other_date", "2020-01-03 00:00:04+08:00"),
+        (8, "status", "codes", "SUCCES"),
+        (901, "event_time", "other_date", "2020-01-03 00:14:59+08:00"),
+    ]
+    assert not {6, 8, 901} & set(wiring.lake.read(where, "land_txn")["line_no"].to_pylist())
+
+
+def test_personal_data_is_in_what_was_said_and_in_no_row(wiring: Wiring) -> None:
+    layout = load_layout("platform_customer/1")
+    row = {
+        "user_no": "U1", "role": "LENDER", "action": "OPEN", "kind": "PERSON", "id_type": "ID", "id_no": "11010519491231002X",
+        "name": "张三丰", "phone": "13812345678", "card_no": None, "event_time": datetime(2020, 1, 2, 10, tzinfo=CHINA),
+    }  # fmt: skip
+    data = write_file(layout, [row, {**row, "user_no": "U2"}], "utf-8", DAY)
+    file = accepted(wiring, "P001", data, "CUSTOMER", layout.id)
+    where, _, (answer,) = land(wiring, [file], 1, 30)
+    landed = wiring.lake.rows(where, "land_customer")
+    assert [r["user_no"] for r in landed] == ["U1", "U2"]
+    assert not {"id_no", "name", "phone", "card_no"} & set(landed[0])
+    (said,) = answer.said
+    assert {r["customer_id"] for r in said.to_pylist()} == {r["customer_id"] for r in landed}
+    assert all("张三丰" in r["body"] for r in said.to_pylist())
+    refused = accepted(wiring, "P001", data, "CUSTOMER", layout.id, rows=3)
+    assert land(wiring, [refused], 1, 31)[2][0].said == []
+
+
+def test_answers_come_in_the_order_of_tasks(wiring: Wiring) -> None:
+    assert list(in_order(wiring.settings.home, land_kit.doubles, range(40), 3)) == [2 * n for n in range(40)]
+    assert list(in_order(wiring.settings.home, land_kit.doubles, [], 2)) == []
+
+
+def test_a_killed_process_is_to_be_tried_again_and_a_fault_of_ours_is_not(wiring: Wiring) -> None:
+    with pytest.raises(RetryLater, match="ended with -9"):
+        list(in_order(wiring.settings.home, land_kit.dies, range(20), 2))
+    with pytest.raises(ChildProcessError, match="ended with 1"):
+        list(in_order(wiring.settings.home, land_kit.fails, range(20), 2))
+    assert multiprocessing.active_children() == []
+
+
+def test_a_process_killed_from_outside_amid_its_work(wiring: Wiring, tmp_path: Path) -> None:
+    files = [accepted(wiring, f"P{n:03d}", txn_bytes(tmp_path, n * 50_000, 50_000)) for n in range(8)]
+
+    def kill_one() -> None:
+        until = time.monotonic() + 60
+        while not (children := multiprocessing.active_children()) and time.monotonic() < until:
+            time.sleep(0.01)
+        os.kill(children[0].pid or 0, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill_one)
+    killer.start()
+    try:
+        with pytest.raises(RetryLater, match="ended with -9"):
+            land(wiring, files, 2, 40)
+    finally:
+        killer.join()
+
+
+def test_what_a_process_refuses_is_raised_as_it_is(wiring: Wiring, tmp_path: Path) -> None:
+    file = accepted(wiring, "P001", txn_bytes(tmp_path, 0, 10))
+    with pytest.raises(SealBroken, match="the archive has no 00/00"):
+        land(wiring, [{**file, "archive_ref": "00/00"}], 2, 50)
+
+
+_MEASURE = "import sys, land_kit; print(land_kit.land_in_little_memory(sys.argv[1], int(sys.argv[2])))"
+
+
+def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
+    paths = {"PYTHONPATH": os.pathsep.join([str(Path(land_kit.__file__).parent), *sys.path])}
+
+    def peak(rows: int) -> int:
+        command = [sys.executable, "-c", _MEASURE, str(new_home(tmp_path / f"{rows}")), str(rows)]
+        done = subprocess.run(command, env={**os.environ, **paths}, stdout=subprocess.PIPE, check=True, timeout=300)
+        return int(done.stdout)
+
+    # Row hashes are kept, 32 bytes for each row until a run of them is full: some 26 MiB here.
+    assert peak(1_000_000) - peak(200_000) < 100

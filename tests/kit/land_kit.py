@@ -1,0 +1,103 @@
+"""Files for landing without a world: kept in a new instance's archive, and named as a cut-off names them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import time
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+
+from bench.land import write_txn
+from connectors.bootstrap import Wiring, wire
+from connectors.lake import Manifest
+from custody.money import format_amount
+from custody.ports import Row
+from jobs.land_files import Landed, land_files, tasks_of
+from jobs.workers import in_order
+from schemas.exchange import sha256_hex
+
+# What bench.land's rows are dated.
+DAY = date(2020, 1, 2)
+
+
+def new_home(home: Path) -> Path:
+    """An instance without parties."""
+    # Not at the top: whoever only works here needs no simulator.
+    from instance_kit import BANK, GO_LIVE, _custody
+
+    _custody(home, "init", "--bank", BANK, "--go-live", GO_LIVE.isoformat(), "--sftp-port", "2222")
+    return home
+
+
+def txn_bytes(folder: Path, first: int, rows: int) -> bytes:
+    path = folder / "txn.csv"
+    write_txn(path, first, rows)
+    return path.read_bytes()
+
+
+def accepted(
+    wiring: Wiring, party: str, data: bytes, file_type: str = "TXN", layout: str = "platform_txn/1", **seal: object
+) -> Row:
+    """A file in the archive, as ``accepted_files`` has it: sealed with what it holds, or with what ``seal`` says instead."""
+    sha256 = sha256_hex(data)
+    amounts = re.findall(rb",([0-9]+)\.([0-9]{2}),CNY,", data)
+    totals = {"amount": format_amount(sum(int(yuan + fen) for yuan, fen in amounts))} if file_type == "TXN" else {}
+    return {
+        "file_name": f"{party}_{file_type}_{DAY:%Y%m%d}_01_v1.csv", "party": party, "file_type": file_type, "custody_date": DAY,
+        "batch": 1, "version": 1, "layout": layout, "encoding": "utf-8", "bytes": len(data), "rows": data.count(b"\n") - 1,
+        "sha256": sha256, "totals": json.dumps(totals), "batches": 1, "archive_ref": wiring.archive.keep(data, sha256), **seal,
+    }  # fmt: skip
+
+
+def land(wiring: Wiring, files: Iterable[Row], processes: int, fence: int) -> tuple[str, Manifest, list[Landed]]:
+    """What ``land`` writes of the rows, by this many processes: (folder, manifest, what they answered)."""
+    files = list(files)
+    tasks = list(tasks_of(files, {file["party"]: {} for file in files}))
+    home = wiring.settings.home
+    answers = list(in_order(home, land_files, tasks, processes) if processes > 1 else (land_files(wiring, t) for t in tasks))
+    writer = wiring.lake.attempt(DAY, "land", "ab" * 32, fence)
+    writer.declare("land_txn")
+    for answer in answers:
+        for part in answer.parts:
+            writer.part(part)
+    return wiring.lake.relative(DAY, "land", "ab" * 32, fence), writer.finish(), answers
+
+
+def dies(wiring: Wiring, task: int) -> int:
+    """Work at which a process is killed by its third task, and only then."""
+    if task == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return task
+
+
+def fails(wiring: Wiring, task: int) -> int:
+    """Work that has a fault of ours."""
+    return 1 // (task - 3)
+
+
+def doubles(wiring: Wiring, task: int) -> int:
+    """Work that takes longer for every fifth task."""
+    time.sleep(0.05 if task % 5 == 0 else 0)
+    return 2 * task
+
+
+def land_in_little_memory(home: str, rows: int) -> int:
+    """Land files of 50,000 rows each, ``rows`` in all; the peak memory of this process in MiB. Run in a process of its own."""
+    wiring = wire(Path(home))
+    files = [accepted(wiring, f"P{n:03d}", txn_bytes(Path(home), n * 50_000, 50_000)) for n in range(rows // 50_000)]
+    tasks = tasks_of(files, {file["party"]: {} for file in files})
+    writer = wiring.lake.attempt(DAY, "land", "cd" * 32, rows)
+    landed = 0
+    for task in tasks:
+        for part in land_files(wiring, task).parts:
+            landed += part.rows
+            writer.part(part)
+    writer.finish()
+    assert landed == rows
+    found = re.search(r"VmHWM:\s+([0-9]+) kB", Path("/proc/self/status").read_text(encoding="ascii"))
+    assert found is not None
+    return int(found[1]) // 1024
