@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from connectors.bootstrap import Wiring
 from custody.calendar import CalendarUnknown
 from custody.errors import UsageError
+from custody.names import TxnStatus
 from custody.ports import RegisterTx, Row
 from custody.services import releases
 from custody.services.access import SYSTEM
@@ -50,6 +51,9 @@ class Day:
     state: str
     platforms: list[dict[str, Any]]
     files_missing: list[Row]
+    # Of the validate step, the gravest first; and how many batches nobody could compare with the usual yet.
+    batch_findings: list[Row]
+    batches_without_history: int
     shortfalls: list[Row]
     channel_cash: list[Row]
     unknown_withdrawals: list[Row]
@@ -101,9 +105,15 @@ def the_day(wiring: Wiring, on: date) -> Day:
         state=day_state(seals),
         platforms=_platform_rows(wiring, on, seals),
         files_missing=files_wanting(rows("land", "file_outcomes")),
+        batch_findings=sorted(rows("validate", "batch_findings"), key=_gravity),
+        batches_without_history=_without_history(wiring, seals.get("validate")),
         shortfalls=[b for b in breaks if b["kind"] in _SHORTFALL_KINDS],
         channel_cash=[{**a, "amount_minor": -a["closing_minor"]} for a in banks_own if ":CHANNEL_RECEIVABLE/" in a["account"]],
-        unknown_withdrawals=[i for i in rows("reconcile", "open_items") if i["status"] == "UNKNOWN"],
+        unknown_withdrawals=[
+            {**w, "subject": f"{w['txn_type']}|{w['request_no']}", "item_date": w["since"]}
+            for w in rows("post", "under_way")
+            if w["status"] == TxnStatus.UNKNOWN
+        ],
         new_breaks=[b for b in breaks if b["case_id"] not in known],
         carried_breaks=[b for b in breaks if b["case_id"] in known],
         risk_alerts=sorted(rows("risk", "alerts"), key=lambda a: (a["platform"], a["rule"], a["subject"])),
@@ -112,6 +122,14 @@ def the_day(wiring: Wiring, on: date) -> Day:
         proof=rows("reconcile", "proof"),
         trend=[_trend_point(wiring, day, seal) for day, seal in reconciled.items()],
     )
+
+
+def _gravity(finding: Row) -> tuple[object, ...]:
+    return finding["severity"] != "fail", finding["party"], finding["file_type"], finding["custody_date"], finding["rule"]
+
+
+def _without_history(wiring: Wiring, validate: Seal | None) -> int:
+    return wiring.lake.read(validate.path, "batch_statistics")["usual_rows"].null_count if validate else 0
 
 
 def files_wanting(outcomes: Iterable[Row]) -> list[Row]:
@@ -142,17 +160,24 @@ _SHORTFALL_KINDS = frozenset({"INV_01", "SHORTFALL"})
 
 def _platform_rows(wiring: Wiring, on: date, seals: Mapping[str, Seal]) -> list[dict[str, Any]]:
     """``balanced``: reconciled without a break. It and ``breaks`` are None while the date is not reconciled, ``alerts``
-    while its risk is not assessed."""
+    while its risk is not assessed. ``untrusted``: batches (a file type of a date) with a finding of severity fail; ``unusual``:
+    those with warnings only; None while the date is not validated."""
     expected: Counter[str] = Counter()
     landed: Counter[str] = Counter()
+    batches: dict[str, set[tuple[Any, ...]]] = {"fail": set(), "warn": set()}
     breaks: Counter[str] = Counter()
     alerts: Counter[str] = Counter()
-    land, reconcile, risk = (seals.get(step) for step in ("land", "reconcile", "risk"))
+    land, validate, reconcile, risk = (seals.get(step) for step in ("land", "validate", "reconcile", "risk"))
     if land:
         for o in wiring.lake.rows(land.path, "file_outcomes"):
             if o["custody_date"] == on:
                 expected[o["party"]] += o["outcome"] in ("LANDED", "EXPECTED")
                 landed[o["party"]] += o["outcome"] == "LANDED"
+    if validate:
+        for f in wiring.lake.rows(validate.path, "batch_findings"):
+            batches[f["severity"]].add((f["party"], f["file_type"], f["custody_date"]))
+    untrusted = Counter(batch[0] for batch in batches["fail"])
+    unusual = Counter(batch[0] for batch in batches["warn"] - batches["fail"])
     if reconcile:
         breaks.update(b["platform"] for b in wiring.lake.rows(reconcile.path, "breaks"))
     if risk:
@@ -162,11 +187,13 @@ def _platform_rows(wiring: Wiring, on: date, seals: Mapping[str, Seal]) -> list[
             "platform": p,
             "expected": expected[p],
             "landed": landed[p],
+            "untrusted": untrusted[p] if validate else None,
+            "unusual": unusual[p] if validate else None,
             "balanced": not breaks[p] if reconcile else None,
             "breaks": breaks[p] if reconcile else None,
             "alerts": alerts[p] if risk else None,
         }
-        for p in sorted(set(expected) | set(breaks) | set(alerts))
+        for p in sorted(set(expected) | set(untrusted) | set(unusual) | set(breaks) | set(alerts))
     ]
 
 

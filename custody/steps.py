@@ -1,7 +1,9 @@
 """The steps of a custody day, as data: what each one reads, and the day's state that follows from what is committed.
 
 Command line and DAGs both use this list. ``cut_off`` is ours beside design.md §1: it seals which files, decisions and
-reference data (parties, contracts, calendar) the day sees, so that every later step reads sealed tables only.
+reference data (parties, contracts, calendar) the day sees, so that every later step reads sealed tables only. ``validate`` is
+ours too: what a batch says as a whole is judged against earlier days' sealed figures, apart from what lands, so that judging
+anew lands nothing anew.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from datetime import date, timedelta
 STEPS = (
     "cut_off",
     "land",
+    "validate",
     "extract",
     "post",
     "project",
@@ -28,12 +31,14 @@ STEPS = (
 _READS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
     "cut_off": ((), ("cut_off",), ()),
     "land": (("cut_off",), ("land",), ()),
+    "validate": (("cut_off", "land"), (), ("validate",)),
     "extract": (("cut_off",), (), ("extract",)),
     # Days post strictly in order: yesterday must be closed.
     "post": (("cut_off", "land"), ("close", "fees"), ("post",)),
     "project": (("land", "post"), ("project",), ()),
-    # A late balance file is compared with the snapshot of its own date, hence all earlier postings.
-    "reconcile": (("cut_off", "land", "extract", "post"), (), ("reconcile", "post", "extract")),
+    # A late balance file is compared with the snapshot of its own date, hence all earlier postings; a settlement batch is judged
+    # when all its files are there, hence what landed of it before.
+    "reconcile": (("cut_off", "land", "extract", "post"), (), ("reconcile", "post", "extract", "land")),
     "fees": (("cut_off", "post"), ("fees",), ()),
     "risk": (("cut_off", "post"), (), ()),
     "statement": (("post",), (), ()),
@@ -47,7 +52,7 @@ _STATE_NEEDS: tuple[tuple[str, frozenset[str]], ...] = (
     ("LANDED", frozenset({"land", "extract"})),
     ("POSTED", frozenset({"post", "project"})),
     ("RECONCILED", frozenset({"reconcile"})),
-    ("ASSESSED", frozenset({"fees", "risk", "statement", "report"})),
+    ("ASSESSED", frozenset({"validate", "fees", "risk", "statement", "report"})),
     ("CLOSED", frozenset({"close"})),
 )
 

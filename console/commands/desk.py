@@ -77,8 +77,11 @@ def day_status(
         words.append(f"{day['date']}  {day['state']}")
         for p in day["platforms"]:
             # Not known yet is not 0.
-            breaks, alerts = ("–" if p[name] is None else p[name] for name in ("breaks", "alerts"))
-            words.append(f"   {p['platform']:<6} files {p['landed']}/{p['expected']}  breaks {breaks}  alerts {alerts}")
+            known = {name: "–" if figure is None else figure for name, figure in p.items()}
+            words.append(
+                f"   {p['platform']:<6} files {p['landed']}/{p['expected']}  batches not to be trusted {known['untrusted']}, "
+                f"unusual {known['unusual']}  breaks {known['breaks']}  alerts {known['alerts']}"
+            )
     emit({"days": days}, as_json, words)
     return 0
 

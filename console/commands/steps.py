@@ -26,6 +26,7 @@ _WITH_SUB_COMMANDS = ("fees", "report")
 _HELP = {
     "cut_off": "Seal what the day sees: files, decisions, reference data. 日切",
     "land": "Turn accepted files into typed rows; keep every bad row. 落地",
+    "validate": "Judge each party's batch against its usual. 批次校验",
     "extract": "Read the core's flows and balances of the date. 抽取核心流水",
     "post": "Post the day's instructions in double entry. 记账",
     "project": "Put the journal and balances into the keyed store. 投影",
@@ -122,6 +123,7 @@ def run_one(wiring: Wiring, step: str, custody_date: date, actor: str, reason: s
 # The tables of each step whose rows are findings that a person looks at.
 _FINDINGS = {
     "land": ("rejected_rows",),
+    "validate": ("batch_findings",),
     "post": ("posting_findings",),
     "reconcile": ("breaks",),
     "risk": ("alerts",),

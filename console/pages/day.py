@@ -35,7 +35,7 @@ _STATES: dict[str, Words] = {
     "CLOSED": ("closed", "已关账"),
 }
 _STEPS: dict[str, str] = {
-    "cut_off": "日切", "land": "入库", "extract": "抽取", "post": "记账", "project": "投影", "reconcile": "对账", "fees": "计费",
+    "cut_off": "日切", "land": "入库", "validate": "批次校验", "extract": "抽取", "post": "记账", "project": "投影", "reconcile": "对账", "fees": "计费",
     "risk": "风控", "statement": "账单", "report": "报表", "close": "关账",
 }  # fmt: skip
 _MOST_ROWS = 50
@@ -121,7 +121,8 @@ class View:
     def totals(self) -> dict[str, int]:
         """Over all parties; breaks and alerts only once their step is committed."""
         known = ["landed", "expected"]
-        known += [name for name, step in (("breaks", "reconcile"), ("alerts", "risk")) if self.done(step)]
+        known += [name for name, step in (("untrusted", "validate"), ("unusual", "validate"), ("breaks", "reconcile"), ("alerts", "risk"))
+                  if self.done(step)]  # fmt: skip
         return {name: sum(p[name] for p in self.day.platforms) for name in known}
 
     @property
@@ -147,6 +148,15 @@ class View:
         return step in self.day.seals
 
     @property
+    def _batches_title(self) -> Words:
+        """What nobody could judge yet is said: none found among those is no good news."""
+        english, chinese = "batches that are not as usual", "批次异常"
+        if not self.day.batches_without_history:
+            return english, chinese
+        count = self.day.batches_without_history
+        return f"{english}; {count} have no history to be compared with yet", f"{chinese}；{count} 个批次历史不足，尚无法比较"
+
+    @property
     def topics(self) -> list[Topic]:
         day, done = self.day, self.done
         breaks = _break_cells, (("party", "机构"), ("kind", "种类"), ("subject", "对象"), ("amount, CNY", "金额（元）"))
@@ -155,9 +165,12 @@ class View:
         return [
             _topic("files", ("files missing or refused", "缺失或拒收文件"), done("land"), day.files_missing, _file_cells,
                    (("party", "机构"), ("file", "文件"), ("custody day", "账务日"), ("why", "原因")), "custody file list"),
+            _topic("batches", self._batches_title, done("validate"), day.batch_findings, _batch_cells,
+                   (("severity", "级别"), ("party", "机构"), ("file", "文件"), ("custody day", "账务日"), ("what", "内容")),
+                   f"custody expect --docs --date {day.on}"),
             _topic("shortfall", ("custody money: bank core against ledger", "存管资金差额"), done("reconcile"), day.shortfalls, *breaks, listed),
             _topic("channel", ("channel cash due", "渠道待清算款"), done("post"), day.channel_cash, *cash, "", summed=True),
-            _topic("unknown", ("withdrawals in an unknown state", "状态不明提现"), done("reconcile"), day.unknown_withdrawals,
+            _topic("unknown", ("withdrawals in an unknown state", "状态不明提现"), done("post"), day.unknown_withdrawals,
                    _item_cells,
                    (("party", "机构"), ("subject", "对象"), ("custody day", "账务日"), ("amount, CNY", "金额（元）")), "", summed=True),
             _topic("new", ("new breaks", "新增差错"), done("reconcile"), day.new_breaks, *breaks, listed),
@@ -197,6 +210,12 @@ def _file_cells(row: Row) -> list[str | tuple[int, str]]:
     else:
         why = f"{row['words_en']} · {row['words_zh']}"
     return [row["party"], row["file_name"] or row["file_type"], row["custody_date"].isoformat(), why]
+
+
+def _batch_cells(row: Row) -> list[str | tuple[int, str]]:
+    """A batch that failed is not to be trusted until somebody has looked at it."""
+    severity = "FAIL, not to be trusted 不可信" if row["severity"] == "fail" else "WARN 提示"
+    return [severity, row["party"], row["file_type"], row["custody_date"].isoformat(), f"{row['words_en']} · {row['words_zh']}"]
 
 
 def _break_cells(row: Row) -> list[str | tuple[int, str]]:

@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from custody.money import format_amount
 
 
-def _amount(minor: int, currency: str = "CNY") -> str:
+def amount(minor: int, currency: str = "CNY") -> str:
     """1234567 -> 12,345.67"""
     whole, _, cents = format_amount(minor, currency).partition(".")
     sign, digits = ("−", whole[1:]) if whole.startswith("-") else ("", whole)
@@ -19,7 +19,7 @@ def _amount(minor: int, currency: str = "CNY") -> str:
 _environment = Environment(
     loader=PackageLoader("console.pages"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
-_environment.filters["amount"] = _amount
+_environment.filters["amount"] = amount
 
 
 def page(template: str, **values: Any) -> str:

@@ -24,7 +24,7 @@ DAY = "2020-01-01"
 DATED = f"--date {DAY} --json"
 CALLS = {
     "custody_day": [
-        f"{step} {DATED}" for step in ("cut-off", "land", "extract", "post", "project", "reconcile", "statement")
+        f"{step} {DATED}" for step in ("cut-off", "land", "validate", "extract", "post", "project", "reconcile", "statement")
     ],
     "custody_fees": [f"fees {DATED}"],
     "file_intake": ["collect --json"],
@@ -104,7 +104,7 @@ def test_a_failed_step_stops_the_day(bag: DagBag, custody: Custody) -> None:
     done = run(bag, "custody_day")
     assert done.state == "failed"
     assert states(done)["post"] == "upstream_failed"
-    assert [call.split()[0] for call in custody.calls()] == ["cut-off", "land", "extract", "alert"]
+    assert [call.split()[0] for call in custody.calls()] == ["cut-off", "land", "validate", "extract", "alert"]
 
 
 @pytest.mark.parametrize("said", ["2020-02-30", "tomorrow", "2999-01-01"])

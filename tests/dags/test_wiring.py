@@ -20,7 +20,7 @@ DAG_IDS = [
     "custody_day", "custody_fees", "file_intake", "platform_results", "regulatory_reports", "report_deadlines", "risk_alerts",
 ]  # fmt: skip
 CHAINS = {
-    "custody_day": ["cut-off", "land", "extract", "post", "project", "reconcile", "statement"],
+    "custody_day": ["cut-off", "land", "validate", "extract", "post", "project", "reconcile", "statement"],
     "custody_fees": ["fees"],
     "file_intake": ["collect"],
     "platform_results": ["results"],

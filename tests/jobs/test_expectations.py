@@ -219,7 +219,9 @@ class _Named(dict[tuple[str, str], list[str]]):
 
     @staticmethod
     def _of_layout(table: str, column: str) -> list[str]:
-        same = {f"land_{layout.file_type.lower()}": layout for layout in all_layouts().values()}
+        # Our own layouts name the tables; dialects land in the same ones.
+        own = {id_: x for id_, x in all_layouts().items() if id_ == f"{x.sender}_{x.file_type.lower()}/1"}
+        same = {f"land_{layout.file_type.lower()}": layout for layout in own.values()}
         return list(same[_LANDED_AS.get(table, table)].field(column).codes)
 
 

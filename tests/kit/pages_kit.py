@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -59,21 +60,29 @@ def read(html: str) -> Tables:
 
 def party_rows(html: str) -> list[dict[str, Any]]:
     """The table of every party, as `custody day status --json` has it: None for what is not known yet."""
-    (table,) = [table for table in read(html).tables if table[0][0].startswith("party ") and len(table[0]) == 7]
+    (table,) = [table for table in read(html).tables if table[0][0].startswith("party ") and len(table[0]) == 8]
     found = []
-    for platform, landed, expected, wanting, balanced, breaks, alerts in table[1:-1]:
+    for platform, landed, expected, wanting, batches, balanced, breaks, alerts in table[1:-1]:
         assert int(wanting.removeprefix("▼ ")) == int(expected) - int(landed)
         found.append(
             {
                 "platform": platform,
                 "landed": int(landed),
                 "expected": int(expected),
+                "untrusted": None if batches[0] == "…" else _number_after("✗", batches),
+                "unusual": None if batches[0] == "…" else _number_after("!", batches),
                 "balanced": {"✓": True, "✗": False, "…": None}[balanced[0]],
                 "breaks": None if breaks == "–" else int(breaks),
                 "alerts": None if alerts == "–" else int(alerts),
             }
         )
     return found
+
+
+def _number_after(mark: str, cell: str) -> int:
+    """0 where the mark does not stand in the cell."""
+    found = re.search(rf"{mark} (\d+)", cell)
+    return int(found[1]) if found else 0
 
 
 class _User:

@@ -53,7 +53,7 @@ def test_without_a_date_it_shows_the_newest_day(desk: Desk) -> None:
 def test_what_is_planted_stands_in_the_order_of_the_desk(desk: Desk) -> None:
     """A refused file and breaks were planted on the first day; each topic says how many there are, or none."""
     html = desk.day(GO_LIVE).text
-    order = ["files", "shortfall", "channel", "unknown", "new", "carried", "alerts", "operations", "approvals"]
+    order = ["files", "batches", "shortfall", "channel", "unknown", "new", "carried", "alerts", "operations", "approvals"]
     assert [attrs["id"] for tag, attrs in read(html).tags if tag == "li" and "id" in attrs] == order
     with opened(desk.home) as instance:
         breaks = instance.lake_rows(GO_LIVE, "reconcile", "breaks")
@@ -72,7 +72,7 @@ def test_what_is_not_reconciled_is_not_called_none(desk: Desk) -> None:
     assert "risk alerts 风险预警 not known yet" in text and "a report due 运行预警 none" in text
     assert [(row["breaks"], row["alerts"]) for row in party_rows(desk.day(NEXT).text)] == [(None, None)] * 6
     assert "✓ holds" not in text
-    assert "3 of 11 committed" in text
+    assert "3 of 12 committed" in text
 
 
 def test_no_sum_is_shown_of_breaks_and_the_core_is_more_or_less(desk: Desk) -> None:
@@ -80,12 +80,27 @@ def test_no_sum_is_shown_of_breaks_and_the_core_is_more_or_less(desk: Desk) -> N
         day = the_day(instance.wiring, GO_LIVE)
     topics = {topic.name: topic for topic in View(day, GO_LIVE, "bank").topics}
     assert topics["new"].count and topics["shortfall"].count and topics["channel"].count
-    assert [name for name, topic in topics.items() if topic.amounts] == ["channel"]
+    assert [name for name, topic in topics.items() if topic.amounts] == ["channel", "unknown"]
     one = next(b for b in day.shortfalls if "core" in b["evidence"])
     for core, words in (("2", "core more than ledger"), ("0", "core less than ledger"), ('"absent"', "core has no such account")):
         changed = {**one, "evidence": f'[{{"core":{core},"ledger":1}}]'}
         (told,) = [t for t in View(replace(day, shortfalls=[changed]), GO_LIVE, "bank").topics if t.name == "shortfall"]
         assert words in str(told.rows[0][2])
+
+
+def test_a_batch_that_failed_is_not_to_be_trusted_and_a_short_history_is_said(desk: Desk) -> None:
+    with opened(desk.home) as instance:
+        day = the_day(instance.wiring, GO_LIVE)
+        batches = instance.lake_rows(GO_LIVE, "validate", "batch_statistics")
+    finding = {
+        "severity": "fail", "party": "P001", "file_type": "TXN", "custody_date": GO_LIVE, "words_en": "two rows", "words_zh": "两行",
+    }  # fmt: skip
+    (topic,) = [t for t in View(replace(day, batch_findings=[finding]), GO_LIVE, "bank").topics if t.name == "batches"]
+    assert topic.known and topic.rows == [["FAIL, not to be trusted 不可信", "P001", "TXN", str(GO_LIVE), "two rows · 两行"]]
+    # The first day of all: nobody knows yet what is usual, and that is not called usual.
+    assert day.batches_without_history == len(batches) > 0
+    assert f"{len(batches)} have no history to be compared with yet" in " ".join(read(desk.day(GO_LIVE).text).text.split())
+    assert "batches that are not as usual 批次异常 not known yet" in " ".join(read(desk.day(NEXT).text).text.split())
 
 
 def outcome(party: str, outcome: str, file_name: str = "") -> dict[str, Any]:
@@ -225,11 +240,25 @@ def test_hostile_names_are_only_text(desk: Desk, tmp_path: Path, monkeypatch: py
     assert HOSTILE in read(desk.day(GO_LIVE).text).text
     with opened(home) as instance:
         day = the_day(instance.wiring, GO_LIVE)
-    party = {"platform": HOSTILE, "expected": 1, "landed": 0, "balanced": False, "breaks": 1, "alerts": 0}
+    party = {
+        "platform": HOSTILE,
+        "expected": 1,
+        "landed": 0,
+        "untrusted": 1,
+        "unusual": 2,
+        "balanced": False,
+        "breaks": 1,
+        "alerts": 0,
+    }
+    finding = {
+        "severity": "fail", "party": HOSTILE, "file_type": "TXN", "custody_date": GO_LIVE, "words_en": HOSTILE, "words_zh": HOSTILE,
+    }  # fmt: skip
     breaks = [{**row, "subject": HOSTILE, "platform": HOSTILE, "kind": HOSTILE} for row in day.new_breaks]
-    html = page("day.html", view=View(replace(day, platforms=[party], new_breaks=breaks), GO_LIVE, HOSTILE))
+    html = page(
+        "day.html", view=View(replace(day, platforms=[party], new_breaks=breaks, batch_findings=[finding]), GO_LIVE, HOSTILE)
+    )
     shown = read(html)
-    assert [row for row in shown.rows if row[0] == HOSTILE and len(row) == 7]
+    assert [row for row in shown.rows if row[0] == HOSTILE and len(row) == 8]
     assert [attrs for tag, attrs in shown.tags if tag == "script"] == [{"src": "static/pages.js"}]
 
 
