@@ -29,8 +29,8 @@ from connectors.settings import FILE_NAME, load_settings
 from console.airflow.command import CustodyProcess, use_launcher
 from console.airflow.day_runner import run_dags
 from console.airflow.preloaded import launch_preloaded
-from console.commands.simulation import found_items
 from console.overview import report_rows
+from console.scoring import found_items
 from custody.calendar import dates
 from custody.money import format_amount
 from custody.services import releases
@@ -155,7 +155,7 @@ def _release(home: Path, screen: Console) -> None:
 
 def _summary(wiring: Wiring, world: Path) -> dict[str, Any]:
     planted = json.loads((world / "truth" / "faults.json").read_text(encoding="utf-8"))
-    table = score(planted, found_items(wiring))
+    table = score(planted, found_items(wiring)).kinds
     with wiring.register.transaction() as tx:
         files = Counter(f["state"] for f in tx.find("file") if f["file_type"] not in ("SEAL", "UNKNOWN"))
         outputs = {(o["custody_date"], o["step"]): o["path"] for o in tx.find("step_output", ("version",))}

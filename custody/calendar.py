@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, timezone
+from functools import cache
 
 import chinese_calendar
 
@@ -17,6 +18,12 @@ ONE_DAY = timedelta(days=1)
 # Cover of the public table; outside it only the bank's own table speaks (interfaces.md §5).
 COVER_FROM, COVER_TO = date(2004, 1, 1), date(2026, 12, 31)
 _LONGEST_HOLIDAY_DAYS = 40
+
+
+@cache
+def _is_workday(day: date) -> bool:
+    """By the public table, which looks through all its years at each question; it covers some thousand days."""
+    return bool(chinese_calendar.is_workday(day))
 
 
 class CalendarUnknown(ValueError):
@@ -35,7 +42,7 @@ class SettlementCalendar:
             return self.overrides[day]
         if not COVER_FROM <= day <= COVER_TO:
             return False
-        return bool(chinese_calendar.is_workday(day))
+        return _is_workday(day)
 
     def next_business_day(self, day: date) -> date:
         """The first business day strictly after ``day``: T+1."""

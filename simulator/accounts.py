@@ -5,17 +5,13 @@ This is bookkeeping by plain sums, not a ledger: it exists so that every file of
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from custody.calendar import SettlementCalendar
-from custody.names import TxnType
-from simulator.movement import CURRENCY, P_INCOME, P_MARKETING, CoreBalance, CoreFlow, Holder, Movement, Row
-
-
-class WorldError(RuntimeError):
-    """The simulator contradicts itself (money that nobody holds would move): a bug here, never bad input."""
+from simulator.movement import CURRENCY, P_INCOME, P_MARKETING, SUSPENSE, CoreBalance, CoreFlow, Holder, Movement, Row
+from simulator.states import WorldError
 
 
 @dataclass(slots=True)
@@ -27,9 +23,10 @@ class Account:
     clear_on: date = date.min
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Unsettled:
-    """A recharge (IN) or withdrawal (OUT) that the channel has not settled with the bank."""
+    """What the channel has not settled with the bank: a recharge or a returned withdrawal (IN), a withdrawal or a refund (OUT).
+    ``is_charged``: the channel takes its fee of it."""
 
     request_no: str
     channel: str
@@ -37,28 +34,48 @@ class Unsettled:
     gross_minor: int
     trade_date: date
     settle_date: date
+    is_charged: bool
 
 
 @dataclass
 class Accounts:
+    """``due``: what the channels settle, by the date on which they do. ``holders``: all accounts that are open, SUSPENSE among them."""
+
     platform: str
     calendar: SettlementCalendar
-    holders: dict[Holder, Account] = field(default_factory=lambda: {P_MARKETING: Account(), P_INCOME: Account()})
+    holders: dict[Holder, Account] = field(default_factory=lambda: {h: Account() for h in (P_MARKETING, P_INCOME, SUSPENSE)})
     holds: dict[str, tuple[Holder, int]] = field(default_factory=dict)
-    unsettled: list[Unsettled] = field(default_factory=list)
+    due: dict[date, list[Unsettled]] = field(default_factory=dict)
     custody_minor: int = 0
     own_minor: int = 0
     flows: list[CoreFlow] = field(default_factory=list)
     _opening: tuple[int, int] = (0, 0)
+    _day: date = date.min
+    _settle_date: date = date.min
 
     def open(self, holder: Holder) -> None:
         self.holders[holder] = Account()
 
-    def apply(self, movement: Movement) -> None:
-        """Move the money of one movement. Raises WorldError when its payer does not hold it."""
-        _MOVES[movement.txn_type](self, movement)
+    def close(self, holder: Holder) -> None:
+        """Raises WorldError when it holds money."""
+        if not self.is_empty(holder):
+            raise WorldError(f"{self.platform} {holder}: closes with money in it")
+        del self.holders[holder]
 
-    def start_day(self) -> None:
+    def is_empty(self, holder: Holder) -> bool:
+        account = self.holders[holder]
+        return account.available_minor == account.frozen_minor == 0
+
+    def available(self, holder: Holder) -> int:
+        return self.holders[holder].available_minor
+
+    def clear(self, holder: Holder, day: date) -> int:
+        """What may leave the bank on the day: all that is available, if all cash behind it had settled before; else nothing."""
+        account = self.holders.get(holder)
+        return account.available_minor if account is not None and account.clear_on < day else 0
+
+    def start_day(self, day: date) -> None:
+        self._day, self._settle_date = day, self.calendar.next_business_day(day)
         self.flows = []
         self._opening = (self.custody_minor, self.own_minor)
 
@@ -67,6 +84,12 @@ class Accounts:
             CoreBalance(f"{self.platform}:CUSTODY", self._opening[0], self.custody_minor),
             CoreBalance(f"{self.platform}:OWN", self._opening[1], self.own_minor),
         ]
+
+    def held(self) -> Iterator[tuple[Holder, int]]:
+        """What every open sub-account and P_* account holds, available and frozen."""
+        for holder, account in self.holders.items():
+            if holder != SUSPENSE:
+                yield holder, account.available_minor + account.frozen_minor
 
     def rows(self) -> list[Row]:
         """BALANCE rows of every open sub-account and P_* account."""
@@ -79,6 +102,7 @@ class Accounts:
                 "currency": CURRENCY,
             }
             for (role, user_no), account in self.holders.items()
+            if user_no != SUSPENSE[1]
         ]
 
     def book_core(self, account: str, amount_minor: int, core_ref: str, who: str, narrative: str, when: datetime) -> None:
@@ -118,100 +142,10 @@ class Accounts:
         account.frozen_minor -= amount_minor
         return account
 
-    def note_unsettled(self, movement: Movement, direction: str) -> date:
-        trade_date = movement.event_time.date()
-        settle_date = self.calendar.next_business_day(trade_date)
-        assert movement.channel is not None
-        self.unsettled.append(
-            Unsettled(movement.request_no, movement.channel, direction, movement.amount_minor, trade_date, settle_date)
+    def note_unsettled(self, movement: Movement, channel: str, direction: str, *, is_charged: bool = False) -> date:
+        """Returns the date on which the channel settles it: T+1 by the bank's calendar."""
+        item = Unsettled(
+            movement.request_no, channel, direction, movement.amount_minor, self._day, self._settle_date, is_charged=is_charged
         )
-        return settle_date
-
-
-def _payer(movement: Movement) -> Holder:
-    assert movement.payer is not None
-    return movement.payer
-
-
-def _payee(movement: Movement) -> Holder:
-    assert movement.payee is not None
-    return movement.payee
-
-
-def _related(movement: Movement) -> str:
-    assert movement.related_request_no is not None
-    return movement.related_request_no
-
-
-def _recharge(accounts: Accounts, movement: Movement) -> None:
-    accounts.credit(_payee(movement), movement.amount_minor, accounts.note_unsettled(movement, "IN"))
-
-
-def _freeze(accounts: Accounts, movement: Movement) -> None:
-    accounts.freeze(_payer(movement), movement.amount_minor, movement.request_no)
-
-
-def _cancel(accounts: Accounts, movement: Movement) -> None:
-    accounts.unfreeze(_related(movement), movement.amount_minor)
-    accounts.credit(_payee(movement), movement.amount_minor, date.min)
-
-
-def _withdraw(accounts: Accounts, movement: Movement) -> None:
-    accounts.unfreeze(_related(movement), movement.amount_minor)
-    accounts.note_unsettled(movement, "OUT")
-
-
-def _from_hold(accounts: Accounts, movement: Movement) -> None:
-    source = accounts.unfreeze(_related(movement), movement.amount_minor)
-    accounts.credit(_payee(movement), movement.amount_minor, source.clear_on)
-
-
-def _from_available(accounts: Accounts, movement: Movement) -> None:
-    source = accounts.debit(_payer(movement), movement.amount_minor)
-    accounts.credit(_payee(movement), movement.amount_minor, source.clear_on)
-
-
-def _own_funds(accounts: Accounts, movement: Movement) -> None:
-    accounts.book_core(
-        "OWN", movement.amount_minor, movement.request_no, accounts.platform, "平台自有资金转入", movement.event_time
-    )
-
-
-def _platform_recharge(accounts: Accounts, movement: Movement) -> None:
-    request_no, when = movement.request_no, movement.event_time
-    accounts.book_core("OWN", -movement.amount_minor, request_no, accounts.platform, "划转营销账户", when)
-    accounts.book_core("CUSTODY", movement.amount_minor, request_no, accounts.platform, "营销账户充值", when)
-    accounts.credit(_payee(movement), movement.amount_minor, date.min)
-
-
-def _settlement(accounts: Accounts, movement: Movement) -> None:
-    assert movement.settlement_batch is not None and movement.channel is not None and movement.fee_minor is not None
-    inward = movement.direction == "IN"
-    cash = movement.amount_minor - movement.fee_minor if inward else -movement.amount_minor
-    narrative = "渠道充值清算" if inward else "渠道提现清算"
-    accounts.book_core("CUSTODY", cash, movement.settlement_batch, movement.channel, narrative, movement.event_time)
-
-
-def _topup(accounts: Accounts, movement: Movement) -> None:
-    request_no, when = movement.request_no, movement.event_time
-    accounts.book_core("OWN", -movement.amount_minor, request_no, accounts.platform, "补足渠道手续费", when)
-    accounts.book_core("CUSTODY", movement.amount_minor, request_no, accounts.platform, "渠道手续费补足", when)
-
-
-_MOVES: dict[TxnType, Callable[[Accounts, Movement], None]] = {
-    TxnType.OWN_FUNDS_MOVEMENT: _own_funds,
-    TxnType.PLATFORM_RECHARGE: _platform_recharge,
-    TxnType.RECHARGE: _recharge,
-    TxnType.WITHDRAW_FREEZE: _freeze,
-    TxnType.TENDER_FREEZE: _freeze,
-    TxnType.REPAY_FREEZE: _freeze,
-    TxnType.WITHDRAW_CANCEL: _cancel,
-    TxnType.TENDER_CANCEL: _cancel,
-    TxnType.WITHDRAW: _withdraw,
-    TxnType.TENDER_SETTLE: _from_hold,
-    TxnType.REPAYMENT: _from_hold,
-    TxnType.COMMISSION: _from_available,
-    TxnType.MARKETING: _from_available,
-    TxnType.CHANNEL_SETTLEMENT: _settlement,
-    TxnType.CHANNEL_FEE_TOPUP: _topup,
-}
+        self.due.setdefault(self._settle_date, []).append(item)
+        return self._settle_date

@@ -1,36 +1,31 @@
-"""Faults that can be planted: their kinds, how they are asked for, and the plan that tells the writer what to spoil."""
+"""What is asked for: faults of a kind, read from YAML, and refused with the reason where a world cannot show them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from simulator.movement import CoreFlow, Row
+from custody.money import parse_amount
+from simulator.fault_kinds import FAULT_KINDS
+from simulator.victim import CORE
 
-FILE_KINDS = ("file_truncated", "file_digest", "control_total", "layout_version", "missing_file")
-ROW_KINDS = (
-    "txn_missing",
-    "txn_unauthorised",
-    "txn_amount",
-    "txn_status",
-    "txn_wrong_account",
-    "txn_wrong_loan",
-    "txn_direction",
-    "txn_duplicate",
-    "balance_wrong",
-    "claim_wrong",
-    "channel_missing",
-    "channel_amount",
-    "channel_fee",
-)
-CORE_KINDS = ("core_missing", "core_unknown", "core_amount")
-# Spoiled bytes come last: the line they name must not move any more.
-LINE_KINDS = ("bad_byte", "impossible_date")
-KINDS = (*FILE_KINDS, *ROW_KINDS, *CORE_KINDS, *LINE_KINDS)
+KINDS = tuple(FAULT_KINDS)
+_FIELDS = {"kind", "count", "date", "party", "amount"}
+
+
+class _Loader(yaml.SafeLoader):
+    """Numbers with a point stay text: money is never a binary number."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:float"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 
 
 class FaultRequestError(ValueError):
@@ -39,124 +34,73 @@ class FaultRequestError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class FaultRequest:
-    """``count`` faults of a kind, on any date and platform unless these are named."""
+    """``count`` faults of a kind, on any date and of any party unless these are named. ``party``: who errs, or the platform
+    whose books show it. ``amount_minor``: the size of the deviation. ``where`` says where the request was written down."""
 
     kind: str
     count: int
     date: date | None = None
-    platform: str | None = None
+    party: str | None = None
+    amount_minor: int | None = None
+    where: str = ""
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise FaultRequestError(f"unknown fault kind {self.kind!r}; known: {', '.join(KINDS)}")
+        if self.kind not in FAULT_KINDS:
+            raise self.refused(f"unknown fault kind {self.kind!r}; known: {', '.join(KINDS)}")
         if self.count < 1:
-            raise FaultRequestError(f"{self.kind}: count must be at least 1, not {self.count}")
+            raise self.refused(f"{self.kind}: count must be at least 1, not {self.count}")
+        if self.amount_minor is not None and not FAULT_KINDS[self.kind].is_sized:
+            sized = ", ".join(name for name, kind in FAULT_KINDS.items() if kind.is_sized)
+            raise self.refused(f"{self.kind} has no size: leave amount out, or ask for one of {sized}")
+        if self.amount_minor is not None and self.amount_minor < 1:
+            raise self.refused(f"{self.kind}: amount must be at least 0.01")
+
+    def refused(self, why: str) -> FaultRequestError:
+        return FaultRequestError(f"{self.where}: {why}" if self.where else why)
 
 
 def load_faults(path: Path) -> list[FaultRequest]:
-    """Read a YAML list of {kind, count, date?, platform?}. Raises FaultRequestError, naming the entry that is wrong."""
-    raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    """Read a YAML list of {kind, count, party?, date?, amount?}. Raises FaultRequestError, naming the entry that is wrong."""
+    try:
+        raw = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise FaultRequestError(f"{path.name} is no YAML in UTF-8: {' '.join(str(error).split())[:200]}") from None
     if not isinstance(raw, list):
         raise FaultRequestError(f"{path.name}: a list of faults is expected")
-    return [_request(path.name, number, entry) for number, entry in enumerate(raw, start=1)]
+    return [_request(f"{path.name}, entry {number}", entry) for number, entry in enumerate(raw, start=1)]
 
 
-def _request(file_name: str, number: int, entry: Any) -> FaultRequest:
-    where = f"{file_name}, entry {number}"
-    if not isinstance(entry, dict) or not {"kind", "count"} <= set(entry) <= {"kind", "count", "date", "platform"}:
-        raise FaultRequestError(f"{where}: kind and count are required, date and platform may follow")
-    day, platform = entry.get("date"), entry.get("platform")
+def _request(where: str, entry: Any) -> FaultRequest:
+    if not isinstance(entry, dict) or not {"kind", "count"} <= set(entry) <= _FIELDS:
+        raise FaultRequestError(f"{where}: kind and count are required; party, date and amount may follow")
+    day, party = entry.get("date"), entry.get("party")
     if not isinstance(entry["count"], int) or isinstance(entry["count"], bool):
         raise FaultRequestError(f"{where}: count must be a whole number")
     if day is not None and type(day) is not date:
         raise FaultRequestError(f"{where}: date must be YYYY-MM-DD")
-    if platform is not None and not isinstance(platform, str):
-        raise FaultRequestError(f"{where}: platform must be a platform's code")
-    return FaultRequest(str(entry["kind"]), entry["count"], day, platform)
+    if party is not None and not isinstance(party, str):
+        raise FaultRequestError(f"{where}: party must be the code of a platform, a channel or the gateway, or {CORE}")
+    return FaultRequest(str(entry["kind"]), entry["count"], day, party, _amount(where, entry.get("amount")), where)
 
 
-FileKey = tuple[str, str, date]  # (party, file type, custody date)
-RowKey = tuple[object, ...]  # the layout's key of a row
+def _amount(where: str, raw: Any) -> int | None:
+    if raw is None:
+        return None
+    if isinstance(raw, bool) or not isinstance(raw, int | str):
+        raise FaultRequestError(f"{where}: amount must be in yuan, such as 12.30")
+    try:
+        return parse_amount(str(raw))
+    except ValueError as error:
+        raise FaultRequestError(f"{where}: amount must be in yuan, such as 12.30: {error}") from None
 
 
-@dataclass(frozen=True, slots=True)
-class RowEdit:
-    """Done to the row with ``key`` before the file is encoded: drop, change (``values``), repeat, or add (``values``)."""
-
-    action: str
-    key: RowKey
-    values: Row = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class LineEdit:
-    """Done to a line (1 = header) of the encoded file before it is sealed: cell ``cell`` (0 = first) becomes ``text``."""
-
-    line_no: int
-    cell: int
-    text: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class CoreEdit:
-    """At the core: the flow (account, core_ref) is dropped, given another amount, or added. The balance follows it."""
-
-    action: str
-    account: str
-    core_ref: str
-    amount_minor: int = 0
-    flow: CoreFlow | None = None
-
-
-@dataclass
-class FaultPlan:
-    """What to spoil where, and the labels that say what the system must find."""
-
-    labels: list[dict[str, Any]] = field(default_factory=list)
-    files: dict[FileKey, str] = field(default_factory=dict)
-    rows: dict[FileKey, list[RowEdit]] = field(default_factory=dict)
-    lines: dict[FileKey, list[LineEdit]] = field(default_factory=dict)
-    core: dict[date, list[CoreEdit]] = field(default_factory=dict)
-
-
-def apply_row_edits(rows: list[Row], key_columns: tuple[str, ...], edits: list[RowEdit]) -> list[Row]:
-    """The rows as the faulty party writes them; an added row goes to its place by event time, a repeated one beside the first."""
-    out = list(rows)
-    for edit in edits:
-        if edit.action == "add":
-            place = next((i for i, row in enumerate(out) if str(row["event_time"]) > str(edit.values["event_time"])), len(out))
-            out.insert(place, edit.values)
-            continue
-        place = next(i for i, row in enumerate(out) if tuple(row[column] for column in key_columns) == edit.key)
-        if edit.action == "drop":
-            del out[place]
-        elif edit.action == "change":
-            out[place] = out[place] | edit.values
-        elif edit.action == "repeat":
-            out.insert(place, out[place])
-        else:
-            raise ValueError(f"unknown row edit {edit.action!r}")
-    return out
-
-
-def apply_core_edits(flows: list[CoreFlow], edits: list[CoreEdit]) -> tuple[list[CoreFlow], dict[str, int]]:
-    """The flows as the core shows them, and by how much each account's balance departs from the truth (minor units)."""
-    out = list(flows)
-    shift: dict[str, int] = {}
-    for edit in edits:
-        if edit.action == "add":
-            assert edit.flow is not None
-            out.append(edit.flow)
-            change = edit.flow.amount_minor
-        else:
-            place = next(i for i, flow in enumerate(out) if (flow.account, flow.core_ref) == (edit.account, edit.core_ref))
-            old = out.pop(place)
-            change = -old.amount_minor
-            if edit.action == "change":
-                changed = CoreFlow(old.account, edit.amount_minor, old.core_ref, old.counterparty, old.narrative, old.booked_at)
-                out.insert(place, changed)
-                change += edit.amount_minor
-            elif edit.action != "drop":
-                raise ValueError(f"unknown core edit {edit.action!r}")
-        shift[edit.account] = shift.get(edit.account, 0) + change
-    return sorted(out, key=lambda flow: (flow.booked_at, flow.core_ref, flow.account)), shift
+def check_request(request: FaultRequest, kinds_of_parties: Mapping[str, str], dates: Collection[date]) -> None:
+    """``kinds_of_parties``: PLATFORM, CHANNEL, GATEWAY (or CORE) by party code. Raises FaultRequestError."""
+    kind = FAULT_KINDS[request.kind]
+    if request.party is not None and request.party not in kinds_of_parties:
+        raise request.refused(f"{request.kind}: there is no party {request.party}; there are {', '.join(kinds_of_parties)}")
+    if request.party is not None and kinds_of_parties[request.party] not in kind.at:
+        able = [party for party, of in kinds_of_parties.items() if of in kind.at]
+        raise request.refused(f"{request.party} cannot show {request.kind}; these can: {', '.join(able)}")
+    if request.date is not None and request.date not in dates:
+        raise request.refused(f"{request.kind}: {request.date} is not a date of this world ({min(dates)} to {max(dates)})")

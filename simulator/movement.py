@@ -2,45 +2,50 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from custody.names import Originator, TxnStatus, TxnType
-from schemas.layout import Value
+from schemas.field_types import Value
 
 Row = dict[str, Value]
-# (role, user number), or ("PLATFORM", name of a P_* account); None stands for outside this platform's accounts.
+# (role, user number), or ("PLATFORM", name of a P_* account or SUSPENSE); None stands for outside this platform's accounts.
 Holder = tuple[str, str]
 
 CURRENCY = "CNY"
+YUAN = 100
 P_MARKETING: Holder = ("PLATFORM", "P_MARKETING")
 P_INCOME: Holder = ("PLATFORM", "P_INCOME")
+SUSPENSE: Holder = ("PLATFORM", "SUSPENSE")
 
-# Movements of the bank's own: they stand in no platform's file.
-BANK_ONLY = frozenset({TxnType.CHANNEL_SETTLEMENT, TxnType.CHANNEL_FEE_TOPUP, TxnType.OWN_FUNDS_MOVEMENT})
-
+# Who originates a movement of the type, unless the movement says otherwise.
 _ORIGINATORS = {
     TxnType.RECHARGE: Originator.CUSTOMER,
+    TxnType.BACKROLL_RECHARGE: Originator.CUSTOMER,
     TxnType.WITHDRAW_FREEZE: Originator.CUSTOMER,
     TxnType.WITHDRAW: Originator.CUSTOMER,
     TxnType.TENDER_FREEZE: Originator.CUSTOMER,
     TxnType.REPAY_FREEZE: Originator.CUSTOMER,
+    TxnType.COMPENSATION: Originator.CUSTOMER,
+    TxnType.CREDIT_ASSIGNMENT: Originator.CUSTOMER,
+    TxnType.ENTRUSTED_PAYMENT: Originator.MANDATE,
     TxnType.WITHDRAW_CANCEL: Originator.PLATFORM,
     TxnType.TENDER_CANCEL: Originator.PLATFORM,
     TxnType.TENDER_SETTLE: Originator.PLATFORM,
     TxnType.REPAYMENT: Originator.PLATFORM,
+    TxnType.COMPENSATION_REPAYMENT: Originator.PLATFORM,
     TxnType.COMMISSION: Originator.PLATFORM,
     TxnType.MARKETING: Originator.PLATFORM,
     TxnType.PLATFORM_RECHARGE: Originator.PLATFORM,
+    TxnType.PLATFORM_WITHDRAW: Originator.PLATFORM,
     TxnType.OWN_FUNDS_MOVEMENT: Originator.PLATFORM,
-    TxnType.CHANNEL_SETTLEMENT: Originator.BANK,
-    TxnType.CHANNEL_FEE_TOPUP: Originator.BANK,
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Movement:
-    """One leg of one request. Amounts are minor units of CNY; ``payer`` and ``payee`` are the from and to accounts."""
+    """One leg of one request. Amounts are minor units of CNY; ``payer`` and ``payee`` are the from and to accounts. Nobody
+    changes one once it is made (not frozen: worlds hold millions)."""
 
     platform: str
     request_no: str
@@ -54,15 +59,25 @@ class Movement:
     principal_minor: int | None = None
     interest_minor: int | None = None
     penalty_minor: int | None = None
+    coupon_minor: int | None = None
     related_request_no: str | None = None
     channel: str | None = None
     settlement_batch: str | None = None
     direction: str | None = None
     fee_minor: int | None = None
+    status: TxnStatus = TxnStatus.SUCCESS
+    originator: Originator | None = None
+    authorisation_id: str | None = None
 
     @property
     def order(self) -> tuple[datetime, str, int]:
         return self.event_time, self.request_no, self.leg
+
+    @property
+    def is_platforms(self) -> bool:
+        """Whether it touches a customer's or a P_* account, and so stands in the platform's file too; else it is the bank's own."""
+        payer, payee = self.payer, self.payee
+        return (payer is not None and payer != SUSPENSE) or (payee is not None and payee != SUSPENSE)
 
     def txn_row(self) -> Row:
         """The row of the platform's TXN file."""
@@ -80,19 +95,20 @@ class Movement:
             "principal_minor": self.principal_minor,
             "interest_minor": self.interest_minor,
             "penalty_minor": self.penalty_minor,
-            "coupon_minor": None,
+            "coupon_minor": self.coupon_minor,
             "related_request_no": self.related_request_no,
             "channel": self.channel,
-            "status": TxnStatus.SUCCESS.value,
+            "status": self.status.value,
             "event_time": self.event_time,
         }
 
     def instruction_row(self) -> Row:
         """The row of the gateway's INSTRUCTION file."""
+        originator = self.originator or _ORIGINATORS.get(self.txn_type, Originator.BANK)
         return self.txn_row() | {
             "platform": self.platform,
-            "originator": _ORIGINATORS[self.txn_type].value,
-            "authorisation_id": f"A{self.request_no}",
+            "originator": originator.value,
+            "authorisation_id": self.authorisation_id or f"A{self.request_no}",
             "settlement_batch": self.settlement_batch,
             "direction": self.direction,
             "fee_minor": self.fee_minor,
@@ -132,6 +148,8 @@ class PlatformDay:
     settlements: dict[str, list[Row]]
     core_flows: list[CoreFlow]
     core_balances: list[CoreBalance]
+    mandates: list[Row] = field(default_factory=list)
+    legal_orders: list[Row] = field(default_factory=list)
 
 
 @dataclass(slots=True)

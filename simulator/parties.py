@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -12,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from custody.names import FileType, PartyKind
+from simulator.custody_fee import PER_MILLE_YEAR, PER_TRANSACTION_MINOR, VALID_FROM, VALID_TO, VAT_RATE
 from simulator.people import Person, make_company, make_person
 from simulator.settlement import FEE_RATE
 
@@ -23,22 +25,55 @@ _LAYOUTS = {
     FileType.BALANCE: "platform_balance/1",
     FileType.SETTLEMENT: "channel_settlement/1",
     FileType.INSTRUCTION: "gateway_instruction/1",
+    FileType.MANDATE: "gateway_mandate/1",
+    FileType.LEGAL_ORDER: "gateway_legal_order/1",
 }
 _SENDS = {
     PartyKind.PLATFORM: (FileType.CUSTOMER, FileType.LOAN, FileType.TXN, FileType.CLAIM, FileType.BALANCE),
     PartyKind.CHANNEL: (FileType.SETTLEMENT,),
-    PartyKind.GATEWAY: (FileType.INSTRUCTION,),
+    PartyKind.GATEWAY: (FileType.INSTRUCTION, FileType.MANDATE, FileType.LEGAL_ORDER),
 }
 _FEE_CONTRACT = {
-    "valid_from": "2019-01-01",
-    "valid_to": "2025-12-31",
+    "valid_from": VALID_FROM.isoformat(),
+    "valid_to": VALID_TO.isoformat(),
     "currency": "CNY",
-    "per_mille_year": "1.5",
+    "per_mille_year": PER_MILLE_YEAR,
     "day_count": "actual/365",
-    "per_transaction_minor": {"RECHARGE": 20, "WITHDRAW": 100},
-    "vat_rate": "0.06",
+    "per_transaction_minor": PER_TRANSACTION_MINOR,
+    "vat_rate": VAT_RATE,
     "rounding": "half_even",
 }
+_SIZES_PER_CENT = (40, 70, 100, 100, 150, 250)
+
+
+class Honesty(StrEnum):
+    """What a platform's files are like: as things are, now and then wrong by carelessness, or wrong on purpose."""
+
+    SOUND = "SOUND"
+    CARELESS = "CARELESS"
+    DISHONEST = "DISHONEST"
+
+
+_HONESTY = (*[Honesty.SOUND] * 6, *[Honesty.CARELESS] * 3, Honesty.DISHONEST)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """``size_per_cent``: of the lenders and loans that a world's platforms are asked to have."""
+
+    size_per_cent: int
+    honesty: Honesty
+
+    def scaled(self, count: int) -> int:
+        return max(1, count * self.size_per_cent // 100)
+
+
+def profile(seed: int, number: int) -> Profile:
+    """Of the platform of that number. The first is a sound one of middle size, so that no world lacks one."""
+    if number == 1:
+        return Profile(100, Honesty.SOUND)
+    rng = Random(f"{seed}|profile|{number}")
+    return Profile(rng.choice(_SIZES_PER_CENT), rng.choice(_HONESTY))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +110,9 @@ class SendingParty:
 
 def make_parties(platforms: int, channels: int) -> list[SendingParty]:
     """P001.., CH01.., GW. The second platform writes GB18030, all others UTF-8."""
+    digits = 3 if platforms < 1_000 else 4
     made = [
-        SendingParty(f"P{n:03d}", PartyKind.PLATFORM, f"Platform {n}", f"示例平台{n}号", "gb18030" if n == 2 else "utf-8")
+        SendingParty(f"P{n:0{digits}d}", PartyKind.PLATFORM, f"Platform {n}", f"示例平台{n}号", "gb18030" if n == 2 else "utf-8")
         for n in range(1, platforms + 1)
     ]
     made += [

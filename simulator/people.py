@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from random import Random
 
@@ -33,22 +34,41 @@ class Person:
 
 
 def make_person(rng: Random) -> Person:
-    birth = _FIRST_BIRTH + timedelta(days=rng.randrange(_BIRTH_DAYS))
-    first17 = f"{rng.choice(_REGIONS)}{birth:%Y%m%d}{rng.randrange(1, 1000):03d}"
-    name = rng.choice(_FAMILY) + "".join(rng.choice(_GIVEN) for _ in range(rng.choice((1, 2, 2))))
+    birth = (_FIRST_BIRTH + timedelta(days=_below(rng, _BIRTH_DAYS))).isoformat().replace("-", "")
+    first17 = f"{_one_of(rng, _REGIONS)}{birth}{1 + _below(rng, 999):03d}"
+    name = _one_of(rng, _FAMILY) + _one_of(rng, _GIVEN)
+    if _below(rng, 3):
+        name += _one_of(rng, _GIVEN)
     return Person("PERSON", "ID", first17 + id_check_digit(first17), name, _phone(rng), _card(rng))
 
 
 def make_company(rng: Random) -> Person:
-    first17 = f"91{rng.choice(_REGIONS)}" + "".join(rng.choice(_USCC_BODY) for _ in range(9))
-    name = f"{rng.choice(_COMPANY)}{rng.choice(_FAMILY)}{rng.choice(_TRADE)}有限公司"
+    first17 = f"91{_one_of(rng, _REGIONS)}" + "".join(_one_of(rng, _USCC_BODY) for _ in range(9))
+    name = f"{_one_of(rng, _COMPANY)}{_one_of(rng, _FAMILY)}{_one_of(rng, _TRADE)}有限公司"
     return Person("COMPANY", "USCC", first17 + uscc_check_digit(first17), name, _phone(rng), _card(rng))
 
 
+def with_new_phone(person: Person, rng: Random) -> Person:
+    return replace(person, phone=_phone(rng))
+
+
+def with_new_card(person: Person, rng: Random) -> Person:
+    return replace(person, card_no=_card(rng))
+
+
 def _phone(rng: Random) -> str:
-    return f"1{rng.choice('3456789')}{rng.randrange(10**9):09d}"
+    return f"1{_one_of(rng, '3456789')}{_below(rng, 10**9):09d}"
 
 
 def _card(rng: Random) -> str:
-    body = f"{rng.choice(_CARD_PREFIXES)}{rng.randrange(10**12):012d}"
+    body = f"{_one_of(rng, _CARD_PREFIXES)}{_below(rng, 10**12):012d}"
     return body + luhn_check_digit(body)
+
+
+def _below(rng: Random, limit: int) -> int:
+    """Three times as fast as Random.randrange, and even enough: a large world has a million people."""
+    return int(rng.random() * limit)
+
+
+def _one_of(rng: Random, things: Sequence[str]) -> str:
+    return things[int(rng.random() * len(things))]

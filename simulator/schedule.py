@@ -28,22 +28,26 @@ class Instalment:
         return self.principal_minor + self.interest_minor
 
 
+MONTHS = {"month": 1, "quarter": 3}
+
+
 def due_date(disbursed_on: date, every: str, number: int) -> date:
-    """Due day of period ``number``: that many days or months after disbursal; a short month's last day if need be."""
+    """Due day of period ``number``: that many days, months or quarters after disbursal; a short month's last day if need be."""
     if every == "day":
         return disbursed_on + timedelta(days=number)
-    if every != "month":
-        raise ValueError(f"this simulator's loans repay each day or month, not each {every!r}")
-    years, month0 = divmod(disbursed_on.month - 1 + number, 12)
+    years, month0 = divmod(disbursed_on.month - 1 + MONTHS[every] * number, 12)
     first = date(disbursed_on.year + years, month0 + 1, 1)
     return first.replace(day=min(disbursed_on.day, month_end(first).day))
 
 
-def year_fraction(day_count: str, every: str, start: date, end: date) -> Fraction:
-    """The part of a year from ``start`` to ``end`` (one period) by the loan's day count."""
+def year_fraction(day_count: str, start: date, end: date) -> Fraction:
+    """The part of a year from ``start`` to ``end`` by the loan's day count; 30/360 is ISDA's bond basis."""
     days = (end - start).days
     if day_count == "30/360":
-        return Fraction({"day": 1, "month": 30}[every], 360)
+        first = 30 if start.day == 31 else start.day
+        last = 30 if end.day == 31 and first == 30 else end.day
+        months = 12 * (end.year - start.year) + end.month - start.month
+        return Fraction(30 * months + last - first, 360)
     if day_count == "actual/360":
         return Fraction(days, 360)
     if day_count == "actual/365":
@@ -66,9 +70,10 @@ def schedule(
     A bullet loan has one payment, at the end of its last period, whose interest is rounded once over the whole term.
     """
     dues = [due_date(disbursed_on, every, k) for k in range(periods + 1)]
-    rates = [Fraction(annual_rate) * year_fraction(day_count, every, start, end) for start, end in pairwise(dues)]
+    rates = [Fraction(annual_rate) * year_fraction(day_count, start, end) for start, end in pairwise(dues)]
     if method == "bullet":
-        interest = round_minor(principal_minor * sum(rates, Fraction(0)), "half_even")
+        whole_term = Fraction(annual_rate) * year_fraction(day_count, dues[0], dues[-1])
+        interest = round_minor(principal_minor * whole_term, "half_even")
         return [Instalment(periods, dues[-1], principal_minor, interest)]
     level = _equal_instalment(principal_minor, rates) if method == "equal_instalment" else 0
     rows, balance = [], principal_minor

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 
-from custody.money import round_minor
 from custody.names import TxnStatus
 from simulator.accounts import Unsettled
 from simulator.movement import CURRENCY, Row
 
-FEE_RATE = "0.0025"  # of each recharge; withdrawals are free of charge to the platform
+FEE_RATE = "0.0025"  # of each recharge; all else is free of charge to the platform
+_RATE = Fraction(FEE_RATE)
 MIN_FEE_MINOR = 1
 
 
@@ -27,11 +27,15 @@ class Batch:
     rows: list[Row]
 
 
-def fee_minor(direction: str, gross_minor: int) -> int:
-    """The channel's fee in fen: a quarter of one per cent of a recharge, rounded half_even, at least one fen."""
-    if direction == "OUT":
+def fee_minor(item: Unsettled) -> int:
+    """The channel's fee in fen: a quarter of one per cent of a recharge, rounded half_even, at least one fen; else nothing."""
+    if not item.is_charged:
         return 0
-    return max(MIN_FEE_MINOR, round_minor(gross_minor * Fraction(FEE_RATE), "half_even"))
+    # Whole numbers, not Fractions: worlds hold millions of recharges.
+    fee, rest = divmod(item.gross_minor * _RATE.numerator, _RATE.denominator)
+    if 2 * rest > _RATE.denominator or (2 * rest == _RATE.denominator and fee % 2):
+        fee += 1
+    return max(MIN_FEE_MINOR, fee)
 
 
 def batches(platform: str, due: list[Unsettled], settle_date: date) -> list[Batch]:
@@ -46,8 +50,10 @@ def _batch(platform: str, items: list[Unsettled], settle_date: date) -> Batch:
     channel, direction = items[0].channel, items[0].direction
     batch_id = f"{channel}{platform}{settle_date:%Y%m%d}{direction[0]}"
     rows: list[Row] = []
+    fees = 0
     for item in sorted(items, key=lambda item: item.request_no):
-        fee = fee_minor(direction, item.gross_minor)
+        fee = fee_minor(item)
+        fees += fee
         rows.append(
             {
                 "platform": platform,
@@ -64,5 +70,4 @@ def _batch(platform: str, items: list[Unsettled], settle_date: date) -> Batch:
             }
         )
     gross = sum(item.gross_minor for item in items)
-    fees = sum(fee_minor(direction, item.gross_minor) for item in items)
     return Batch(batch_id, channel, direction, gross, fees, rows)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from console.output import JsonOption, command, emit, parse_date, wired
-from custody.errors import UsageError
+from console.world_progress import world_progress
+from custody.errors import RetryLater, UsageError
 
 
 def add_simulation(app: typer.Typer) -> None:
@@ -29,35 +32,71 @@ def demo() -> int:
 
 @command
 def simulate(
-    platforms: Annotated[int, typer.Option("--platforms", min=1, max=99)],
+    platforms: Annotated[int, typer.Option("--platforms", min=1, max=9_999)],
     channels: Annotated[int, typer.Option("--channels", min=1, max=20)],
-    lenders: Annotated[int, typer.Option("--lenders", min=1, help="Lenders on each platform. 每平台出借人数")],
-    loans: Annotated[int, typer.Option("--loans", min=1, help="Loans on each platform. 每平台标的数")],
     days: Annotated[int, typer.Option("--days", min=1, max=366)],
     start: Annotated[str, typer.Option("--start", help="First custody date. 起始日期")],
     seed: Annotated[int, typer.Option("--seed", help="Same seed, same world. 随机种子")],
     out: Annotated[str, typer.Option("--out", help="Folder to write. 输出目录")],
+    lenders: Annotated[int | None, typer.Option("--lenders", min=1, help="Lenders on each platform. 每平台出借人数")] = None,
+    loans: Annotated[int | None, typer.Option("--loans", min=1, help="Loans on each platform. 每平台标的数")] = None,
+    transactions: Annotated[
+        int | None, typer.Option("--transactions", min=1, help="In all, instead of lenders and loans. 交易总数")
+    ] = None,
+    batches: Annotated[
+        int | None, typer.Option("--batches", min=1, help="In how many the gateway and channels send a date. 每日批次数")
+    ] = None,
     faults: Annotated[str, typer.Option("--faults", help="YAML list of faults to plant. 植入差错清单")] = "",
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Processes; else one for each core. The files are the same. 进程数")
+    ] = None,
     as_json: JsonOption = False,
 ) -> int:
+    """Its size is --lenders and --loans for each platform, or --transactions in all. 规模：每平台出借人与标的数，或交易总数"""
     from simulator.faults import load_faults
-    from simulator.simulate import SimulationConfig
+    from simulator.simulate import SimulationConfig, WorkerLost
     from simulator.simulate import simulate as run
 
-    config = SimulationConfig(
-        platforms=platforms, channels=channels, lenders=lenders, loans=loans, days=days, start=parse_date(start), seed=seed
-    )
     if faults and not Path(faults).is_file():
         raise UsageError(f"{faults} is not a file")
-    made = run(config=config, faults=load_faults(Path(faults)) if faults else [], out=Path(out))
-    emit({"out": out, **made}, as_json)
+    began = time.perf_counter()
+    try:
+        config = SimulationConfig(
+            platforms=platforms,
+            channels=channels,
+            lenders=lenders,
+            loans=loans,
+            transactions=transactions,
+            batches=batches,
+            days=days,
+            start=parse_date(start),
+            seed=seed,
+        )
+        asked = load_faults(Path(faults)) if faults else []
+        cores = workers or len(os.sched_getaffinity(0))
+        with world_progress(platforms) as told:
+            made = run(config=config, faults=asked, out=Path(out), workers=cores, told=told)
+    except (ValueError, FileExistsError) as error:
+        raise UsageError(str(error)) from None
+    except WorkerLost as error:
+        raise RetryLater(f"{error}; remove {out} and start again") from None
+    seconds = time.perf_counter() - began
+    emit({"out": out, **made, "seconds": round(seconds, 1), "rows_per_second": int(made["rows"] / seconds)}, as_json)
     return 0
 
 
 @command
 def score(
-    truth: Annotated[str, typer.Option("--truth", help="The world's truth folder. 真值目录")], as_json: JsonOption = False
+    truth: Annotated[str, typer.Option("--truth", help="The world's truth folder. 真值目录")],
+    as_of: Annotated[
+        str, typer.Option("--as-of", help="What was found up to this date; else the last closed date. 截至账务日期")
+    ] = "",
+    as_json: JsonOption = False,
 ) -> int:
+    """Ends with 1 when a fault that can be known was missed or came late, or when something was raised for nothing."""
+    from rich.console import Console
+
+    from console.scoring import found_items, last_closed, show
     from simulator.score import score as compare
 
     path = Path(truth) / "faults.json"
@@ -66,26 +105,15 @@ def score(
     planted = json.loads(path.read_text(encoding="utf-8"))
     with wired() as wiring:
         found = found_items(wiring)
-    table = compare(planted, found)
-    words = [f"{kind:<22} planted {s['planted']:>3} found {s['found']:>3} false {s['false']:>3}" for kind, s in table.items()]
-    emit(table, as_json, words)
-    return 0 if all(s["found"] == s["planted"] and not s["false"] for s in table.values()) else 1
-
-
-def found_items(wiring: Any) -> list[dict[str, str]]:
-    """Every distinct case that any day's reconciliation found, and every rejected row."""
-    found: set[tuple[str, str, str, str]] = set()
-    with wiring.register.transaction() as tx:
-        outputs = tx.find("step_output", ("custody_date", "version"), step=["land", "reconcile"])
-    for row in outputs:
-        if row["step"] == "reconcile":
-            for b in wiring.lake.rows(row["path"], "breaks"):
-                found.add((b["platform"], b["sides"], b["kind"], b["subject"]))
-        else:
-            for r in wiring.lake.rows(row["path"], "rejected_rows"):
-                found.add((r["party"], "FILE", "REJECTED_ROW", f"ROW|{r['file_name']}|{r['line_no']}"))
-    names = ("platform", "sides", "kind", "subject")
-    return [dict(zip(names, item, strict=True)) for item in sorted(found)]
+        up_to = parse_date(as_of) if as_of else last_closed(wiring)
+    if up_to is None:
+        raise UsageError("no date is closed yet: run its steps first, or name one with --as-of")
+    result = compare(planted, found, up_to.isoformat())
+    if as_json:
+        emit({"as_of": up_to, **result.as_json()}, as_json)
+    else:
+        show(Console(), result)
+    return 0 if result.is_perfect else 1
 
 
 @command

@@ -16,9 +16,10 @@ from custody.calendar import dates
 from custody.errors import UsageError
 from custody.services import cases
 from custody.services.four_eyes import approve
-from schemas.delimited import control_totals, parse_delimited, write_delimited
 from schemas.exchange import Seal, SealedFile, sha256_hex
-from schemas.layout import Value, load_layout
+from schemas.field_types import Value
+from schemas.layout import load_layout
+from schemas.layout_file import control_totals, parse_file, write_file
 from simulator.simulate import FaultRequest
 
 FIRST, SECOND, THIRD = dates(GO_LIVE, 3)
@@ -69,8 +70,8 @@ def send_changed(
     seal = Seal.model_validate_json(instance.drop.arrived[party][seal_name])
     (entry,) = [f for f in seal.files if f.name == path.name]
     layout = load_layout(entry.layout)
-    rows = change(parse_delimited(layout, path.name, path.read_bytes(), entry.encoding).rows)
-    data = write_delimited(layout, rows, entry.encoding)
+    rows = change(parse_file(layout, path.name, path.read_bytes(), entry.encoding, on).rows)
+    data = write_file(layout, rows, entry.encoding, on)
     said = {"bytes": len(data), "rows": len(rows), "sha256": sha256_hex(data), "totals": control_totals(layout, rows)}
     files = [f.model_copy(update=said) if f.name == path.name else f for f in seal.files]
     instance.drop.put(party, path.name, data)
@@ -150,13 +151,13 @@ def test_a_type_in_two_batches_is_expected_until_both_are_there(market: Market, 
         whole = Seal.model_validate_json(instance.drop.arrived[P][seal_name])
         (entry,) = [f for f in whole.files if f.name == path.name]
         layout = load_layout(entry.layout)
-        rows = parse_delimited(layout, path.name, path.read_bytes(), entry.encoding).rows
+        rows = parse_file(layout, path.name, path.read_bytes(), entry.encoding, SECOND).rows
         half = len(rows) // 2
         # What the platform's slow clock left from yesterday stands first, and comes first.
         parts = {path.name: (rows[half:], None), _batch_2(path.name): (rows[:half], 2)}
         entries: dict[str, SealedFile] = {}
         for name, (some, batches) in parts.items():
-            data = write_delimited(layout, some, entry.encoding)
+            data = write_file(layout, some, entry.encoding, SECOND)
             said = {"bytes": len(data), "rows": len(some), "sha256": sha256_hex(data), "totals": control_totals(layout, some)}
             entries[name] = entry.model_copy(update={"name": name, "batches": batches, **said})
             instance.drop.put(P, name, data)
@@ -194,8 +195,8 @@ def test_an_account_that_closes_today_still_takes_todays_instructions(market: Ma
             if r["platform"] == P
         )
         user = payer["holder"].rpartition(".")[2]
-        opening = parse_delimited(
-            load_layout("platform_customer/1"), "x", file_of(market.world, P, "CUSTOMER", FIRST).read_bytes(), "utf-8"
+        opening = parse_file(
+            load_layout("platform_customer/1"), "x", file_of(market.world, P, "CUSTOMER", FIRST).read_bytes(), "utf-8", FIRST
         ).rows
         (person,) = [r for r in opening if r["user_no"] == user]
         today = person["event_time"].replace(day=SECOND.day, hour=0)  # type: ignore[union-attr]
@@ -232,8 +233,8 @@ def test_a_split_that_is_not_ours_is_found_and_a_repeated_line_is_not(market: Ma
 
 
 def test_an_instruction_sent_again_next_day_is_not_posted_twice(market: Market, fresh: CopyOf) -> None:
-    first = parse_delimited(
-        load_layout("gateway_instruction/1"), "x", file_of(market.world, "GW", "INSTRUCTION", FIRST).read_bytes(), "utf-8"
+    first = parse_file(
+        load_layout("gateway_instruction/1"), "x", file_of(market.world, "GW", "INSTRUCTION", FIRST).read_bytes(), "utf-8", FIRST
     ).rows
     again, other = dict(first[0]), dict(first[1])
     other["amount_minor"] += 1  # type: ignore[operator]
@@ -250,7 +251,7 @@ def test_an_instruction_sent_again_next_day_is_not_posted_twice(market: Market, 
 
 
 def test_what_two_people_settled_stays_settled(tmp_path: Path) -> None:
-    world = make_world(tmp_path / "world", [FaultRequest(kind="txn_missing", count=1, date=FIRST, platform=P)], seed=5, days=3)
+    world = make_world(tmp_path / "world", [FaultRequest(kind="txn_missing", count=1, date=FIRST, party=P)], seed=5, days=3)
     home = make_instance(tmp_path / "home", world)
     with opened(home) as instance:
         register, clock = instance.wiring.register, instance.wiring.clock
@@ -293,7 +294,7 @@ def test_an_older_day_is_not_projected_over_a_newer_one(market: Market, fresh: C
 
 
 def test_a_balance_difference_is_no_matter_for_a_decision(tmp_path: Path) -> None:
-    world = make_world(tmp_path / "world", [FaultRequest(kind="balance_wrong", count=1, date=FIRST, platform=P)], seed=5)
+    world = make_world(tmp_path / "world", [FaultRequest(kind="balance_wrong", count=1, date=FIRST, party=P)], seed=5)
     home = make_instance(tmp_path / "home", world)
     with opened(home) as instance:
         instance.deliver(world, FIRST)

@@ -24,13 +24,28 @@ def test_equal_instalment_by_month() -> None:
         every="month",
         method="equal_instalment",
         day_count="30/360",
-        disbursed_on=date(2019, 12, 31),
+        disbursed_on=date(2019, 12, 15),
     )
     assert [(r.due, r.principal_minor, r.interest_minor) for r in rows] == [
-        (date(2020, 1, 31), 330_022, 10_000),
-        (date(2020, 2, 29), 333_322, 6_700),
-        (date(2020, 3, 31), 336_656, 3_367),
+        (date(2020, 1, 15), 330_022, 10_000),
+        (date(2020, 2, 15), 333_322, 6_700),
+        (date(2020, 3, 15), 336_656, 3_367),
     ]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "days"),
+    [
+        (date(2019, 12, 31), date(2020, 1, 31), 30),
+        (date(2020, 1, 31), date(2020, 2, 29), 29),
+        (date(2020, 2, 29), date(2020, 3, 31), 32),
+        (date(2020, 1, 30), date(2020, 3, 31), 60),
+        (date(2020, 1, 15), date(2020, 4, 15), 90),
+    ],
+)
+def test_30_360_is_the_bond_basis(start: date, end: date, days: int) -> None:
+    """ISDA 2006 §4.16(f): a 31st at the start is a 30th; one at the end is so only after a 30th or 31st."""
+    assert year_fraction("30/360", start, end) == Fraction(days, 360)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +71,7 @@ def test_other_methods_by_day(method: str, expected: list[tuple[int, int]]) -> N
 
 
 def test_actual_actual_divides_each_day_by_its_own_year() -> None:
-    assert year_fraction("actual/actual", "month", date(2019, 12, 30), date(2020, 1, 30)) == Fraction(2, 365) + Fraction(29, 366)
+    assert year_fraction("actual/actual", date(2019, 12, 30), date(2020, 1, 30)) == Fraction(2, 365) + Fraction(29, 366)
 
 
 def test_a_short_month_falls_due_on_its_last_day() -> None:
@@ -71,7 +86,7 @@ def test_a_short_month_falls_due_on_its_last_day() -> None:
     principal=st.integers(1_000, 10**9),
     rate=st.sampled_from(["0.06", "0.085", "0.24"]),
     periods=st.integers(1, 40),
-    every=st.sampled_from(["day", "month"]),
+    every=st.sampled_from(["day", "month", "quarter"]),
     method=st.sampled_from(METHODS),
     day_count=st.sampled_from(DAY_COUNTS),
     start=st.dates(date(2015, 1, 1), date(2022, 12, 31)),

@@ -1,0 +1,117 @@
+"""One block of platforms through all days: their own files, and their part of the channels', the gateway's and the core's."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+from custody.calendar import dates
+from custody.names import PartyKind
+from simulator.config import SimulationConfig
+from simulator.core_files import CoreFiles
+from simulator.edits import FaultPlan
+from simulator.files import Batch, Deliver, file_set
+from simulator.movement import DayTruth, PlatformDay
+from simulator.parties import SendingParty, make_customers, make_parties
+from simulator.platform_day import PlatformWorld
+from simulator.spoil import FileSet
+from simulator.volume import PlatformSize
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Number ``number`` of ``of``: these platforms, by number from 1, with their sizes."""
+
+    number: int
+    of: int
+    platforms: range
+    sizes: tuple[PlatformSize, ...]
+
+
+@dataclass
+class Made:
+    """What stands in the sound files: movements as the gateway has them, rows of all files, flows of the core."""
+
+    platforms: int = 0
+    transactions: int = 0
+    rows: int = 0
+    core_flows: int = 0
+
+    def add(self, other: Made) -> None:
+        self.platforms += other.platforms
+        self.transactions += other.transactions
+        self.rows += other.rows
+        self.core_flows += other.core_flows
+
+
+class BlockWorld:
+    """The block's platforms as they truly live. Call ``run_day`` once for each platform and date, dates in order."""
+
+    def __init__(self, config: SimulationConfig, block: Block) -> None:
+        parties = make_parties(config.platforms, config.channels)
+        channels = [party.party for party in parties if party.kind is PartyKind.CHANNEL]
+        self.parties = [parties[number - 1] for number in block.platforms]
+        self.others = [party for party in parties if party.kind is not PartyKind.PLATFORM]
+        self._worlds = [
+            _platform(config, party.party, number, size, channels)
+            for party, number, size in zip(self.parties, block.platforms, block.sizes, strict=True)
+        ]
+
+    def run_day(self, day: date, index: int) -> Iterator[tuple[SendingParty, PlatformDay]]:
+        for party, world in zip(self.parties, self._worlds, strict=True):
+            yield party, world.run_day(day, index)
+
+
+def _platform(config: SimulationConfig, party: str, number: int, size: PlatformSize, channels: list[str]) -> PlatformWorld:
+    lenders, borrowers = make_customers(config.seed, number, size.lenders, size.loans)
+    return PlatformWorld(
+        seed=config.seed,
+        platform=party,
+        number=number,
+        days=config.days,
+        channels=channels,
+        lenders=lenders,
+        borrowers=borrowers,
+        movements_a_day=size.movements,
+    )
+
+
+def make_block(config: SimulationConfig, block: Block, plan: FaultPlan, out: Path, deliver: Deliver) -> Made:
+    """Hand each file set of the block's platforms, and the block's batch of all others', to ``deliver``; write the core's part."""
+    made = Made(platforms=len(block.platforms))
+    world, core, batch = BlockWorld(config, block), CoreFiles(out, block.number, plan), Batch(block.number, block.of)
+
+    def send(party: SendingParty, truth: DayTruth, as_batch: Batch) -> None:
+        sealed: FileSet = file_set(party, truth, plan, as_batch)
+        made.rows += sum(entry.rows for entry, _ in sealed.files)
+        deliver(truth.day, sealed)
+
+    with _no_collector():
+        for index, day in enumerate(dates(config.start, config.days)):
+            truth = DayTruth(day, {})
+            for party, own in world.run_day(day, index):
+                send(party, DayTruth(day, {party.party: own}), Batch(1, 1))
+                made.transactions += len(own.instructions)
+                # What stands in its own files alone is not needed any more.
+                truth.platforms[party.party] = replace(own, customers=[], loans=[], txn=[], claims=[], balances=[])
+            for party in world.others:
+                send(party, truth, batch)
+            core.write_day(truth)
+    made.core_flows = core.flows
+    return made
+
+
+@contextmanager
+def _no_collector() -> Iterator[None]:
+    """A day's movements are many objects and no cycles: looking for these would take a fifth of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

@@ -1,0 +1,54 @@
+"""What a world is asked for: its size, its dates and its seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from simulator.parties import profile
+from simulator.volume import MAX_BLOCKS, PlatformSize, blocks, sizes_by_movements
+
+_RANGES = (("platforms", 9_999), ("channels", 99), ("days", 3_660))
+_OPTIONAL_RANGES = (("lenders", 999_999), ("loans", 99_999), ("transactions", 10**9), ("batches", MAX_BLOCKS))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimulationConfig:
+    """Size of the world: ``lenders`` and ``loans`` of a middle-sized platform, or ``transactions`` (movements, as the gateway has them)
+    about in all. ``batches``: in how many the gateway and the channels send each date; None: as few as the volume allows.
+
+    Raises ValueError, in words for a person, when it is out of range or impossible.
+    """
+
+    platforms: int
+    channels: int
+    days: int
+    start: date
+    seed: int
+    lenders: int | None = None
+    loans: int | None = None
+    transactions: int | None = None
+    batches: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, most in (*_RANGES, *_OPTIONAL_RANGES):
+            value = getattr(self, name)
+            if not (value is None and (name, most) in _OPTIONAL_RANGES) and not 1 <= value <= most:
+                raise ValueError(f"{name} must be between 1 and {most}, not {value}")
+        if (self.lenders is None) != (self.loans is None) or (self.lenders is None) == (self.transactions is None):
+            raise ValueError("a world's size is either its lenders and loans or its transactions")
+        if self.batches is not None and self.batches > self.platforms:
+            raise ValueError(f"{self.batches} batches of {self.platforms} platforms: each batch holds one at least")
+        self.sizes()
+
+    def sizes(self) -> tuple[PlatformSize, ...]:
+        """Each platform's size, in order of their numbers."""
+        if self.transactions is not None:
+            return sizes_by_movements(seed=self.seed, platforms=self.platforms, movements=self.transactions // self.days)
+        assert self.lenders is not None and self.loans is not None
+        profiles = [profile(self.seed, number) for number in range(1, self.platforms + 1)]
+        return tuple(PlatformSize(own.scaled(self.lenders), own.scaled(self.loans)) for own in profiles)
+
+    def blocks(self) -> list[range]:
+        """Numbers of the platforms that are made together."""
+        return blocks(self.sizes(), self.batches)
