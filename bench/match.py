@@ -24,7 +24,8 @@ _DAY = date(2020, 1, 2)
 # What is wrong with the items whose number leaves this remainder by 5,000.
 _AMOUNT, _ONLY_A, _ONLY_B, _TWICE_ON_A, _WRONG_ACCOUNT = 1, 2, 3, 4, 5
 _COMPARED = (
-    "currency", "from_account", "to_account", "loan_id", "amount_minor", "principal_minor", "interest_minor", "status", "item_date",
+    "currency", "from_account", "to_account", "loan_id", "amount_minor", "coupon_minor", "principal_minor", "interest_minor",
+    "penalty_minor", "status", "item_date",
 )  # fmt: skip
 
 
@@ -71,6 +72,8 @@ def _side(rows: int, side: str) -> pa.Table:
         "status": "SUCCESS",
         "principal_minor": pa.array(number % 1_000),
         "interest_minor": pa.array(number % 50),
+        "penalty_minor": 0,
+        "coupon_minor": 0,
         "counterpart_file": _joined("GW|INSTRUCTION|", _DAY.isoformat()),
         "in_window": False,
     }
@@ -155,8 +158,8 @@ def _kind_in_polars(pl: object) -> object:
         (swapped, "DIRECTION"),
         (differs["from_account"] | differs["to_account"], "WRONG_ACCOUNT"),
         (differs["loan_id"], "WRONG_LOAN"),
-        (differs["amount_minor"], "AMOUNT"),
-        (differs["principal_minor"] | differs["interest_minor"], "ALLOCATION"),
+        (differs["amount_minor"] | differs["coupon_minor"], "AMOUNT"),
+        (differs["principal_minor"] | differs["interest_minor"] | differs["penalty_minor"], "ALLOCATION"),
         (differs["status"], "STATUS"),
         (differs["item_date"], "TIMING"),
     ):
@@ -175,9 +178,9 @@ create temp table pairs as
          and l.to_account is not distinct from r.from_account then 'DIRECTION'
     when l.from_account is distinct from r.from_account or l.to_account is distinct from r.to_account then 'WRONG_ACCOUNT'
     when l.loan_id is distinct from r.loan_id then 'WRONG_LOAN'
-    when l.amount_minor is distinct from r.amount_minor then 'AMOUNT'
-    when l.principal_minor is distinct from r.principal_minor
-         or l.interest_minor is distinct from r.interest_minor then 'ALLOCATION'
+    when l.amount_minor is distinct from r.amount_minor or l.coupon_minor is distinct from r.coupon_minor then 'AMOUNT'
+    when l.principal_minor is distinct from r.principal_minor or l.interest_minor is distinct from r.interest_minor
+         or l.penalty_minor is distinct from r.penalty_minor then 'ALLOCATION'
     when l.status is distinct from r.status then 'STATUS'
     when l.item_date is distinct from r.item_date and not (l.in_window or r.in_window) then 'TIMING'
   end as kind

@@ -1,7 +1,7 @@
 """Who gets what of a repayment: our own split from the claim register (domain.md §3, Allocation).
 
-Principal and interest are each split pro rata to the principal still held, by largest remainder, ties by claim id, so
-that the parts sum to the whole and no fen is left over.
+Principal, interest and penalty are each split pro rata to the principal that lenders still hold, by largest remainder, ties
+by claim id, so that the parts sum to the whole and no fen is left over. What a guarantor holds is repaid to him apart.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from custody.ledger import Claim, Instruction
+from custody.instruction import Instruction
+from custody.ledger_state import Claim
 from custody.money import split_largest_remainder
+from custody.names import Role, role_of
 
 
 @dataclass(frozen=True)
@@ -19,31 +21,39 @@ class Share:
     holder: str
     principal_minor: int
     interest_minor: int
+    penalty_minor: int
+
+    @property
+    def parts(self) -> tuple[int, int, int]:
+        return self.principal_minor, self.interest_minor, self.penalty_minor
 
 
-def allocate(claims: Sequence[Claim], principal_minor: int, interest_minor: int) -> list[Share]:
-    """Shares in order of claim id. Raises ValueError when there is an amount and nothing to split it over."""
-    ordered = sorted(claims, key=lambda c: c.claim_id)
+def allocate(claims: Sequence[Claim], principal_minor: int, interest_minor: int, penalty_minor: int) -> list[Share]:
+    """The lenders' shares in order of claim id. Raises ValueError when there is an amount and nothing to split it over."""
+    ordered = sorted((c for c in claims if role_of(c.holder) == Role.LENDER), key=lambda c: c.claim_id)
     weights, keys = [c.principal_minor for c in ordered], [c.claim_id for c in ordered]
-    principal = split_largest_remainder(principal_minor, weights, keys)
-    interest = split_largest_remainder(interest_minor, weights, keys)
-    return [Share(c.claim_id, c.holder, p, i) for c, p, i in zip(ordered, principal, interest, strict=True)]
+    split = (split_largest_remainder(part, weights, keys) for part in (principal_minor, interest_minor, penalty_minor))
+    return [Share(c.claim_id, c.holder, *parts) for c, *parts in zip(ordered, *split, strict=True)]
 
 
-def differing_legs(claims: Sequence[Claim], legs: Sequence[Instruction]) -> list[tuple[Instruction, Share | None]]:
-    """The legs of one repayment whose split is not ours, each with our share of the claim (None: no such claim).
+def share_of_each(claims: Sequence[Claim], legs: Sequence[Instruction]) -> dict[int, Share | None]:
+    """By leg of one repayment: the share that it stands for, None where there is no claim of its payee for it.
 
-    A holder's legs stand for his claims in order of claim id.
+    A holder's legs stand for those of his claims that get something, in order of claim id.
     """
-    if not claims:
-        return [(leg, None) for leg in legs]
     ours: dict[str, list[Share]] = {}
-    for mine in allocate(claims, sum(x.principal_minor for x in legs), sum(x.interest_minor for x in legs)):
-        ours.setdefault(mine.holder, []).append(mine)
-    wrong: list[tuple[Instruction, Share | None]] = []
+    if any(role_of(c.holder) == Role.LENDER for c in claims):
+        totals = (sum(x.principal_minor for x in legs), sum(x.interest_minor for x in legs), sum(x.penalty_minor for x in legs))
+        for mine in allocate(claims, *totals):
+            if any(mine.parts):
+                ours.setdefault(mine.holder, []).append(mine)
+    shares: dict[int, Share | None] = {}
     for leg in sorted(legs, key=lambda x: x.leg):
-        shares = ours.get(str(leg.to_account), [])
-        share = shares.pop(0) if shares else None
-        if share is None or (share.principal_minor, share.interest_minor) != (leg.principal_minor, leg.interest_minor):
-            wrong.append((leg, share))
-    return wrong
+        left = ours.get(str(leg.to_account), [])
+        shares[leg.leg] = left.pop(0) if left else None
+    return shares
+
+
+def differs(leg: Instruction, share: Share | None) -> bool:
+    """Whether the leg's split is not ours."""
+    return share is None or share.parts != (leg.principal_minor, leg.interest_minor, leg.penalty_minor)

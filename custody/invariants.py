@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from custody.names import Book, BreakKind
+from custody.names import Book, BreakKind, platform_of
 from custody.posting_rules import core_account, is_asset
 
 Row = Mapping[str, Any]
@@ -68,9 +68,8 @@ def balances_chain(balances: Iterable[Row], yesterday: Iterable[Row]) -> Iterato
             yield Violation(BreakKind.INV_02, b["platform"], "B", f"INV|INV_02|{b['account']}", off, figures)
     for (_book, account), closing in sorted(before.items()):
         if closing:
-            platform = account.partition(":")[0].partition(".")[0]
             figures = {"yesterday": closing, "today": "absent"}
-            yield Violation(BreakKind.INV_02, platform, "B", f"INV|INV_02|{account}", abs(closing), figures)
+            yield Violation(BreakKind.INV_02, platform_of(account), "B", f"INV|INV_02|{account}", abs(closing), figures)
 
 
 def signs_and_holds(balances: Iterable[Row], holds: Iterable[Row]) -> Iterator[Violation]:
@@ -90,11 +89,11 @@ def signs_and_holds(balances: Iterable[Row], holds: Iterable[Row]) -> Iterator[V
             yield Violation(BreakKind.INV_03, b["platform"], "B", subject, abs(closing - expected), figures)
     for account, amount in sorted(held.items()):
         figures = {"frozen": "absent", "holds": amount}
-        yield Violation(BreakKind.INV_03, account.partition(".")[0], "B", f"INV|INV_03|{account}|holds", amount, figures)
+        yield Violation(BreakKind.INV_03, platform_of(account), "B", f"INV|INV_03|{account}|holds", amount, figures)
 
 
 def debt_equals_claims(loans: Iterable[Row], claims: Iterable[Row]) -> Iterator[Violation]:
-    """INV_05: the borrower's debt = funded - his principal repaid = the sum of claims."""
+    """INV_05: the borrower's debt = funded - his principal repaid = the sum of claims, lenders' and compensators'."""
     owned: dict[tuple[str, str], int] = defaultdict(int)
     for claim in claims:
         owned[claim["platform"], claim["loan_id"]] += claim["principal_minor"]

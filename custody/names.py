@@ -55,10 +55,6 @@ class TxnType(StrEnum):
     LEGAL_DEDUCT = "LEGAL_DEDUCT"
 
 
-# Movements of the bank's and the channels' own: no platform claims them, so they stand in no TXN file (HUB, domain.md §6).
-NOT_CLAIMED = (TxnType.CHANNEL_SETTLEMENT, TxnType.CHANNEL_FEE_TOPUP, TxnType.OWN_FUNDS_MOVEMENT, TxnType.CUSTODY_FEE)
-
-
 class MandateScope(StrEnum):
     """What a mandate lets be done without the customer's password (domain.md §3, Originator)."""
 
@@ -206,6 +202,16 @@ def sub_account_id(platform: str, role: str, user_no: str) -> str:
     if not _USER.fullmatch(user_no):
         raise ValueError(f"user number {user_no!r} has characters outside A-Z a-z 0-9 _ -")
     return f"{platform}.{Role(role)}.{user_no}"
+
+
+def platform_of(account: str) -> str:
+    """The platform whose account this is: of a sub-account, of a part of one, or of any ledger account."""
+    return account.partition(":")[0].partition(".")[0]
+
+
+def role_of(sub_account: str) -> str:
+    """The role in a sub-account's id: LENDER of ``P001.LENDER.u000123``."""
+    return sub_account.split(".")[1]
 
 
 def available(sub_account: str) -> str:

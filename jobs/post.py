@@ -14,10 +14,12 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from custody.allocation import Share, differing_legs
+from custody.allocation import Share, differs, share_of_each
 from custody.calendar import CHINA, custody_date_of
 from custody.digest import canonical_json, canonical_text, digest_of_json
-from custody.ledger import Claim, Entry, Hold, Instruction, Ledger, LedgerState, Loan, Refusal
+from custody.instruction import Entry, Instruction, Refusal
+from custody.ledger import Ledger
+from custody.ledger_state import Claim, Hold, LedgerState, Loan
 from custody.names import (
     PLATFORM_ACCOUNTS,
     UNDER_WAY,
@@ -26,23 +28,25 @@ from custody.names import (
     LoanState,
     Originator,
     PartyKind,
+    Role,
     TxnStatus,
     TxnType,
     platform_account,
+    platform_of,
     sub_account_id,
 )
 from custody.ports import Row
+from custody.posting_rules import ACCRUE, rule_of
 from custody.texts import text
 from jobs.reference import load_reference
 from jobs.step import Step, StepContext
 
 # Statuses that move no money: the attempt is kept, nothing is posted.
 _NO_POSTING = UNDER_WAY | {TxnStatus.FAIL}
-_SETTLED_BY_CHANNEL = (TxnType.RECHARGE, TxnType.WITHDRAW)
 
 
 def account_of(platform: str, role: str | None, user_no: str | None) -> str | None:
-    """The account that a role and user number name: a sub-account, or a P_* account of the platform."""
+    """The account that a role and user number name: a sub-account, or a P_* account or SUSPENSE of the platform."""
     if role is None or user_no is None:
         return None
     return platform_account(platform, user_no) if role == "PLATFORM" else sub_account_id(platform, role, user_no)
@@ -73,7 +77,7 @@ class _Posting:
         self._calendar = reference.calendar
         self.platforms = frozenset(reference.of_kind(PartyKind.PLATFORM))
         self._channels = frozenset(reference.of_kind(PartyKind.CHANNEL))
-        # All legs of each repayment request, and where its split differs from ours, compared when its first leg posts.
+        # All legs of each repayment request, and our own split of it, computed when its first leg posts.
         self._repayments: dict[tuple[str, str], dict[int, Instruction]] = defaultdict(dict)
         self._splits: dict[tuple[str, str], dict[int, Share | None]] = {}
 
@@ -113,8 +117,9 @@ class _Posting:
             self._record(leg, "NO_POSTING", None)
             return None
         stranger = self._unknown_party(instruction)
-        differing = self._differing_split(instruction)
-        result = stranger or self.ledger.apply(instruction)
+        split = self._split(instruction)
+        share = split.get(instruction.leg)
+        result = stranger or self.ledger.apply(instruction, share.claim_id if share else None)
         if isinstance(result, Refusal):
             if result.waits:
                 self._compare_again_later(instruction)
@@ -122,8 +127,8 @@ class _Posting:
             self._record(leg, "REFUSED", None)
             self._find(leg, result)
             return None
-        if instruction.txn_type == TxnType.REPAYMENT:
-            self._report_split(leg, differing)
+        if instruction.leg in split and differs(instruction, share):
+            self._report_split(leg, share)
         self.posted[key] = leg.content_hash
         self.new_keys.append({"platform": key[0], "request_no": key[1], "leg": key[2], "content_hash": leg.content_hash})
         self._record(leg, "POSTED", self.enter(result))
@@ -168,8 +173,8 @@ class _Posting:
             return Refusal(BreakKind.ORPHAN, "unknown_party", figures, True)
         return None
 
-    def _differing_split(self, instruction: Instruction) -> dict[int, Share | None]:
-        """By leg: our own share where the request's split is not ours, from the claims as they stand before its first leg.
+    def _split(self, instruction: Instruction) -> dict[int, Share | None]:
+        """By leg: our own share of the repayment, from the claims as they stand before its first leg.
 
         A request of which legs were posted on an earlier day was compared then, and is not compared in part again.
         """
@@ -180,7 +185,7 @@ class _Posting:
         if any((*request, leg) in self.posted for leg in legs):
             return {}
         claims = self.ledger.claims_of(instruction.platform, instruction.loan_id)
-        self._splits[request] = {i.leg: share for i, share in differing_legs(claims, list(legs.values()))}
+        self._splits[request] = share_of_each(claims, list(legs.values()))
         return self._splits[request]
 
     def _compare_again_later(self, instruction: Instruction) -> None:
@@ -189,19 +194,19 @@ class _Posting:
         if request in self._splits and not any((*request, leg) in self.posted for leg in self._repayments[request]):
             del self._splits[request]
 
-    def _report_split(self, leg: _Leg, differing: dict[int, Share | None]) -> None:
-        if leg.instruction.leg in differing:
-            share = differing[leg.instruction.leg]
-            figures: dict[str, object] = {
-                "claim": share.claim_id if share else "-",
-                "principal": share.principal_minor if share else 0,
-                "interest": share.interest_minor if share else 0,
-            }
-            self._find(leg, Refusal(BreakKind.ALLOCATION, "allocation", figures, False))
+    def _report_split(self, leg: _Leg, share: Share | None) -> None:
+        figures: dict[str, object] = {
+            "claim": share.claim_id if share else "-",
+            "principal": share.principal_minor if share else 0,
+            "interest": share.interest_minor if share else 0,
+            "penalty": share.penalty_minor if share else 0,
+        }
+        self._find(leg, Refusal(BreakKind.ALLOCATION, "allocation", figures, False))
 
     def _record(self, leg: _Leg, outcome: str, entry_no: int | None) -> None:
         instruction = leg.instruction
-        settles = instruction.txn_type in _SETTLED_BY_CHANNEL
+        rule = rule_of(instruction)
+        settles = rule is not None and rule.settles is not None
         row = {f.name: getattr(instruction, f.name) for f in dataclasses.fields(instruction)}
         row |= {name: str(row[name]) for name in ("txn_type", "originator", "status")}
         self.ledger_txn.append(
@@ -264,6 +269,7 @@ def _run(context: StepContext) -> None:
     context.write("posting_findings", _one_per_leg(posting.findings))
     context.write("pending_instructions", posting.pending)
     context.write("posted_keys", posting.new_keys)
+    context.write("under_way", under_way(context.rows("post", "under_way", on=yesterday), posting.ledger_txn))
     context.write("balances", _balance_rows(opening, state, posting.journal, posting.platforms))
     context.write("holds", [dataclasses.asdict(h) for h in state.holds.values()])
     context.write("claims", [dataclasses.asdict(c) for c in state.claims.values()])
@@ -309,7 +315,7 @@ def _register_loans(state: LedgerState, landed: list[Row]) -> None:
             Loan(
                 platform=row["party"],
                 loan_id=row["loan_id"],
-                borrower=sub_account_id(row["party"], "BORROWER", row["borrower_user_no"]),
+                borrower=sub_account_id(row["party"], Role.BORROWER, row["borrower_user_no"]),
                 amount_minor=row["amount_minor"],
                 currency=row["currency"],
                 annual_rate=row["annual_rate"],
@@ -317,6 +323,10 @@ def _register_loans(state: LedgerState, landed: list[Row]) -> None:
                 periods=row["periods"],
                 every=row["every"],
                 day_count=row["day_count"],
+                minimum_minor=row["minimum_minor"],
+                penalty_rate=row["penalty_rate"],
+                guarantor=account_of(row["party"], Role.GUARANTOR, row["guarantor_user_no"]),
+                payee=account_of(row["party"], Role.PAYEE, row["payee_user_no"]),
                 purpose=row["purpose"],
                 state=LoanState.BIDDING,
                 disbursed_on=None,
@@ -343,6 +353,7 @@ def _leg(row: Row) -> _Leg:
         principal_minor=row["principal_minor"] or 0,
         interest_minor=row["interest_minor"] or 0,
         penalty_minor=row["penalty_minor"] or 0,
+        coupon_minor=row["coupon_minor"] or 0,
         related_request_no=row["related_request_no"],
         channel=row["channel"],
         settlement_batch=row["settlement_batch"],
@@ -368,6 +379,20 @@ def _landed_again(pending: Row) -> Row:
     return {**row, "custody_date": pending["custody_date"]}
 
 
+def under_way(before: Iterable[Row], ledger_txn: Iterable[Row]) -> list[Row]:
+    """What is under way at the end of the day, each with the date that first said so; a final status ends it."""
+    rows = {(r["platform"], r["request_no"], r["leg"]): r for r in before}
+    for t in sorted(ledger_txn, key=lambda r: r["event_time"]):
+        key = (t["platform"], t["request_no"], t["leg"])
+        if t["outcome"] == "NO_POSTING" and t["status"] in UNDER_WAY:
+            kept = ("platform", "request_no", "leg", "txn_type", "channel", "amount_minor", "currency", "status")
+            since = rows[key]["since"] if key in rows else t["value_date"]
+            rows[key] = {n: t[n] for n in kept} | {"account": t["from_account"] or t["to_account"], "since": since}
+        elif t["outcome"] in ("NO_POSTING", "POSTED"):
+            rows.pop(key, None)
+    return list(rows.values())
+
+
 def _accrue_fee(posting: _Posting, fee: Row, value_date: date) -> None:
     """Yesterday's accrued custody fee enters the BANK book today, with its own value date."""
     if not fee["gross_minor"]:
@@ -386,10 +411,11 @@ def _accrue_fee(posting: _Posting, fee: Row, value_date: date) -> None:
         principal_minor=0,
         interest_minor=0,
         penalty_minor=0,
+        coupon_minor=0,
         related_request_no=None,
         channel=None,
         settlement_batch=None,
-        direction=None,
+        direction=ACCRUE,
         fee_minor=fee["vat_minor"],
         status=TxnStatus.SUCCESS,
         event_time=datetime.combine(value_date, datetime.max.time().replace(microsecond=0), tzinfo=CHINA),
@@ -423,7 +449,7 @@ def _balance_rows(
     keys |= {(Book.CUSTODY, platform_account(platform, name)) for platform in platforms for name in PLATFORM_ACCOUNTS}
     return [
         {
-            "platform": account.partition(":")[0].partition(".")[0],
+            "platform": platform_of(account),
             "book": str(book),
             "account": account,
             "currency": "CNY",

@@ -9,7 +9,7 @@ from collections import Counter
 from datetime import date
 
 from custody.calendar import month_end
-from custody.names import PLATFORM_ACCOUNTS, Book, PartyKind
+from custody.names import PLATFORM_ACCOUNTS, Book, PartyKind, Role, role_of
 from custody.ports import Row
 from jobs.reference import Reference, load_reference
 from jobs.step import Step, StepContext
@@ -90,7 +90,8 @@ def _of_platform(
     live_claims = [c for c in claims if c["platform"] == platform and c["principal_minor"]]
     named = {b["account"]: b["closing_minor"] for b in balances if b["platform"] == platform}
     customers = sum(amount for account, amount in named.items() if "." in account)
-    held = {name: named.get(f"{platform}:{name}", 0) for name in _SHOWN_APART}
+    held = {name: sum(named.get(f"{platform}:{name}{part}", 0) for part in ("", ":frozen")) for name in _SHOWN_APART}
+    creditors = {c["holder"] for c in live_claims if role_of(c["holder"]) == Role.LENDER}
     debtors = {x["borrower"] for x in own_loans if x["funded_minor"] > x["principal_repaid_minor"]}
     return PlatformFigures(
         platform=platform,
@@ -106,7 +107,7 @@ def _of_platform(
         suspense_minor=held["SUSPENSE"],
         # A person is counted once, however many sub-accounts he has.
         borrowers=len({own_accounts[a]["customer_id"] for a in debtors if a in own_accounts}),
-        lenders=len({own_accounts[c["holder"]]["customer_id"] for c in live_claims if c["holder"] in own_accounts}),
+        lenders=len({own_accounts[a]["customer_id"] for a in creditors if a in own_accounts}),
         accounts_opened=sum(1 for r in own_accounts.values() if r["opened_on"] >= first),
         accounts_closed=sum(1 for r in own_accounts.values() if r["closed_on"] is not None and r["closed_on"] >= first),
         open_breaks=open_breaks,

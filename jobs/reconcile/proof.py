@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import pyarrow as pa
 
-from custody.names import NOT_CLAIMED
+from custody.matching import is_claimed
 from custody.ports import Row
 from jobs.step import StepContext
 
@@ -24,9 +24,15 @@ _TRAILERS = {
     ("AB_LOAN", "A"): "LOAN",
     ("AB_CUSTOMER", "A"): "CUSTOMER",
     ("POSTING", "B"): "INSTRUCTION",
+    ("MANDATE", "B"): "MANDATE",
+    ("LEGAL_ORDER", "B"): "LEGAL_ORDER",
 }
+# What is kept as it came and has no counterpart: (table, relation and side, amount).
+_REGISTERED = (("land_mandate", ("MANDATE", "B"), None), ("land_legal_order", ("LEGAL_ORDER", "B"), "amount_minor"))
 # The trailer's sum is the layout's first control total; of these relations the items' amount is the same figure.
-_SUMS_AGREE = frozenset({("AB_TXN", "A"), ("BC_CHANNEL", "C"), ("AB_CLAIM", "A"), ("AB_LOAN", "A"), ("POSTING", "B")})
+_SUMS_AGREE = frozenset(
+    {("AB_TXN", "A"), ("BC_CHANNEL", "C"), ("AB_CLAIM", "A"), ("AB_LOAN", "A"), ("POSTING", "B"), ("LEGAL_ORDER", "B")}
+)
 _POSTING_BUCKETS = {"POSTED": "MATCHED", "REPEATED": "MATCHED", "NO_POSTING": "MATCHED", "REFUSED": "BREAK", "WAITING": "CARRIED"}
 
 
@@ -38,6 +44,9 @@ def prove(context: StepContext, matches: pa.Table, outcomes: list[Row]) -> list[
         counts[r["relation"], r["side"], r["bucket"]] = [r["amount_minor_count"], r["amount_minor_sum"]]
     for t in context.rows("post", "ledger_txn"):
         _count(counts, ("POSTING", "B", _POSTING_BUCKETS[t["outcome"]]), t["amount_minor"])
+    for table, side, amount in _REGISTERED:
+        for row in context.rows("land", table):
+            _count(counts, (*side, "MATCHED"), row[amount] if amount else 0)
     carried_in: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
     yesterday = context.custody_date - timedelta(days=1)
     for item in context.rows("reconcile", "open_items", on=yesterday):
@@ -69,9 +78,10 @@ def _new_rows(context: StepContext) -> dict[tuple[str, str], list[int]]:
         ("land_claim", ("AB_CLAIM", "A"), "principal_minor"),
         ("land_loan", ("AB_LOAN", "A"), "amount_minor"),
         ("land_instruction", ("POSTING", "B"), "amount_minor"),
+        *_REGISTERED,
     ):
         for row in context.rows("land", table):
-            _count(new, side, row[amount])
+            _count(new, side, row[amount] if amount else 0)
     for row in context.rows("land", "land_balance"):
         _count(new, ("AB_BALANCE", "A"), row["available_minor"] + row["frozen_minor"])
     for _row in context.rows("land", "land_customer"):
@@ -79,9 +89,9 @@ def _new_rows(context: StepContext) -> dict[tuple[str, str], list[int]]:
     for flow in context.rows("extract", "core_flow"):
         _count(new, ("BC_CORE", "C"), flow["amount_minor"])
     for t in context.rows("post", "ledger_txn"):
-        if t["outcome"] in ("POSTED", "NO_POSTING") and t["txn_type"] not in NOT_CLAIMED:
+        if t["outcome"] in ("POSTED", "NO_POSTING") and is_claimed(t["from_account"], t["to_account"]):
             _count(new, ("AB_TXN", "B"), t["amount_minor"])
-        if t["outcome"] == "POSTED" and t["txn_type"] in ("RECHARGE", "WITHDRAW"):
+        if t["outcome"] == "POSTED" and t["settle_date"] is not None:
             _count(new, ("BC_CHANNEL", "B"), t["amount_minor"])
     for move in context.rows("post", "journal"):
         if move["core_ref"] is not None:

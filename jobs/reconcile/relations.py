@@ -5,7 +5,9 @@ Views: land_txn, land_settlement, ledger_txn, journal, core_flow, fee_rates(chan
 
 from __future__ import annotations
 
-from custody.names import NOT_CLAIMED
+from custody.matching import CLAIMED_ACCOUNT
+from custody.names import TxnType
+from custody.posting_rules import RULES
 
 # The account that a role and user number name; the same as jobs.post.account_of.
 _ACCOUNT = (
@@ -22,44 +24,45 @@ _WINDOW = (
 def items_sql(window_minutes: int, gateway: str) -> str:
     """All new items of the day, both sides of every flow relation."""
     window = _WINDOW.format(window=window_minutes)
-    not_claimed = ", ".join(f"'{txn_type}'" for txn_type in NOT_CLAIMED)
     return f"""
 select 'AB_TXN' as relation, 'A' as side, concat(file_name, ':', line_no) as row_ref,
        concat(party, '|', request_no, '|', leg) as match_key, party as platform, concat('TXN|', request_no, '|', leg) as subject,
        custody_date as item_date, event_time, cast(null as date) as expected_on, amount_minor, currency,
        {_ACCOUNT.format(p="from")} as from_account, {_ACCOUNT.format(p="to")} as to_account, loan_id, status,
        cast(null as bigint) as fee_minor, coalesce(principal_minor, 0) as principal_minor,
-       coalesce(interest_minor, 0) as interest_minor,
+       coalesce(interest_minor, 0) as interest_minor, coalesce(penalty_minor, 0) as penalty_minor,
+       coalesce(coupon_minor, 0) as coupon_minor,
        concat('{gateway}|INSTRUCTION|', cast(custody_date as string)) as counterpart_file, {window} as in_window
 from land_txn
 union all
 select 'AB_TXN', 'B', concat(file_name, ':', line_no), concat(platform, '|', request_no, '|', leg), platform,
        concat('TXN|', request_no, '|', leg), value_date, event_time, cast(null as date), amount_minor, currency,
        from_account, to_account, loan_id, status, cast(null as bigint), principal_minor, interest_minor,
-       concat(platform, '|TXN|', cast(value_date as string)), {window}
+       penalty_minor, coupon_minor, concat(platform, '|TXN|', cast(value_date as string)), {window}
 from ledger_txn
 where outcome in ('POSTED', 'NO_POSTING')
-  and txn_type not in ({not_claimed})
+  and concat_ws(' ', from_account, to_account) rlike '{CLAIMED_ACCOUNT}'
 union all
 select 'BC_CHANNEL', 'B', concat(file_name, ':', line_no),
-       concat(channel, '|', platform, '|', request_no, '|', if(txn_type = 'RECHARGE', 'IN', 'OUT')), platform,
+       concat(channel, '|', platform, '|', request_no, '|', {_settled_as()}), platform,
        concat('CHANNEL|', channel, '|', request_no), value_date, event_time, settle_date, amount_minor, currency,
        cast(null as string), cast(null as string), cast(null as string), status,
-       {_expected_fee()}, cast(null as bigint), cast(null as bigint),
+       {_expected_fee()}, cast(null as bigint), cast(null as bigint), cast(null as bigint), cast(null as bigint),
        concat(t.channel, '|SETTLEMENT|', cast(settle_date as string)), false
 from ledger_txn t left join fee_rates r on r.fee_channel = t.channel
-where outcome = 'POSTED' and txn_type in ('RECHARGE', 'WITHDRAW')
+where outcome = 'POSTED' and settle_date is not null
 union all
 select 'BC_CHANNEL', 'C', concat(file_name, ':', line_no), concat(party, '|', platform, '|', request_no, '|', direction),
        platform, concat('CHANNEL|', party, '|', request_no), trade_date, cast(null as timestamp), cast(null as date),
        gross_minor, currency, cast(null as string), cast(null as string), cast(null as string), status, fee_minor,
-       cast(null as bigint), cast(null as bigint), concat('{gateway}|INSTRUCTION|', cast(trade_date as string)), false
+       cast(null as bigint), cast(null as bigint), cast(null as bigint), cast(null as bigint),
+       concat('{gateway}|INSTRUCTION|', cast(trade_date as string)), false
 from land_settlement
 union all
 select 'BC_CORE', 'B', concat('journal:', entry_no, ':', move_no, ':', account), concat(account, '|', core_ref), platform,
        concat('CORE|', account, '|', core_ref), value_date, event_time, cast(null as date), amount_minor, currency,
        cast(null as string), cast(null as string), cast(null as string), cast(null as string), cast(null as bigint),
-       cast(null as bigint), cast(null as bigint), cast(null as string), false
+       cast(null as bigint), cast(null as bigint), cast(null as bigint), cast(null as bigint), cast(null as string), false
 from (
   select entry_no, move_no, platform, core_ref, value_date, event_time, currency,
          concat(platform, if(from_account like '%:CORE_CASH' or to_account like '%:CORE_CASH', ':CUSTODY', ':OWN')) as account,
@@ -73,15 +76,21 @@ select 'BC_CORE', 'C', concat('core:', account, ':', cast(core_date as string), 
        concat(account, '|', core_ref), substring_index(account, ':', 1), concat('CORE|', account, '|', core_ref), core_date,
        booked_at, cast(null as date), amount_minor, currency, cast(null as string), cast(null as string),
        cast(null as string), cast(null as string), cast(null as bigint), cast(null as bigint), cast(null as bigint),
-       concat('{gateway}|INSTRUCTION|', cast(core_date as string)), false
+       cast(null as bigint), cast(null as bigint), concat('{gateway}|INSTRUCTION|', cast(core_date as string)), false
 from core_flow
 """
 
 
+def _settled_as() -> str:
+    """The direction of the settlement row that a channel owes for a posted instruction: the posting rules'."""
+    into = ", ".join(sorted({f"'{txn_type}'" for (txn_type, _), rule in RULES.items() if rule.settles == "IN"}))
+    return f"if(txn_type in ({into}), 'IN', 'OUT')"
+
+
 def _expected_fee() -> str:
     """The channel's contracted fee in whole minor units, half_even, by integer arithmetic only (facts.md: decimals differ
-    between engines): rate in millionths of the gross, at least the contract's minimum; pay-outs carry none."""
+    between engines): rate in millionths of the gross, at least the contract's minimum; only what customers pay in bears one."""
     product, unit = "amount_minor * rate_millionths", "1000000"
     up = f"2 * ({product} % {unit}) > {unit} or (2 * ({product} % {unit}) = {unit} and ({product} div {unit}) % 2 = 1)"
     fee = f"greatest(({product} div {unit}) + if({up}, 1, 0), min_fee_minor)"
-    return f"cast(if(txn_type = 'RECHARGE', {fee}, 0) as bigint)"
+    return f"cast(if(txn_type = '{TxnType.RECHARGE}', {fee}, 0) as bigint)"

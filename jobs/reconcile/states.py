@@ -31,7 +31,8 @@ def match_states(spark: SparkSession, today: date, unjudged_dates: Sequence[date
     """Views: land_balance, land_claim, land_loan, land_customer, and the snapshots balances, claims, loans,
     sub_accounts with their ``as_of``. Customers and loans are registered when their file lands, be it late, so they are
     compared with ``today``'s snapshot. Dates in ``unjudged_dates`` lack instructions, so nothing is judged for them."""
-    spark.sql(_COMPARED.format(today=today.isoformat())).createOrReplaceTempView("compared")
+    terms = {"a_terms": _terms("a", "_user_no"), "b_terms": _terms("b", "")}
+    spark.sql(_COMPARED.format(today=today.isoformat(), **terms)).createOrReplaceTempView("compared")
     unjudged = ", ".join(f"date '{day.isoformat()}'" for day in unjudged_dates) or "date '0001-01-01'"
     rows = spark.sql(
         f"""
@@ -54,6 +55,14 @@ def match_states(spark: SparkSession, today: date, unjudged_dates: Sequence[date
     return StateMatches(rows, ordered)
 
 
+def _terms(side: str, party: str) -> str:
+    """A loan's terms as people read them: what it need not have, only where it has it."""
+    terms = [f"{side}.{name}" for name in ("annual_rate", "method", "periods", "every", "day_count")]
+    others = (("minimum_minor", "minimum"), ("penalty_rate", "penalty"), (f"guarantor{party}", "by"), (f"payee{party}", "to"))
+    terms += [f"concat('{word} ', {side}.{name})" for name, word in others]
+    return f"concat_ws(' ', {', '.join(terms)})"
+
+
 _COMPARED = """
 with a_balance as (
   select party as platform, custody_date as as_of, concat(role, '.', user_no) as who, available_minor, frozen_minor,
@@ -63,12 +72,12 @@ with a_balance as (
 b_balance as (
   select b.platform, b.as_of,
          if(b.account like '%.%', substring(substring_index(b.account, ':', 1), length(b.platform) + 2),
-            concat('PLATFORM.', substring_index(b.account, ':', -1))) as who,
+            concat('PLATFORM.', substring_index(substring_index(b.account, ':', 2), ':', -1))) as who,
          cast(sum(if(b.account like '%:frozen', 0, b.closing_minor)) as bigint) as available_minor,
          cast(sum(if(b.account like '%:frozen', b.closing_minor, 0)) as bigint) as frozen_minor
   from balances b
   join (select distinct party, custody_date from land_balance) f on f.party = b.platform and f.custody_date = b.as_of
-  where b.book = 'CUSTODY' and (b.account like '%.%' or substring_index(b.account, ':', -1) like 'P\\\\_%')
+  where b.book = 'CUSTODY' and (b.account like '%.%' or b.account like '%:P\\\\_%')
   group by 1, 2, 3
 ),
 b_claim as (
@@ -91,21 +100,24 @@ union all
 select 'AB_CLAIM', coalesce(a.party, b.platform), coalesce(a.custody_date, b.as_of),
        concat('CLAIM|', coalesce(a.claim_id, b.claim_id)), concat(a.file_name, ':', a.line_no),
        a.principal_minor, b.principal_minor,
-       concat(a.loan_id, ' ', a.holder_user_no, ' ', a.principal_minor),
-       concat(b.loan_id, ' ', substring_index(b.holder, '.', -1), ' ', b.principal_minor),
+       concat(a.loan_id, ' ', a.holder_role, '.', a.holder_user_no, ' ', a.principal_minor),
+       concat(b.loan_id, ' ', substring_index(b.holder, '.', -2), ' ', b.principal_minor),
        case when a.claim_id is null or b.claim_id is null or a.loan_id <> b.loan_id
-                 or a.holder_user_no <> substring_index(b.holder, '.', -1) or a.principal_minor <> b.principal_minor
+                 or concat(a.party, '.', a.holder_role, '.', a.holder_user_no) <> b.holder
+                 or a.principal_minor <> b.principal_minor
             then 'CLAIM' end
 from land_claim a full outer join b_claim b
   on a.party = b.platform and a.custody_date = b.as_of and a.claim_id = b.claim_id
 union all
 select 'AB_LOAN', a.party, a.custody_date, concat('LOAN|', a.loan_id), concat(a.file_name, ':', a.line_no),
        a.amount_minor, b.amount_minor,
-       concat(a.annual_rate, ' ', a.method, ' ', a.periods, ' ', a.every, ' ', a.day_count, ' raised ', a.raised_minor),
-       concat(b.annual_rate, ' ', b.method, ' ', b.periods, ' ', b.every, ' ', b.day_count, ' raised ', b.funded_minor),
+       concat({a_terms}, ' raised ', a.raised_minor), concat({b_terms}, ' raised ', b.funded_minor),
        case when b.loan_id is null or a.amount_minor <> b.amount_minor or a.annual_rate <> b.annual_rate
                  or a.method <> b.method or a.periods <> b.periods or a.every <> b.every or a.day_count <> b.day_count
                  or concat(a.party, '.BORROWER.', a.borrower_user_no) <> b.borrower
+                 or not (a.minimum_minor <=> b.minimum_minor) or not (a.penalty_rate <=> b.penalty_rate)
+                 or not (concat(a.party, '.GUARANTOR.', a.guarantor_user_no) <=> b.guarantor)
+                 or not (concat(a.party, '.PAYEE.', a.payee_user_no) <=> b.payee)
                  or (a.custody_date = b.as_of and b.disbursed_on is not null and a.raised_minor <> b.funded_minor)
             then 'LOAN_TERMS' end
 from land_loan a left join loans b on a.party = b.platform and b.as_of = date '{today}' and a.loan_id = b.loan_id

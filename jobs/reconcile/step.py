@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 
 from connectors.engine import engine
 from connectors.lake import arrow_schema, table_of
+from custody.calendar import dates
 from custody.errors import StopRun
 from custody.invariants import (
     balances_chain,
@@ -24,7 +25,7 @@ from custody.invariants import (
     signs_and_holds,
 )
 from custody.matching import Bucket, case_id
-from custody.names import UNDER_WAY, PartyKind
+from custody.names import UNDER_WAY, FileType, PartyKind
 from custody.ports import Row
 from jobs.reconcile.breaks import Breaks, add_difference, add_files, add_flow, add_postings, add_violation, file_key, still_open
 from jobs.reconcile.cases import publish_cases
@@ -164,7 +165,7 @@ def _add_invariants(context: StepContext, breaks: Breaks, reference: Reference, 
     core = [c for c in context.rows("extract", "core_balance") if c["account"].partition(":")[0] in platforms]
     holds, claims = context.rows("post", "holds"), context.rows("post", "claims")
     # A batch whose rows come late is proved with the instructions and flows of its own settlement date.
-    settlements = context.rows("land", "land_settlement")
+    settlements = _whole_settlements(context, missing)
     days = sorted({r["settle_date"] for r in settlements} | {context.custody_date})
     instructed = [
         t
@@ -184,6 +185,20 @@ def _add_invariants(context: StepContext, breaks: Breaks, reference: Reference, 
         *(channel_fees_restored(balances) if reference.calendar.is_business_day(context.custody_date) else ()),
     ):
         add_violation(breaks, violation)
+
+
+def _whole_settlements(context: StepContext, missing: frozenset[str]) -> list[Row]:
+    """A channel's rows of a date once all its files of that date are there, those that landed on earlier days among them.
+
+    Before that a settlement batch may have rows in a file that is still to come, so none is judged.
+    """
+    rows = context.rows("land", "land_settlement")
+    for o in context.rows("land", "file_outcomes", on=context.custody_date - timedelta(days=1)):
+        if o["outcome"] == "EXPECTED" and o["file_type"] == FileType.SETTLEMENT and json.loads(o["figures"])["landed"]:
+            for day in dates(o["custody_date"], (context.custody_date - o["custody_date"]).days):
+                earlier = context.rows("land", "land_settlement", on=day)
+                rows += [r for r in earlier if (r["party"], r["custody_date"]) == (o["party"], o["custody_date"])]
+    return [r for r in rows if f"{r['party']}|{FileType.SETTLEMENT}|{r['custody_date'].isoformat()}" not in missing]
 
 
 def _of_batches(ledger_txn: list[Row], settlements: list[Row], on: date) -> list[Row]:

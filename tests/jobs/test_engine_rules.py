@@ -1,6 +1,5 @@
 """What the engine computes and what the core computes are the same rule: compared on many rows, in one batch each."""
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from fractions import Fraction
 from pathlib import Path
@@ -9,11 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pytest
 
-from connectors.engine import engine
 from connectors.lake import table_of
-from connectors.settings import FILE_NAME, initial_settings, load_settings
 from custody.matching import FLOW_RELATIONS, Relation, pair_kind
 from custody.money import round_minor
 from jobs.reconcile.engine_rules import left_side_sql, netting_relations_sql, pair_kind_sql
@@ -35,14 +31,6 @@ _CELLS: dict[str, list[Any]] = {
     "bool": [True, False],
     "time": [None],
 }
-
-
-@pytest.fixture(scope="module")
-def spark(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[SparkSession]":
-    home: Path = tmp_path_factory.mktemp("home")
-    (home / FILE_NAME).write_text(initial_settings("B", date(2019, 12, 30), 0))
-    with engine(load_settings(home)) as session:
-        yield session
 
 
 def pairs() -> list[tuple[Relation, dict[str, Any], dict[str, Any]]]:
@@ -133,7 +121,7 @@ def ledger_row(n: int, channel: str, txn_type: str, amount: int) -> dict[str, An
     return {
         "platform": "P001", "request_no": f"R{n}", "leg": 1, "txn_type": txn_type, "from_account": None, "to_account": None,
         "amount_minor": amount, "currency": "CNY", "loan_id": None, "principal_minor": 0, "interest_minor": 0,
-        "penalty_minor": 0, "related_request_no": None, "channel": channel, "status": "SUCCESS",
+        "penalty_minor": 0, "coupon_minor": 0, "related_request_no": None, "channel": channel, "status": "SUCCESS",
         "event_time": datetime(2019, 12, 30, 2, 0, tzinfo=UTC), "originator": "CUSTOMER", "settlement_batch": None,
         "direction": None, "fee_minor": 0, "file_name": "F", "line_no": n, "value_date": DAY, "settle_date": DAY,
         "content_hash": "h", "outcome": "POSTED", "entry_no": n,
@@ -153,6 +141,8 @@ def test_the_expected_channel_fee_is_the_contracts_half_even_with_its_minimum(sp
             rows.append(ledger_row(len(rows), channel, "RECHARGE", amount))
         expected[f"F:{len(rows)}"] = 0
         rows.append(ledger_row(len(rows), channel, "WITHDRAW", 10**6 + 1))
+        expected[f"F:{len(rows)}"] = 0
+        rows.append(ledger_row(len(rows), channel, "WITHDRAW_RETURN", 10**6 + 1))
     assert tied > 100
     for name in ("land_txn", "land_settlement", "journal", "core_flow", "ledger_txn"):
         content = rows if name == "ledger_txn" else []

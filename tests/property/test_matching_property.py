@@ -17,6 +17,7 @@ ITEM = st.fixed_dictionaries(
         "match_key": st.just("k"), "item_date": DAYS, "expected_on": st.one_of(st.none(), DAYS), "amount_minor": AMOUNTS,
         "currency": st.sampled_from(["CNY", "USD"]), "from_account": FEW, "to_account": FEW, "loan_id": FEW, "status": FEW,
         "fee_minor": st.one_of(st.none(), AMOUNTS), "principal_minor": AMOUNTS, "interest_minor": AMOUNTS,
+        "penalty_minor": AMOUNTS, "coupon_minor": AMOUNTS,
         "counterpart_file": FEW, "in_window": st.booleans(),
     }
 )  # fmt: skip
@@ -30,6 +31,8 @@ COUNTS = {
         "amount_minor",
         "principal_minor",
         "interest_minor",
+        "penalty_minor",
+        "coupon_minor",
         "status",
     ),
     "BC_CHANNEL": ("currency", "amount_minor", "fee_minor", "status"),

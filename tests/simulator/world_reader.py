@@ -1,18 +1,17 @@
-"""Reads a simulated world from its files alone, and replays its money; shares no code with the simulator."""
+"""Reads a simulated world from its files alone; shares no code with the simulator."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from schemas.delimited import ParsedFile, parse_delimited
-from schemas.exchange import Seal, parse_name, parse_seal, sha256_hex
+from schemas.exchange import Seal, SealedFile, parse_name, parse_seal, sha256_hex
 from schemas.layout import load_layout
+from schemas.layout_file import ParsedFile, parse_file
 from simulator.simulate import SimulationConfig
 
 Row = dict[str, Any]
@@ -35,6 +34,7 @@ class World:
     dates: list[date]
     tables: dict[tuple[str, str, date], list[Row]] = field(default_factory=dict)
     parsed: dict[str, ParsedFile] = field(default_factory=dict)
+    sealed: dict[tuple[str, date], list[SealedFile]] = field(default_factory=dict)
     core: dict[date, dict[str, list[dict[str, Any]]]] = field(default_factory=dict)
     labels: list[dict[str, Any]] = field(default_factory=list)
 
@@ -63,19 +63,29 @@ def read_world(folder: Path) -> World:
 
 
 def _read_party(world: World, folder: Path, party: dict[str, Any], day: date) -> None:
-    seal_path = folder / f"{party['party']}_SEAL_{day:%Y%m%d}_01_v1.json"
-    seal = parse_seal(seal_path.read_bytes())
-    assert isinstance(seal, Seal), seal
-    assert {path.name for path in folder.iterdir()} == {seal_path.name, *(entry.name for entry in seal.files)}
-    for entry in seal.files:
-        data = (folder / entry.name).read_bytes()
-        assert (len(data), sha256_hex(data), entry.encoding) == (entry.bytes, entry.sha256, party["encoding"])
-        parsed = parse_delimited(load_layout(entry.layout), entry.name, data, entry.encoding, entry.rows, entry.totals)
-        name = parse_name(entry.name)
-        assert name is not None and (name.party, name.custody_date, name.batch, name.version) == (party["party"], day, 1, 1)
-        assert entry.layout in party["layouts"][name.file_type]
-        world.parsed[entry.name] = parsed
-        world.tables[name.party, name.file_type, day] = parsed.rows
+    seals = sorted(folder.glob("*_SEAL_*.json"))
+    found = [parse_seal(path.read_bytes()) for path in seals]
+    named = {path.name for path in seals} | {entry.name for seal in found if isinstance(seal, Seal) for entry in seal.files}
+    assert {path.name for path in folder.iterdir()} == named
+    for path, seal in zip(seals, found, strict=True):
+        assert isinstance(seal, Seal), seal
+        about_seal = parse_name(path.name)
+        assert about_seal is not None and (about_seal.party, about_seal.custody_date, about_seal.batch) == (
+            party["party"],
+            day,
+            seal.batch,
+        )
+        for entry in seal.files:
+            data = (folder / entry.name).read_bytes()
+            assert (len(data), sha256_hex(data), entry.encoding) == (entry.bytes, entry.sha256, party["encoding"])
+            parsed = parse_file(load_layout(entry.layout), entry.name, data, entry.encoding, day, entry.rows, entry.totals)
+            name = parse_name(entry.name)
+            assert name is not None
+            assert (name.party, name.custody_date, name.batch, name.version) == (party["party"], day, seal.batch, 1)
+            assert entry.layout in party["layouts"][name.file_type]
+            world.parsed[entry.name] = parsed
+            world.sealed.setdefault((name.party, day), []).append(entry)
+            world.tables.setdefault((name.party, name.file_type, day), []).extend(parsed.rows)
 
 
 def tree(folder: Path) -> dict[str, str]:
@@ -85,61 +95,3 @@ def tree(folder: Path) -> dict[str, str]:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and (path.parent.name != "keys" or path.suffix == ".pub")
     }
-
-
-class Replay:
-    """Available, frozen and holds by customer from rows of TXN or INSTRUCTION, which share their columns."""
-
-    def __init__(self) -> None:
-        self.available: dict[tuple[str, str], int] = defaultdict(int)
-        self.frozen: dict[tuple[str, str], int] = defaultdict(int)
-        self.holds: dict[str, int] = {}
-        self.receivable = 0
-        self.payable = 0
-
-    def apply(self, row: Row) -> None:
-        payer, payee = (row["from_role"], row["from_user_no"]), (row["to_role"], row["to_user_no"])
-        amount, related = row["amount_minor"], row["related_request_no"]
-        match row["txn_type"]:
-            case "TENDER_FREEZE" | "WITHDRAW_FREEZE" | "REPAY_FREEZE":
-                self.available[payer] -= amount
-                self.frozen[payer] += amount
-                self.holds[row["request_no"]] = amount
-            case "TENDER_CANCEL" | "WITHDRAW_CANCEL":
-                assert self.holds.pop(related) == amount
-                self.frozen[payee] -= amount
-                self.available[payee] += amount
-            case "TENDER_SETTLE" | "REPAYMENT" | "WITHDRAW":
-                self.holds[related] -= amount
-                if self.holds[related] == 0:
-                    del self.holds[related]
-                self.frozen[payer] -= amount
-                if row["txn_type"] == "WITHDRAW":
-                    self.payable += amount
-                else:
-                    self.available[payee] += amount
-            case "RECHARGE":
-                self.available[payee] += amount
-                self.receivable += amount
-            case "PLATFORM_RECHARGE":
-                self.available[payee] += amount
-            case "COMMISSION" | "MARKETING":
-                self.available[payer] -= amount
-                self.available[payee] += amount
-            case "CHANNEL_SETTLEMENT":
-                if row["direction"] == "IN":
-                    self.receivable -= amount
-                else:
-                    self.payable -= amount
-            case "CHANNEL_FEE_TOPUP" | "OWN_FUNDS_MOVEMENT":
-                pass
-            case other:
-                raise AssertionError(other)
-        for holder in (payer, payee):
-            assert self.available[holder] >= 0 and self.frozen[holder] >= 0, (holder, row)
-        assert related not in self.holds or self.holds[related] > 0
-
-    def balances(self) -> dict[tuple[str, str], tuple[int, int]]:
-        holders = (self.available.keys() | self.frozen.keys()) - {(None, None)}
-        found = {holder: (self.available[holder], self.frozen[holder]) for holder in holders}
-        return {holder: both for holder, both in found.items() if both != (0, 0)}

@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 import pytest
-from ledger_kit import BORROWER, LENDER, LENDER2, instruction
+from ledger_kit import BORROWER, GUARANTOR, LENDER, LENDER2, instruction
 
-from custody.allocation import allocate, differing_legs
-from custody.ledger import Claim, Instruction
+from custody.allocation import Share, allocate, differs, share_of_each
+from custody.instruction import Instruction
+from custody.ledger_state import Claim
 from custody.names import TxnType
 
 
@@ -17,11 +18,16 @@ def claim(claim_id: str, holder: str, principal: int) -> Claim:
 CLAIMS = [claim("c3", LENDER, 10_000), claim("c1", LENDER, 10_000), claim("c2", LENDER2, 10_000)]
 
 
-def leg(number: int, holder: str, principal: int, interest: int) -> Instruction:
+def leg(number: int, holder: str, principal: int, interest: int, penalty: int = 0) -> Instruction:
     return instruction(
-        TxnType.REPAYMENT, "R1", principal + interest, leg=number, from_account=BORROWER, to_account=holder, loan_id="L1",
-        related_request_no="F1", principal_minor=principal, interest_minor=interest,
+        TxnType.REPAYMENT, "R1", principal + interest + penalty, leg=number, from_account=BORROWER, to_account=holder,
+        loan_id="L1", related_request_no="F1", principal_minor=principal, interest_minor=interest, penalty_minor=penalty,
     )  # fmt: skip
+
+
+def differing_legs(claims: list[Claim], legs: list[Instruction]) -> list[tuple[Instruction, Share | None]]:
+    shares = share_of_each(claims, legs)
+    return [(x, shares[x.leg]) for x in sorted(legs, key=lambda x: x.leg) if differs(x, shares[x.leg])]
 
 
 # 100 and 50 over three equal claims: 34 33 33 and 17 17 16, leftovers by claim id.
@@ -29,7 +35,7 @@ RIGHT = [leg(1, LENDER, 34, 17), leg(2, LENDER2, 33, 17), leg(3, LENDER, 33, 16)
 
 
 def test_the_split_leaves_no_residue_and_breaks_ties_by_claim_id() -> None:
-    shares = allocate(CLAIMS, 100, 50)
+    shares = allocate(CLAIMS, 100, 50, 0)
     assert [(s.claim_id, s.holder, s.principal_minor, s.interest_minor) for s in shares] == [
         ("c1", LENDER, 34, 17),
         ("c2", LENDER2, 33, 17),
@@ -38,15 +44,16 @@ def test_the_split_leaves_no_residue_and_breaks_ties_by_claim_id() -> None:
 
 
 def test_interest_follows_the_principal_still_held() -> None:
-    shares = allocate([claim("a", LENDER, 9_000), claim("b", LENDER2, 1_000)], 0, 15)
+    shares = allocate([claim("a", LENDER, 9_000), claim("b", LENDER2, 1_000)], 0, 15, 7)
     assert [s.interest_minor for s in shares] == [14, 1]
     assert [s.principal_minor for s in shares] == [0, 0]
+    assert [s.penalty_minor for s in shares] == [6, 1]
 
 
 def test_nothing_to_split_over_is_refused() -> None:
     with pytest.raises(ValueError, match="nothing to split"):
-        allocate([], 100, 0)
-    assert allocate([], 0, 0) == []
+        allocate([], 100, 0, 0)
+    assert allocate([], 0, 0, 0) == []
 
 
 def test_the_same_split_has_no_difference() -> None:
@@ -76,3 +83,23 @@ def test_a_leg_to_one_without_a_claim_shows_without_a_share() -> None:
 def test_one_leg_too_many_for_a_holder_shows() -> None:
     extra = [*RIGHT, leg(4, LENDER2, 0, 0)]
     assert [(x.leg, s) for x, s in differing_legs(CLAIMS, extra)] == [(4, None)]
+
+
+def test_what_the_guarantor_holds_takes_no_part() -> None:
+    assert [s.claim_id for s in allocate([*CLAIMS, claim("c0", GUARANTOR, 90_000)], 100, 0, 0)] == ["c1", "c2", "c3"]
+    assert differing_legs([*CLAIMS, claim("c0", GUARANTOR, 90_000)], RIGHT) == []
+    assert [s for _, s in differing_legs([claim("c0", GUARANTOR, 90_000)], RIGHT)] == [None] * 3
+
+
+def test_a_penalty_is_split_like_the_interest() -> None:
+    # 3 of penalty over 7,000 and 3,000: 2.1 and 0.9.
+    claims = [claim("a", LENDER, 7_000), claim("b", LENDER2, 3_000)]
+    assert differing_legs(claims, [leg(1, LENDER, 70, 0, 2), leg(2, LENDER2, 30, 0, 1)]) == []
+    assert [x.leg for x, _ in differing_legs(claims, [leg(1, LENDER, 70, 0, 3), leg(2, LENDER2, 30, 0, 0)])] == [1, 2]
+
+
+def test_a_claim_that_gets_nothing_has_no_leg() -> None:
+    # One fen over a large and a small claim of one lender: the leg stands for the large one.
+    claims = [claim("a", LENDER, 1), claim("b", LENDER, 9_999)]
+    shares = share_of_each(claims, [leg(1, LENDER, 0, 1)])
+    assert {n: s.claim_id for n, s in shares.items() if s} == {1: "b"}

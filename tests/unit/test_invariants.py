@@ -99,6 +99,21 @@ def test_inv_03_signs_and_holds() -> None:
     assert found(signs_and_holds(GOOD, [*HOLDS, *lost])) == [("INV_03", "P001", "INV|INV_03|P001.LENDER.u9:frozen|holds", 5)]
 
 
+def test_inv_03_the_platforms_coupons_are_holds_like_any_other() -> None:
+    coupons = [{"account": "P001:P_MARKETING", "amount_minor": 30}]
+    frozen = [balance("P001:P_MARKETING:frozen", 30)]
+    assert found(signs_and_holds(frozen, coupons)) == []
+    subject = "INV|INV_03|P001:P_MARKETING:frozen|holds"
+    assert found(signs_and_holds(frozen, [])) == [("INV_03", "P001", subject, 30)]
+    assert found(signs_and_holds([], coupons)) == [("INV_03", "P001", subject, 30)]
+
+
+def test_inv_03_the_bank_collects_no_more_than_is_due() -> None:
+    due = [balance("P001:FEE_DUE", -1, "BANK"), balance("P001:BANK_CASH", -99, "BANK")]
+    assert found(signs_and_holds(due, [])) == []
+    assert found(signs_and_holds([balance("P001:FEE_DUE", 1, "BANK")], [])) == [("INV_03", "P001", "INV|INV_03|P001:FEE_DUE", 1)]
+
+
 def test_inv_05_debt_is_the_sum_of_claims() -> None:
     loan = {"platform": "P001", "loan_id": "L1", "funded_minor": 1000, "principal_repaid_minor": 400}
     claims = [{"platform": "P001", "loan_id": "L1", "principal_minor": n} for n in (250, 350)]

@@ -3,21 +3,47 @@
 from typing import Any
 
 import pytest
-from ledger_kit import BORROWER, DAY, IN, LENDER, OUT, balances, moves, new_ledger, post, refuse, rich
+from ledger_kit import (
+    BORROWER,
+    DAY,
+    GUARANTOR,
+    IN,
+    INCOME,
+    LENDER,
+    LENDER2,
+    MARKETING,
+    OUT,
+    PAYEE,
+    SUSPENSE,
+    balances,
+    instruction,
+    moves,
+    new_ledger,
+    post,
+    refuse,
+    rich,
+)  # fmt: skip
 
+from custody.ledger import Ledger
 from custody.names import Book, BreakKind, LoanState, Originator, TxnType
-from custody.posting_rules import RULES, core_account, is_asset
+from custody.posting_rules import RULES, VARIANTS, core_account, is_asset
 
 C, OWN, B = Book.CUSTODY, Book.OWN, Book.BANK
 T = TxnType
 
 
-# txn type, direction, fields -> (moves, what the core's flow must quote)
+LENT: dict[str, Any] = {"from_account": LENDER, "to_account": BORROWER, "loan_id": "L1", "related_request_no": "ht"}
+CHANNEL_IN, CHANNEL_OUT, CORE = "P001:CHANNEL_RECEIVABLE/CH01", "P001:CHANNEL_PAYABLE/CH01", "P001:CORE_CASH"
+
+# txn type, fields -> (moves, what the core's flow must quote)
 GOLDEN: list[tuple[TxnType, dict[str, Any], list[tuple[Book, str, str, int]], str | None]] = [
+    (T.RECHARGE, {"to_account": LENDER, "channel": "CH01"}, [(C, CHANNEL_IN, f"{LENDER}:available", 1000)], None),
+    (T.RECHARGE, {"to_account": BORROWER}, [(C, CORE, f"{BORROWER}:available", 1000)], "X"),
+    (T.RECHARGE, {"to_account": SUSPENSE}, [(C, CORE, SUSPENSE, 1000)], "X"),
     (
-        T.RECHARGE,
-        {"to_account": LENDER, "channel": "CH01"},
-        [(C, "P001:CHANNEL_RECEIVABLE/CH01", f"{LENDER}:available", 1000)],
+        T.BACKROLL_RECHARGE,
+        {"from_account": LENDER, "channel": "CH01", "related_request_no": "r1"},
+        [(C, f"{LENDER}:available", CHANNEL_OUT, 1000)],
         None,
     ),
     (T.WITHDRAW_FREEZE, {"from_account": LENDER}, [(C, f"{LENDER}:available", f"{LENDER}:frozen", 1000)], None),
@@ -30,7 +56,19 @@ GOLDEN: list[tuple[TxnType, dict[str, Any], list[tuple[Book, str, str, int]], st
     (
         T.WITHDRAW,
         {"from_account": LENDER, "channel": "CH01", "related_request_no": "hw"},
-        [(C, f"{LENDER}:frozen", "P001:CHANNEL_PAYABLE/CH01", 1000)],
+        [(C, f"{LENDER}:frozen", CHANNEL_OUT, 1000)],
+        None,
+    ),
+    (
+        T.WITHDRAW_RETURN,
+        {"to_account": LENDER, "channel": "CH01", "related_request_no": "w", "direction": "IN"},
+        [(C, CHANNEL_IN, f"{LENDER}:available", 1000)],
+        None,
+    ),
+    (
+        T.WITHDRAW_RETURN,
+        {"to_account": LENDER, "channel": "CH01", "related_request_no": "w", "direction": "OUT"},
+        [(C, CHANNEL_OUT, f"{LENDER}:available", 1000)],
         None,
     ),
     (
@@ -40,15 +78,38 @@ GOLDEN: list[tuple[TxnType, dict[str, Any], list[tuple[Book, str, str, int]], st
         None,
     ),
     (
+        T.TENDER_FREEZE,
+        {"from_account": LENDER, "loan_id": "L1", "coupon_minor": 30},
+        [(C, f"{LENDER}:available", f"{LENDER}:frozen", 970), (C, MARKETING, f"{MARKETING}:frozen", 30)],
+        None,
+    ),
+    (
         T.TENDER_CANCEL,
         {"to_account": LENDER, "related_request_no": "ht"},
         [(C, f"{LENDER}:frozen", f"{LENDER}:available", 1000)],
         None,
     ),
     (
+        T.TENDER_CANCEL,
+        {"to_account": LENDER2, "related_request_no": "htc", "coupon_minor": 30},
+        [(C, f"{LENDER2}:frozen", f"{LENDER2}:available", 970), (C, f"{MARKETING}:frozen", MARKETING, 30)],
+        None,
+    ),
+    (T.TENDER_SETTLE, LENT, [(C, f"{LENDER}:frozen", f"{BORROWER}:available", 1000)], None),
+    (
         T.TENDER_SETTLE,
-        {"from_account": LENDER, "to_account": BORROWER, "loan_id": "L1", "related_request_no": "ht"},
-        [(C, f"{LENDER}:frozen", f"{BORROWER}:available", 1000)],
+        {**LENT, "from_account": LENDER2, "related_request_no": "htc", "coupon_minor": 30},
+        [
+            (C, f"{LENDER2}:frozen", f"{BORROWER}:available", 970),
+            (C, f"{MARKETING}:frozen", f"{LENDER2}:available", 30),
+            (C, f"{LENDER2}:available", f"{BORROWER}:available", 30),
+        ],
+        None,
+    ),
+    (
+        T.ENTRUSTED_PAYMENT,
+        {"from_account": BORROWER, "to_account": PAYEE, "loan_id": "L1"},
+        [(C, f"{BORROWER}:available", f"{PAYEE}:available", 1000)],
         None,
     ),
     (
@@ -61,27 +122,60 @@ GOLDEN: list[tuple[TxnType, dict[str, Any], list[tuple[Book, str, str, int]], st
         T.REPAYMENT,
         {
             "from_account": BORROWER, "to_account": LENDER, "loan_id": "L1", "related_request_no": "hr",
-            "principal_minor": 900, "interest_minor": 100,
+            "principal_minor": 900, "interest_minor": 90, "penalty_minor": 10,
         },
         [(C, f"{BORROWER}:frozen", f"{LENDER}:available", 1000)],
         None,
     ),
     (
-        T.COMMISSION,
-        {"from_account": BORROWER, "to_account": "P001:P_INCOME"},
-        [(C, f"{BORROWER}:available", "P001:P_INCOME", 1000)],
+        T.COMPENSATION,
+        {
+            "from_account": GUARANTOR, "to_account": LENDER, "loan_id": "L1", "related_request_no": "ht0",
+            "principal_minor": 900, "interest_minor": 90, "penalty_minor": 10,
+        },
+        [(C, f"{GUARANTOR}:available", f"{LENDER}:available", 1000)],
         None,
     ),
     (
-        T.MARKETING,
-        {"from_account": "P001:P_MARKETING", "to_account": LENDER},
-        [(C, "P001:P_MARKETING", f"{LENDER}:available", 1000)],
+        T.COMPENSATION_REPAYMENT,
+        {
+            "from_account": BORROWER, "to_account": GUARANTOR, "loan_id": "L1", "related_request_no": "hr",
+            "principal_minor": 900, "interest_minor": 90, "penalty_minor": 10,
+        },
+        [(C, f"{BORROWER}:frozen", f"{GUARANTOR}:available", 1000)],
+        None,
+    ),
+    (
+        T.CREDIT_ASSIGNMENT,
+        {"from_account": LENDER2, "to_account": LENDER, "loan_id": "L1", "related_request_no": "ht0", "principal_minor": 1200},
+        [(C, f"{LENDER2}:available", f"{LENDER}:available", 1000)],
+        None,
+    ),
+    (T.COMMISSION, {"from_account": BORROWER, "to_account": INCOME}, [(C, f"{BORROWER}:available", INCOME, 1000)], None),
+    (T.MARKETING, {"from_account": MARKETING, "to_account": LENDER}, [(C, MARKETING, f"{LENDER}:available", 1000)], None),
+    (T.BANK_INTEREST, {"direction": "IN"}, [(C, CORE, SUSPENSE, 1000)], "X"),
+    (
+        T.BANK_INTEREST,
+        {"direction": "OUT", "from_account": SUSPENSE, "to_account": LENDER, "related_request_no": "i"},
+        [(C, SUSPENSE, f"{LENDER}:available", 1000)],
+        None,
+    ),
+    (
+        T.BANK_INTEREST,
+        {"direction": "OUT", "from_account": SUSPENSE, "to_account": INCOME, "related_request_no": "i"},
+        [(C, SUSPENSE, INCOME, 1000)],
         None,
     ),
     (
         T.PLATFORM_RECHARGE,
-        {"to_account": "P001:P_MARKETING"},
-        [(C, "P001:CORE_CASH", "P001:P_MARKETING", 1000), (OWN, "P001:PLATFORM_OWN", "P001:OWN_CASH", 1000)],
+        {"to_account": MARKETING},
+        [(C, CORE, MARKETING, 1000), (OWN, "P001:PLATFORM_OWN", "P001:OWN_CASH", 1000)],
+        "X",
+    ),
+    (
+        T.PLATFORM_WITHDRAW,
+        {"from_account": MARKETING},
+        [(C, MARKETING, CORE, 1000), (OWN, "P001:OWN_CASH", "P001:PLATFORM_OWN", 1000)],
         "X",
     ),
     (T.OWN_FUNDS_MOVEMENT, {"direction": "IN"}, [(OWN, "P001:OWN_CASH", "P001:PLATFORM_OWN", 1000)], "X"),
@@ -89,26 +183,57 @@ GOLDEN: list[tuple[TxnType, dict[str, Any], list[tuple[Book, str, str, int]], st
     (
         T.CHANNEL_SETTLEMENT,
         {**IN, "fee_minor": 3},
-        [
-            (C, "P001:CORE_CASH", "P001:CHANNEL_RECEIVABLE/CH01", 997),
-            (C, "P001:FEE_RECEIVABLE", "P001:CHANNEL_RECEIVABLE/CH01", 3),
-        ],
+        [(C, CORE, CHANNEL_IN, 997), (C, "P001:FEE_RECEIVABLE", CHANNEL_IN, 3)],
         "S1",
     ),
-    (T.CHANNEL_SETTLEMENT, IN, [(C, "P001:CORE_CASH", "P001:CHANNEL_RECEIVABLE/CH01", 1000)], "S1"),
-    (T.CHANNEL_SETTLEMENT, OUT, [(C, "P001:CHANNEL_PAYABLE/CH01", "P001:CORE_CASH", 1000)], "S2"),
+    (T.CHANNEL_SETTLEMENT, IN, [(C, CORE, CHANNEL_IN, 1000)], "S1"),
+    (T.CHANNEL_SETTLEMENT, OUT, [(C, CHANNEL_OUT, CORE, 1000)], "S2"),
     (
         T.CHANNEL_FEE_TOPUP,
         {"channel": "CH01", "settlement_batch": "S1"},
-        [(C, "P001:CORE_CASH", "P001:FEE_RECEIVABLE", 1000), (OWN, "P001:PLATFORM_OWN", "P001:OWN_CASH", 1000)],
+        [(C, CORE, "P001:FEE_RECEIVABLE", 1000), (OWN, "P001:PLATFORM_OWN", "P001:OWN_CASH", 1000)],
         "X",
     ),
     (
         T.CUSTODY_FEE,
-        {"fee_minor": 57},
+        {"direction": "ACCRUE", "fee_minor": 57},
         [(B, "P001:FEE_DUE", "P001:BANK_FEE_INCOME", 943), (B, "P001:FEE_DUE", "P001:VAT", 57)],
         None,
     ),
+    (
+        T.CUSTODY_FEE,
+        {"direction": "OUT", "fee_minor": 57},
+        [(OWN, "P001:PLATFORM_OWN", "P001:OWN_CASH", 1000), (B, "P001:BANK_CASH", "P001:FEE_DUE", 1000)],
+        "X",
+    ),
+    (
+        T.ADJUSTMENT,
+        {"from_account": SUSPENSE, "to_account": LENDER, "related_request_no": "r5"},
+        [(C, SUSPENSE, f"{LENDER}:available", 1000)],
+        None,
+    ),
+    (T.ADJUSTMENT, {"from_account": MARKETING, "to_account": LENDER}, [(C, MARKETING, f"{LENDER}:available", 1000)], None),
+    (
+        T.ADJUSTMENT,
+        {"from_account": BORROWER, "to_account": LENDER},
+        [(C, f"{BORROWER}:available", f"{LENDER}:available", 1000)],
+        None,
+    ),
+    (T.REVERSAL, {"from_account": SUSPENSE, "related_request_no": "r5"}, [(C, SUSPENSE, CORE, 1000)], "X"),
+    (
+        T.REVERSAL,
+        {"from_account": LENDER, "to_account": MARKETING, "related_request_no": "m"},
+        [(C, f"{LENDER}:available", MARKETING, 1000)],
+        None,
+    ),
+    (T.LEGAL_FREEZE, {"from_account": LENDER}, [(C, f"{LENDER}:available", f"{LENDER}:frozen", 1000)], None),
+    (
+        T.LEGAL_RELEASE,
+        {"to_account": BORROWER, "related_request_no": "hj"},
+        [(C, f"{BORROWER}:frozen", f"{BORROWER}:available", 1000)],
+        None,
+    ),
+    (T.LEGAL_DEDUCT, {"from_account": BORROWER, "related_request_no": "hj"}, [(C, f"{BORROWER}:frozen", CORE, 1000)], "X"),
 ]  # fmt: skip
 IDS = [f"{txn_type}-{fields.get('direction', '')}{i}" for i, (txn_type, fields, _, _) in enumerate(GOLDEN)]
 
@@ -128,20 +253,33 @@ def test_golden_entry(
     assert ledger.state.balances == before
 
 
+def variant(txn_type: TxnType, fields: dict[str, Any]) -> str | None:
+    decide = VARIANTS.get(txn_type)
+    return decide(instruction(txn_type, "X", 1000, **fields)) if decide else None
+
+
 def test_every_rule_has_a_golden_entry() -> None:
-    assert {(t, f.get("direction")) for t, f, _, _ in GOLDEN} == set(RULES)
+    assert {(t, variant(t, f)) for t, f, _, _ in GOLDEN} == set(RULES)
+    assert {t for t, _ in RULES} == set(T)
+
+
+# Customer, Mandate, Platform, Bank.
+ALLOWED: dict[tuple[TxnType, str | None], str] = {
+    **dict.fromkeys(RULES, "B"),
+    **{(t, v): "CM" for t, v in RULES if t in {
+        T.BACKROLL_RECHARGE, T.WITHDRAW_FREEZE, T.WITHDRAW, T.TENDER_FREEZE, T.REPAY_FREEZE, T.CREDIT_ASSIGNMENT}},
+    **{(t, v): "P" for t, v in RULES if t in {
+        T.TENDER_SETTLE, T.REPAYMENT, T.COMPENSATION_REPAYMENT, T.COMMISSION, T.MARKETING, T.PLATFORM_RECHARGE,
+        T.PLATFORM_WITHDRAW, T.OWN_FUNDS_MOVEMENT}},
+    (T.RECHARGE, "channel"): "CM", (T.RECHARGE, "direct"): "CM", (T.WITHDRAW_CANCEL, None): "CMPB",
+    (T.TENDER_CANCEL, None): "CMP", (T.ENTRUSTED_PAYMENT, None): "M", (T.COMPENSATION, None): "C",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("txn_type", "fields", "expected", "core_ref"), GOLDEN, ids=IDS)
 def test_nobody_else_may_originate_it(txn_type: TxnType, fields: dict[str, Any], expected: object, core_ref: object) -> None:
-    allowed = {
-        T.RECHARGE: "CM", T.WITHDRAW_FREEZE: "CM", T.WITHDRAW_CANCEL: "CMPB", T.WITHDRAW: "CM", T.TENDER_FREEZE: "CM",
-        T.TENDER_CANCEL: "CMP", T.TENDER_SETTLE: "P", T.REPAY_FREEZE: "CM", T.REPAYMENT: "P", T.COMMISSION: "P",
-        T.MARKETING: "P", T.PLATFORM_RECHARGE: "P", T.OWN_FUNDS_MOVEMENT: "P", T.CHANNEL_SETTLEMENT: "B",
-        T.CHANNEL_FEE_TOPUP: "B", T.CUSTODY_FEE: "B",
-    }  # fmt: skip
     for originator in Originator:
-        if originator[0] in allowed[txn_type]:
+        if originator[0] in ALLOWED[txn_type, variant(txn_type, fields)]:
             post(rich(), txn_type, "X", 1000, **fields, originator=originator)
         else:
             refusal = refuse(rich(), txn_type, "X", 1000, **fields, originator=originator)
@@ -150,15 +288,19 @@ def test_nobody_else_may_originate_it(txn_type: TxnType, fields: dict[str, Any],
 
 @pytest.mark.parametrize(("txn_type", "fields", "expected", "core_ref"), GOLDEN, ids=IDS)
 def test_every_needed_field_is_asked_for(txn_type: TxnType, fields: dict[str, Any], expected: object, core_ref: object) -> None:
-    optional = {"fee_minor", "principal_minor", "interest_minor"}
+    optional = {"fee_minor", "interest_minor", "penalty_minor", "coupon_minor"}
+    optional |= {"principal_minor"} if txn_type != T.CREDIT_ASSIGNMENT else set()
+    # Another of the type's variants, that of a recharge without a channel.
+    optional |= {"channel"} if txn_type == T.RECHARGE else set()
     for name in fields.keys() - optional:
-        refusal = refuse(rich(), txn_type, "X", 1000, **{**fields, name: None})
+        refusal = refuse(rich(), txn_type, "X", 1000, **{**fields, name: 0 if name == "principal_minor" else None})
         assert (refusal.rule, refusal.figures) == ("incomplete_instruction", {"field": name, "txn_type": str(txn_type)})
 
 
-def test_a_type_without_a_rule_is_refused() -> None:
-    refusal = refuse(new_ledger(), T.BANK_INTEREST, "X", 1000, to_account=LENDER)
-    assert (refusal.kind, refusal.waits) == (BreakKind.UNAUTHORISED, False)
+def test_no_instruction_of_a_file_can_accrue_a_fee() -> None:
+    for direction in ("IN", None):
+        refusal = refuse(rich(), T.CUSTODY_FEE, "X", 1000, direction=direction)
+        assert (refusal.kind, refusal.rule) == (BreakKind.UNAUTHORISED, "incomplete_instruction")
 
 
 def test_a_whole_life_by_hand() -> None:
@@ -202,7 +344,7 @@ def test_a_whole_life_by_hand() -> None:
 
 def test_the_exact_balance_may_go() -> None:
     ledger = rich()
-    post(ledger, T.WITHDRAW_FREEZE, "X", 390_000, from_account=LENDER)
+    post(ledger, T.WITHDRAW_FREEZE, "X", 392_000, from_account=LENDER)
     assert ledger.balance(C, f"{LENDER}:available") == 0
 
 
@@ -213,7 +355,96 @@ def test_a_repayment_reduces_its_holders_claims_in_order() -> None:
     post(ledger, T.REPAY_FREEZE, "h2", 310_000, from_account=BORROWER, loan_id="L1")
     back: dict[str, Any] = {"from_account": BORROWER, "to_account": LENDER, "loan_id": "L1", "related_request_no": "h2"}
     post(ledger, T.REPAYMENT, "p", 310_000, principal_minor=310_000, **back)
-    assert [(c.claim_id, c.principal_minor) for c in ledger.claims_of("P001", "L1")] == [("ht0", 190_000)]
+    assert claims(ledger) == [("cg", GUARANTOR, 2_000), ("ht0", LENDER, 188_000)]
+
+
+def claims(ledger: Ledger) -> list[tuple[str, str, int]]:
+    return [(c.claim_id, c.holder, c.principal_minor) for c in ledger.claims_of("P001", "L1")]
+
+
+def test_a_leg_whose_share_is_known_reduces_that_claim_first() -> None:
+    ledger = rich()
+    post(ledger, T.TENDER_SETTLE, "st", 200_000, **LENT)
+    back: dict[str, Any] = {"from_account": BORROWER, "to_account": LENDER, "loan_id": "L1", "related_request_no": "hr"}
+    leg = instruction(T.REPAYMENT, "p", 1_000, principal_minor=1_000, **back)
+    ledger.apply(leg, "ht0")
+    assert claims(ledger) == [("cg", GUARANTOR, 2_000), ("ht", LENDER, 200_000), ("ht0", LENDER, 297_000)]
+    post(ledger, T.REPAY_FREEZE, "h2", 400_000, from_account=BORROWER, loan_id="L1")
+    more = instruction(T.REPAYMENT, "p2", 298_000, principal_minor=298_000, **{**back, "related_request_no": "h2"})
+    ledger.apply(more, "ht0")
+    assert claims(ledger) == [("cg", GUARANTOR, 2_000), ("ht", LENDER, 199_000)]
+
+
+def test_a_coupon_by_hand() -> None:
+    """A tender of 1,000.00 of which a coupon pays 50.00: a fifth is given back, the rest lent gross."""
+    ledger = new_ledger()
+    post(ledger, T.OWN_FUNDS_MOVEMENT, "o", 10_000, direction="IN")
+    post(ledger, T.PLATFORM_RECHARGE, "m", 10_000, to_account=MARKETING)
+    post(ledger, T.RECHARGE, "r", 95_000, to_account=LENDER)
+    post(ledger, T.TENDER_FREEZE, "f", 100_000, from_account=LENDER, loan_id="L1", coupon_minor=5_000)
+    held = {h.hold_id: (h.account, h.amount_minor) for h in ledger.state.holds.values()}
+    assert held == {"f": (LENDER, 95_000), "f#COUPON": (MARKETING, 5_000)}
+    post(ledger, T.TENDER_CANCEL, "c", 20_000, to_account=LENDER, related_request_no="f", coupon_minor=1_000)
+    post(ledger, T.TENDER_SETTLE, "s", 80_000, **{**LENT, "related_request_no": "f"}, coupon_minor=4_000)
+    assert ledger.state.holds == {}
+    assert claims(ledger) == [("f", LENDER, 80_000)]
+    assert ledger.state.loans["P001", "L1"].funded_minor == 80_000
+    assert balances(ledger) == {
+        f"{LENDER}:available": 19_000, f"{BORROWER}:available": 80_000, MARKETING: 6_000, "P001:CORE_CASH": -105_000,
+    }  # fmt: skip
+
+
+def test_a_compensated_and_assigned_loan_by_hand() -> None:
+    """Two claims of 300 and 100 yuan. Half of the first is sold at a discount; the guarantor pays an instalment of 20 yuan to
+    all three holders; the borrower repays him 15. The debt falls by what the borrower repays and by nothing else."""
+    ledger = new_ledger()
+    for lender, request, amount in ((LENDER, "t1", 30_000), (LENDER2, "t2", 10_000)):
+        post(ledger, T.RECHARGE, f"r{request}", 60_000, to_account=lender)
+        post(ledger, T.TENDER_FREEZE, request, amount, from_account=lender, loan_id="L1")
+        post(ledger, T.TENDER_SETTLE, f"s{request}", amount, **{**LENT, "from_account": lender, "related_request_no": request})
+    sold: dict[str, Any] = {"from_account": LENDER2, "to_account": LENDER, "loan_id": "L1", "related_request_no": "t1"}
+    post(ledger, T.CREDIT_ASSIGNMENT, "a1", 14_500, **sold, principal_minor=15_000)
+    assert claims(ledger) == [("a1", LENDER2, 15_000), ("t1", LENDER, 15_000), ("t2", LENDER2, 10_000)]
+    post(ledger, T.RECHARGE, "rg", 10_000, to_account=GUARANTOR)
+    for leg, (claim, holder, principal) in enumerate((("a1", LENDER2, 750), ("t1", LENDER, 750), ("t2", LENDER2, 500)), start=1):
+        paid: dict[str, Any] = {"from_account": GUARANTOR, "to_account": holder, "loan_id": "L1", "related_request_no": claim}
+        post(ledger, T.COMPENSATION, "c1", principal + 10, leg=leg, **paid, principal_minor=principal, interest_minor=10)
+    assert claims(ledger) == [
+        ("a1", LENDER2, 14_250), ("c1", GUARANTOR, 2_000), ("t1", LENDER, 14_250), ("t2", LENDER2, 9_500),
+    ]  # fmt: skip
+    assert ledger.state.loans["P001", "L1"].principal_repaid_minor == 0
+    post(ledger, T.REPAY_FREEZE, "f", 1_530, from_account=BORROWER, loan_id="L1")
+    back: dict[str, Any] = {"from_account": BORROWER, "to_account": GUARANTOR, "loan_id": "L1", "related_request_no": "f"}
+    post(ledger, T.COMPENSATION_REPAYMENT, "cr", 1_530, **back, principal_minor=1_500, interest_minor=30)
+    loan = ledger.state.loans["P001", "L1"]
+    assert (loan.principal_repaid_minor, loan.interest_repaid_minor, loan.state) == (1_500, 30, LoanState.REPAYING)
+    assert ("c1", GUARANTOR, 500) in claims(ledger)
+    assert sum(c[2] for c in claims(ledger)) == 40_000 - 1_500
+    assert balances(ledger) == {
+        f"{LENDER}:available": 30_000 + 14_500 + 760, f"{LENDER2}:available": 50_000 - 14_500 + 760 + 510,
+        f"{BORROWER}:available": 40_000 - 1_530, f"{GUARANTOR}:available": 10_000 - 2_030 + 1_530, "P001:CORE_CASH": -130_000,
+    }  # fmt: skip
+
+
+def test_bank_interest_fee_and_court_by_hand() -> None:
+    ledger = new_ledger()
+    post(ledger, T.RECHARGE, "r", 1_000, to_account=LENDER)
+    post(ledger, T.BANK_INTEREST, "i", 7, direction="IN")
+    owed: dict[str, Any] = {"direction": "OUT", "from_account": SUSPENSE, "related_request_no": "i"}
+    post(ledger, T.BANK_INTEREST, "j", 5, **owed, to_account=LENDER)
+    assert refuse(ledger, T.BANK_INTEREST, "j", 3, leg=2, **owed, to_account=INCOME).rule == "insufficient"
+    post(ledger, T.BANK_INTEREST, "j", 2, leg=2, **owed, to_account=INCOME)
+    post(ledger, T.LEGAL_FREEZE, "l", 800, from_account=LENDER)
+    post(ledger, T.LEGAL_DEDUCT, "d", 500, from_account=LENDER, related_request_no="l")
+    post(ledger, T.LEGAL_RELEASE, "e", 300, to_account=LENDER, related_request_no="l")
+    post(ledger, T.OWN_FUNDS_MOVEMENT, "o", 400, direction="IN")
+    post(ledger, T.CUSTODY_FEE, "fa", 106, direction="ACCRUE", fee_minor=6)
+    post(ledger, T.CUSTODY_FEE, "fc", 106, direction="OUT", fee_minor=6)
+    assert ledger.state.holds == {}
+    assert balances(ledger) == {
+        f"{LENDER}:available": 505, INCOME: 2, "P001:CORE_CASH": -507, "P001:OWN_CASH": -294, "P001:PLATFORM_OWN": 294,
+        "P001:BANK_CASH": -106, "P001:BANK_FEE_INCOME": 100, "P001:VAT": 6,
+    }  # fmt: skip
 
 
 def test_assets_and_core_mirrors() -> None:

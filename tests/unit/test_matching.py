@@ -14,6 +14,7 @@ from custody.matching import (
     Verdict,
     case_id,
     evidence_digest,
+    is_claimed,
     judge_group,
     netted_kind,
     pair_kind,
@@ -28,8 +29,8 @@ def item(side: str, **other: Any) -> dict[str, Any]:
     plain: dict[str, Any] = {
         "side": side, "match_key": "P001|R1|1", "item_date": DAY, "expected_on": None, "amount_minor": 1000,
         "currency": "CNY", "from_account": "P001.LENDER.u1", "to_account": "P001.BORROWER.b1", "loan_id": "L1",
-        "status": "SUCCESS", "fee_minor": 3, "principal_minor": 0, "interest_minor": 0, "counterpart_file": "GW|INSTRUCTION|2019-12-30",
-        "in_window": False,
+        "status": "SUCCESS", "fee_minor": 3, "principal_minor": 0, "interest_minor": 0, "penalty_minor": 0, "coupon_minor": 0,
+        "counterpart_file": "GW|INSTRUCTION|2019-12-30", "in_window": False,
     }  # fmt: skip
     return plain | other
 
@@ -51,6 +52,8 @@ PAIRS: list[tuple[Relation, dict[str, Any], BreakKind | None]] = [
     (AB_TXN, {"amount_minor": -1000}, BreakKind.AMOUNT),
     (AB_TXN, {"principal_minor": 1}, BreakKind.ALLOCATION),
     (AB_TXN, {"interest_minor": 1, "status": "FAIL"}, BreakKind.ALLOCATION),
+    (AB_TXN, {"penalty_minor": 1}, BreakKind.ALLOCATION),
+    (AB_TXN, {"coupon_minor": 1, "penalty_minor": 1}, BreakKind.AMOUNT),
     (AB_TXN, {"status": "UNKNOWN", "item_date": NEXT}, BreakKind.STATUS),
     (AB_TXN, {"item_date": NEXT}, BreakKind.TIMING),
     (AB_TXN, {"item_date": NEXT, "in_window": True}, None),
@@ -163,3 +166,21 @@ def test_a_case_keeps_its_identity_and_a_decision_its_evidence() -> None:
     assert len({case_id(*k) for k in [("P001", "AB", "S"), ("P002", "AB", "S"), ("P001", "BC", "S"), ("P001", "AB", "T")]}) == 4
     assert evidence_digest([{"a": 1}]) != evidence_digest([{"a": 2}])
     assert evidence_digest([{"a": 1, "b": 2}]) == evidence_digest([{"b": 2, "a": 1}])
+
+
+@pytest.mark.parametrize(
+    ("from_account", "to_account", "claimed"),
+    [
+        (None, "P001.LENDER.u1", True),
+        ("P001.LENDER.u1", None, True),
+        ("P001:SUSPENSE", "P001:P_INCOME", True),
+        ("P001:SUSPENSE", "P001.PAYEE.Y1", True),
+        ("P001:SUSPENSE", None, False),
+        (None, "P001:SUSPENSE", False),
+        (None, None, False),
+    ],
+)
+def test_the_platform_claims_what_touches_a_customer_or_an_account_of_its_own(
+    from_account: str | None, to_account: str | None, claimed: bool
+) -> None:
+    assert is_claimed(from_account, to_account) == claimed

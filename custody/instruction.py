@@ -1,0 +1,64 @@
+"""What goes into the sub-ledger and what comes out: an instruction, the entry that it became, or why it was refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from custody.names import Book, BreakKind, Originator, TxnStatus, TxnType
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """One authorised leg. Accounts are sub-account ids, ``P001:P_INCOME`` or ``P001:SUSPENSE``; amounts are minor units of
+    ``currency``. ``coupon_minor`` is the part of a tender's amount that the platform's coupon pays."""
+
+    platform: str
+    request_no: str
+    leg: int
+    txn_type: TxnType
+    originator: Originator
+    from_account: str | None
+    to_account: str | None
+    amount_minor: int
+    currency: str
+    loan_id: str | None
+    principal_minor: int
+    interest_minor: int
+    penalty_minor: int
+    coupon_minor: int
+    related_request_no: str | None
+    channel: str | None
+    settlement_batch: str | None
+    direction: str | None
+    fee_minor: int
+    status: TxnStatus
+    event_time: datetime
+    value_date: date
+
+
+@dataclass(frozen=True)
+class Move:
+    book: Book
+    from_account: str
+    to_account: str
+    amount_minor: int
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The moves of one instruction leg; ``core_ref`` is what the core's flow must quote, None where none is expected."""
+
+    instruction: Instruction
+    moves: tuple[Move, ...]
+    core_ref: str | None
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """``waits``: what is missing may still come (a late file), so the instruction is tried again and never lost."""
+
+    kind: BreakKind
+    rule: str
+    figures: dict[str, object]
+    waits: bool

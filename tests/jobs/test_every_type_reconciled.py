@@ -1,0 +1,225 @@
+"""Every transaction type stands on the sides that it should, from the instruction to the engine's items, by hand (domain.md §3, §6)."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from ledger_kit import (
+    BORROWER,
+    DAY,
+    GUARANTOR,
+    IN,
+    INCOME,
+    LENDER,
+    LENDER2,
+    LOAN,
+    MARKETING,
+    OUT,
+    PAYEE,
+    SUSPENSE,
+    instruction,
+    post,
+    rich,
+)
+
+from connectors.lake import table_of
+from custody.instruction import Instruction
+from custody.names import TxnType
+from custody.posting_rules import RULES, VARIANTS, rule_of
+from jobs.reconcile.relations import items_sql
+from jobs.reconcile.states import match_states
+from schemas.tables import TABLES
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+T = TxnType
+NEXT = date(2019, 12, 31)
+LENT: dict[str, Any] = {"from_account": LENDER, "to_account": BORROWER, "loan_id": "L1", "related_request_no": "ht"}
+PAID: dict[str, Any] = {**LENT, "from_account": BORROWER, "to_account": LENDER, "principal_minor": 900, "interest_minor": 100}
+RETURN: dict[str, Any] = {"to_account": LENDER, "channel": "CH01", "related_request_no": "w"}
+
+# What each must show: the platform's claim (A), the channel's row and its fee (rate 0.0025), the core's flows. Amounts in fen.
+#   txn type, fields, claimed, (direction, fee), {core account: amount}
+CASES: list[tuple[TxnType, dict[str, Any], bool, tuple[str, int] | None, dict[str, int]]] = [
+    (T.RECHARGE, {"to_account": LENDER, "channel": "CH01"}, True, ("IN", 2), {}),
+    (T.RECHARGE, {"to_account": LENDER}, True, None, {"CUSTODY": 1000}),
+    (T.RECHARGE, {"to_account": SUSPENSE}, False, None, {"CUSTODY": 1000}),
+    (
+        T.BACKROLL_RECHARGE, {"from_account": LENDER, "channel": "CH01", "related_request_no": "r1"},
+        True, ("OUT", 0), {},
+    ),
+    (T.WITHDRAW_FREEZE, {"from_account": LENDER}, True, None, {}),
+    (T.WITHDRAW_CANCEL, {"to_account": LENDER, "related_request_no": "hw"}, True, None, {}),
+    (T.WITHDRAW, {"from_account": LENDER, "channel": "CH01", "related_request_no": "hw"}, True, ("OUT", 0), {}),
+    (T.WITHDRAW_RETURN, {**RETURN, "direction": "IN"}, True, ("IN", 0), {}),
+    (T.WITHDRAW_RETURN, {**RETURN, "direction": "OUT"}, True, None, {}),
+    (T.TENDER_FREEZE, {"from_account": LENDER, "loan_id": "L1", "coupon_minor": 30}, True, None, {}),
+    (T.TENDER_CANCEL, {"to_account": LENDER2, "related_request_no": "htc", "coupon_minor": 30}, True, None, {}),
+    (T.TENDER_SETTLE, LENT, True, None, {}),
+    (T.ENTRUSTED_PAYMENT, {"from_account": BORROWER, "to_account": PAYEE, "loan_id": "L1"}, True, None, {}),
+    (T.REPAY_FREEZE, {"from_account": BORROWER, "loan_id": "L1"}, True, None, {}),
+    (T.REPAYMENT, {**PAID, "related_request_no": "hr"}, True, None, {}),
+    (T.COMPENSATION, {**PAID, "from_account": GUARANTOR, "related_request_no": "ht0"}, True, None, {}),
+    (T.COMPENSATION_REPAYMENT, {**PAID, "to_account": GUARANTOR, "related_request_no": "hr"}, True, None, {}),
+    (
+        T.CREDIT_ASSIGNMENT, {**PAID, "from_account": LENDER2, "related_request_no": "ht0", "interest_minor": 0},
+        True, None, {},
+    ),
+    (T.COMMISSION, {"from_account": BORROWER, "to_account": INCOME}, True, None, {}),
+    (T.MARKETING, {"from_account": MARKETING, "to_account": LENDER}, True, None, {}),
+    (T.BANK_INTEREST, {"direction": "IN"}, False, None, {"CUSTODY": 1000}),
+    (
+        T.BANK_INTEREST, {"direction": "OUT", "from_account": SUSPENSE, "to_account": INCOME, "related_request_no": "i"},
+        True, None, {},
+    ),
+    (T.PLATFORM_RECHARGE, {"to_account": MARKETING}, True, None, {"CUSTODY": 1000, "OWN": -1000}),
+    (T.PLATFORM_WITHDRAW, {"from_account": MARKETING}, True, None, {"CUSTODY": -1000, "OWN": 1000}),
+    (T.OWN_FUNDS_MOVEMENT, {"direction": "IN"}, False, None, {"OWN": 1000}),
+    (T.OWN_FUNDS_MOVEMENT, {"direction": "OUT"}, False, None, {"OWN": -1000}),
+    (T.CHANNEL_SETTLEMENT, {**IN, "fee_minor": 3}, False, None, {"CUSTODY": 997}),
+    (T.CHANNEL_SETTLEMENT, OUT, False, None, {"CUSTODY": -1000}),
+    (T.CHANNEL_FEE_TOPUP, {"channel": "CH01", "settlement_batch": "S1"}, False, None, {"CUSTODY": 1000, "OWN": -1000}),
+    (T.CUSTODY_FEE, {"direction": "OUT", "fee_minor": 57}, False, None, {"OWN": -1000}),
+    (T.ADJUSTMENT, {"from_account": SUSPENSE, "to_account": LENDER, "related_request_no": "r5"}, True, None, {}),
+    (T.ADJUSTMENT, {"from_account": MARKETING, "to_account": LENDER}, True, None, {}),
+    (T.REVERSAL, {"from_account": SUSPENSE, "related_request_no": "r5"}, False, None, {"CUSTODY": -1000}),
+    (T.REVERSAL, {"from_account": LENDER, "to_account": MARKETING, "related_request_no": "m"}, True, None, {}),
+    (T.LEGAL_FREEZE, {"from_account": LENDER}, True, None, {}),
+    (T.LEGAL_RELEASE, {"to_account": BORROWER, "related_request_no": "hj"}, True, None, {}),
+    (T.LEGAL_DEDUCT, {"from_account": BORROWER, "related_request_no": "hj"}, True, None, {"CUSTODY": -1000}),
+]  # fmt: skip
+
+
+def ledger_row(number: int, sent: Instruction) -> dict[str, Any]:
+    """As jobs.post records it."""
+    rule = rule_of(sent)
+    assert rule is not None
+    row = dataclasses.asdict(sent) | {n: str(getattr(sent, n)) for n in ("txn_type", "originator", "status")}
+    source = {"file_name": "F", "line_no": number, "content_hash": "h", "outcome": "POSTED", "entry_no": number}
+    return row | source | {"settle_date": NEXT if rule.settles else None}
+
+
+def test_every_rule_is_here() -> None:
+    variants = ((t, VARIANTS[t](instruction(t, "X", 1000, **f)) if t in VARIANTS else None) for t, f, *_ in CASES)
+    # The accrual is no instruction: its entry stands in the journal alone.
+    assert set(variants) == set(RULES) - {(T.CUSTODY_FEE, "ACCRUE")}
+
+
+def test_every_type_stands_on_the_sides_that_it_should(spark: SparkSession, tmp_path: Path) -> None:
+    ledger_txn, journal = [], []
+    for number, (txn_type, fields, *_) in enumerate(CASES):
+        sent = instruction(txn_type, f"X{number}", 1000, **fields)
+        entry = post(rich(), txn_type, f"X{number}", 1000, **fields)
+        ledger_txn.append(ledger_row(number, sent))
+        for move_no, move in enumerate(entry.moves):
+            same = {
+                n: getattr(sent, n) for n in ("platform", "currency", "request_no", "leg", "loan_id", "value_date", "event_time")
+            }
+            moved = dataclasses.asdict(move) | {"book": str(move.book), "txn_type": str(txn_type), "posting_date": DAY}
+            journal.append(same | moved | {"entry_no": number, "move_no": move_no, "core_ref": entry.core_ref})
+    tables = {"ledger_txn": ledger_txn, "journal": journal, "land_txn": [], "land_settlement": [], "core_flow": []}
+    for name, rows in tables.items():
+        pq.write_table(table_of(TABLES[name], rows), tmp_path / f"{name}.parquet")
+        spark.read.parquet(str(tmp_path / f"{name}.parquet")).createOrReplaceTempView(name)
+    rates = "fee_channel string, rate_millionths bigint, min_fee_minor bigint"
+    spark.createDataFrame([("CH01", 2_500, 1)], rates).createOrReplaceTempView("fee_rates")
+    items = spark.sql(items_sql(30, "GW")).toArrow().to_pylist()
+    assert {i["side"] for i in items} == {"B"}
+    for number, (txn_type, fields, claimed, channel, core) in enumerate(CASES):
+        request = f"X{number}"
+        mine = [i for i in items if request in i["subject"].split("|")]
+        shown = (request, str(txn_type))
+        assert [i["match_key"] for i in mine if i["relation"] == "AB_TXN"] == [f"P001|{request}|1"] * claimed, shown
+        at_channel = [(i["match_key"], i["fee_minor"], i["expected_on"]) for i in mine if i["relation"] == "BC_CHANNEL"]
+        assert at_channel == ([(f"CH01|P001|{request}|{channel[0]}", channel[1], NEXT)] if channel else []), shown
+        quoted = fields["settlement_batch"] if txn_type == T.CHANNEL_SETTLEMENT else request
+        at_core = {i["match_key"]: i["amount_minor"] for i in items if i["row_ref"].startswith(f"journal:{number}:")}
+        assert at_core == {f"P001:{account}|{quoted}": amount for account, amount in core.items()}, shown
+
+
+def _balance(account: str, closing: int) -> dict[str, Any]:
+    return {
+        "platform": "P001", "book": "CUSTODY", "account": account, "currency": "CNY", "opening_minor": 0,
+        "in_minor": closing, "out_minor": 0, "closing_minor": closing,
+    }  # fmt: skip
+
+
+LANDED = {"party": "P001", "file_name": "F", "custody_date": DAY}
+STATES: dict[str, list[dict[str, Any]]] = {
+    "balances": [_balance(MARKETING, 70), _balance(f"{MARKETING}:frozen", 30), _balance(SUSPENSE, 5)],
+    "claims": [
+        {
+            "platform": "P001", "claim_id": "c1", "loan_id": "L1", "holder": GUARANTOR, "principal_minor": 90, "original_minor": 90,
+            "currency": "CNY",
+        }
+    ],
+    "loans": [dataclasses.asdict(LOAN) | {"funded_minor": 600_000, "disbursed_on": DAY}],
+    "sub_accounts": [],
+    "land_balance": [
+        LANDED | {"line_no": 1, "role": "PLATFORM", "user_no": "P_MARKETING", "available_minor": 70, "frozen_minor": 30, "currency": "CNY"}
+    ],
+    "land_claim": [
+        LANDED
+        | {
+            "line_no": 1, "claim_id": "c1", "loan_id": "L1", "holder_role": "GUARANTOR", "holder_user_no": "G1", "principal_minor": 90,
+            "currency": "CNY",
+        }
+    ],
+    "land_loan": [
+        LANDED
+        | {
+            "line_no": 1, "loan_id": "L1", "borrower_user_no": "b1", "amount_minor": 1_000_000, "currency": "CNY", "annual_rate": "0.08",
+            "method": "bullet", "periods": 3, "every": "month", "day_count": "30/360", "minimum_minor": 500_000,
+            "penalty_rate": "0.0005", "guarantor_user_no": "G1", "payee_user_no": "Y1", "purpose": "trade", "raised_minor": 600_000,
+            "state": "DISBURSED", "disbursed_on": DAY,
+        }
+    ],
+    "land_customer": [],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("table", "change", "kind"),
+    [
+        ("land_loan", {}, None),
+        ("land_loan", {"minimum_minor": 500_001}, "LOAN_TERMS"),
+        ("land_loan", {"minimum_minor": None}, "LOAN_TERMS"),
+        ("land_loan", {"penalty_rate": "0.0006"}, "LOAN_TERMS"),
+        ("land_loan", {"penalty_rate": None}, "LOAN_TERMS"),
+        ("land_loan", {"guarantor_user_no": "G2"}, "LOAN_TERMS"),
+        ("land_loan", {"guarantor_user_no": None}, "LOAN_TERMS"),
+        ("land_loan", {"payee_user_no": None}, "LOAN_TERMS"),
+        ("loans", {"payee": None}, "LOAN_TERMS"),
+        ("land_loan", {"raised_minor": 1_000_000}, "LOAN_TERMS"),
+        ("land_claim", {"holder_role": "LENDER"}, "CLAIM"),
+        ("land_claim", {"holder_user_no": "G2"}, "CLAIM"),
+        ("land_balance", {"available_minor": 100, "frozen_minor": 0}, "AMOUNT"),
+        ("land_balance", {"frozen_minor": 29}, "AMOUNT"),
+    ],
+)
+def test_states_are_compared_in_all_that_a_loan_claim_or_coupon_says(
+    spark: SparkSession, tmp_path: Path, table: str, change: dict[str, Any], kind: str | None
+) -> None:
+    for name, rows in STATES.items():
+        changed = [row | change for row in rows] if name == table else rows
+        made = table_of(TABLES[name], changed)
+        if name in ("balances", "claims", "loans", "sub_accounts"):
+            made = made.append_column("as_of", pa.array([DAY] * made.num_rows, pa.date32()))
+        pq.write_table(made, tmp_path / f"{name}.parquet")
+        spark.read.parquet(str(tmp_path / f"{name}.parquet")).createOrReplaceTempView(name)
+    found = match_states(spark, DAY, [])
+    assert [d["kind"] for d in found.differences] == ([kind] if kind else [])
+    assert all(_words(found.differences, side) for side in ("a_text", "b_text"))
+
+
+def _words(differences: Sequence[dict[str, Any]], side: str) -> bool:
+    """People can read what stands on each side, whatever may be null in it."""
+    return all(d[side] for d in differences)
