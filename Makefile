@@ -6,7 +6,7 @@ INSTALLED := .venv/installed
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONHASHSEED := 0
 
-.PHONY: help install demo up down test lint soak bench clean debian-packages cluster-up cluster-status cluster-down
+.PHONY: help install demo up down test lint soak bench bench-large clean debian-packages cluster-up cluster-status cluster-down
 help:            ## this list
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
@@ -57,11 +57,13 @@ SOAK := tests/e2e tests/jobs tests/property tests/simulator tests/exchange
 SOAK_REAL := tests/e2e/test_parts_killed.py tests/jobs/test_engines_agree.py
 soak: $(INSTALLED)  ## full counts of seeds and kill points; results under build/soak
 	mkdir -p build/soak
-	CUSTODY_SEEDS=25 HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -m "not real" $(SOAK) -n 2 --dist loadfile --junitxml=build/soak/results.xml
+	CUSTODY_SEEDS=25 CUSTODY_WORLD_SEEDS=200 HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -m "not real" $(SOAK) -n 2 --dist loadfile --junitxml=build/soak/results.xml
 	CUSTODY_SEEDS=5 $(BIN)/python -m pytest -m real $(SOAK_REAL) --junitxml=build/soak/real.xml
 
 bench: $(INSTALLED)  ## ratios against named peers, into build/bench.json
 	$(BIN)/python -m bench
+bench-large: $(INSTALLED)  ## ten million rows: making a world, and landing (about ten minutes, 5 GB of disk)
+	$(BIN)/python -m bench simulate land --rows 10000000 --runs 1 --out build/bench-large.json
 bench-%: $(INSTALLED)
 	$(BIN)/python -m bench $*
 

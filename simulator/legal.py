@@ -63,7 +63,9 @@ class LegalOrders:
         self._due[today.index + days].append(order)
 
     def _end(self, today: Today, order: _Order) -> None:
-        for then in order.fate:
+        # What is left is released after the deduction.
+        times = sorted(today.time(hours.ORDERS_END) for _ in order.fate)
+        for then, when in zip(order.fate, times, strict=True):
             order.state = LEGAL_ORDER.step(order.order_no, order.state, then)
             is_release = then is OrderState.RELEASED
             amount = order.left_minor // 2 if then is OrderState.PART_DEDUCTED else order.left_minor
@@ -71,7 +73,7 @@ class LegalOrders:
             today.move(
                 TxnType.LEGAL_RELEASE if is_release else TxnType.LEGAL_DEDUCT,
                 amount,
-                today.time(hours.ORDERS_END),
+                when,
                 related_request_no=order.freeze,
                 authorisation_id=order.order_no,
                 **whose,
