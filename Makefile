@@ -6,7 +6,7 @@ INSTALLED := .venv/installed
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONHASHSEED := 0
 
-.PHONY: help install demo up down test lint soak bench bench-large clean debian-packages cluster-up cluster-status cluster-down
+.PHONY: help install demo up down test lint soak bench bench-large freeze-world clean debian-packages cluster-up cluster-status cluster-down
 help:            ## this list
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
@@ -66,6 +66,9 @@ bench-large: $(INSTALLED)  ## ten million rows: making a world, and landing (abo
 	$(BIN)/python -m bench simulate land --rows 10000000 --runs 1 --out build/bench-large.json
 bench-%: $(INSTALLED)
 	$(BIN)/python -m bench $*
+
+freeze-world: $(INSTALLED)  ## the frozen small world anew, after a change of the simulator that was meant
+	$(BIN)/python tests/frozen_world/freeze.py
 
 clean:           ## stop what `make up` started and remove what was made (not .venv, not the jars that Maven fetched)
 	@if [ -d build/up ]; then $(BIN)/python -m cluster.local down; fi
