@@ -18,6 +18,11 @@ from simulator.simulate import load_faults
 pytestmark = pytest.mark.real
 
 FAULTS = Path(__file__).parents[1] / "faults" / "all.yaml"
+# What stands in rows, which is what the engines join, and files that are not there; seals and deliveries never get so far.
+ROW_KINDS = ("txn_", "balance_", "claim_", "channel_", "core_", "order_")
+FILE_KINDS = ("file_truncated", "file_digest", "control_total", "layout_version", "missing_file", "bad_byte", "impossible_date")
+# These need a longer or a larger world.
+NO_PLACE = ("txn_most_missing", "core_balance")
 DAYS = 4
 # (date, step, content digest, rows of each table)
 Digests = list[tuple[str, str, str, dict[str, int]]]
@@ -38,7 +43,8 @@ def run_all(home: Path, world: Path) -> Digests:
 
 @pytest.mark.parametrize("seed", seeds(1), ids=lambda seed: f"seed{seed}")
 def test_both_engines_write_the_same(seed: int, spark_connect: SparkConnect, tmp_path: Path) -> None:
-    world = make_world(tmp_path / "world", load_faults(FAULTS), seed=100 + seed)
+    faults = [f for f in load_faults(FAULTS) if f.kind.startswith((*ROW_KINDS, *FILE_KINDS)) and f.kind not in NO_PLACE]
+    world = make_world(tmp_path / "world", faults, seed=100 + seed)
     embedded = make_instance(tmp_path / "embedded", world)
     spark = change_settings(copy_of(embedded, tmp_path / "spark"), {"engine.url": spark_connect.url})
     expected, found = run_all(embedded, world), run_all(spark, world)

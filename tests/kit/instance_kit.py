@@ -129,9 +129,9 @@ class Instance:
         return self.wiring.lake.rows(seals[-1]["path"], table)
 
     def register_rows(self) -> dict[str, list[Row]]:
-        """All of the register that must be the same on every run."""
+        """All of the register that must be the same on every run; in an order of its own, since SQL promises none."""
         return {
-            table: [{k: v for k, v in row.items() if k not in _OF_THE_RUN} for row in self.find(table)]
+            table: sorted(({k: v for k, v in row.items() if k not in _OF_THE_RUN} for row in self.find(table)), key=str)
             for table in REPEATABLE_TABLES
         }
 
