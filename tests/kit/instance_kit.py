@@ -35,7 +35,7 @@ GO_LIVE = date(2019, 12, 30)
 BANK = "示范银行 Example Bank"
 # What differs from run to run by its nature: times, fences, folders named by a fence, and hashes over those.
 _OF_THE_RUN = {
-    "received_at", "queued_at", "delivered_at", "at", "hash", "previous_hash", "proposed_at", "decided_at", "committed_at",
+    "received_at", "queued_at", "sent_at", "delivered_at", "at", "hash", "previous_hash", "proposed_at", "decided_at", "committed_at",
     "published_at", "fence", "path", "code_digest", "run_digest",
 }  # fmt: skip
 REPEATABLE_TABLES = (
