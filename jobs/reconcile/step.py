@@ -127,12 +127,12 @@ def _flow_views(context: StepContext, spark: SparkSession, reference: Reference)
 def _states(context: StepContext, spark: SparkSession, reference: Reference, missing: frozenset[str]) -> StateMatches:
     for table in ("land_balance", "land_claim", "land_loan", "land_customer"):
         _read(context, spark, "land", table).createOrReplaceTempView(table)
-    dates = sorted(
+    compared = sorted(
         {r["custody_date"] for r in context.rows("land", "file_outcomes") if r["outcome"] == "LANDED"} | {context.custody_date}
     )
     for table in _SNAPSHOTS:
         union: DataFrame | None = None
-        for day in dates:
+        for day in compared:
             seal = context.seal("post", on=day)
             if seal is None:
                 continue
@@ -140,7 +140,7 @@ def _states(context: StepContext, spark: SparkSession, reference: Reference, mis
             union = frame if union is None else union.unionByName(frame)
         assert union is not None  # today's own posting is always an input
         union.createOrReplaceTempView(table)
-    unjudged = [day for day in dates if _lacks_instructions(reference, day, missing)]
+    unjudged = [day for day in compared if _lacks_instructions(reference, day, missing)]
     return match_states(spark, context.custody_date, unjudged)
 
 
