@@ -10,7 +10,7 @@ from custody.names import Book, BreakKind, Originator, TxnStatus, TxnType
 
 @dataclass(frozen=True)
 class Instruction:
-    """One authorised leg. Accounts are sub-account ids, ``P001:P_INCOME`` or ``P001:SUSPENSE``; amounts are minor units of
+    """One authorised leg; ``authorisation_id`` names the password check, mandate or signed request. Accounts are sub-account ids, ``P001:P_INCOME`` or ``P001:SUSPENSE``; amounts are minor units of
     ``currency``. ``coupon_minor`` is the part of a tender's amount that the platform's coupon pays."""
 
     platform: str
@@ -18,6 +18,7 @@ class Instruction:
     leg: int
     txn_type: TxnType
     originator: Originator
+    authorisation_id: str
     from_account: str | None
     to_account: str | None
     amount_minor: int
@@ -39,10 +40,14 @@ class Instruction:
 
 @dataclass(frozen=True)
 class Move:
+    """Balances are those of the two accounts right after the move."""
+
     book: Book
     from_account: str
     to_account: str
     amount_minor: int
+    from_balance_minor: int
+    to_balance_minor: int
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ class Ledger:
         parts = _parts(instruction)
         names = _names(instruction)
         moves = tuple(
-            Move(m.book, m.from_account.format_map(names), m.to_account.format_map(names), parts[m.part])
+            (m.book, m.from_account.format_map(names), m.to_account.format_map(names), parts[m.part])
             for m in rule.moves
             if parts[m.part]
         )
@@ -48,13 +48,11 @@ class Ledger:
         )
         if refusal is not None:
             return refusal
-        for move in moves:
-            self._change(move.book, move.from_account, -move.amount_minor)
-            self._change(move.book, move.to_account, move.amount_minor)
+        moved = tuple(self._move(*move) for move in moves)
         for hold in holds:
             change_hold(self.state, instruction, *hold)
         self._register.change(instruction, claim_id)
-        return Entry(instruction, moves, str(getattr(instruction, rule.core)) if rule.core else None)
+        return Entry(instruction, moved, str(getattr(instruction, rule.core)) if rule.core else None)
 
     def balance(self, book: Book, account: str) -> int:
         return self.state.balances.get((book, account), 0)
@@ -82,22 +80,24 @@ class Ledger:
         refusals = (check_hold(self.state, instruction, *hold) for hold in holds)
         return next((refusal for refusal in refusals if refusal is not None), None)
 
-    def _check_funds(self, rule: PostingRule, moves: tuple[Move, ...]) -> Refusal | None:
+    def _check_funds(self, rule: PostingRule, moves: tuple[tuple[Book, str, str, int], ...]) -> Refusal | None:
         """No liability goes below zero, move by move: an earlier move of the entry may bring what a later one takes."""
         if rule.external:
             return None
         came: dict[str, int] = defaultdict(int)
-        for move in moves:
-            held = self.balance(move.book, move.from_account) + came[move.from_account]
-            if not is_asset(move.from_account) and held < move.amount_minor:
-                figures: dict[str, object] = {"account": move.from_account, "available": held, "needed": move.amount_minor}
+        for book, from_account, to_account, amount_minor in moves:
+            held = self.balance(book, from_account) + came[from_account]
+            if not is_asset(from_account) and held < amount_minor:
+                figures: dict[str, object] = {"account": from_account, "available": held, "needed": amount_minor}
                 return Refusal(BreakKind.SHORTFALL, "insufficient", figures, True)
-            came[move.from_account] -= move.amount_minor
-            came[move.to_account] += move.amount_minor
+            came[from_account] -= amount_minor
+            came[to_account] += amount_minor
         return None
 
-    def _change(self, book: Book, account: str, by: int) -> None:
-        self.state.balances[book, account] = self.balance(book, account) + by
+    def _move(self, book: Book, from_account: str, to_account: str, amount_minor: int) -> Move:
+        paid = self.state.balances[book, from_account] = self.balance(book, from_account) - amount_minor
+        got = self.state.balances[book, to_account] = self.balance(book, to_account) + amount_minor
+        return Move(book, from_account, to_account, amount_minor, paid, got)
 
 
 def _check_form(instruction: Instruction, rule: PostingRule, parts: dict[Part, int]) -> Refusal | None:

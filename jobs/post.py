@@ -14,6 +14,9 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+
 from custody.allocation import Share, differs, share_of_each
 from custody.calendar import CHINA, custody_date_of
 from custody.digest import canonical_json, canonical_text, digest_of_json
@@ -38,6 +41,7 @@ from custody.names import (
 from custody.ports import Row
 from custody.posting_rules import ACCRUE, rule_of
 from custody.texts import text
+from jobs.distinct_keys import key_hashes
 from jobs.reference import load_reference
 from jobs.step import Step, StepContext
 
@@ -73,6 +77,7 @@ class _Posting:
         self.findings: list[Row] = []
         self.pending: list[Row] = []
         self._date = context.custody_date
+        self._first_no = int(f"{self._date:%Y%m%d}") * 10**9 + 1
         reference = load_reference(context)
         self._calendar = reference.calendar
         self.platforms = frozenset(reference.of_kind(PartyKind.PLATFORM))
@@ -82,8 +87,8 @@ class _Posting:
         self._splits: dict[tuple[str, str], dict[int, Share | None]] = {}
 
     def run(self, legs: Iterable[_Leg]) -> None:
-        """Apply in order of event time; what waits is tried again until a whole pass posts nothing more."""
-        todo = sorted(legs, key=lambda x: (x.instruction.event_time, x.instruction.platform, x.file_name, x.line_no))
+        """Apply one platform's legs in order of event time; what waits is tried again until a whole pass posts nothing more."""
+        todo = sorted(legs, key=lambda x: (x.instruction.event_time, x.file_name, x.line_no))
         for leg in todo:
             if leg.instruction.txn_type == TxnType.REPAYMENT and leg.instruction.status == TxnStatus.SUCCESS:
                 request = self._repayments[leg.instruction.platform, leg.instruction.request_no]
@@ -127,17 +132,16 @@ class _Posting:
             self._record(leg, "REFUSED", None)
             self._find(leg, result)
             return None
-        if instruction.leg in split and differs(instruction, share):
-            self._report_split(leg, share)
         self.posted[key] = leg.content_hash
         self.new_keys.append({"platform": key[0], "request_no": key[1], "leg": key[2], "content_hash": leg.content_hash})
         self._record(leg, "POSTED", self.enter(result))
+        if instruction.leg in split and differs(instruction, share):
+            self._report_split(leg, share)
         return None
 
     def enter(self, entry: Entry) -> int:
         """Append an entry's moves to the journal; returns its number, unique for ever: date and sequence."""
-        sequence = (self.journal[-1]["entry_no"] % 10**9) + 1 if self.journal else 1
-        entry_no = int(f"{self._date:%Y%m%d}") * 10**9 + sequence
+        entry_no = self.journal[-1]["entry_no"] + 1 if self.journal else self._first_no
         instruction = entry.instruction
         for move_no, move in enumerate(entry.moves, start=1):
             self.journal.append(
@@ -149,6 +153,8 @@ class _Posting:
                     "from_account": move.from_account,
                     "to_account": move.to_account,
                     "amount_minor": move.amount_minor,
+                    "from_balance_minor": move.from_balance_minor,
+                    "to_balance_minor": move.to_balance_minor,
                     "currency": instruction.currency,
                     "txn_type": str(instruction.txn_type),
                     "request_no": instruction.request_no,
@@ -212,6 +218,7 @@ class _Posting:
         self.ledger_txn.append(
             {
                 **row,
+                "txn_no": self._first_no + len(self.ledger_txn),
                 "file_name": leg.file_name,
                 "line_no": leg.line_no,
                 "settle_date": self._calendar.next_business_day(instruction.value_date) if settles else None,
@@ -222,11 +229,13 @@ class _Posting:
         )
 
     def _find(self, leg: _Leg, refusal: Refusal) -> None:
+        """A finding about the leg that was recorded last."""
         english, chinese = text(refusal.rule, refusal.figures)
         instruction = leg.instruction
         self.findings.append(
             {
                 "platform": instruction.platform,
+                "txn_no": self.ledger_txn[-1]["txn_no"],
                 "request_no": instruction.request_no,
                 "leg": instruction.leg,
                 "txn_type": str(instruction.txn_type),
@@ -259,16 +268,21 @@ def _run(context: StepContext) -> None:
         for r in context.wiring.lake.rows(seal.path, "posted_keys")
     }
     posting = _Posting(context, Ledger(state), posted)
-    for fee in context.rows("fees", "fee_accruals", on=yesterday):
-        _accrue_fee(posting, fee, yesterday)
-    legs = [_leg(row) for row in context.rows("land", "land_instruction")]
-    legs += [_leg(_landed_again(row)) for row in context.rows("post", "pending_instructions", on=yesterday)]
-    posting.run(legs)
+    fees = {fee["platform"]: fee for fee in context.rows("fees", "fee_accruals", on=yesterday)}
+    legs: dict[str, list[_Leg]] = defaultdict(list)
+    for row in context.rows("land", "land_instruction"):
+        legs[row["platform"]].append(_leg(row))
+    for row in context.rows("post", "pending_instructions", on=yesterday):
+        legs[row["platform"]].append(_leg(_landed_again(row)))
+    for platform in sorted({*fees, *legs}):
+        if platform in fees:
+            _accrue_fee(posting, fees[platform], yesterday)
+        posting.run(legs[platform])
     context.write("journal", posting.journal)
     context.write("ledger_txn", posting.ledger_txn)
-    context.write("posting_findings", _one_per_leg(posting.findings))
+    context.write("posting_findings", posting.findings)
     context.write("pending_instructions", posting.pending)
-    context.write("posted_keys", posting.new_keys)
+    context.write("posted_keys", _with_hashes(posting.new_keys))
     context.write("under_way", under_way(context.rows("post", "under_way", on=yesterday), posting.ledger_txn))
     context.write("balances", _balance_rows(opening, state, posting.journal, posting.platforms))
     context.write("holds", [dataclasses.asdict(h) for h in state.holds.values()])
@@ -345,6 +359,7 @@ def _leg(row: Row) -> _Leg:
         leg=row["leg"],
         txn_type=TxnType(row["txn_type"]),
         originator=Originator(row["originator"]),
+        authorisation_id=row["authorisation_id"],
         from_account=account_of(row["platform"], row["from_role"], row["from_user_no"]),
         to_account=account_of(row["platform"], row["to_role"], row["to_user_no"]),
         amount_minor=row["amount_minor"],
@@ -370,7 +385,7 @@ def _leg(row: Row) -> _Leg:
 def _pending(leg: _Leg) -> Row:
     payload = {k: v.isoformat() if isinstance(v, (date, datetime)) else v for k, v in leg.landed.items()}
     kept = {n: leg.landed[n] for n in ("party", "file_name", "line_no", "custody_date")}
-    return {**kept, "payload": canonical_json(payload)}
+    return {**kept, "platform": leg.instruction.platform, "payload": canonical_json(payload)}
 
 
 def _landed_again(pending: Row) -> Row:
@@ -403,6 +418,7 @@ def _accrue_fee(posting: _Posting, fee: Row, value_date: date) -> None:
         leg=1,
         txn_type=TxnType.CUSTODY_FEE,
         originator=Originator.BANK,
+        authorisation_id=f"FEE{value_date:%Y%m%d}",
         from_account=None,
         to_account=None,
         amount_minor=fee["gross_minor"],
@@ -427,10 +443,12 @@ def _accrue_fee(posting: _Posting, fee: Row, value_date: date) -> None:
     posting.enter(entry)
 
 
-def _one_per_leg(findings: list[Row]) -> list[Row]:
-    """A leg that waits is found once a day, however many passes tried it."""
-    unique = {(f["platform"], f["request_no"], f["leg"], f["kind"], f["file_name"], f["line_no"]): f for f in findings}
-    return list(unique.values())
+def _with_hashes(keys: list[Row]) -> list[Row]:
+    columns = {name: [key[name] for key in keys] for name in ("platform", "request_no", "leg")}
+    hashes = key_hashes(
+        pa.table(columns, pa.schema([("platform", pa.string()), ("request_no", pa.string()), ("leg", pa.int64())]))
+    )
+    return [{**key, "key_hash": number} for key, number in zip(keys, hashes.view(np.int64).tolist(), strict=True)]
 
 
 def _balance_rows(

@@ -151,29 +151,30 @@ TABLES: dict[str, TableSpec] = {
             "account core_date",
             "account:text core_date:date opening_minor:int closing_minor:int currency:text",
         ),
-        # post
+        # post. Numbers are yyyymmdd * 10^9 + a sequence that rises in order of posting within a platform, platforms in order of
+        # their ids, with gaps. Balances of a move are those of its two accounts right after it.
         _table(
             "journal",
             "entry_no move_no",
-            "entry_no:int move_no:int platform:text book:text from_account:text to_account:text amount_minor:int currency:text "
-            "txn_type:text request_no:text leg:int loan_id:text? core_ref:text? posting_date:date value_date:date "
+            "entry_no:int move_no:int platform:text book:text from_account:text to_account:text amount_minor:int "
+            "from_balance_minor:int to_balance_minor:int currency:text txn_type:text request_no:text leg:int loan_id:text? core_ref:text? posting_date:date value_date:date "
             "event_time:time",
         ),
         # Every instruction leg of the day, with what became of it: POSTED, REPEATED, WAITING, REFUSED or NO_POSTING.
         _table(
             "ledger_txn",
-            "platform request_no leg file_name line_no",
-            f"{_TXN} originator:text settlement_batch:text? direction:text? fee_minor:int {_SOURCE} value_date:date "
+            "platform txn_no",
+            f"txn_no:int {_TXN} originator:text authorisation_id:text settlement_batch:text? direction:text? fee_minor:int {_SOURCE} value_date:date "
             "settle_date:date? content_hash:text outcome:text entry_no:int?",
         ),
         _table(
             "posting_findings",
-            "platform request_no leg kind file_name line_no",
-            "platform:text request_no:text leg:int txn_type:text kind:text rule:text figures:text words_en:text words_zh:text "
+            "platform txn_no kind rule",
+            "platform:text txn_no:int request_no:text leg:int txn_type:text kind:text rule:text figures:text words_en:text words_zh:text "
             f"amount_minor:int {_SOURCE} value_date:date",
         ),
         # Instruction legs that wait for what they need; the next day's posting tries them again.
-        _table("pending_instructions", "file_name line_no", f"{_LANDED_FROM} payload:text"),
+        _table("pending_instructions", "platform file_name line_no", f"platform:text {_LANDED_FROM} payload:text"),
         # Withdrawals that were handed on and whose final status has not come: they come again under the same number.
         _table(
             "under_way",
@@ -181,7 +182,13 @@ TABLES: dict[str, TableSpec] = {
             "platform:text request_no:text leg:int txn_type:text account:text? channel:text? amount_minor:int currency:text "
             "status:text since:date",
         ),
-        _table("posted_keys", "platform request_no leg", "platform:text request_no:text leg:int content_hash:text"),
+        # In order of a 64-bit hash of the key (jobs.distinct_keys.key_hashes, read as signed), so that a day's keys are looked for
+        # among those of all days part by part.
+        _table(
+            "posted_keys",
+            "platform key_hash request_no leg",
+            "platform:text key_hash:int request_no:text leg:int content_hash:text",
+        ),
         _table(
             "balances",
             "platform book account",

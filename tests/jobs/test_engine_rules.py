@@ -124,7 +124,7 @@ def ledger_row(n: int, channel: str, txn_type: str, amount: int) -> dict[str, An
         "penalty_minor": 0, "coupon_minor": 0, "related_request_no": None, "channel": channel, "status": "SUCCESS",
         "event_time": datetime(2019, 12, 30, 2, 0, tzinfo=UTC), "originator": "CUSTOMER", "settlement_batch": None,
         "direction": None, "fee_minor": 0, "file_name": "F", "line_no": n, "value_date": DAY, "settle_date": DAY,
-        "content_hash": "h", "outcome": "POSTED", "entry_no": n,
+        "content_hash": "h", "outcome": "POSTED", "entry_no": n, "txn_no": n, "authorisation_id": "A",
     }  # fmt: skip
 
 

@@ -103,7 +103,7 @@ def ledger_row(number: int, sent: Instruction) -> dict[str, Any]:
     rule = rule_of(sent)
     assert rule is not None
     row = dataclasses.asdict(sent) | {n: str(getattr(sent, n)) for n in ("txn_type", "originator", "status")}
-    source = {"file_name": "F", "line_no": number, "content_hash": "h", "outcome": "POSTED", "entry_no": number}
+    source = {"file_name": "F", "line_no": number, "content_hash": "h", "outcome": "POSTED", "entry_no": number, "txn_no": number}
     return row | source | {"settle_date": NEXT if rule.settles else None}
 
 

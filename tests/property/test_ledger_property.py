@@ -132,6 +132,7 @@ def to_instruction(ledger: Ledger, draft: Draft, number: int) -> Instruction:
     }  # fmt: skip
     plain = Instruction(
         platform="P001", request_no=f"R{number}", leg=1, txn_type=txn_type, originator=min(RULES[draft.key].originators),
+        authorisation_id=f"A{number}",
         from_account=None, to_account=None, amount_minor=amount, currency="CNY", loan_id=None, principal_minor=0,
         interest_minor=0, penalty_minor=0, coupon_minor=0, related_request_no=hold.hold_id if hold else "none",
         channel="CH01", settlement_batch=f"S{number}", direction=variant, fee_minor=min(draft.fee_minor, amount),

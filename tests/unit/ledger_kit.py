@@ -52,6 +52,7 @@ def instruction(txn_type: TxnType, request_no: str, amount_minor: int, **other: 
         leg=1,
         txn_type=txn_type,
         originator=Originator.CUSTOMER,
+        authorisation_id="A1",
         from_account=None,
         to_account=None,
         amount_minor=amount_minor,
