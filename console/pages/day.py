@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,18 +11,10 @@ from typing import Any
 
 from console.overview import Day
 from console.pages.plot import Plot, trend_plot
-from custody.masking import mask
+from console.pages.words import Words
+from custody.masking import mask_user_numbers
 from custody.ports import Row
 from custody.steps import STATES, STEPS
-
-# (English, Chinese)
-Words = tuple[str, str]
-
-LOG_IN: Words = ("Log in to Airflow first", "请先登录 Airflow")
-NOT_PERMITTED: Words = ("You may not see this page", "您无权查看本页")
-NOT_A_DATE: Words = ("That is no date YYYY-MM-DD that we keep", "账务日无效，格式应为 YYYY-MM-DD")
-AGAIN: Words = ("The figures cannot be read just now; try again", "暂时无法读取数据，请稍后重试")
-CANNOT: Words = ("The figures cannot be shown until somebody puts this right", "须先处理以下问题才能显示")
 
 _STATES: dict[str, Words] = {
     "OPEN": ("open", "未日切"),
@@ -39,12 +30,6 @@ _STEPS: dict[str, str] = {
     "risk": "风控", "statement": "账单", "report": "报表", "close": "关账",
 }  # fmt: skip
 _MOST_ROWS = 50
-_USER_NUMBER = re.compile(r"((?:LENDER|BORROWER)\.)([^|:,\s]+)")
-
-
-def without_user_numbers(text: str) -> str:
-    """A person's number at a platform is enough to find him there: masked wherever a subject or a sentence names it."""
-    return _USER_NUMBER.sub(lambda found: found[1] + mask(found[2]), text)
 
 
 @dataclass(frozen=True)
@@ -219,7 +204,7 @@ def _batch_cells(row: Row) -> list[str | tuple[int, str]]:
 
 
 def _break_cells(row: Row) -> list[str | tuple[int, str]]:
-    subject = without_user_numbers(row["subject"])
+    subject = mask_user_numbers(row["subject"])
     if row["kind"] == "INV_01":
         subject += _direction(json.loads(row["evidence"]))
     return [row["platform"], row["kind"], subject, (row["amount_minor"], "CNY")]
@@ -241,7 +226,7 @@ def _account_cells(row: Row) -> list[str | tuple[int, str]]:
 
 
 def _item_cells(row: Row) -> list[str | tuple[int, str]]:
-    subject = without_user_numbers(row["subject"])
+    subject = mask_user_numbers(row["subject"])
     return [row["platform"] or "", subject, row["item_date"].isoformat(), (row["amount_minor"], row["currency"])]
 
 
@@ -250,11 +235,11 @@ def _risk_alert_cells(row: Row) -> list[str | tuple[int, str]]:
 
 
 def _operational_alert_cells(row: Row) -> list[str | tuple[int, str]]:
-    return [row["severity"], row["rule"], without_user_numbers(row["subject"]), _what(row)]
+    return [row["severity"], row["rule"], mask_user_numbers(row["subject"]), _what(row)]
 
 
 def _what(row: Row) -> str:
-    return without_user_numbers(f"{row['words_en']} · {row['words_zh']}")
+    return mask_user_numbers(f"{row['words_en']} · {row['words_zh']}")
 
 
 def _proposal_cells(row: Row) -> list[str | tuple[int, str]]:

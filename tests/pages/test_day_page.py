@@ -15,10 +15,11 @@ from typer.testing import CliRunner
 
 from console.cli import app as command_line
 from console.overview import files_wanting, the_day
-from console.pages.day import View, without_user_numbers
+from console.pages.day import View
 from console.pages.plot import trend_plot
 from console.pages.render import page
 from custody.calendar import ONE_DAY
+from custody.masking import mask_user_numbers
 from custody.permissions import PERMISSIONS, Duty
 from custody.services.access import SYSTEM
 from custody.services.alerts import raise_alert
@@ -163,7 +164,7 @@ def test_risk_alerts_are_the_dates_own_whatever_the_register_says_since(
     html = desk.day(NEXT).text
     assert sum(row["alerts"] for row in party_rows(html)) == len(sealed)
     shown = read(html).text
-    assert all(without_user_numbers(alert["words_en"]) in shown for alert in sealed) and "of a later day" not in shown
+    assert all(mask_user_numbers(alert["words_en"]) in shown for alert in sealed) and "of a later day" not in shown
 
 
 def test_who_has_not_logged_in_is_sent_to_the_log_in(pages: TestClient, morning: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -296,10 +297,10 @@ def test_no_user_number_and_no_customer_is_shown(desk: Desk) -> None:
 
 
 def test_a_user_number_is_masked_wherever_it_stands() -> None:
-    assert without_user_numbers("BALANCE|LENDER.U003000037") == "BALANCE|LENDER.U00*****37"
+    assert mask_user_numbers("BALANCE|LENDER.U003000037") == "BALANCE|LENDER.U00*****37"
     words = "the account P001.BORROWER.B001000001 is short, P001.BORROWER.B001000001:available"
-    assert "B001000001" not in without_user_numbers(words)
-    assert without_user_numbers("TXN|P002201912310000036|1") == "TXN|P002201912310000036|1"
+    assert "B001000001" not in mask_user_numbers(words)
+    assert mask_user_numbers("TXN|P002201912310000036|1") == "TXN|P002201912310000036|1"
 
 
 def test_the_plot_has_a_mark_for_each_reconciled_day() -> None:

@@ -1,0 +1,104 @@
+"""What every page begins with: who asks, whether he may, and the instance that he looks at.
+
+Who is asking, Airflow's log-in says; what he may see, our register says: his Airflow name is his person's id. A refusal is
+recorded by the same service as everywhere else.
+"""
+
+# No `from __future__ import annotations`: FastAPI reads UserDep in the annotations of endpoints.
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from airflow.api_fastapi.core_api.security import get_user
+from fastapi import Depends, Request
+from fastapi.responses import HTMLResponse
+
+from connectors.bootstrap import Wiring, wire
+from connectors.settings import home_from_environment
+from console.pages.render import page
+from custody.errors import UsageError
+from custody.services.access import check_permission
+
+UserDep = Annotated[Any, Depends(get_user)]
+
+_EARLIEST, _LATEST = date(1900, 1, 1), date(2199, 12, 31)
+_TOKEN_COOKIE = "custody_form"  # the cookie's name
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
+_MOST_FIELDS, _MOST_BYTES = 20, 16_384
+
+
+class NotFound(UsageError):
+    """What the page is asked to show does not exist: a wrong or an old link."""
+
+
+class Forged(UsageError):
+    """A form that our own page did not send, or whose page is too old."""
+
+
+@contextmanager
+def asked(user: Any, action: str, subject: str) -> Iterator[Wiring]:
+    """The instance, once the person may do ``action``. Opened for each request: nothing of SQLite or LMDB outlives a fork of
+    the server. Raises NotPermitted and UnknownPerson, which are then recorded."""
+    with wired() as wiring:
+        check_permission(wiring.register, user.get_name(), action, subject)
+        yield wiring
+
+
+@contextmanager
+def wired() -> Iterator[Wiring]:
+    """The instance, for a service that checks the permission itself."""
+    wiring = wire(home_from_environment())
+    try:
+        yield wiring
+    finally:
+        wiring.close()
+
+
+def show(request: Request, template: str, **values: Any) -> HTMLResponse:
+    """A page with the token that its forms send back, also kept as a cookie (see ``posted``)."""
+    known = request.cookies.get(_TOKEN_COOKIE, "")
+    token = known if _TOKEN.fullmatch(known) else secrets.token_urlsafe(32)
+    answer = HTMLResponse(page(template, form_token=token, **values))
+    if token != known:
+        root = request.scope.get("root_path") or "/"
+        secure = request.url.scheme == "https"
+        answer.set_cookie(_TOKEN_COOKIE, token, path=root, httponly=True, samesite="strict", secure=secure)
+    return answer
+
+
+async def posted(request: Request) -> dict[str, str]:
+    """The fields of a form of ours. Raises Forged for one that another site sent with the reader's log-in.
+
+    Two proofs, either of which would do in a browser of today: the browser itself says where the form comes from
+    (Sec-Fetch-Site, or Origin where there is none: no script can set them), and the form repeats the random token of a cookie that no
+    foreign page can read, send (SameSite=Strict) or, without a name below ours, set. Airflow's own cookie is SameSite=Lax besides.
+    """
+    said, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    if said is None:
+        own = origin is not None and urlsplit(origin).netloc == request.headers.get("host")
+    else:
+        own = said == "same-origin"
+    if int(request.headers.get("content-length", _MOST_BYTES + 1)) > _MOST_BYTES:
+        raise Forged(f"a form of ours has at most {_MOST_BYTES} bytes / 表单过大")
+    form = await request.form(max_files=0, max_fields=_MOST_FIELDS)
+    fields = {name: value.strip() for name, value in form.items() if isinstance(value, str)}
+    token, cookie = fields.pop("form_token", ""), request.cookies.get(_TOKEN_COOKIE, "")
+    if not (own and _TOKEN.fullmatch(token) and secrets.compare_digest(token, cookie)):
+        raise Forged("open the page again and send the form from there / 请重新打开页面后提交")
+    return fields
+
+
+FormDep = Annotated[dict[str, str], Depends(posted)]
+
+
+def date_of(text: str) -> date | None:
+    """None for what is no date, or one so far away that its neighbours have none."""
+    try:
+        found = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if _EARLIEST <= found <= _LATEST else None

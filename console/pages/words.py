@@ -1,0 +1,103 @@
+"""What several pages say, in (English, Chinese): the terms of domain.md as people read them."""
+
+from __future__ import annotations
+
+from custody.names import HoldKind, LoanState, Originator, Role, TxnStatus, TxnType
+
+Words = tuple[str, str]
+
+LOG_IN: Words = ("Log in to Airflow first", "请先登录 Airflow")
+NOT_PERMITTED: Words = ("You may not see this page", "您无权查看本页")
+NOT_A_DATE: Words = ("That is no date YYYY-MM-DD that we keep", "账务日无效，格式应为 YYYY-MM-DD")
+NOT_SO: Words = ("That cannot be done so", "无法处理")
+NOT_FOUND: Words = ("There is no such row", "未找到")
+FORGED: Words = ("This form was not sent from our own page", "表单并非由本系统页面提交")
+AGAIN: Words = ("The figures cannot be read just now; try again", "暂时无法读取数据，请稍后重试")
+CANNOT: Words = ("The figures cannot be shown until somebody puts this right", "须先处理以下问题才能显示")
+
+TXN_TYPES: dict[str, str] = {
+    TxnType.RECHARGE: "充值",
+    TxnType.BACKROLL_RECHARGE: "充值冲回",
+    TxnType.WITHDRAW_FREEZE: "提现冻结",
+    TxnType.WITHDRAW_CANCEL: "提现撤销",
+    TxnType.WITHDRAW: "提现",
+    TxnType.WITHDRAW_RETURN: "提现退回",
+    TxnType.CHANNEL_SETTLEMENT: "渠道清算",
+    TxnType.CHANNEL_FEE_TOPUP: "渠道费补足",
+    TxnType.TENDER_FREEZE: "投标冻结",
+    TxnType.TENDER_CANCEL: "投标撤销",
+    TxnType.TENDER_SETTLE: "放款",
+    TxnType.ENTRUSTED_PAYMENT: "受托支付",
+    TxnType.REPAY_FREEZE: "还款冻结",
+    TxnType.REPAYMENT: "还款",
+    TxnType.COMPENSATION: "代偿",
+    TxnType.COMPENSATION_REPAYMENT: "代偿还款",
+    TxnType.CREDIT_ASSIGNMENT: "债权转让",
+    TxnType.COMMISSION: "平台服务费",
+    TxnType.MARKETING: "营销红包",
+    TxnType.BANK_INTEREST: "存款利息",
+    TxnType.PLATFORM_RECHARGE: "平台充值",
+    TxnType.PLATFORM_WITHDRAW: "平台提现",
+    TxnType.CUSTODY_FEE: "存管费",
+    TxnType.ADJUSTMENT: "调账",
+    TxnType.REVERSAL: "冲正",
+    TxnType.OWN_FUNDS_MOVEMENT: "自有资金变动",
+    TxnType.LEGAL_FREEZE: "司法冻结",
+    TxnType.LEGAL_RELEASE: "司法解冻",
+    TxnType.LEGAL_DEDUCT: "司法扣划",
+}
+ROLES: dict[str, str] = {Role.LENDER: "出借人", Role.BORROWER: "借款人", Role.GUARANTOR: "担保人", Role.PAYEE: "受托收款人"}
+KINDS: dict[str, str] = {"PERSON": "个人", "COMPANY": "企业"}
+HOLDS: dict[str, str] = {
+    HoldKind.TENDER: "投标",
+    HoldKind.WITHDRAW: "提现",
+    HoldKind.REPAY: "还款",
+    HoldKind.JUDICIAL: "司法",
+    HoldKind.AML: "反洗钱",
+}
+ORIGINATORS: dict[str, str] = {
+    Originator.CUSTOMER: "客户",
+    Originator.MANDATE: "授权",
+    Originator.PLATFORM: "平台",
+    Originator.BANK: "银行",
+}
+STATUSES: dict[str, str] = {
+    TxnStatus.ACCEPTED: "已受理",
+    TxnStatus.REMITTING: "划付中",
+    TxnStatus.UNKNOWN: "状态不明",
+    TxnStatus.SUCCESS: "成功",
+    TxnStatus.FAIL: "失败",
+}
+# What became of an instruction at posting.
+OUTCOMES: dict[str, str] = {
+    "POSTED": "已入账",
+    "REPEATED": "重复，未再入账",
+    "WAITING": "等待入账",
+    "REFUSED": "拒绝入账",
+    "NO_POSTING": "无须入账",
+}
+LOAN_STATES: dict[str, str] = {
+    LoanState.BIDDING: "募集中",
+    LoanState.FULL: "满标",
+    LoanState.DISBURSED: "已放款",
+    LoanState.REPAYING: "还款中",
+    LoanState.OVERDUE: "逾期",
+    LoanState.SETTLED: "已结清",
+    LoanState.MISCARRIED: "流标",
+}
+
+_ALL: dict[str, dict[str, str]] = {
+    "txn_type": TXN_TYPES,
+    "role": ROLES,
+    "kind": KINDS,
+    "hold": HOLDS,
+    "originator": ORIGINATORS,
+    "status": STATUSES,
+    "outcome": OUTCOMES,
+    "loan_state": LOAN_STATES,
+}
+
+
+def term(code: str, of: str) -> Words:
+    """A code of the domain with its Chinese: ``term("REPAYMENT", "txn_type")``. A code that is none of them is shown as it is."""
+    return code, _ALL[of].get(code, "")
