@@ -23,7 +23,7 @@ from custody.ports import StoreRow
 from schemas.store_keys import META
 
 _BATCH = 5_000
-_TABLES = 16
+_TABLES = 64
 # Below this the disk is as good as full, and a half-written map would be the result.
 _MIN_FREE_BYTES = 256 * 1024 * 1024
 _VERSION = b"schema"

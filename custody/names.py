@@ -225,3 +225,11 @@ def frozen(sub_account: str) -> str:
 def platform_account(platform: str, name: str) -> str:
     """A ledger account of the platform that is no customer's, e.g. ``P001:CORE_CASH``."""
     return f"{platform}:{name}"
+
+
+def account_and_part(ledger_account: str) -> tuple[str, str]:
+    """The account that a ledger account is a part of, and which: ``P001.LENDER.u1`` and ``frozen``; ``P001:P_MARKETING`` and
+    ``available``, which it is where nothing else is said."""
+    at = 1 if "." in ledger_account else 2
+    names = ledger_account.split(":")
+    return ":".join(names[:at]), names[at] if len(names) > at else "available"

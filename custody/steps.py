@@ -35,7 +35,7 @@ _READS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
     "extract": (("cut_off",), (), ("extract",)),
     # Days post strictly in order: yesterday must be closed.
     "post": (("cut_off", "land"), ("close", "fees"), ("post",)),
-    "project": (("land", "post"), ("project",), ()),
+    "project": (("land", "post"), ("post", "project"), ()),
     # A late balance file is compared with the snapshot of its own date, hence all earlier postings; a settlement batch is judged
     # when all its files are there, hence what landed of it before.
     "reconcile": (("cut_off", "land", "extract", "post"), (), ("reconcile", "post", "extract", "land")),

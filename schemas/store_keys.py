@@ -14,20 +14,34 @@ from typing import Any
 import msgpack
 
 # Of keys and records. A store keeps the version it was made with and refuses programs of another.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SALTS = 16
 _PART = b"\x00"
 
+# Personal data and what leads to it: written by landing and by what people do, not found again from the lake.
 CUSTOMER = "customer"
-SUB_ACCOUNT = "sub_account"
+PERSON_INDEX = "person_index"
+PERSON_TABLES = (CUSTOMER, PERSON_INDEX)
+# The ledger's projection, which can be emptied and made again from the lake. Every row is of one date, the last part of its key
+# or the first after its owner, and none is ever replaced: what stands at a date is the last row up to it.
 JOURNAL = "journal_by_account"
+BALANCE = "balance_by_account"
+TXN = "txn"
+TXN_BY_LOAN = "txn_by_loan"
+ACCOUNT_OF_CUSTOMER = "account_of_customer"
+SUB_ACCOUNT = "sub_account"
+LOAN = "loan"
+CLAIM = "claim"
+CLAIM_BY_HOLDER = "claim_by_holder"
+HOLD = "hold"
+LEDGER_TABLES = (JOURNAL, BALANCE, TXN, TXN_BY_LOAN, ACCOUNT_OF_CUSTOMER, SUB_ACCOUNT, LOAN, CLAIM, CLAIM_BY_HOLDER, HOLD)
 WATERMARK = "watermark"
 CORE_FLOW = "core_flow"
 CORE_BALANCE = "core_balance"
 # What a store knows about itself: its schema version and each table's newest writer.
 META = "_meta"
 
-OWN_TABLES = (CUSTOMER, SUB_ACCOUNT, JOURNAL, WATERMARK)
+OWN_TABLES = (*PERSON_TABLES, *LEDGER_TABLES, WATERMARK)
 CORE_TABLES = (CORE_FLOW, CORE_BALANCE)
 # A few rows whose keys begin with no salt: one region.
 UNSALTED = frozenset({WATERMARK, META})
@@ -50,9 +64,51 @@ def owner_range(owner: str) -> tuple[bytes, bytes]:
     return prefix + _PART, prefix + b"\x01"
 
 
+def rows_of(owner: str, *parts: str) -> tuple[bytes, bytes]:
+    """Start and stop of the scan over the rows of one owner whose keys go on with these parts."""
+    prefix = owner_key(owner, *parts)
+    return prefix + _PART, prefix + b"\x01"
+
+
+def date_of_row(table: str, key: bytes) -> date:
+    """The date of a row of the ledger's projection."""
+    parts = key[1:].split(_PART)
+    text = (parts[1] if table == JOURNAL else parts[-1])[:8].decode()
+    return date(int(text[:4]), int(text[4:6]), int(text[6:]))
+
+
 def dated(day: date, sequence: int) -> str:
     """Date and sequence as text that sorts as they do."""
     return f"{day:%Y%m%d}{sequence:012d}"
+
+
+def day_sequence(number: int) -> int:
+    """The sequence within its day of an ``entry_no`` or ``txn_no``, which is yyyymmdd * 10^9 + sequence."""
+    return number % 10**9
+
+
+def on_date(owner: str, *parts: str, on: date) -> bytes:
+    """Of what stands (an account, a balance, a loan, a claim, a hold): the row of one date on which it changed."""
+    return owner_key(owner, *parts, f"{on:%Y%m%d}")
+
+
+def journal_key(account: str, posting_date: date, entry_no: int, move_no: int, part: str) -> bytes:
+    """A move inside one account has two rows, told apart by the part."""
+    return owner_key(account, dated(posting_date, day_sequence(entry_no) * 1000 + move_no), part)
+
+
+def of_platform(platform: str, name: str) -> str:
+    """The owner that a request or a loan is: their names are unique within a platform."""
+    return f"{platform}/{name}"
+
+
+def txn_key(platform: str, request_no: str, leg: int, txn_no: int) -> bytes:
+    """By leg, then in the order of processing: ``txn_no`` begins with its date."""
+    return owner_key(of_platform(platform, request_no), f"{leg:06d}", f"{txn_no:017d}")
+
+
+def txn_by_loan_key(platform: str, loan_id: str, txn_no: int) -> bytes:
+    return owner_key(of_platform(platform, loan_id), f"{txn_no:017d}")
 
 
 def core_key(salt_no: int, core_date: date, account: str, sequence: int) -> bytes:

@@ -28,6 +28,7 @@ from custody.steps import STEPS
 from jobs.registry import step_named
 from jobs.step import StepResult, run_step
 from schemas.exchange import parse_name
+from schemas.store_keys import OWN_TABLES
 from simulator.simulate import FaultRequest, SimulationConfig, simulate
 
 GO_LIVE = date(2019, 12, 30)
@@ -137,8 +138,7 @@ class Instance:
 
     def keyed_rows(self) -> dict[str, list[tuple[bytes, dict[bytes, bytes]]]]:
         """All of the keyed store; personal data opened, since each customer's key is drawn at random."""
-        tables = ("customer", "sub_account", "journal_by_account", "watermark")
-        found = {table: list(self.wiring.keyed.scan(table, *_ALL_KEYS)) for table in tables}
+        found = {table: list(self.wiring.keyed.scan(table, *_ALL_KEYS)) for table in OWN_TABLES}
         found["customer"] = [(key, self._opened(key, columns)) for key, columns in found["customer"]]
         return found
 
