@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 
-from custody.instruction import Instruction, Refusal
+from custody.instruction import Entry, Instruction, Refusal
 from custody.ledger_state import Claim, LedgerState, Loan
 from custody.names import BreakKind, LoanState, TxnType
+from custody.posting_plan import Planned
 
 # (account of the instruction, who of the loan it must be, the break when it is not). §4.8: a lender's money goes only to
 # his loan's borrower, or from there, by the borrower's authority, to the payee that the loan names.
@@ -32,6 +32,8 @@ _PASSING = {TxnType.COMPENSATION: BreakKind.CLAIM, TxnType.CREDIT_ASSIGNMENT: Br
 class ClaimRegister:
     """The loans and claims of a ledger's state, indexed: a thousand lenders' legs must not search a thousand claims each."""
 
+    types = frozenset(_PARTIES)
+
     def __init__(self, state: LedgerState) -> None:
         self._state = state
         # Claim ids in order, by (platform, loan) and by (platform, loan, holder).
@@ -44,9 +46,9 @@ class ClaimRegister:
         found = (self._state.claims[platform, claim_id] for claim_id in self._ids.get((platform, loan_id), ()))
         return [claim for claim in found if claim.principal_minor]
 
-    def check(self, instruction: Instruction) -> Refusal | None:
-        """Why the instruction may not touch its loan and claims; None when it may, or touches none."""
-        if instruction.loan_id is None or instruction.txn_type not in _PARTIES:
+    def check(self, instruction: Instruction, moves: Sequence[Planned]) -> Refusal | None:
+        """Why the instruction may not touch its loan and claims; None when it may, or names none."""
+        if instruction.loan_id is None:
             return None
         loan = self._state.loans.get((instruction.platform, instruction.loan_id))
         if loan is None:
@@ -64,15 +66,16 @@ class ClaimRegister:
             return self._check_repaid(instruction, loan)
         return self._check_passed(instruction) if instruction.txn_type in _PASSING else None
 
-    def change(self, instruction: Instruction, claim_id: str | None) -> None:
+    def change(self, entry: Entry, claim_id: str | None) -> None:
         """What was checked, done. ``claim_id``: the claim whose share a repayment is, where the split has been computed."""
+        instruction = entry.instruction
         if instruction.txn_type == TxnType.TENDER_SETTLE:
             self._fund(instruction)
         elif instruction.txn_type in _REPAYING:
             self._repay(instruction, claim_id)
         elif instruction.txn_type in _PASSING and instruction.principal_minor:
             sold = self._claim(instruction, str(instruction.related_request_no))
-            self._set_claim(replace(sold, principal_minor=sold.principal_minor - instruction.principal_minor))
+            self._set_claim(sold._replace(principal_minor=sold.principal_minor - instruction.principal_minor))
             self._add(instruction, instruction.request_no, instruction.principal_minor)
 
     def _check_repaid(self, instruction: Instruction, loan: Loan) -> Refusal | None:
@@ -108,8 +111,7 @@ class ClaimRegister:
     def _fund(self, instruction: Instruction) -> None:
         loan = self._loan(instruction)
         self._set_loan(
-            replace(
-                loan,
+            loan._replace(
                 funded_minor=loan.funded_minor + instruction.amount_minor,
                 disbursed_on=loan.disbursed_on or instruction.value_date,
                 state=LoanState.DISBURSED,
@@ -122,8 +124,7 @@ class ClaimRegister:
         loan = self._loan(instruction)
         repaid = loan.principal_repaid_minor + instruction.principal_minor
         self._set_loan(
-            replace(
-                loan,
+            loan._replace(
                 principal_repaid_minor=repaid,
                 interest_repaid_minor=loan.interest_repaid_minor + instruction.interest_minor,
                 state=LoanState.SETTLED if repaid >= loan.funded_minor else LoanState.REPAYING,
@@ -135,7 +136,7 @@ class ClaimRegister:
                 break
             taken = min(left, claim.principal_minor)
             left -= taken
-            self._set_claim(replace(claim, principal_minor=claim.principal_minor - taken))
+            self._set_claim(claim._replace(principal_minor=claim.principal_minor - taken))
 
     def _of_holder(self, instruction: Instruction) -> Iterable[Claim]:
         key = (instruction.platform, str(instruction.loan_id), str(instruction.to_account))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from custody.instruction import Instruction, Refusal
 from custody.ledger_state import Hold, LedgerState
 from custody.names import BreakKind
@@ -41,7 +39,7 @@ def change_hold(state: LedgerState, instruction: Instruction, rule: HoldRule, ow
     hold = state.holds[key]
     left = hold.amount_minor - amount_minor
     if left:
-        state.holds[key] = replace(hold, amount_minor=left)
+        state.holds[key] = hold._replace(amount_minor=left)
     else:
         del state.holds[key]
 

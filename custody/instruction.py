@@ -1,15 +1,18 @@
-"""What goes into the sub-ledger and what comes out: an instruction, the entry that it became, or why it was refused."""
+"""What goes into the sub-ledger and what comes out: an instruction, the entry that it became, or why it was refused.
+
+Millions a day are made of the first three: they are tuples.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import NamedTuple
 
 from custody.names import Book, BreakKind, Originator, TxnStatus, TxnType
 
 
-@dataclass(frozen=True)
-class Instruction:
+class Instruction(NamedTuple):
     """One authorised leg; ``authorisation_id`` names the password check, mandate or signed request. Accounts are sub-account ids, ``P001:P_INCOME`` or ``P001:SUSPENSE``; amounts are minor units of
     ``currency``. ``coupon_minor`` is the part of a tender's amount that the platform's coupon pays."""
 
@@ -38,8 +41,7 @@ class Instruction:
     value_date: date
 
 
-@dataclass(frozen=True)
-class Move:
+class Move(NamedTuple):
     """Balances are those of the two accounts right after the move."""
 
     book: Book
@@ -50,8 +52,7 @@ class Move:
     to_balance_minor: int
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """The moves of one instruction leg; ``core_ref`` is what the core's flow must quote, None where none is expected."""
 
     instruction: Instruction

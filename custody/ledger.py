@@ -1,26 +1,51 @@
 """The custody sub-ledger: applies instructions to state in double entry, or says why not (domain.md §2, §3).
 
-Pure and sequential: same state and instructions in, same entries out. A refusal is a value.
+Pure and sequential: same state and instructions in, same entries out. A refusal is a value. What is more than balances
+and holds is kept by registers, each for its own part of the state.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
+from typing import Protocol
 
 from custody.claims import ClaimRegister
 from custody.holds import change_hold, check_hold
 from custody.instruction import Entry, Instruction, Move, Refusal
 from custody.ledger_state import Claim, LedgerState
-from custody.names import PLATFORM_ACCOUNTS, Book, BreakKind, Role, available, role_of
-from custody.posting_rules import SUSPENSE, HoldRule, Part, PostingRule, is_asset, rule_of
+from custody.names import PLATFORM_ACCOUNTS, Book, BreakKind, Role, TxnType, platform_of, role_of
+from custody.posting_plan import Plan, Planned, plan_of
+from custody.posting_rules import SUSPENSE, is_asset
 
 _CUSTOMERS: frozenset[str] = frozenset(Role)
+_NAMED: frozenset[str] = frozenset((*PLATFORM_ACCOUNTS, SUSPENSE))
+
+
+class Register(Protocol):
+    """A part of the state with its own rules. ``types``: the transaction types that it looks at; others never reach it."""
+
+    @property
+    def types(self) -> frozenset[TxnType]: ...
+
+    def check(self, instruction: Instruction, moves: Sequence[Planned]) -> Refusal | None:
+        """Why the instruction may not be posted; None when it may. Changes nothing."""
+
+    def change(self, entry: Entry, claim_id: str | None) -> None:
+        """What was checked, done. ``claim_id`` as for Ledger.apply."""
 
 
 class Ledger:
-    def __init__(self, state: LedgerState) -> None:
+    """``registers`` are asked in their order, after the claim register and before holds and balances."""
+
+    def __init__(self, state: LedgerState, registers: Sequence[Register] = ()) -> None:
         self.state = state
-        self._register = ClaimRegister(state)
+        self._claims = ClaimRegister(state)
+        every: tuple[Register, ...] = (self._claims, *registers)
+        self._checks = {t: tuple(r.check for r in every if t in r.types) for t in TxnType}
+        self._changes = {t: tuple(r.change for r in every if t in r.types) for t in TxnType}
+        # By account: the platform that it is of, and its kind.
+        self._kinds: dict[str, tuple[str, str | None]] = {}
 
     def apply(self, instruction: Instruction, claim_id: str | None = None) -> Entry | Refusal:
         """Post one leg and change the state, or refuse it and change nothing.
@@ -28,44 +53,48 @@ class Ledger:
         ``claim_id``: the claim whose share a repayment's leg is, where the split has been computed (custody.allocation);
         without it, and beyond it, the creditor's claims fall in order of claim id.
         """
-        rule = rule_of(instruction)
-        if rule is None:
+        plan = plan_of(instruction)
+        if plan is None:
             return _incomplete(instruction, "direction")
-        parts = _parts(instruction)
-        names = _names(instruction)
-        moves = tuple(
-            (m.book, m.from_account.format_map(names), m.to_account.format_map(names), parts[m.part])
-            for m in rule.moves
-            if parts[m.part]
-        )
-        holds = [(hold, hold.owner.format_map(names), parts[hold.part]) for hold in rule.holds if parts[hold.part]]
-        refusal = (
-            _check_form(instruction, rule, parts)
-            or self._check_accounts(instruction, rule)
-            or self._register.check(instruction)
-            or self._check_holds(instruction, holds)
-            or self._check_funds(rule, moves)
-        )
+        refusal = _check_form(instruction, plan) or self._check_accounts(instruction, plan)
         if refusal is not None:
             return refusal
-        moved = tuple(self._move(*move) for move in moves)
-        for hold in holds:
-            change_hold(self.state, instruction, *hold)
-        self._register.change(instruction, claim_id)
-        return Entry(instruction, moved, str(getattr(instruction, rule.core)) if rule.core else None)
+        moves = plan.moves_of(instruction)
+        for check in self._checks[instruction.txn_type]:
+            refusal = check(instruction, moves)
+            if refusal is not None:
+                return refusal
+        holds = plan.holds_of(instruction)
+        for rule, owner, minor in holds:
+            refusal = check_hold(self.state, instruction, rule, owner, minor)
+            if refusal is not None:
+                return refusal
+        if not plan.rule.external:
+            refusal = self._check_funds(moves)
+            if refusal is not None:
+                return refusal
+        entry = Entry(instruction, self._move(moves), plan.core(instruction) if plan.core else None)
+        for rule, owner, minor in holds:
+            change_hold(self.state, instruction, rule, owner, minor)
+        for change in self._changes[instruction.txn_type]:
+            change(entry, claim_id)
+        return entry
 
     def balance(self, book: Book, account: str) -> int:
         return self.state.balances.get((book, account), 0)
 
     def claims_of(self, platform: str, loan_id: str) -> list[Claim]:
         """The live claims on a loan, by claim id."""
-        return self._register.of_loan(platform, loan_id)
+        return self._claims.of_loan(platform, loan_id)
 
-    def _check_accounts(self, instruction: Instruction, rule: PostingRule) -> Refusal | None:
+    def _check_accounts(self, instruction: Instruction, plan: Plan) -> Refusal | None:
         """Each account is of the kind that the type moves, of the instruction's own platform, and open."""
-        for name, kinds in rule.sides:
-            account = str(getattr(instruction, name))
-            if _kind_of(account, instruction.platform) not in kinds:
+        for place, _, kinds in plan.sides:
+            account = str(instruction[place])
+            known = self._kinds.get(account)
+            if known is None:
+                known = self._kinds[account] = platform_of(account), _kind_of(account)
+            if known[1] not in kinds or known[0] != instruction.platform:
                 figures: dict[str, object] = {
                     "account": account,
                     "txn_type": str(instruction.txn_type),
@@ -76,42 +105,42 @@ class Ledger:
                 return Refusal(BreakKind.ORPHAN, "unknown_account", {"account": account}, True)
         return None
 
-    def _check_holds(self, instruction: Instruction, holds: list[tuple[HoldRule, str, int]]) -> Refusal | None:
-        refusals = (check_hold(self.state, instruction, *hold) for hold in holds)
-        return next((refusal for refusal in refusals if refusal is not None), None)
-
-    def _check_funds(self, rule: PostingRule, moves: tuple[tuple[Book, str, str, int], ...]) -> Refusal | None:
+    def _check_funds(self, moves: Sequence[Planned]) -> Refusal | None:
         """No liability goes below zero, move by move: an earlier move of the entry may bring what a later one takes."""
-        if rule.external:
-            return None
         came: dict[str, int] = defaultdict(int)
-        for book, from_account, to_account, amount_minor in moves:
+        for book, from_account, to_account, minor in moves:
             held = self.balance(book, from_account) + came[from_account]
-            if not is_asset(from_account) and held < amount_minor:
-                figures: dict[str, object] = {"account": from_account, "available": held, "needed": amount_minor}
+            if held < minor and not is_asset(from_account):
+                figures: dict[str, object] = {"account": from_account, "available": held, "needed": minor}
                 return Refusal(BreakKind.SHORTFALL, "insufficient", figures, True)
-            came[from_account] -= amount_minor
-            came[to_account] += amount_minor
+            if len(moves) > 1:
+                came[from_account] -= minor
+                came[to_account] += minor
         return None
 
-    def _move(self, book: Book, from_account: str, to_account: str, amount_minor: int) -> Move:
-        paid = self.state.balances[book, from_account] = self.balance(book, from_account) - amount_minor
-        got = self.state.balances[book, to_account] = self.balance(book, to_account) + amount_minor
-        return Move(book, from_account, to_account, amount_minor, paid, got)
+    def _move(self, moves: Sequence[Planned]) -> tuple[Move, ...]:
+        balances, made = self.state.balances, []
+        for book, from_account, to_account, minor in moves:
+            payer, payee = (book, from_account), (book, to_account)
+            paid = balances[payer] = balances.get(payer, 0) - minor
+            got = balances[payee] = balances.get(payee, 0) + minor
+            made.append(Move(book, from_account, to_account, minor, paid, got))
+        return tuple(made)
 
 
-def _check_form(instruction: Instruction, rule: PostingRule, parts: dict[Part, int]) -> Refusal | None:
+def _check_form(instruction: Instruction, plan: Plan) -> Refusal | None:
     """What the rule needs is there, its originator may ask for it, and its parts fit into it."""
-    for name in rule.asks:
-        if not getattr(instruction, name):
+    for place, name in plan.asks:
+        if not instruction[place]:
             return _incomplete(instruction, name)
-    if instruction.originator not in rule.originators:
-        figures: dict[str, object] = {"originator": str(instruction.originator), "txn_type": str(instruction.txn_type)}
+    figures: dict[str, object]
+    if instruction.originator not in plan.rule.originators:
+        figures = {"originator": str(instruction.originator), "txn_type": str(instruction.txn_type)}
         return Refusal(BreakKind.UNAUTHORISED, "originator", figures, False)
-    if parts[Part.NET] < 0:
+    if instruction.fee_minor > instruction.amount_minor:
         figures = {"fee": instruction.fee_minor, "amount": instruction.amount_minor}
         return Refusal(BreakKind.FEE, "fee_exceeds_amount", figures, False)
-    if parts[Part.COUPON] and parts[Part.PAID] <= 0:
+    if instruction.coupon_minor and instruction.coupon_minor >= instruction.amount_minor:
         # A lender tenders his own money: without any there is neither a tender of his nor a hold in its name.
         figures = {"coupon": instruction.coupon_minor, "amount": instruction.amount_minor}
         return Refusal(BreakKind.AMOUNT, "coupon_exceeds_amount", figures, False)
@@ -123,27 +152,9 @@ def _incomplete(instruction: Instruction, name: str) -> Refusal:
     return Refusal(BreakKind.UNAUTHORISED, "incomplete_instruction", figures, False)
 
 
-def _kind_of(account: str, platform: str) -> str | None:
-    """The role of a customer's sub-account, or the name of a P_* account or SUSPENSE; None for all others, another platform's
-    among them."""
-    if account.startswith(f"{platform}."):
-        return role_of(account)
+def _kind_of(account: str) -> str | None:
+    """The role of a customer's sub-account, or the name of a P_* account or SUSPENSE; None for all others."""
     owner, _, name = account.partition(":")
-    return name if owner == platform and name in (*PLATFORM_ACCOUNTS, SUSPENSE) else None
-
-
-def _names(instruction: Instruction) -> dict[str, str]:
-    names = {"p": instruction.platform, "channel": str(instruction.channel)}
-    for name, account in (("from", str(instruction.from_account)), ("to", str(instruction.to_account))):
-        names |= {name: account, f"{name}_spendable": available(account) if "." in account else account}
-    return names
-
-
-def _parts(instruction: Instruction) -> dict[Part, int]:
-    return {
-        Part.AMOUNT: instruction.amount_minor,
-        Part.FEE: instruction.fee_minor,
-        Part.NET: instruction.amount_minor - instruction.fee_minor,
-        Part.COUPON: instruction.coupon_minor,
-        Part.PAID: instruction.amount_minor - instruction.coupon_minor,
-    }
+    if "." in owner:
+        return role_of(account)
+    return name if name in _NAMED else None

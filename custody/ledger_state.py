@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date
+from typing import NamedTuple
 
 from custody.names import Book
 
 
-@dataclass(frozen=True)
-class Hold:
+class Hold(NamedTuple):
     """Frozen money of ``account``, a sub-account id or ``P001:P_MARKETING``."""
 
     platform: str
@@ -21,8 +21,7 @@ class Hold:
     placed_on: date
 
 
-@dataclass(frozen=True)
-class Claim:
+class Claim(NamedTuple):
     """A share of a loan; ``original_minor`` is all principal that ever came to it."""
 
     platform: str
@@ -34,8 +33,7 @@ class Claim:
     currency: str
 
 
-@dataclass(frozen=True)
-class Loan:
+class Loan(NamedTuple):
     """Terms as first registered, and what was funded and repaid since.
 
     ``borrower``, ``guarantor`` and ``payee`` are sub-account ids. ``minimum_minor``: the least at which it may be disbursed

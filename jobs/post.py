@@ -213,7 +213,7 @@ class _Posting:
         instruction = leg.instruction
         rule = rule_of(instruction)
         settles = rule is not None and rule.settles is not None
-        row = {f.name: getattr(instruction, f.name) for f in dataclasses.fields(instruction)}
+        row = instruction._asdict()
         row |= {name: str(row[name]) for name in ("txn_type", "originator", "status")}
         self.ledger_txn.append(
             {
@@ -285,9 +285,9 @@ def _run(context: StepContext) -> None:
     context.write("posted_keys", _with_hashes(posting.new_keys))
     context.write("under_way", under_way(context.rows("post", "under_way", on=yesterday), posting.ledger_txn))
     context.write("balances", _balance_rows(opening, state, posting.journal, posting.platforms))
-    context.write("holds", [dataclasses.asdict(h) for h in state.holds.values()])
-    context.write("claims", [dataclasses.asdict(c) for c in state.claims.values()])
-    context.write("loans", [dataclasses.asdict(x) for x in state.loans.values()])
+    context.write("holds", [h._asdict() for h in state.holds.values()])
+    context.write("claims", [c._asdict() for c in state.claims.values()])
+    context.write("loans", [x._asdict() for x in state.loans.values()])
     context.write("sub_accounts", sub_accounts)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -102,7 +101,7 @@ def ledger_row(number: int, sent: Instruction) -> dict[str, Any]:
     """As jobs.post records it."""
     rule = rule_of(sent)
     assert rule is not None
-    row = dataclasses.asdict(sent) | {n: str(getattr(sent, n)) for n in ("txn_type", "originator", "status")}
+    row = sent._asdict() | {n: str(getattr(sent, n)) for n in ("txn_type", "originator", "status")}
     source = {"file_name": "F", "line_no": number, "content_hash": "h", "outcome": "POSTED", "entry_no": number, "txn_no": number}
     return row | source | {"settle_date": NEXT if rule.settles else None}
 
@@ -123,7 +122,7 @@ def test_every_type_stands_on_the_sides_that_it_should(spark: SparkSession, tmp_
             same = {
                 n: getattr(sent, n) for n in ("platform", "currency", "request_no", "leg", "loan_id", "value_date", "event_time")
             }
-            moved = dataclasses.asdict(move) | {"book": str(move.book), "txn_type": str(txn_type), "posting_date": DAY}
+            moved = move._asdict() | {"book": str(move.book), "txn_type": str(txn_type), "posting_date": DAY}
             journal.append(same | moved | {"entry_no": number, "move_no": move_no, "core_ref": entry.core_ref})
     tables = {"ledger_txn": ledger_txn, "journal": journal, "land_txn": [], "land_settlement": [], "core_flow": []}
     for name, rows in tables.items():
@@ -161,7 +160,7 @@ STATES: dict[str, list[dict[str, Any]]] = {
             "currency": "CNY",
         }
     ],
-    "loans": [dataclasses.asdict(LOAN) | {"funded_minor": 600_000, "disbursed_on": DAY}],
+    "loans": [LOAN._asdict() | {"funded_minor": 600_000, "disbursed_on": DAY}],
     "sub_accounts": [],
     "land_balance": [
         LANDED | {"line_no": 1, "role": "PLATFORM", "user_no": "P_MARKETING", "available_minor": 70, "frozen_minor": 30, "currency": "CNY"}

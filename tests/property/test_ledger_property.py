@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -138,16 +138,16 @@ def to_instruction(ledger: Ledger, draft: Draft, number: int) -> Instruction:
         channel="CH01", settlement_batch=f"S{number}", direction=variant, fee_minor=min(draft.fee_minor, amount),
         status=TxnStatus.SUCCESS, event_time=START + timedelta(seconds=number), value_date=DAY,
     )  # fmt: skip
-    made = replace(plain, **chosen.get(txn_type, {}))
+    made = plain._replace(**chosen.get(txn_type, {}))
     match draft.wrong:
         case "originator":
-            return replace(made, originator=Originator.BANK if made.originator != Originator.BANK else Originator.CUSTOMER)
+            return made._replace(originator=Originator.BANK if made.originator != Originator.BANK else Originator.CUSTOMER)
         case "account":
-            return replace(made, from_account="P001.LENDER.stranger")
+            return made._replace(from_account="P001.LENDER.stranger")
         case "hold":
-            return replace(made, related_request_no="none")
+            return made._replace(related_request_no="none")
         case "loan":
-            return replace(made, loan_id="L9")
+            return made._replace(loan_id="L9")
     return made
 
 

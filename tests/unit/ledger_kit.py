@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -71,11 +70,11 @@ def instruction(txn_type: TxnType, request_no: str, amount_minor: int, **other: 
         event_time=datetime(2019, 12, 30, 2, 0, tzinfo=UTC),
         value_date=DAY,
     )
-    filled = replace(plain, **other)
+    filled = plain._replace(**other)
     rule = rule_of(filled)
     if rule is None or "originator" in other:
         return filled
-    return replace(filled, originator=min(rule.originators, key=list(Originator).index))
+    return filled._replace(originator=min(rule.originators, key=list(Originator).index))
 
 
 def new_ledger() -> Ledger:

@@ -1,7 +1,5 @@
 """Our own split of a repayment, by hand, and what differs from it."""
 
-from dataclasses import replace
-
 import pytest
 from ledger_kit import BORROWER, GUARANTOR, LENDER, LENDER2, instruction
 
@@ -62,19 +60,19 @@ def test_the_same_split_has_no_difference() -> None:
 
 
 def test_a_fen_moved_between_creditors_shows_on_both() -> None:
-    wrong = [replace(RIGHT[0], principal_minor=33), replace(RIGHT[1], principal_minor=34), RIGHT[2]]
+    wrong = [RIGHT[0]._replace(principal_minor=33), RIGHT[1]._replace(principal_minor=34), RIGHT[2]]
     found = differing_legs(CLAIMS, wrong)
     assert [(x.leg, s.claim_id, s.principal_minor) for x, s in found if s is not None] == [(1, "c1", 34), (2, "c2", 33)]
 
 
 def test_interest_booked_as_principal_shows() -> None:
     # Of 117 and 33 each of the three should have had 39 and 11.
-    wrong = [replace(RIGHT[0], principal_minor=51, interest_minor=0), *RIGHT[1:]]
+    wrong = [RIGHT[0]._replace(principal_minor=51, interest_minor=0), *RIGHT[1:]]
     assert [x.leg for x, _ in differing_legs(CLAIMS, wrong)] == [1, 2, 3]
 
 
 def test_a_leg_to_one_without_a_claim_shows_without_a_share() -> None:
-    stranger = replace(RIGHT[1], to_account="P001.LENDER.x")
+    stranger = RIGHT[1]._replace(to_account="P001.LENDER.x")
     found = differing_legs(CLAIMS, [RIGHT[0], stranger, RIGHT[2]])
     assert found == [(stranger, None)]
     assert differing_legs([], [stranger]) == [(stranger, None)]

@@ -1,7 +1,6 @@
 """What the ledger refuses, in which words, and that a refusal changes nothing; and what it should refuse and does not."""
 
 from copy import deepcopy
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -90,8 +89,7 @@ def with_second_loan() -> Ledger:
     """As ``rich``, with a loan L2 of another borrower, who has money and has frozen some of it to repay."""
     ledger = rich()
     second = "P001.BORROWER.b2"
-    ledger.state.loans["P001", "L2"] = replace(
-        ledger.state.loans["P001", "L1"],
+    ledger.state.loans["P001", "L2"] = ledger.state.loans["P001", "L1"]._replace(
         loan_id="L2",
         borrower=second,
         guarantor=None,
