@@ -27,6 +27,10 @@ STEPS = (
     "close",
 )
 
+# What the ledger is rebuilt from and by, in this order: a replay runs these and no others (jobs/replay.py). Of the rest they wait
+# for ``close`` alone, and read no row of it: that yesterday's books are whole, a replay proves by comparing each output.
+LEDGER_STEPS = ("cut_off", "land", "post", "project", "fees")
+
 # step -> (steps of the same date, steps of the day before, steps of all earlier dates)
 _READS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
     "cut_off": ((), ("cut_off",), ()),
@@ -63,15 +67,16 @@ class StepRef:
     step: str
 
 
-def reads(step: str, custody_date: date, go_live: date) -> list[StepRef]:
-    """Every committed output that a step of this date reads; dates before ``go_live`` do not exist."""
+def reads(step: str, custody_date: date, go_live: date, among: Collection[str] = STEPS) -> list[StepRef]:
+    """Every committed output that a step of this date reads, where only the steps ``among`` these are run; dates before
+    ``go_live`` do not exist."""
     same, day_before, earlier = _READS[step]
     yesterday = custody_date - timedelta(days=1)
     wanted = {StepRef(custody_date, s) for s in same}
     if yesterday >= go_live:
         wanted |= {StepRef(yesterday, s) for s in day_before}
     wanted |= {StepRef(go_live + timedelta(days=n), s) for n in range((custody_date - go_live).days) for s in earlier}
-    return sorted(wanted)
+    return sorted(ref for ref in wanted if ref.step in among)
 
 
 def day_state(committed: Collection[str]) -> str:

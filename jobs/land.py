@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from datetime import date, timedelta
 from typing import Any
@@ -39,6 +39,10 @@ _EXPECTED = "EXPECTED"
 
 
 def _run(context: StepContext) -> None:
+    _land(context, _keep_personal)
+
+
+def _land(context: StepContext, keep_personal: Callable[[StepContext, pa.Table], None]) -> None:
     assert context.writer is not None
     accepted = context.rows("cut_off", "accepted_files")
     parties = load_reference(context).parties
@@ -52,7 +56,7 @@ def _run(context: StepContext) -> None:
     with closing(_land_all(context.wiring, list(tasks_of(accepted, dialects)))) as answers:
         for landed in answers:
             for said in landed.said:
-                _keep_personal(context, said)
+                keep_personal(context, said)
             for part in landed.parts:
                 context.writer.part(part)
             rejected += landed.rejected
@@ -181,3 +185,5 @@ def _publish(context: StepContext, seal: Seal) -> None:
 
 
 STEP = Step("land", _run, _publish)
+# The same tables, and nothing kept of the persons nor told to the register: a replay's.
+WITHOUT_PERSONAL = Step("land", lambda context: _land(context, lambda _context, _said: None))

@@ -8,7 +8,7 @@ be repeated.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -23,7 +23,7 @@ from custody.digest import digest_of_json
 from custody.errors import OutOfOrder, RetryLater, StopRun
 from custody.ports import Row
 from custody.services.outputs import Seal, latest_seal, seal_of
-from custody.steps import StepRef, reads
+from custody.steps import STEPS, StepRef, reads
 
 if TYPE_CHECKING:
     from connectors.bootstrap import Wiring
@@ -82,15 +82,18 @@ class StepResult:
     tables: Mapping[str, Mapping[str, Any]]
 
 
-def run_step(wiring: Wiring, step: Step, custody_date: date, actor: str, new_version_reason: str = "") -> StepResult:
-    """Run one step of one custody date to its commit and its publication.
+def run_step(
+    wiring: Wiring, step: Step, custody_date: date, actor: str, new_version_reason: str = "", among: Collection[str] = STEPS
+) -> StepResult:
+    """Run one step of one custody date to its commit and its publication, in an instance that runs the steps ``among`` these: all
+    of them, unless it is a replay's.
 
     Raises OutOfOrder when a step of this date is not there yet, RetryLater when an earlier day is not, or when another
     run holds the lease, LeaseLost when it was taken over, StopRun when a committed output no longer fits its inputs and
     no reason for a new version was given.
     """
     with held(wiring.register, LEASE_NAME, wiring.settings.lease.seconds) as lease:
-        context = StepContext(wiring, custody_date, _resolve_inputs(wiring, step.name, custody_date), lease)
+        context = StepContext(wiring, custody_date, _resolve_inputs(wiring, step.name, custody_date, among), lease)
         inputs_digest = _inputs_digest(context)
         with wiring.register.transaction() as tx:
             current = latest_seal(tx, custody_date, step.name)
@@ -148,11 +151,11 @@ def _sources(folder: Any, prefix: str) -> list[tuple[str, bytes]]:
     return found
 
 
-def _resolve_inputs(wiring: Wiring, step: str, custody_date: date) -> dict[StepRef, Seal]:
+def _resolve_inputs(wiring: Wiring, step: str, custody_date: date, among: Collection[str]) -> dict[StepRef, Seal]:
     go_live = wiring.settings.instance.go_live
     if custody_date < go_live:
         raise OutOfOrder(f"{custody_date} lies before the instance's first custody date {go_live}")
-    wanted = reads(step, custody_date, go_live)
+    wanted = reads(step, custody_date, go_live, among)
     with wiring.register.transaction() as tx:
         outputs: dict[StepRef, Row] = {}
         for row in tx.find("step_output", order_by=["version"], step=sorted({ref.step for ref in wanted})):

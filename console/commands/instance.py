@@ -65,9 +65,6 @@ def init(
 
     On an instance that stands it brings the register's tables to the newest; then it needs no options.
     """
-    from alembic import command as alembic
-    from alembic.config import Config
-
     from connectors.drop_accounts import make_server_keys
     from connectors.secrets import make_key_file
     from connectors.ssh_keys import pin_host
@@ -76,12 +73,7 @@ def init(
     home.mkdir(parents=True, exist_ok=True)
     _settle(home, bank, go_live, sftp_port, prepared)
     settings = load_settings(home)
-    config = Config()
-    config.set_main_option("script_location", str(migrations_folder()))
-    # Alembic's configuration would take a % for the beginning of a name of its own.
-    config.set_main_option("sqlalchemy.url", settings.register_url.replace("%", "%%"))
-    with as_our_errors():
-        alembic.upgrade(config, "head")
+    bring_register_to_newest(settings)
     with wired() as wiring, wiring.register.transaction() as tx:
         is_new = not tx.find("person")
     _refuse_a_half_lost_instance(settings, is_new)
@@ -97,6 +89,19 @@ def init(
     made = [FILE_NAME, "keys/", "register", f"people: {', '.join(_FIRST_PEOPLE)}" if is_new else "people as they were"]
     emit({"home": str(home), "made": made}, as_json, [f"{home}: there are now {', '.join(made)}"])
     return 0
+
+
+def bring_register_to_newest(settings: Settings) -> None:
+    """Make the register's tables, or change them into those of this program."""
+    from alembic import command as alembic
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(migrations_folder()))
+    # Alembic's configuration would take a % for the beginning of a name of its own.
+    config.set_main_option("sqlalchemy.url", settings.register_url.replace("%", "%%"))
+    with as_our_errors():
+        alembic.upgrade(config, "head")
 
 
 def _settle(home: Path, bank: str | None, go_live: str | None, sftp_port: int | None, prepared: str | None) -> None:

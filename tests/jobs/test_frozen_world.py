@@ -11,12 +11,15 @@ from typing import Any
 
 import pytest
 from instance_kit import copy_core, make_instance, opened
+from typer.testing import CliRunner
 
+from console.cli import app
 from console.scoring import found_items
 from custody.calendar import dates
 from custody.money import format_amount, parse_amount
 from custody.services.access import SYSTEM
 from custody.services.intake import collect
+from custody.steps import LEDGER_STEPS
 from simulator.score import score
 
 FROZEN = Path(__file__).parents[1] / "frozen_world"
@@ -70,6 +73,11 @@ def test_the_system_finds_exactly_what_is_expected(world: Path, tmp_path: Path) 
     assert sorted(({name: one[name] for name in wanted[0]} for one in found), key=str) == sorted(wanted, key=str)
     labels = json.loads((world / "truth" / "faults.json").read_text(encoding="utf-8"))
     assert score(labels, found, days[-1].isoformat()).is_perfect
+    replayed = CliRunner().invoke(
+        app, ["replay", "--into", str(tmp_path / "replayed"), "--json"], env={"CUSTODY_HOME": str(tmp_path / "home")}
+    )
+    assert replayed.exit_code == 0, replayed.output
+    assert len(json.loads(replayed.stdout.splitlines()[-1])["steps"]) == len(days) * len(LEDGER_STEPS)
 
 
 def _posted(rows: list[dict[str, Any]]) -> dict[str, int]:
