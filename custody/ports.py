@@ -79,6 +79,50 @@ class KeyedStore(Protocol):
     def close(self) -> None: ...
 
 
+class LedgerReader(Protocol):
+    """What the keyed store knows of one owner at the end of ``up_to``; nobody reads beyond it, also while it is written.
+
+    Rows are typed as in the lake: dates as date, times as aware datetime, amounts as int. A row of something that changes says
+    in ``as_of`` since when it has stood like that.
+    """
+
+    def up_to(self) -> date | None:
+        """The last custody date that is wholly in the store; None while there is none. Fixed when it is first asked for."""
+
+    def sub_account(self, account: str) -> Row | None:
+        """The master row with its balances."""
+
+    def accounts_of(self, customer_id: str) -> list[Row]:
+        """A customer's sub-accounts, by id."""
+
+    def balance_at(self, account: str, on: date) -> Row | None:
+        """available_minor, frozen_minor, unsettled_minor at the end of ``on``, and the ``as_of`` they have stood since; None
+        before its first. Raises UsageError for a date beyond ``up_to``."""
+
+    def movements(self, account: str, first: date, last: date) -> Iterator[Row]:
+        """The journal's moves of each part of an account, in order of posting. Raises UsageError beyond ``up_to``."""
+
+    def transaction(self, platform: str, request_no: str) -> list[Row]:
+        """Every leg of a request, with each attempt of it and what became of that, by leg and attempt."""
+
+    def leg(self, platform: str, request_no: str, leg: int) -> list[Row]:
+        """The attempts of one leg."""
+
+    def loan(self, platform: str, loan_id: str) -> Row | None: ...
+
+    def loan_transactions(self, platform: str, loan_id: str) -> Iterator[Row]:
+        """Every attempt of every leg that names the loan, in order of processing."""
+
+    def claims_of_loan(self, platform: str, loan_id: str) -> list[Row]:
+        """By claim id, those of which nothing is left too."""
+
+    def claims_of_holder(self, holder: str) -> list[Row]:
+        """By loan and claim id, those of which nothing is left too."""
+
+    def holds_of(self, account: str) -> list[Row]:
+        """What is frozen, by hold id."""
+
+
 class Archive(Protocol):
     """Raw bytes as they arrived or left: read-only, encrypted for each file, named by their digest."""
 
