@@ -10,10 +10,11 @@ from connectors.clock import SystemClock
 from connectors.core_tables import CoreTables
 from connectors.lake import Lake
 from connectors.lake_files import lake_files
+from connectors.ledger_reader import StoreLedgerReader
 from connectors.register import SqlRegister
 from connectors.secrets import FileSecrets
 from connectors.settings import Settings, load_settings
-from custody.ports import AlertGateway, Drop, KeyedStore
+from custody.ports import AlertGateway, Drop, KeyedStore, LedgerReader
 from custody.services.intake_checks import ExchangeRules
 from custody.services.outbound import ExchangePorts
 from schemas.exchange import parse_name, parse_seal
@@ -45,6 +46,11 @@ class Wiring:
     @cached_property
     def keyed(self) -> KeyedStore:
         return self._store(self.settings.stores.keyed)
+
+    @property
+    def ledger_reader(self) -> LedgerReader:
+        """A new one each time: what it answers is of the moment when it is first asked."""
+        return StoreLedgerReader(self.keyed)
 
     @cached_property
     def core(self) -> CoreTables:

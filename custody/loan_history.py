@@ -6,7 +6,6 @@ postings did; what comes out at the end is compared with what the store keeps (c
 
 from __future__ import annotations
 
-import dataclasses
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from typing import Any
 
 from custody.allocation import Share, share_of_each
 from custody.claims import ClaimRegister
-from custody.instruction import Instruction
+from custody.instruction import Entry, Instruction
 from custody.ledger_state import LedgerState, Loan
 from custody.names import LoanState, Originator, TxnStatus, TxnType
 
@@ -157,9 +156,7 @@ class LoanHistory:
     """``loan``: the row that the store keeps, for its terms. ``transactions``: every attempt that names it, in order of processing."""
 
     def __init__(self, loan: Row, transactions: Iterable[Row]) -> None:
-        terms = {f.name: loan[f.name] for f in dataclasses.fields(Loan)}
-        start = dataclasses.replace(
-            Loan(**terms),
+        start = Loan(**{name: loan[name] for name in Loan._fields})._replace(
             state=LoanState.BIDDING,
             disbursed_on=None,
             funded_minor=0,
@@ -255,9 +252,11 @@ class LoanHistory:
 
     def _change_claims(self, instruction: Instruction, claim_id: str | None) -> None:
         """Let the register do it, and tell what it did to each claim that it may touch."""
+        if instruction.txn_type not in self._register.types:
+            return
         names = self._touched(instruction, claim_id)
         before = {name: self._principal(name) for name in names}
-        self._register.change(instruction, claim_id)
+        self._register.change(Entry(instruction, (), None), claim_id)
         changed = [name for name in names if self._principal(name) != before[name]]
         # What is paid beside principal belongs to the first: a repayment of interest alone changes no claim at all.
         for name in changed or names[:1]:
@@ -304,8 +303,7 @@ class LoanHistory:
 
 
 def _instruction(row: Row) -> Instruction:
-    values = {f.name: row[f.name] for f in dataclasses.fields(Instruction)}
-    values |= {
+    values = {name: row[name] for name in Instruction._fields} | {
         "txn_type": TxnType(row["txn_type"]),
         "originator": Originator(row["originator"]),
         "status": TxnStatus(row["status"]),

@@ -7,7 +7,7 @@ beyond it. The keyed store is a projection: it can be dropped and rebuilt from t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import timedelta
 from functools import partial
 from itertools import islice
 
@@ -17,10 +17,9 @@ from custody.ports import StoreRow
 from custody.services.outputs import Seal
 from jobs.step import Step, StepContext
 from jobs.store_rows import day_rows
-from schemas.store_keys import LEDGER_TABLES, WATERMARK
+from schemas.store_keys import LEDGER_TABLES, WATERMARK, WATERMARK_KEY, watermark
 
 _BATCH = 5_000
-WATERMARK_KEY = b"projected_up_to"
 
 
 def _sources(context: StepContext) -> dict[str, Iterator[StoreRow]]:
@@ -59,11 +58,6 @@ def _publish(context: StepContext, seal: Seal) -> None:
 def _cells(row: StoreRow) -> list[str]:
     key, columns = row
     return [key.hex(), *(part for name in sorted(columns) for part in (name.hex(), columns[name].hex()))]
-
-
-def watermark(store_row: dict[bytes, bytes] | None) -> date | None:
-    """The date up to which the keyed store may be read."""
-    return date.fromisoformat(store_row[b"date"].decode()) if store_row else None
 
 
 STEP = Step("project", _run, _publish)

@@ -36,6 +36,7 @@ CLAIM_BY_HOLDER = "claim_by_holder"
 HOLD = "hold"
 LEDGER_TABLES = (JOURNAL, BALANCE, TXN, TXN_BY_LOAN, ACCOUNT_OF_CUSTOMER, SUB_ACCOUNT, LOAN, CLAIM, CLAIM_BY_HOLDER, HOLD)
 WATERMARK = "watermark"
+WATERMARK_KEY = b"projected_up_to"
 CORE_FLOW = "core_flow"
 CORE_BALANCE = "core_balance"
 # What a store knows about itself: its schema version and each table's newest writer.
@@ -75,6 +76,11 @@ def date_of_row(table: str, key: bytes) -> date:
     parts = key[1:].split(_PART)
     text = (parts[1] if table == JOURNAL else parts[-1])[:8].decode()
     return date(int(text[:4]), int(text[4:6]), int(text[6:]))
+
+
+def watermark(store_row: dict[bytes, bytes] | None) -> date | None:
+    """The date up to which the keyed store may be read, from its row under WATERMARK_KEY."""
+    return date.fromisoformat(store_row[b"date"].decode()) if store_row else None
 
 
 def dated(day: date, sequence: int) -> str:
