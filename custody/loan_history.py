@@ -44,6 +44,7 @@ class Tender:
 
     @property
     def state(self) -> str:
+        """FROZEN while any of it is; SETTLED when any of it was lent, else CANCELLED."""
         if self.frozen_minor:
             return "FROZEN"
         return "SETTLED" if self.settled_minor else "CANCELLED"

@@ -37,6 +37,7 @@ class InstalmentState:
 
     @property
     def owed_minor(self) -> int:
+        """Principal and interest still to be paid; penalty is told apart."""
         paid = self.paid_principal_minor + self.paid_interest_minor + self.waived_minor
         return self.principal_minor + self.interest_minor - paid
 
