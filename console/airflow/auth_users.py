@@ -35,6 +35,9 @@ _READS = (
 )  # fmt: skip
 _STARTS = _all("can_create", "DAG Runs", "Backfills") | _all("can_edit", "DAGs", "DAG Runs", "Task Instances", "Backfills")
 _AUDITS = _all("can_read", "Audit Logs") | _all("menu_access", "Audit Logs")
+# Answers what the customer DAG asks a second person; our service then says whether he may decide (console/airflow/approval.py).
+# In Airflow an answer takes the right to edit its DAG: of that one only.
+_ANSWERS = _all("can_edit", "HITL Detail", "DAG:customer_maintenance")
 # Users themselves come from the register by this module: an administrator looks at them, and after the machinery.
 _ADMINISTERS = (
     _AUDITS
@@ -47,7 +50,7 @@ _ADMINISTERS = (
 
 ROLES: Mapping[Duty, frozenset[Permission]] = {
     Duty.OPERATOR: _READS | _STARTS,
-    Duty.SUPERVISOR: _READS,
+    Duty.SUPERVISOR: _READS | _ANSWERS,
     Duty.RISK_OFFICER: _READS,
     Duty.FEE_OFFICER: _READS,
     Duty.REPORT_OFFICER: _READS,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -70,9 +71,20 @@ def last_date() -> date | None:
         ) from error
 
 
-def dag_settings(*, english: str, chinese: str, doc: str, tags: list[str], due_within: timedelta, dated: bool) -> dict[str, Any]:
-    """Keyword arguments for CustodyDag(...). ``due_within`` counts from queueing; a run past it raises an alert."""
-    params = {}
+def dag_settings(
+    *,
+    english: str,
+    chinese: str,
+    doc: str,
+    tags: list[str],
+    due_within: timedelta,
+    dated: bool,
+    asks: Mapping[str, Param] | None = None,
+    at_once: int = 1,
+) -> dict[str, Any]:
+    """Keyword arguments for CustodyDag(...). ``due_within`` counts from queueing; a run past it raises an alert. ``asks``: what
+    else the form asks of who starts a run; ``at_once``: how many runs may be under way."""
+    params = dict(asks or {})
     if dated:
         params[KEY] = Param(
             None,
@@ -86,7 +98,7 @@ def dag_settings(*, english: str, chinese: str, doc: str, tags: list[str], due_w
         "doc_md": doc,
         "tags": ["custody", *tags],
         "params": params,
-        "max_active_runs": 1,
+        "max_active_runs": at_once,
         "default_args": {
             "owner": OWNER,
             "retries": RETRIES,

@@ -45,7 +45,10 @@ def add_desk(app: typer.Typer) -> None:
             "Drafts of the date (--date), releases, due dates. 报表",
             {"list": report_list, "release": report_release, "due": report_due},
         ),
-        "proposal": ("What waits for a second person. 待复核", {"list": proposal_list, "approve": decide, "reject": turn_down}),
+        "proposal": (
+            "What waits for a second person. 待复核",
+            {"list": proposal_list, "show": proposal_show, "approve": decide, "reject": turn_down},
+        ),
         "fees": ("The day's accrual (--date), and how it came about. 存管费", {"explain": fees_explain}),
     }
     for name, (words, commands) in groups.items():
@@ -148,6 +151,24 @@ def proposal_list(
         for r in rows
     ]
     emit({"proposals": rows}, as_json, words or ["nothing waits 无待复核事项"])
+    return 0
+
+
+@command
+def proposal_show(proposal: ProposalArgument, as_json: JsonOption = False) -> int:
+    """What is proposed, by whom, and what became of it. 提案内容"""
+    with wired() as wiring, wiring.register.transaction() as tx:
+        row = tx.get("proposal", proposal_id=proposal)
+    if row is None:
+        raise UsageError(f"no proposal {proposal!r}; see: custody proposal list")
+    shown = {**row, "payload": json.loads(row["payload"])}
+    # A line for each: nothing that the maker wrote can look like a line of ours.
+    words = [
+        f"{name}: {' '.join((text if isinstance(text, str) else json.dumps(text, ensure_ascii=False)).split())}"
+        for name, text in shown.items()
+        if text is not None
+    ]
+    emit({**shown, "words": words}, as_json, words)
     return 0
 
 

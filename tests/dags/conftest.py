@@ -30,6 +30,7 @@ if [ -f "$CUSTODY_TEST_DIR/plan/$1.codes" ]; then
     sed -i 1d "$CUSTODY_TEST_DIR/plan/$1.codes"
 fi
 echo "not the result"
+[ -f "$CUSTODY_TEST_DIR/plan/$1.result" ] && cat "$CUSTODY_TEST_DIR/plan/$1.result" && exit "${code:-0}"
 [ -f "$CUSTODY_TEST_DIR/plan/$1.silent" ] || echo "{\\"command\\": \\"$1\\", \\"findings\\": ${code:-0}}"
 exit "${code:-0}"
 """
@@ -51,6 +52,10 @@ class Custody:
 
     def prints_no_result(self, command: str) -> None:
         (self.folder / "plan" / f"{command}.silent").touch()
+
+    def answers(self, command: str, result: dict[str, object]) -> None:
+        """The result of every run of ``command``."""
+        (self.folder / "plan" / f"{command}.result").write_text(json.dumps(result, ensure_ascii=False) + "\n", encoding="utf-8")
 
     def sleeps(self, command: str, seconds: int) -> None:
         (self.folder / "plan" / f"{command}.sleep").write_text(str(seconds))
