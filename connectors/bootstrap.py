@@ -11,6 +11,7 @@ from connectors.core_tables import CoreTables
 from connectors.lake import Lake
 from connectors.lake_files import lake_files
 from connectors.ledger_reader import StoreLedgerReader
+from connectors.person_store import KeyedPersonStore
 from connectors.register import SqlRegister
 from connectors.secrets import FileSecrets
 from connectors.settings import Settings, load_settings
@@ -51,6 +52,10 @@ class Wiring:
     def ledger_reader(self) -> LedgerReader:
         """A new one each time: what it answers is of the moment when it is first asked."""
         return StoreLedgerReader(self.keyed)
+
+    @cached_property
+    def persons(self) -> KeyedPersonStore:
+        return KeyedPersonStore(self.keyed, self.secrets)
 
     @cached_property
     def core(self) -> CoreTables:

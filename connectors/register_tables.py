@@ -186,6 +186,36 @@ alert = Table(
     _text("sent_at", null=True),
 )
 
+# A row is made by the approval of a deletion and is its commit point: what has to be deleted follows from it.
+erased_customer = Table(
+    "erased_customer",
+    metadata,
+    Column("proposal_id", String(64), primary_key=True),
+    Column("customer_id", String(60), nullable=False),
+    # The last custody date of which nothing personal may be kept of him any more.
+    Column("erased_up_to", Date, nullable=False),
+    # What the plan said that the law keeps, and until when.
+    _json("kept"),
+    _text("approved_at"),
+    # When everything was deleted; null until then.
+    _text("erased_at", null=True),
+    # When what the law kept was removed as well; null until then.
+    _text("purged_at", null=True),
+)
+
+# What deletions took out of the tables whose rows are proved against the lake: the proof expects so much less.
+removed_rows = Table(
+    "removed_rows",
+    metadata,
+    Column("proposal_id", String(64), primary_key=True),
+    Column("store_table", String(40), primary_key=True),
+    Column("salt", Integer, primary_key=True),
+    Column("rows", BigInteger, nullable=False),
+    # Amounts and digests are sums over the rows, beyond 64 bits: as text.
+    _text("sum_minor"),
+    _text("digest"),
+)
+
 holiday = Table(
     "holiday",
     metadata,

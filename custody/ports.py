@@ -11,6 +11,8 @@ from contextlib import AbstractContextManager
 from datetime import date, datetime
 from typing import Any, Protocol
 
+from custody.personal import Said
+
 Row = dict[str, Any]
 # A keyed-store row: (row key, columns). Keys sort as bytes, in every store alike.
 StoreRow = tuple[bytes, dict[bytes, bytes]]
@@ -162,6 +164,9 @@ class Secrets(Protocol):
     def identity_digest(self, id_type: str, id_no: str) -> str:
         """The customer id: keyed digest of identity type and number, the same on every platform (design.md §2.3)."""
 
+    def index_digest(self, field: str, value: str) -> str:
+        """What a customer is found by: keyed digest of a field's name and value; no digest of a customer id is the same."""
+
     def new_data_key(self) -> tuple[bytes, bytes]:
         """(key, wrapped key)"""
 
@@ -172,6 +177,39 @@ class Secrets(Protocol):
 
     def open(self, key: bytes, sealed: bytes, context: bytes) -> bytes:
         """Raises SealBroken."""
+
+
+class PersonStore(Protocol):
+    """Customers' personal data, sealed under a key for each customer, and the index over it (design.md §4.6).
+
+    Whoever writes holds the day's lease and hands in its fence. Every write can be repeated.
+    """
+
+    def said(self, customer_id: str) -> list[Said]:
+        """By party and date; empty for whom nothing is kept."""
+
+    def find(self, field: str, value: str) -> list[str]:
+        """The customers of whom some party's last word has this value."""
+
+    def keep(self, words: Iterable[tuple[str, Said]], fence: int) -> None:
+        """(customer id, word): a party's word for a date takes the place of its earlier one for that date. Where a customer has none
+        yet, he gets a key."""
+
+    def pend(self, customer_id: str, reference: str, fields: Mapping[str, str | None], fence: int) -> None:
+        """Keep what somebody proposes to write, until it is decided."""
+
+    def pending(self, customer_id: str, reference: str) -> Mapping[str, str | None] | None: ...
+
+    def drop_pending(self, customer_id: str, reference: str, fence: int) -> None: ...
+
+    def move(self, old: str, new: str, fence: int) -> None:
+        """All that was said of one customer becomes the other's, where the same party has not said something of that date."""
+
+    def rows(self, customer_id: str) -> dict[str, list[StoreRow]]:
+        """By store table: every row that holds something of his."""
+
+    def destroy(self, customer_id: str, fence: int) -> None:
+        """Delete the key with all that is sealed under it, and the index rows. (A store may keep the old bytes until it compacts.)"""
 
 
 class AlertGateway(Protocol):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import closing
 from datetime import date, timedelta
 from typing import Any
@@ -18,31 +18,30 @@ import pyarrow as pa
 
 from connectors.bootstrap import Wiring
 from connectors.lake import arrow_schema
+from custody.customer_decisions import aliases_of, decided_rows, merged_today
 from custody.digest import canonical_json
-from custody.errors import StopRun
 from custody.names import FileType
-from custody.ports import Row, StoreRow
+from custody.ports import Row
 from custody.services.files import refuse_after_landing
 from custody.services.organisations import LIVE
 from custody.services.outputs import Seal
 from jobs.land_files import Landed, Task, land_files, table_name, tasks_of
+from jobs.land_persons import KeptPersons, NoPersons, Persons
 from jobs.reference import load_reference
 from jobs.step import Step, StepContext
 from jobs.workers import in_order
-from schemas.store_keys import CUSTOMER, owner_key
 from schemas.tables import TABLES
 
 # Below this many bytes in all, starting worker processes costs more than they save.
 _POOL_FROM_BYTES = 48_000_000
-_CUSTOMERS_AT_ONCE = 5_000
 _EXPECTED = "EXPECTED"
 
 
 def _run(context: StepContext) -> None:
-    _land(context, _keep_personal)
+    _land(context, KeptPersons(context))
 
 
-def _land(context: StepContext, keep_personal: Callable[[StepContext, pa.Table], None]) -> None:
+def _land(context: StepContext, persons: Persons) -> None:
     assert context.writer is not None
     accepted = context.rows("cut_off", "accepted_files")
     parties = load_reference(context).parties
@@ -51,20 +50,29 @@ def _land(context: StepContext, keep_personal: Callable[[StepContext, pa.Table],
     for file_type in FileType:
         if table_name(file_type) in TABLES:
             context.writer.declare(table_name(file_type))
+    decisions = context.rows("cut_off", "decisions")
+    merged = merged_today(decisions, context.custody_date)
+    merged_before = context.rows("land", "customer_aliases", on=context.custody_date - timedelta(days=1))
+    aliases = aliases_of(merged_before + merged)
+    decided = decided_rows(decisions, context.custody_date, aliases)
     outcomes: list[Row] = []
     rejected = [arrow_schema(TABLES["rejected_rows"]).empty_table()]
-    with closing(_land_all(context.wiring, list(tasks_of(accepted, dialects)))) as answers:
+    with closing(_land_all(context.wiring, list(tasks_of(accepted, dialects, aliases)))) as answers:
         for landed in answers:
             for said in landed.said:
-                keep_personal(context, said)
+                persons.keep(said)
             for part in landed.parts:
                 context.writer.part(part)
             rejected += landed.rejected
             outcomes += landed.outcomes
+    persons.take_up(decided)
+    persons.move(merged)
     outcomes += [_refused(row) for row in context.rows("cut_off", "refused_files")]
     outcomes += _expected(context, parties, outcomes)
     context.write("rejected_rows", pa.concat_tables(rejected))
     context.write("file_outcomes", outcomes)
+    context.write("decided_customers", decided)
+    context.write("customer_aliases", merged_before + merged)
 
 
 def _land_all(wiring: Wiring, tasks: list[Task]) -> Generator[Landed]:
@@ -129,44 +137,6 @@ def _is_complete(batches: Mapping[int, int | None]) -> bool:
     return any(said is not None and len(batches) >= said for said in batches.values())
 
 
-def _keep_personal(context: StepContext, said: pa.Table) -> None:
-    """Put each customer's personal data into the keyed store.
-
-    Written before the step's commit and safe to repeat: keys are made once, sealing is deterministic. It is rebuilt
-    from the archive, the only other place that has it.
-    """
-    if not said.num_rows:
-        return
-    with context.wiring.register.transaction() as tx:
-        later = [row["custody_date"] for row in tx.find("step_output", step="land") if row["custody_date"] > context.custody_date]
-    if later:
-        raise StopRun(f"{max(later)} has landed: landing {context.custody_date} again would put its older personal data in place")
-    for batch in said.to_batches(max_chunksize=_CUSTOMERS_AT_ONCE):
-        # customer id -> party -> what it says. Several parties may know one person, each in its own words.
-        by_customer: dict[str, dict[str, str]] = defaultdict(dict)
-        for row in batch.to_pylist():
-            by_customer[row["customer_id"]][row["party"]] = row["body"]
-        context.wiring.keyed.put_many(CUSTOMER, _customer_rows(context.wiring, by_customer), context.lease.fence)
-
-
-def _customer_rows(wiring: Wiring, said: Mapping[str, Mapping[str, str]]) -> Iterator[StoreRow]:
-    """Whole rows, with what parties said on earlier days: the customer's key, and a sealed column for each party."""
-    found = dict(wiring.keyed.get_many(CUSTOMER, [owner_key(customer_id) for customer_id in said]))
-    for customer_id, by_party in said.items():
-        key = owner_key(customer_id)
-        columns = found.get(key, {})
-        if b"key" in columns:
-            wrapped = columns[b"key"]
-            data_key = wiring.secrets.unwrap(wrapped)
-        else:
-            data_key, wrapped = wiring.secrets.new_data_key()
-        sealed = {
-            b"personal:" + party.encode(): wiring.secrets.seal(data_key, body.encode(), customer_id.encode())
-            for party, body in by_party.items()
-        }
-        yield key, {**columns, b"key": wrapped, **sealed}
-
-
 def _publish(context: StepContext, seal: Seal) -> None:
     """Tell the register which accepted files landing refused whole: their next version is then no restatement."""
     accepted = {f["file_name"]: f for f in context.rows("cut_off", "accepted_files")}
@@ -186,4 +156,4 @@ def _publish(context: StepContext, seal: Seal) -> None:
 
 STEP = Step("land", _run, _publish)
 # The same tables, and nothing kept of the persons nor told to the register: a replay's.
-WITHOUT_PERSONAL = Step("land", lambda context: _land(context, lambda _context, _said: None))
+WITHOUT_PERSONAL = Step("land", lambda context: _land(context, NoPersons()))

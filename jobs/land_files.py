@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from connectors.bootstrap import Wiring
 from connectors.lake import Part, conform, table_of
 from custody.calendar import CHINA, custody_date_of
+from custody.customer_decisions import personal_digest
 from custody.digest import canonical_json
 from custody.findings import RowFault
 from custody.money import parse_amount
@@ -34,22 +35,29 @@ from schemas.tables import TABLES, TableSpec
 TASK_BYTES = 32_000_000
 TASK_FILES = 500
 _PART_ROWS = 262_144
-_SAID = pa.schema([("customer_id", pa.string()), ("party", pa.string()), ("body", pa.string())])
+_SAID = pa.schema(
+    [
+        (name, pa.date32() if name == "custody_date" else pa.string())
+        for name in ("customer_id", "party", "custody_date", "source", "body")
+    ]
+)
 
 
 @dataclass(frozen=True)
 class Task:
-    """Accepted files of one type in the order of their names, and the ``dialect`` of each party's contract."""
+    """Accepted files of one type in the order of their names, and the ``dialect`` of each party's contract. ``aliases``: customer
+    ids that two people found to be another's."""
 
     file_type: str
     files: tuple[Row, ...]
     dialects: Mapping[str, Mapping[str, Any]]
+    aliases: Mapping[str, str]
 
 
 @dataclass
 class Landed:
     """``parts`` of the type's table; ``rejected`` rows; an outcome for each file; of customers, ``said``: each one's personal
-    data (customer_id, party, body) in the order of files and lines."""
+    data (customer_id, party, custody_date, source, body) in the order of files and lines."""
 
     parts: list[Part] = field(default_factory=list)
     rejected: list[pa.Table] = field(default_factory=list)
@@ -61,7 +69,7 @@ def table_name(file_type: str) -> str:
     return f"land_{file_type.lower()}"
 
 
-def tasks_of(files: Sequence[Row], dialects: Mapping[str, Mapping[str, Any]]) -> Iterator[Task]:
+def tasks_of(files: Sequence[Row], dialects: Mapping[str, Mapping[str, Any]], aliases: Mapping[str, str]) -> Iterator[Task]:
     """Types in the order of their names; of each, many small files or one large one at a time, the same whoever lands them."""
     by_type: dict[str, list[Row]] = defaultdict(list)
     for file in sorted(files, key=lambda f: str(f["file_name"])):
@@ -71,15 +79,15 @@ def tasks_of(files: Sequence[Row], dialects: Mapping[str, Mapping[str, Any]]) ->
         size = 0
         for file in of_type:
             if held and (size + file["bytes"] > TASK_BYTES or len(held) == TASK_FILES):
-                yield _task(file_type, held, dialects)
+                yield _task(file_type, held, dialects, aliases)
                 held, size = [], 0
             held.append(file)
             size += file["bytes"]
-        yield _task(file_type, held, dialects)
+        yield _task(file_type, held, dialects, aliases)
 
 
-def _task(file_type: str, files: Sequence[Row], dialects: Mapping[str, Mapping[str, Any]]) -> Task:
-    return Task(file_type, tuple(files), {party: dialects[party] for party in sorted({f["party"] for f in files})})
+def _task(file_type: str, files: Sequence[Row], dialects: Mapping[str, Mapping[str, Any]], aliases: Mapping[str, str]) -> Task:
+    return Task(file_type, tuple(files), {party: dialects[party] for party in sorted({f["party"] for f in files})}, aliases)
 
 
 def land_files(wiring: Wiring, task: Task) -> Landed:
@@ -97,7 +105,7 @@ def land_files(wiring: Wiring, task: Task) -> Landed:
         reading = _Reading(file, layout, data, task.dialects[file["party"]], batch)
         for table in reading.tables():
             if task.file_type == FileType.CUSTOMER:
-                table, personal = _split_off_personal(wiring.secrets, layout, table)
+                table, personal = _split_off_personal(wiring.secrets, layout, table, task.aliases)
                 out.said.append(personal)
             rows.add(table)
         if reading.parsed.file_faults:
@@ -298,18 +306,23 @@ def _constant(value: str | date, kind: pa.DataType, rows: int) -> pa.Array:
     return pa.repeat(pa.scalar(value, kind), rows)
 
 
-def _split_off_personal(secrets: Secrets, layout: Layout, table: pa.Table) -> tuple[pa.Table, pa.Table]:
+def _split_off_personal(
+    secrets: Secrets, layout: Layout, table: pa.Table, aliases: Mapping[str, str]
+) -> tuple[pa.Table, pa.Table]:
     """The rows without personal data, which customer each is and a digest of what was said; and what was said."""
     personal = [f.name for f in canonical_layout(layout).fields if f.personal]
     ids, digests, bodies = [], [], []
     for row in table.select(personal).to_pylist():
         customer_id = secrets.identity_digest(str(row["id_type"]), str(row["id_no"]))
+        customer_id = aliases.get(customer_id, customer_id)
         body = canonical_json(row)
         ids.append(customer_id)
-        digests.append(secrets.identity_digest("PERSONAL", f"{customer_id}|{body}"))
+        digests.append(personal_digest(secrets, customer_id, row))
         bodies.append(body)
     bare = table.drop_columns(personal)
     bare = bare.append_column("customer_id", pa.array(ids, pa.string())).append_column(
         "personal_digest", pa.array(digests, pa.string())
     )
-    return bare, pa.table([pa.array(ids, pa.string()), table["party"], pa.array(bodies, pa.string())], schema=_SAID)
+    source = pc.binary_join_element_wise(table["file_name"], pc.cast(table["line_no"], pa.string()), ":")
+    said = [pa.array(ids, pa.string()), table["party"], table["custody_date"], source, pa.array(bodies, pa.string())]
+    return bare, pa.table(said, schema=_SAID)

@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from custody.allocation import Share, differs, share_of_each
 from custody.calendar import CHINA, custody_date_of
+from custody.customer_decisions import aliases_of
 from custody.digest import canonical_json, canonical_text, digest_of_json
 from custody.instruction import Entry, Instruction, Refusal
 from custody.ledger import Ledger
@@ -40,6 +41,7 @@ from custody.names import (
 )
 from custody.ports import Row
 from custody.posting_rules import ACCRUE, rule_of
+from custody.sub_accounts import carried
 from custody.texts import text
 from jobs.distinct_keys import key_hashes
 from jobs.reference import load_reference
@@ -301,24 +303,13 @@ def _load_state(context: StepContext, yesterday: date) -> LedgerState:
 
 
 def _sub_accounts(context: StepContext, yesterday: date) -> list[Row]:
-    """Yesterday's sub-accounts with today's openings and closings; opening what is open changes nothing."""
-    rows = {r["sub_account"]: r for r in context.rows("post", "sub_accounts", on=yesterday)}
-    for landed in sorted(context.rows("land", "land_customer"), key=lambda r: (r["event_time"], r["file_name"], r["line_no"])):
-        account = sub_account_id(landed["party"], landed["role"], landed["user_no"])
-        if landed["action"] == "OPEN" and account not in rows:
-            rows[account] = {
-                "sub_account": account,
-                "platform": landed["party"],
-                "role": landed["role"],
-                "user_no": landed["user_no"],
-                "customer_id": landed["customer_id"],
-                "kind": landed["kind"],
-                "opened_on": custody_date_of(landed["event_time"]),
-                "closed_on": None,
-            }
-        elif landed["action"] == "CLOSE" and account in rows and rows[account]["closed_on"] is None:
-            rows[account] = {**rows[account], "closed_on": custody_date_of(landed["event_time"])}
-    return list(rows.values())
+    """Yesterday's with what today's files and decisions say."""
+    return carried(
+        context.rows("post", "sub_accounts", on=yesterday),
+        context.rows("land", "land_customer"),
+        context.rows("land", "decided_customers"),
+        aliases_of(context.rows("land", "customer_aliases")),
+    )
 
 
 def _register_loans(state: LedgerState, landed: list[Row]) -> None:

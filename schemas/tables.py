@@ -98,6 +98,15 @@ TABLES: dict[str, TableSpec] = {
         _table("reference", "kind id", "kind:text id:text payload:text"),
         # land
         _landed(_CUSTOMER, _PERSONAL, "customer_id:text personal_digest:text"),
+        # Rows of forms that two people decided on (custody.customer_decisions), and customer ids that they found to be another's, those
+        # of earlier days too.
+        _table(
+            "decided_customers",
+            "decision_no row_no",
+            "decision_no:int row_no:int proposal_id:text reference:text party:text custody_date:date said_of:text customer_id:text "
+            "personal_digest:text user_no:text role:text action:text kind:text",
+        ),
+        _table("customer_aliases", "old", "old:text new:text effective_on:date decision_no:int"),
         _landed(load_layout("platform_loan/1")),
         _landed(load_layout("platform_txn/1")),
         _landed(load_layout("platform_claim/1")),
