@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from custody.instruction import Instruction, Refusal
 from custody.ledger_state import Hold, LedgerState
-from custody.names import BreakKind
+from custody.names import BreakKind, Originator
 from custody.posting_rules import HoldEffect, HoldRule
 
 
@@ -33,7 +33,14 @@ def change_hold(state: LedgerState, instruction: Instruction, rule: HoldRule, ow
     key = _key(instruction, rule)
     if rule.effect == HoldEffect.PLACE:
         state.holds[key] = Hold(
-            instruction.platform, key[1], owner, rule.kind, instruction.loan_id, amount_minor, instruction.value_date
+            instruction.platform,
+            key[1],
+            owner,
+            rule.kind,
+            instruction.loan_id,
+            amount_minor,
+            instruction.value_date,
+            instruction.authorisation_id if instruction.originator is Originator.MANDATE else None,
         )
         return
     hold = state.holds[key]

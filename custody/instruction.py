@@ -53,16 +53,21 @@ class Move(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """The moves of one instruction leg; ``core_ref`` is what the core's flow must quote, None where none is expected."""
+    """The moves of one instruction leg; ``core_ref`` is what the core's flow must quote, None where none is expected.
+    ``findings``: what is wrong with it though it was posted, since the money has moved."""
 
     instruction: Instruction
     moves: tuple[Move, ...]
     core_ref: str | None
+    findings: tuple[Refusal, ...] = ()
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """``waits``: what is missing may still come (a late file), so the instruction is tried again and never lost."""
+    """Why a leg was refused, or what is wrong with one that was posted all the same.
+
+    ``waits``: what is missing may still come (a late file), so the instruction is tried again and never lost.
+    """
 
     kind: BreakKind
     rule: str

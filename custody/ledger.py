@@ -31,8 +31,9 @@ class Register(Protocol):
     def check(self, instruction: Instruction, moves: Sequence[Planned]) -> Refusal | None:
         """Why the instruction may not be posted; None when it may. Changes nothing."""
 
-    def change(self, entry: Entry, claim_id: str | None) -> None:
-        """What was checked, done. ``claim_id`` as for Ledger.apply."""
+    def change(self, entry: Entry, claim_id: str | None) -> Refusal | None:
+        """What was checked, done, while the holds are as they were before. ``claim_id`` as for Ledger.apply. Returns what is
+        wrong with the entry though it is posted."""
 
 
 class Ledger:
@@ -74,10 +75,12 @@ class Ledger:
             if refusal is not None:
                 return refusal
         entry = Entry(instruction, self._move(moves), plan.core(instruction) if plan.core else None)
+        for change in self._changes[instruction.txn_type]:
+            finding = change(entry, claim_id)
+            if finding is not None:
+                entry = entry._replace(findings=(*entry.findings, finding))
         for rule, owner, minor in holds:
             change_hold(self.state, instruction, rule, owner, minor)
-        for change in self._changes[instruction.txn_type]:
-            change(entry, claim_id)
         return entry
 
     def balance(self, book: Book, account: str) -> int:

@@ -1,16 +1,16 @@
-"""What the sub-ledger knows at one moment: balances, open holds, claims, loans, open sub-accounts."""
+"""What the sub-ledger knows at one moment: balances, open holds, claims, loans, mandates, what is not settled yet."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import NamedTuple
 
 from custody.names import Book
 
 
 class Hold(NamedTuple):
-    """Frozen money of ``account``, a sub-account id or ``P001:P_MARKETING``."""
+    """Frozen money of ``account``, a sub-account id or ``P001:P_MARKETING``. ``mandate_id``: the mandate that placed it."""
 
     platform: str
     hold_id: str
@@ -19,6 +19,7 @@ class Hold(NamedTuple):
     loan_id: str | None
     amount_minor: int
     placed_on: date
+    mandate_id: str | None = None
 
 
 class Claim(NamedTuple):
@@ -62,12 +63,59 @@ class Loan(NamedTuple):
     interest_repaid_minor: int
 
 
+class Mandate(NamedTuple):
+    """What a customer lets be done without his password, from ``granted_at`` until it expires or is revoked."""
+
+    platform: str
+    mandate_id: str
+    holder: str
+    scope: str
+    item_limit_minor: int
+    total_limit_minor: int
+    used_minor: int
+    expires_on: date
+    granted_at: datetime
+    revoked_at: datetime | None
+
+
+class Receipt(NamedTuple):
+    """Money in SUSPENSE, named by the request that brought it: to be identified or returned by ``due_on``."""
+
+    platform: str
+    request_no: str
+    received_on: date
+    amount_minor: int
+    left_minor: int
+    due_on: date
+
+
+class OpenItem(NamedTuple):
+    """What one request (or settlement batch) left open on a receivable or payable. ``settle_date``: when it should be settled."""
+
+    opened_on: date
+    settle_date: date
+    amount_minor: int
+
+
+# A part of an account: the ledger account, and the hold of a frozen part ("" for what is not frozen).
+AccountPart = tuple[str, str]
+# Money that a channel still owes for one settlement date.
+Lot = tuple[str, date]
+
+
 @dataclass
 class LedgerState:
-    """Balances by (book, account); holds, claims and loans by (platform, id); open sub-account ids."""
+    """Balances by (book, account); holds, claims, loans, mandates and receipts by (platform, id); open sub-account ids.
+
+    ``open_items``: by receivable or payable account, then by item. ``unsettled``: by part of an account, how much of each lot.
+    """
 
     balances: dict[tuple[Book, str], int] = field(default_factory=dict)
     holds: dict[tuple[str, str], Hold] = field(default_factory=dict)
     claims: dict[tuple[str, str], Claim] = field(default_factory=dict)
     loans: dict[tuple[str, str], Loan] = field(default_factory=dict)
     sub_accounts: set[str] = field(default_factory=set)
+    mandates: dict[tuple[str, str], Mandate] = field(default_factory=dict)
+    receipts: dict[tuple[str, str], Receipt] = field(default_factory=dict)
+    open_items: dict[str, dict[str, OpenItem]] = field(default_factory=dict)
+    unsettled: dict[AccountPart, dict[Lot, int]] = field(default_factory=dict)

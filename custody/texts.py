@@ -164,6 +164,32 @@ RULES: dict[str, tuple[str, str]] = {
         "{account} 不是 {txn_type} 所需的本平台 {expected} 账户",
     ),
     "not_the_borrower": ("{account} is not the borrower of loan {loan}", "{account} 不是标的 {loan} 的借款人"),
+    "unknown_mandate": ("mandate {mandate} was never granted", "授权 {mandate} 未签订"),
+    "mandate_of_another": (
+        "mandate {mandate} is {holder}'s, not {account}'s",
+        "授权 {mandate} 属于 {holder}，而非 {account}",
+    ),
+    "mandate_scope": ("mandate {mandate} covers {scope}, not {txn_type}", "授权 {mandate} 的范围为 {scope}，不含 {txn_type}"),
+    "mandate_not_yet": ("mandate {mandate} was granted only at {granted_at}", "授权 {mandate} 于 {granted_at} 才签订"),
+    "mandate_revoked": ("mandate {mandate} was revoked at {revoked_at}", "授权 {mandate} 已于 {revoked_at} 撤销"),
+    "mandate_expired": ("mandate {mandate} expired on {expires_on}", "授权 {mandate} 已于 {expires_on} 到期"),
+    "mandate_item_limit": (
+        "mandate {mandate} allows {limit} fen for an item, this is {amount}",
+        "授权 {mandate} 单笔限额 {limit} 分，本笔为 {amount} 分",
+    ),
+    "mandate_total_limit": (
+        "mandate {mandate} allows {limit} fen in total; {used} are used, this is {amount}",
+        "授权 {mandate} 累计限额 {limit} 分，已用 {used} 分，本笔为 {amount} 分",
+    ),
+    "unsettled_use": (
+        "{unsettled} fen of the {amount} that left the bank rest on cash that has not come",
+        "转出的 {amount} 分中有 {unsettled} 分资金尚未清算到账",
+    ),
+    "unknown_receipt": ("no receipt {receipt} is open in SUSPENSE", "暂收款中无未结来账 {receipt}"),
+    "receipt_amount": (
+        "receipt {receipt} has {left} fen left, the instruction needs {needed}",
+        "来账 {receipt} 余 {left} 分，指令需 {needed} 分",
+    ),
     "hold_purpose": (
         "the hold {hold} is for loan {purpose}, the posting for {loan}",
         "冻结 {hold} 用于标的 {purpose}，与入账标的 {loan} 不符",

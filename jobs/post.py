@@ -24,6 +24,7 @@ from custody.digest import canonical_json, canonical_text, digest_of_json
 from custody.instruction import Entry, Instruction, Refusal
 from custody.ledger import Ledger
 from custody.ledger_state import Claim, Hold, LedgerState, Loan
+from custody.mandates import enter_mandates
 from custody.names import (
     PLATFORM_ACCOUNTS,
     UNDER_WAY,
@@ -41,9 +42,11 @@ from custody.names import (
 )
 from custody.ports import Row
 from custody.posting_rules import ACCRUE, rule_of
+from custody.registers import registers_of
 from custody.sub_accounts import carried
 from custody.texts import text
 from jobs.distinct_keys import key_hashes
+from jobs.ledger_snapshots import SNAPSHOTS, load_registers, register_rows
 from jobs.reference import load_reference
 from jobs.step import Step, StepContext
 
@@ -137,6 +140,8 @@ class _Posting:
         self.posted[key] = leg.content_hash
         self.new_keys.append({"platform": key[0], "request_no": key[1], "leg": key[2], "content_hash": leg.content_hash})
         self._record(leg, "POSTED", self.enter(result))
+        for finding in result.findings:
+            self._find(leg, finding)
         if instruction.leg in split and differs(instruction, share):
             self._report_split(leg, share)
         return None
@@ -269,7 +274,10 @@ def _run(context: StepContext) -> None:
         for seal in context.seals_of("post")
         for r in context.wiring.lake.rows(seal.path, "posted_keys")
     }
-    posting = _Posting(context, Ledger(state), posted)
+    load_registers(state, {table: context.rows("post", table, on=yesterday) for table in SNAPSHOTS})
+    enter_mandates(state, context.rows("land", "land_mandate"))
+    calendar = load_reference(context).calendar
+    posting = _Posting(context, Ledger(state, registers_of(state, calendar)), posted)
     fees = {fee["platform"]: fee for fee in context.rows("fees", "fee_accruals", on=yesterday)}
     legs: dict[str, list[_Leg]] = defaultdict(list)
     for row in context.rows("land", "land_instruction"):
@@ -291,6 +299,8 @@ def _run(context: StepContext) -> None:
     context.write("claims", [c._asdict() for c in state.claims.values()])
     context.write("loans", [x._asdict() for x in state.loans.values()])
     context.write("sub_accounts", sub_accounts)
+    for table, rows in register_rows(state).items():
+        context.write(table, rows)
 
 
 def _load_state(context: StepContext, yesterday: date) -> LedgerState:

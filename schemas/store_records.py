@@ -146,5 +146,5 @@ RECORDS: dict[str, RecordSpec] = {
     CLAIM: _CLAIM,
     CLAIM_BY_HOLDER: _CLAIM,
     # One that has ended says so once, with amount 0.
-    HOLD: _of_table("holds", "platform hold_id account kind loan_id amount_minor placed_on"),
+    HOLD: _of_table("holds", "platform hold_id account kind loan_id amount_minor placed_on mandate_id"),
 }

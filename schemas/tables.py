@@ -206,7 +206,7 @@ TABLES: dict[str, TableSpec] = {
         _table(
             "holds",
             "platform hold_id",
-            "platform:text hold_id:text account:text kind:text loan_id:text? amount_minor:int placed_on:date",
+            "platform:text hold_id:text account:text kind:text loan_id:text? amount_minor:int placed_on:date mandate_id:text?",
         ),
         _table(
             "claims",
@@ -224,6 +224,31 @@ TABLES: dict[str, TableSpec] = {
             "sub_accounts",
             "sub_account",
             "sub_account:text platform:text role:text user_no:text customer_id:text kind:text opened_on:date closed_on:date?",
+        ),
+        # What each mandate allows, and what was used of it so far.
+        _table(
+            "mandates",
+            "platform mandate_id",
+            "platform:text mandate_id:text holder:text scope:text item_limit_minor:int total_limit_minor:int used_minor:int "
+            "expires_on:date granted_at:time revoked_at:time?",
+        ),
+        # Whose money is unsettled: account = a sub-account, a P_* account, or the account by which money left before it was
+        # settled; hold_id = the hold of a frozen part, "" for what is not frozen.
+        _table(
+            "unsettled",
+            "platform account hold_id channel settle_date",
+            "platform:text account:text hold_id:text channel:text settle_date:date amount_minor:int",
+        ),
+        # Each channel's receivable and payable by request, and the fees to be restored by batch.
+        _table(
+            "receivables",
+            "platform account item",
+            "platform:text account:text item:text opened_on:date settle_date:date amount_minor:int",
+        ),
+        _table(
+            "suspense",
+            "platform request_no",
+            "platform:text request_no:text received_on:date amount_minor:int left_minor:int due_on:date",
         ),
         # project
         _table("projected", "store_table", "store_table:text rows:int content_digest:text"),

@@ -1,0 +1,145 @@
+"""Receivables and payables itemised: what a channel owes or is owed, by request; the fees that own funds must restore, by batch.
+
+Each account's balance is the sum of its items (domain.md §4.1). A settlement covers items of its channel first in, first out by
+the date on which they should be settled. What it brings beyond all items is kept as a negative item, which the next item takes up:
+a recharge whose instruction comes after its settlement leaves nothing open.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from custody.calendar import SettlementCalendar
+from custody.instruction import Instruction
+from custody.ledger_state import LedgerState, OpenItem
+from custody.names import TxnType
+
+RECEIVABLE, PAYABLE, FEES = "CHANNEL_RECEIVABLE", "CHANNEL_PAYABLE", "FEE_RECEIVABLE"
+# The types that open items or cover them, where they name a channel.
+ITEMISED = frozenset(
+    {
+        TxnType.RECHARGE,
+        TxnType.BACKROLL_RECHARGE,
+        TxnType.WITHDRAW,
+        TxnType.WITHDRAW_RETURN,
+        TxnType.CHANNEL_SETTLEMENT,
+        TxnType.CHANNEL_FEE_TOPUP,
+    }
+)
+# The item of what came beyond all items.
+SURPLUS = "SURPLUS"
+
+
+@dataclass(frozen=True)
+class Change:
+    """``opened_minor``: what the channel owes now for this request and did not before. ``settled``: the dates for which it
+    owes nothing any more."""
+
+    opened_minor: int = 0
+    settled: tuple[date, ...] = ()
+
+
+_NOTHING = Change()
+
+
+class OpenItems:
+    """The receivables and payables of a ledger's state."""
+
+    def __init__(self, state: LedgerState, calendar: SettlementCalendar) -> None:
+        self._items = state.open_items
+        self._calendar = calendar
+        self._due: dict[date, date] = {}
+
+    def change(self, instruction: Instruction) -> Change:
+        """Open or cover what the instruction opens or covers at its channel."""
+        if instruction.channel is None:
+            return _NOTHING
+        platform, channel, amount = instruction.platform, instruction.channel, instruction.amount_minor
+        receivable, payable, fees = f"{platform}:{RECEIVABLE}/{channel}", f"{platform}:{PAYABLE}/{channel}", f"{platform}:{FEES}"
+        inward = instruction.direction == "IN"
+        match instruction.txn_type:
+            case TxnType.RECHARGE:
+                return Change(self._open(receivable, request_item(instruction), instruction, amount))
+            case TxnType.WITHDRAW_RETURN if inward:
+                return Change(self._open(receivable, request_item(instruction), instruction, amount))
+            case TxnType.CHANNEL_SETTLEMENT if inward:
+                self._open(fees, str(instruction.settlement_batch), instruction, instruction.fee_minor)
+                return Change(settled=self._cover(receivable, amount, instruction))
+            case TxnType.WITHDRAW | TxnType.BACKROLL_RECHARGE:
+                self._open(payable, request_item(instruction), instruction, amount)
+            case TxnType.WITHDRAW_RETURN:
+                self._cover(payable, amount, instruction, str(instruction.related_request_no))
+            case TxnType.CHANNEL_SETTLEMENT:
+                self._cover(payable, amount, instruction)
+            case TxnType.CHANNEL_FEE_TOPUP:
+                self._cover(fees, amount, instruction, str(instruction.settlement_batch))
+        return _NOTHING
+
+    def of_request(self, platform: str, channel: str, request_no: str) -> OpenItem | None:
+        """What the channel still owes for a recharge; None when it has settled it."""
+        items = self._items.get(f"{platform}:{RECEIVABLE}/{channel}", {})
+        return next((item for name, item in items.items() if _request(name) == request_no), None)
+
+    def settle_date(self, value_date: date) -> date:
+        """T+1 by the settlement calendar."""
+        due = self._due.get(value_date)
+        if due is None:
+            due = self._due[value_date] = self._calendar.next_business_day(value_date)
+        return due
+
+    def _open(self, account: str, name: str, instruction: Instruction, amount_minor: int) -> int:
+        """An item of the request, less what came for it already; returns what is open of it. A fee is due on its own day (§3)."""
+        items = self._items.setdefault(account, {})
+        surplus = items.pop(SURPLUS, None)
+        if surplus is not None:
+            left = surplus.amount_minor + amount_minor
+            if left < 0:
+                items[SURPLUS] = surplus._replace(amount_minor=left)
+            amount_minor = max(0, left)
+        if not amount_minor:
+            if not items:
+                del self._items[account]
+            return 0
+        on = instruction.value_date
+        there = items.get(name)
+        if there is not None:
+            items[name] = there._replace(amount_minor=there.amount_minor + amount_minor)
+        else:
+            items[name] = OpenItem(on, on if account.endswith(FEES) else self.settle_date(on), amount_minor)
+        return amount_minor
+
+    def _cover(self, account: str, amount_minor: int, instruction: Instruction, first: str | None = None) -> tuple[date, ...]:
+        """Take an amount from the items: those of request ``first`` before all others, then by settlement date. Returns the
+        dates of which nothing is open any more."""
+        items = self._items.setdefault(account, {})
+        touched = set()
+        for name in sorted(items, key=lambda n: (_request(n) != first, items[n].settle_date, items[n].opened_on, n)):
+            if not amount_minor:
+                break
+            item = items[name]
+            if item.amount_minor < 0:
+                continue
+            taken = min(item.amount_minor, amount_minor)
+            amount_minor -= taken
+            touched.add(item.settle_date)
+            if taken == item.amount_minor:
+                del items[name]
+            else:
+                items[name] = item._replace(amount_minor=item.amount_minor - taken)
+        if amount_minor:
+            before = items.get(SURPLUS, OpenItem(instruction.value_date, instruction.value_date, 0))
+            items[SURPLUS] = before._replace(amount_minor=before.amount_minor - amount_minor)
+        still = {item.settle_date for item in items.values() if item.amount_minor > 0}
+        if not items:
+            del self._items[account]
+        return tuple(sorted(touched - still))
+
+
+def request_item(instruction: Instruction) -> str:
+    """The name of the item that a leg opens."""
+    return f"{instruction.request_no}|{instruction.leg}"
+
+
+def _request(item: str) -> str:
+    return item.partition("|")[0]
