@@ -233,9 +233,9 @@ class Lake:
         """A table with whatever columns its files have."""
         return self._table(relative, table, None)
 
-    def batches(self, relative: str, table: str) -> Iterator[pa.Table]:
-        """A table with its declared columns, part by part, in the order of its key."""
-        for name in self.manifest(relative).parts(table):
+    def batches(self, relative: str, table: str, some: slice = slice(None)) -> Iterator[pa.Table]:
+        """A table with its declared columns, part by part, in the order of its key; or only some of its parts."""
+        for name in self.manifest(relative).parts(table)[some]:
             yield _read_parquet(relative, table, self._files.read(f"{relative}/{name}"), arrow_schema(TABLES[table]))
 
     def _table(self, relative: str, table: str, schema: pa.Schema | None) -> pa.Table:

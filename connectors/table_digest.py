@@ -45,6 +45,12 @@ def row_hashes(table: pa.Table) -> bytes:
     return b"".join(parts)
 
 
+def row_preimages(table: pa.Table) -> pa.ChunkedArray:
+    """Each row as one text, the same for two rows exactly when all their cells are."""
+    parts = [_preimages(batch) for batch in table.combine_chunks().to_batches(max_chunksize=_AT_ONCE)]
+    return pa.chunked_array(parts, pa.string())
+
+
 def _preimages(batch: pa.RecordBatch) -> pa.Array:
     """Each row's cells as netstrings: ``<octets>:<text>,``, ``~`` for null; a timestamp's canonical text is its epoch
     microseconds. One join makes them, of as few pieces as will do: what all rows share is one text among them."""

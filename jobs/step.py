@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 from importlib.resources import files
@@ -40,6 +40,8 @@ class StepContext:
     inputs: dict[StepRef, Seal]
     lease: Lease
     writer: StepWriter | None = None
+    # What a run leaves for its publication in the same process, which after a crash has to do without.
+    kept: dict[str, Any] = field(default_factory=dict)
 
     def seal(self, step: str, on: date | None = None) -> Seal | None:
         return self.inputs.get(StepRef(on or self.custody_date, step))

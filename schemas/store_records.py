@@ -36,11 +36,14 @@ _MICROSECOND = timedelta(microseconds=1)
 
 @dataclass(frozen=True)
 class RecordSpec:
-    """``types``: of every field that any version has. ``absent``: what a row says for a field that its version lacks."""
+    """``types``: of every field that any version has. ``absent``: what a row says for a field that its version lacks.
+
+    ``summed``: the amounts, in every version, that a proof adds up (schemas.store_proof)."""
 
     types: Mapping[str, str]
     versions: Mapping[int, tuple[str, ...]]
     absent: Mapping[str, object] = field(default_factory=dict)
+    summed: tuple[str, ...] = ()
 
     @property
     def version(self) -> int:
@@ -99,18 +102,18 @@ def _types(words: str) -> dict[str, str]:
     return {name: kind for name, _, kind in (word.partition(":") for word in words.split())}
 
 
-def _first(words: str) -> RecordSpec:
+def _first(words: str, *summed: str) -> RecordSpec:
     """A record of one version."""
     types = _types(words)
-    return RecordSpec(types, {1: tuple(types)})
+    return RecordSpec(types, {1: tuple(types)}, summed=summed)
 
 
-def _of_table(name: str, fields: str) -> RecordSpec:
+def _of_table(name: str, fields: str, summed: str) -> RecordSpec:
     """Version 1 of a row of the lake's table, whole. Named here, so that a column more there is a version more here."""
-    return RecordSpec({c.name: c.type for c in TABLES[name].columns}, {1: tuple(fields.split())})
+    return RecordSpec({c.name: c.type for c in TABLES[name].columns}, {1: tuple(fields.split())}, summed=(summed,))
 
 
-_CLAIM = _of_table("claims", "platform claim_id loan_id holder principal_minor original_minor currency")
+_CLAIM = _of_table("claims", "platform claim_id loan_id holder principal_minor original_minor currency", "principal_minor")
 _JOURNAL_1 = "entry_no move_no part amount_minor currency txn_type request_no leg loan_id value_date event_time"
 _BALANCE = "available_minor:int frozen_minor:int unsettled_minor:int currency:text"
 _ACCOUNT = "platform:text role:text opened_on:date closed_on:date"
@@ -118,8 +121,8 @@ _ACCOUNT = "platform:text role:text opened_on:date closed_on:date"
 RECORDS: dict[str, RecordSpec] = {
     # ``held_by``: the customer who holds it from this date on; another one than the owner of the row when it has passed to him.
     ACCOUNT_OF_CUSTOMER: _first(f"held_by:text {_ACCOUNT}"),
-    SUB_ACCOUNT: _first(f"customer_id:text user_no:text kind:text {_ACCOUNT} {_BALANCE}"),
-    BALANCE: _first(_BALANCE),
+    SUB_ACCOUNT: _first(f"customer_id:text user_no:text kind:text {_ACCOUNT} {_BALANCE}", "available_minor", "frozen_minor"),
+    BALANCE: _first(_BALANCE, "available_minor", "frozen_minor"),
     # ``amount_minor`` is signed: what the move did to this part. ``balance_minor`` is the part's after it.
     JOURNAL: RecordSpec(
         _types(
@@ -128,12 +131,14 @@ RECORDS: dict[str, RecordSpec] = {
         ),
         {1: tuple(_JOURNAL_1.split()), 2: (*_JOURNAL_1.split(), "counterparty", "balance_minor")},
         {"counterparty": None, "balance_minor": None},
+        ("amount_minor",),
     ),
     TXN: _of_table(
         "ledger_txn",
         "platform txn_no request_no leg txn_type from_account to_account amount_minor currency loan_id principal_minor "
         "interest_minor penalty_minor coupon_minor related_request_no channel status event_time originator authorisation_id "
         "settlement_batch direction fee_minor file_name line_no value_date settle_date content_hash outcome entry_no",
+        "amount_minor",
     ),
     # ``txn``: the key of the row there.
     TXN_BY_LOAN: _first("txn:bytes"),
@@ -141,10 +146,11 @@ RECORDS: dict[str, RecordSpec] = {
         "loans",
         "platform loan_id borrower amount_minor currency annual_rate method periods every day_count minimum_minor penalty_rate "
         "guarantor payee purpose state disbursed_on funded_minor principal_repaid_minor interest_repaid_minor",
+        "funded_minor",
     ),
     # One of which nothing is left says so once, with principal 0.
     CLAIM: _CLAIM,
     CLAIM_BY_HOLDER: _CLAIM,
     # One that has ended says so once, with amount 0.
-    HOLD: _of_table("holds", "platform hold_id account kind loan_id amount_minor placed_on mandate_id"),
+    HOLD: _of_table("holds", "platform hold_id account kind loan_id amount_minor placed_on mandate_id", "amount_minor"),
 }

@@ -251,7 +251,13 @@ TABLES: dict[str, TableSpec] = {
             "platform:text request_no:text received_on:date amount_minor:int left_minor:int due_on:date",
         ),
         # project
-        _table("projected", "store_table", "store_table:text rows:int content_digest:text"),
+        # For each table of the keyed store and salt: what the day adds to it, and all that it then holds (schemas/store_proof.py).
+        _table(
+            "projected",
+            "store_table salt",
+            "store_table:text salt:int record_version:int rows:int sum_minor:int digest:text total_rows:int total_sum_minor:int "
+            "total_digest:text",
+        ),
         # reconcile
         _table(
             "matches",
