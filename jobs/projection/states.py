@@ -23,7 +23,7 @@ from schemas.tables import TABLES
 
 # Rows of the balances that make a share of the snapshot; no less than one platform's.
 _SHARE = 400_000
-_READ = ("balances", "sub_accounts", "loans", "claims", "holds")
+_READ = ("balances", "sub_accounts", "unsettled", "loans", "claims", "holds")
 
 Share = Mapping[str, pa.Table]
 
@@ -142,7 +142,10 @@ def _balances(share: Share) -> pa.Table:
         of_part = pc.equal(part, name)
         at = pc.index_in(every, value_set=account.filter(of_part))
         columns[f"{name}_minor"] = rows["closing_minor"].filter(of_part).take(at).fill_null(0)
-    columns["unsettled_minor"] = pa.array([0] * len(every), pa.int64())
+    # Of what is available; what is unsettled of a hold goes with the hold.
+    unsettled = share["unsettled"].filter(pc.equal(share["unsettled"]["hold_id"], ""))
+    sums = unsettled.group_by("account").aggregate([("amount_minor", "sum")])
+    columns["unsettled_minor"] = sums["amount_minor_sum"].take(pc.index_in(every, value_set=sums["account"])).fill_null(0)
     columns["currency"] = rows["currency"].take(pc.index_in(every, value_set=account))
     return pa.table(columns)
 
