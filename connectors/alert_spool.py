@@ -7,7 +7,7 @@ from pathlib import Path
 
 from connectors.archive import write_durably
 from custody.digest import canonical_json
-from custody.errors import RetryLater
+from custody.errors import DiskFull, RetryLater
 
 _SENT = ("alert_id", "rule", "platform", "subject", "severity", "words_en", "words_zh")
 
@@ -23,5 +23,5 @@ class AlertSpool:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             write_durably(self._folder / f"{alert['alert_id']}.json", body.encode(), 0o640)
-        except OSError as error:
+        except (OSError, DiskFull) as error:
             raise RetryLater(f"the alert spool is away: {error}") from error

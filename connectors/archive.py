@@ -10,7 +10,8 @@ import hashlib
 import os
 from pathlib import Path
 
-from custody.errors import SealBroken
+from connectors.disk import room_for
+from custody.errors import DiskFull, SealBroken
 from custody.ports import Secrets
 
 
@@ -29,7 +30,8 @@ class FolderArchive:
         key_path = self._root / f"{reference}.key"
         if sealed_path.exists():
             return reference
-        sealed_path.parent.mkdir(parents=True, exist_ok=True)
+        with room_for("a folder of the archive", sealed_path, len(data)):
+            sealed_path.parent.mkdir(parents=True, exist_ok=True)
         # The key is durable before the bytes that need it; a crash between the two leaves a key that is used again.
         if key_path.exists():
             key = self._secrets.unwrap(key_path.read_bytes())
@@ -53,15 +55,23 @@ class FolderArchive:
 
 
 def write_durably(path: Path, data: bytes, mode: int) -> None:
-    """Write whole under a temporary name, flush to disk, rename, flush the folder: after a crash it is there or not."""
+    """Write whole under a temporary name, flush to disk, rename, flush the folder: after a crash it is there or not.
+
+    Raises DiskFull, and leaves nothing behind then.
+    """
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     part.unlink(missing_ok=True)
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
-    sync_folder(path.parent)
+    try:
+        with room_for(f"a file of {len(data):,} bytes", path, len(data)):
+            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+            sync_folder(path.parent)
+    except DiskFull:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def sync_folder(folder: Path) -> None:

@@ -191,6 +191,10 @@ class StepWriter:
         self._lake_files.write(f"{self.folder}/{_MANIFEST}", (canonical_json(body) + "\n").encode())
         return Manifest(digest, tables, self._files, self._physical)
 
+    def abandon(self) -> None:
+        """Take away what the attempt has written, so that it takes no room; nothing of it was committed."""
+        self._lake_files.remove(self.folder)
+
     def _write(self, name: str, data: bytes) -> None:
         self._lake_files.write(f"{self.folder}/{name}", data)
         self._physical[name] = sha256_hex(data)

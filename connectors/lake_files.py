@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from connectors.archive import sync_folder, write_durably
+from connectors.disk import room_for
 from custody.errors import CustodyError, RetryLater, SealBroken, SettingsError, StopRun
 
 if TYPE_CHECKING:
@@ -33,6 +34,10 @@ class LakeFiles(Protocol):
 
     def fresh(self, folder: str) -> None:
         """Make an empty folder; whatever lies there is removed."""
+        ...
+
+    def remove(self, folder: str) -> None:
+        """Remove a folder with all that lies in it; one that is not there is removed already."""
         ...
 
     def write(self, path: str, data: bytes) -> None:
@@ -80,10 +85,13 @@ class LocalFiles:
         self._root = root
 
     def fresh(self, folder: str) -> None:
+        self.remove(folder)
+        _make_durably(self._root / folder)
+
+    def remove(self, folder: str) -> None:
         path = self._root / folder
         if path.exists():
             shutil.rmtree(path)
-        _make_durably(path)
 
     def write(self, path: str, data: bytes) -> None:
         target = self._root / path
@@ -108,11 +116,16 @@ class LocalFiles:
         return f"file://{(self._root / path).absolute()}"
 
 
+# What a folder takes, more or less: only said when there is no room for one.
+_FOLDER_BYTES = 4096
+
+
 def _make_durably(folder: Path) -> None:
     if not folder.is_dir():
         _make_durably(folder.parent)
-        folder.mkdir(exist_ok=True)
-        sync_folder(folder.parent)
+        with room_for("a folder of the lake", folder, _FOLDER_BYTES):
+            folder.mkdir(exist_ok=True)
+            sync_folder(folder.parent)
 
 
 # A NameNode that is away is given up after some fifteen seconds.
@@ -146,8 +159,11 @@ class HdfsFiles:
         return Client(self._server, _CLIENT).inner
 
     def fresh(self, folder: str) -> None:
-        self._call(folder, lambda: self._client.delete(self._at(folder), True))
+        self.remove(folder)
         self._call(folder, lambda: self._client.mkdirs(self._at(folder), 0o755, True))
+
+    def remove(self, folder: str) -> None:
+        self._call(folder, lambda: self._client.delete(self._at(folder), True))
 
     def write(self, path: str, data: bytes) -> None:
         from hdfs_native import WriteOptions

@@ -7,11 +7,11 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from connectors.processes import boot_id, process_start
-from custody.errors import LeaseLost, RetryLater
+from custody.errors import LeaseLost, RetryLater, StopRun
 from custody.ports import Register, RegisterTx
 
 
@@ -68,8 +68,8 @@ def held(register: Register, name: str, seconds: int) -> Iterator[Lease]:
                     key = {"name": name, "fence": lease.fence}
                     if not tx.update("lease", key, {"expires_at": int(time.time()) + seconds}):
                         return  # taken over: the commit will be refused by its fence
-            except RetryLater:
-                continue  # the register is busy; the next beat tries again before the lease runs out
+            except (RetryLater, StopRun):
+                continue  # the register is busy or its disk full; the next beat tries again before the lease runs out
 
     beat = threading.Thread(target=renew, name=f"lease-{name}", daemon=True)
     beat.start()
@@ -78,5 +78,6 @@ def held(register: Register, name: str, seconds: int) -> Iterator[Lease]:
     finally:
         stop.set()
         beat.join()
-        with register.transaction() as tx:
+        # What cannot be given back runs out, or is seen to be a dead process's. It must not hide why the block failed.
+        with suppress(RetryLater, StopRun), register.transaction() as tx:
             tx.update("lease", {"name": name, "fence": lease.fence}, {"expires_at": 0})

@@ -7,7 +7,6 @@ otherwise. A read transaction ends with each batch, so that a long scan never pi
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -17,8 +16,9 @@ from typing import Any
 import lmdb
 import msgpack
 
+from connectors.disk import disk_full, free_bytes
 from connectors.store_rules import check_columns, check_key, check_version, pass_fence, version
-from custody.errors import StopRun
+from custody.errors import DiskFull, StopRun
 from custody.ports import StoreRow
 from schemas.store_keys import META
 
@@ -27,6 +27,7 @@ _TABLES = 64
 # Below this the disk is as good as full, and a half-written map would be the result.
 _MIN_FREE_BYTES = 256 * 1024 * 1024
 _VERSION = b"schema"
+_WHAT = "the keyed store"
 
 
 class LmdbStore:
@@ -34,8 +35,9 @@ class LmdbStore:
 
     def __init__(self, folder: Path, map_size_gib: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        if shutil.disk_usage(folder).free < _MIN_FREE_BYTES:
-            raise StopRun(f"less than {_MIN_FREE_BYTES} bytes free under {folder}: make room first")
+        if free_bytes(folder) < _MIN_FREE_BYTES:
+            raise disk_full(_WHAT, folder, _MIN_FREE_BYTES)
+        self._folder, self._map_size_gib = folder, map_size_gib
         self._pid = os.getpid()
         self._env = lmdb.open(str(folder), map_size=map_size_gib * 1024**3, max_dbs=_TABLES, sync=True, metasync=True)
         self._tables: dict[str, Any] = {}
@@ -80,10 +82,16 @@ class LmdbStore:
                 _pass_fence(tx, meta, table, fence)
                 yield tx
         except lmdb.MapFullError as error:
-            raise StopRun("the keyed store is full: raise stores.map_size_gib") from error
+            words = f"the keyed store in {self._folder} has filled its {self._map_size_gib} GiB: raise stores.map_size_gib in settings.toml"
+            raise DiskFull(
+                f"{words} ({free_bytes(self._folder):,} bytes are free on its disk) and give the same command again"
+            ) from error
         except lmdb.Error as error:
+            # Of a disk that filled up under a batch LMDB says no more than "Input/output error".
+            if free_bytes(self._folder) < _MIN_FREE_BYTES:
+                raise disk_full(_WHAT, self._folder, _MIN_FREE_BYTES) from error
             # There is one writer at a time and no timeout: what goes wrong here is the disk or the file.
-            raise StopRun(f"the keyed store did not take a batch: {error}; look at its disk") from error
+            raise StopRun(f"the keyed store in {self._folder} did not take a batch: {error}; look at its disk") from error
 
     def get(self, table: str, key: bytes) -> dict[bytes, bytes] | None:
         check_key(table, key)

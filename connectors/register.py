@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
+    URL,
     BigInteger,
     Column,
     Engine,
@@ -24,6 +26,7 @@ from sqlalchemy import (
     event,
     func,
     insert,
+    make_url,
     select,
     update,
 )
@@ -31,10 +34,11 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError, IntegrityError, InternalError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
+from connectors.disk import disk_full, free_bytes
 from connectors.register_tables import audit_event, metadata
 from custody.audit import GENESIS, event_hash
 from custody.digest import canonical_json
-from custody.errors import CustodyError, RetryLater, StopRun, UsageError
+from custody.errors import CustodyError, DiskFull, RetryLater, StopRun, UsageError
 from custody.ports import Clock, DuplicateRow, Row
 
 # How long a transaction waits for the ones before it.
@@ -58,6 +62,11 @@ _OTHER_TABLES = ("no such table", "no such column", "has no column")
 _OTHER_TABLES_CODES = ("42P01", "42703")
 # ... that no later try will be let in. At a log-in the driver has no code, only PostgreSQL's words.
 _NOT_LET_IN = ("authentication failed", "no password supplied", "does not exist", "permission denied", "no pg_hba.conf entry")
+# ... that there is no room: SQLite also by an error of input and output, where it cannot make its log or its index longer.
+_SQLITE_FULL, _MAYBE_FULL = "SQLITE_FULL", ("SQLITE_IOERR", "SQLITE_CANTOPEN")
+_POSTGRES_FULL = "53100"
+# What a transaction may want, since SQLite does not say it.
+_REGISTER_BYTES = 16 * 1024 * 1024
 # ... that it has cut off a client that fell silent in its transaction. Other internal errors are mistakes in the code.
 _CUT_OFF = "25P03"
 
@@ -131,19 +140,25 @@ def _open_postgresql(url: str) -> Engine:
 
 
 @contextmanager
-def as_our_errors() -> Iterator[None]:
-    """Turn what the database says into what the caller must do."""
+def as_our_errors(url: str) -> Iterator[None]:
+    """Turn what the database at this URL says into what the caller must do."""
     try:
         yield
     except (OperationalError, ProgrammingError, InternalError) as error:
-        raise _meaning(error) from error
+        raise _meaning(error, make_url(url)) from error
     except NoConnectionFree as error:
         raise RetryLater(f"no connection to the register came free: {error}") from error
 
 
-def _meaning(error: DBAPIError) -> CustodyError | DBAPIError:
+def _meaning(error: DBAPIError, url: URL) -> CustodyError | DBAPIError:
     words = str(error.orig).strip()
     code = _code(error)
+    if url.database is not None and _is_full(code, Path(url.database)):
+        return disk_full("the register, or a log beside it,", Path(url.database), _REGISTER_BYTES)
+    if code == _POSTGRES_FULL:
+        return DiskFull(
+            f"the disk of the register's database server {url.host} is full: {words}. Make room there, then give the same command again"
+        )
     if code in _OTHER_TABLES_CODES or any(said in words for said in _OTHER_TABLES):
         return StopRun(f"the register's tables are not those of this version ({words}): bring it to the newest with custody init")
     if any(said in words for said in _NOT_LET_IN):
@@ -153,6 +168,13 @@ def _meaning(error: DBAPIError) -> CustodyError | DBAPIError:
     if isinstance(error, OperationalError) or code == _CUT_OFF:
         return RetryLater(f"the register is busy or away: {words}")
     return error
+
+
+def _is_full(code: str | None, file: Path) -> bool:
+    """Whether SQLite's file lies on a full disk."""
+    if code == _SQLITE_FULL:
+        return True
+    return code is not None and code.startswith(_MAYBE_FULL) and free_bytes(file) < _REGISTER_BYTES
 
 
 def _code(error: DBAPIError) -> str | None:
@@ -165,6 +187,7 @@ class SqlRegister:
     """Implements custody.ports.Register."""
 
     def __init__(self, url: str, clock: Clock) -> None:
+        self._url = url
         self.engine = open_engine(url)
         self._clock = clock
 
@@ -175,7 +198,7 @@ class SqlRegister:
         RetryLater from a commit does not say that nothing was committed: the answer alone may have been lost. Whoever repeats
         must find his own commit, as the steps do.
         """
-        with as_our_errors(), self.engine.begin() as connection:
+        with as_our_errors(self._url), self.engine.begin() as connection:
             yield SqlRegisterTx(connection, self._clock)
 
     def close(self) -> None:

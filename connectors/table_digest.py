@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from itertools import pairwise
+from pathlib import Path
 from typing import BinaryIO, cast
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from connectors.disk import room_for
 from custody.digest import BUCKETS
 
 HASH_BYTES = 32
@@ -100,13 +102,14 @@ class TableDigest:
         self._runs: list[tuple[int, npt.NDArray[np.int64]]] = []
 
     def add(self, hashes: bytes) -> None:
+        """Raises DiskFull when there is no room for the temporary file."""
         self._held.append(hashes)
         self._held_bytes += len(hashes)
         if self._held_bytes >= self._run_bytes:
             self._spill()
 
     def root(self) -> str:
-        """The content digest as hex. Raises OSError where the temporary file cannot be written or read."""
+        """The content digest as hex. Raises OSError where the temporary file cannot be read."""
         last, last_bounds = self._sorted_run()
         whole = hashlib.sha256()
         for bucket in range(BUCKETS):
@@ -118,10 +121,15 @@ class TableDigest:
 
     def _spill(self) -> None:
         run, bounds = self._sorted_run()
-        if self._spilled is None:
-            self._spilled = cast(BinaryIO, tempfile.TemporaryFile(prefix="custody-hashes-"))  # noqa: SIM115 (closed with us)
-        self._runs.append((self._spilled.tell(), bounds))
-        self._spilled.write(run)
+        with room_for("the sorting of row digests (TMPDIR names its folder)", Path(tempfile.gettempdir()), len(run)):
+            if self._spilled is None:
+                # Unbuffered: a full disk is met where it is waited for.
+                file = tempfile.TemporaryFile(prefix="custody-hashes-", buffering=0)  # noqa: SIM115 (closed with us)
+                self._spilled = cast(BinaryIO, file)
+            self._runs.append((self._spilled.tell(), bounds))
+            rest = memoryview(run)
+            while rest:
+                rest = rest[self._spilled.write(rest) :]
         self._held, self._held_bytes = [], 0
 
     def _sorted_run(self) -> tuple[bytes, npt.NDArray[np.int64]]:

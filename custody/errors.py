@@ -19,6 +19,10 @@ class StopRun(CustodyError):
     exit_code = 2
 
 
+class DiskFull(StopRun):
+    """No room is left on a disk or in a store; the words say where, and how much is wanted. With room the run succeeds."""
+
+
 class SettingsError(StopRun):
     """A setting is missing or malformed. There is no default that would hide it."""
 

@@ -20,7 +20,7 @@ import pyarrow as pa
 from connectors.lake import StepWriter
 from connectors.lease import Lease, held
 from custody.digest import digest_of_json
-from custody.errors import OutOfOrder, RetryLater, StopRun
+from custody.errors import DiskFull, OutOfOrder, RetryLater, StopRun
 from custody.ports import Row
 from custody.services.outputs import Seal, latest_seal, seal_of
 from custody.steps import STEPS, StepRef, reads
@@ -106,12 +106,11 @@ def run_step(
         run_digest = digest_of_json([step.name, custody_date.isoformat(), inputs_digest, code_digest()])
         path = wiring.lake.relative(custody_date, step.name, run_digest, lease.fence)
         context.writer = wiring.lake.attempt(custody_date, step.name, run_digest, lease.fence)
-        step.run(context)
-        manifest = context.writer.finish()
-        version = current.version + 1 if current else 1
-        seal = Seal(custody_date, step.name, version, manifest.digest, path)
-        with wiring.register.transaction() as tx:
-            lease.check(tx)
+        try:
+            step.run(context)
+            manifest = context.writer.finish()
+            version = current.version + 1 if current else 1
+            seal = Seal(custody_date, step.name, version, manifest.digest, path)
             row = {
                 "custody_date": custody_date,
                 "step": step.name,
@@ -125,9 +124,15 @@ def run_step(
                 "reason": new_version_reason,
                 "committed_at": wiring.clock.now().isoformat(timespec="microseconds"),
             }
-            tx.insert("step_output", row)  # the commit
-            seen = {"version": version, "manifest": manifest.digest, "reason": new_version_reason}
-            tx.audit(actor, f"step.{step.name}", custody_date.isoformat(), seen)
+            with wiring.register.transaction() as tx:
+                lease.check(tx)
+                tx.insert("step_output", row)  # the commit
+                seen = {"version": version, "manifest": manifest.digest, "reason": new_version_reason}
+                tx.audit(actor, f"step.{step.name}", custody_date.isoformat(), seen)
+        except DiskFull:
+            # Each try has a folder of its own: what this one wrote must not keep the next one from finding room.
+            context.writer.abandon()
+            raise
         _publish(context, step, seal)
         return StepResult(seal, "committed", manifest.tables)
 

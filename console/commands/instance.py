@@ -100,7 +100,7 @@ def bring_register_to_newest(settings: Settings) -> None:
     config.set_main_option("script_location", str(migrations_folder()))
     # Alembic's configuration would take a % for the beginning of a name of its own.
     config.set_main_option("sqlalchemy.url", settings.register_url.replace("%", "%%"))
-    with as_our_errors():
+    with as_our_errors(settings.register_url):
         alembic.upgrade(config, "head")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from connectors.lmdb_store import LmdbStore
-from custody.errors import StopRun
+from custody.errors import DiskFull, StopRun
 
 
 def _use_inherited(store: LmdbStore, answer: Connection) -> None:
@@ -53,6 +53,12 @@ def test_another_process_reads_what_was_written(tmp_path: Path) -> None:
 def test_a_full_map_says_which_setting_to_raise(tmp_path: Path) -> None:
     store = LmdbStore(tmp_path, 1)
     store._env.set_mapsize(1024 * 1024)
-    with pytest.raises(StopRun, match="map_size_gib"):
-        store.put_many("customer", ((b"%06d" % n, {b"p": b"x" * 1000}) for n in range(5_000)))
+    rows = [(b"%06d" % n, {b"p": b"x" * 1000}) for n in range(5_000)]
+    with pytest.raises(DiskFull, match=rf"{tmp_path} has filled its 1 GiB: raise stores.map_size_gib .* bytes are free"):
+        store.put_many("customer", rows)
+    assert list(store.scan("customer", b"", b"\xff")) == []
     store.close()
+    larger = LmdbStore(tmp_path, 2)
+    larger.put_many("customer", rows)
+    assert list(larger.scan("customer", b"", b"\xff")) == rows
+    larger.close()
