@@ -15,7 +15,7 @@ from connectors.person_store import KeyedPersonStore
 from connectors.register import SqlRegister
 from connectors.secrets import FileSecrets
 from connectors.settings import Settings, load_settings
-from custody.ports import AlertGateway, Drop, KeyedStore, LedgerReader
+from custody.ports import AlertGateway, Drop, KeyedStore, LedgerReader, SealedTransactions
 from custody.services.intake_checks import ExchangeRules
 from custody.services.outbound import ExchangePorts
 from schemas.exchange import parse_name, parse_seal
@@ -52,6 +52,12 @@ class Wiring:
     def ledger_reader(self) -> LedgerReader:
         """A new one each time: what it answers is of the moment when it is first asked."""
         return StoreLedgerReader(self.keyed)
+
+    @property
+    def sealed_transactions(self) -> SealedTransactions:
+        from connectors.sealed_transactions import LakeTransactions
+
+        return LakeTransactions(self.lake, self.register)
 
     @cached_property
     def persons(self) -> KeyedPersonStore:

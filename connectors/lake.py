@@ -34,6 +34,8 @@ _ARROW_TYPES = {
 
 
 _MANIFEST = "manifest.json"
+# What is looked through is in memory in pieces of this many rows.
+_PIECE_ROWS = 1 << 16
 _PART = re.compile(r"([a-z_]+)/part-[0-9]{5}\.parquet")
 
 
@@ -242,6 +244,20 @@ class Lake:
         for name in self.manifest(relative).parts(table)[some]:
             yield _read_parquet(relative, table, self._files.read(f"{relative}/{name}"), arrow_schema(TABLES[table]))
 
+    def pieces(self, relative: str, table: str, within: Mapping[str, tuple[Any, Any]]) -> Iterator[pa.Table]:
+        """A table in pieces of bounded size, in the order of its key. ``within``: the least and greatest value of columns; a row group
+        whose statistics say that all its rows lie outside is passed over unread, the others' rows are not filtered."""
+        schema = arrow_schema(TABLES[table])
+        for name in self.manifest(relative).parts(table):
+            data = self._files.read(f"{relative}/{name}")
+            try:
+                file = pq.ParquetFile(pa.BufferReader(data))
+                groups = [n for n in range(file.num_row_groups) if _may_hold(file.metadata.row_group(n), within)]
+                for batch in file.iter_batches(_PIECE_ROWS, row_groups=groups) if groups else ():
+                    yield pa.Table.from_batches([batch]).select(schema.names).cast(schema)
+            except pa.ArrowException as error:
+                raise SealBroken(f"{relative}/{table} cannot be read as Parquet: {error}") from error
+
     def _table(self, relative: str, table: str, schema: pa.Schema | None) -> pa.Table:
         manifest = self.manifest(relative)
         parts = [_read_parquet(relative, table, self._files.read(f"{relative}/{name}"), schema) for name in manifest.parts(table)]
@@ -300,6 +316,19 @@ class Lake:
         if not wrong and (found := digest.root()) != sealed:
             wrong.append(f"{relative}/{table}: content digest {found[:16]} instead of {sealed[:16]}")
         return wrong
+
+
+def _may_hold(group: Any, within: Mapping[str, tuple[Any, Any]]) -> bool:
+    """Whether a row group's statistics leave room for a row inside the bounds; one without statistics does."""
+    for n in range(group.num_columns):
+        column = group.column(n)
+        found = column.statistics
+        if column.path_in_schema not in within or found is None or not found.has_min_max:
+            continue
+        least, greatest = within[column.path_in_schema]
+        if found.max < least or found.min > greatest:
+            return False
+    return True
 
 
 def _read_parquet(relative: str, table: str, data: bytes, schema: pa.Schema | None) -> pa.Table:

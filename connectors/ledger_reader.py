@@ -24,6 +24,7 @@ from schemas.store_keys import (
     SUB_ACCOUNT,
     TXN,
     TXN_BY_LOAN,
+    UNPOSTED_BY_ACCOUNT,
     WATERMARK,
     WATERMARK_KEY,
     date_of_row,
@@ -83,8 +84,17 @@ class StoreLedgerReader:
         return self._standing(LOAN, owner_range(of_platform(platform, loan_id)), self._mark)
 
     def loan_transactions(self, platform: str, loan_id: str) -> Iterator[Row]:
-        index = self._store.scan(TXN_BY_LOAN, *owner_range(of_platform(platform, loan_id)))
-        keys = (RECORDS[TXN_BY_LOAN].unpack(columns)["txn"] for key, columns in index if self._is_up_to(TXN_BY_LOAN, key))
+        return self._indexed(TXN_BY_LOAN, owner_range(of_platform(platform, loan_id)))
+
+    def unposted(self, account: str, first: date, last: date) -> Iterator[Row]:
+        self._within(last)
+        start, stop = (owner_key(account, f"{day:%Y%m%d}") for day in (first, last + timedelta(days=1)))
+        return self._indexed(UNPOSTED_BY_ACCOUNT, (start, stop))
+
+    def _indexed(self, table: str, between: tuple[bytes, bytes]) -> Iterator[Row]:
+        """The transactions that an index leads to, in its order."""
+        index = self._store.scan(table, *between)
+        keys = (RECORDS[table].unpack(columns)["txn"] for key, columns in index if self._is_up_to(table, key))
         while some := list(islice(keys, _AT_ONCE)):
             found = dict(self._store.get_many(TXN, some))
             yield from (RECORDS[TXN].unpack(found[key]) for key in some)

@@ -9,6 +9,7 @@ from console.commands.exchange import add_exchange
 from console.commands.expectations import add_expectations
 from console.commands.instance import add_instance
 from console.commands.layouts import add_layouts
+from console.commands.ledger import add_ledger
 from console.commands.replay import add_replay
 from console.commands.simulation import add_simulation
 from console.commands.steps import add_steps
@@ -25,6 +26,7 @@ add_exchange(app)
 add_layouts(app)
 add_steps(app)
 add_desk(app)
+add_ledger(app)
 add_expectations(app)
 add_replay(app)
 

@@ -6,12 +6,13 @@ connectors/register_tables.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import date, datetime
 from typing import Any, Protocol
 
 from custody.personal import Said
+from custody.transaction_query import Place, TxnQuery
 
 Row = dict[str, Any]
 # A keyed-store row: (row key, columns). Keys sort as bytes, in every store alike.
@@ -110,6 +111,9 @@ class LedgerReader(Protocol):
     def leg(self, platform: str, request_no: str, leg: int) -> list[Row]:
         """The attempts of one leg."""
 
+    def unposted(self, account: str, first: date, last: date) -> Iterator[Row]:
+        """Attempts of legs on an account that moved nothing on these dates: refused, waiting, repeated, failed or under way."""
+
     def loan(self, platform: str, loan_id: str) -> Row | None: ...
 
     def loan_transactions(self, platform: str, loan_id: str) -> Iterator[Row]:
@@ -123,6 +127,17 @@ class LedgerReader(Protocol):
 
     def holds_of(self, account: str) -> list[Row]:
         """What is frozen, by hold id."""
+
+
+class SealedTransactions(Protocol):
+    """The transactions and entries of every posted date as its newest version has them, in the lake: for what has no owner to be
+    looked up by. Read in bounded pieces."""
+
+    def find(self, query: TxnQuery, after: Place | None) -> Iterator[Row]:
+        """The transactions that match, in order of place, those beyond ``after``."""
+
+    def moves(self, platform: str, entry_nos: Collection[int]) -> list[Row]:
+        """The journal's moves of these entries, in order."""
 
 
 class Archive(Protocol):

@@ -31,7 +31,7 @@ def render_figures(report: Report) -> bytes:
         value = format_amount(fact.value, report.currency) if is_amount else str(fact.value)
         texts = (report.period, fact.platform, fact.figure_id, fact.name_en, fact.name_zh, unit)
         rows.append((*map(safe_text, texts), value))
-    return _csv(FIGURE_HEADER, rows)
+    return csv_bytes(FIGURE_HEADER, rows)
 
 
 def render_dictionary(definition: ReportDefinition) -> bytes:
@@ -48,7 +48,7 @@ def render_dictionary(definition: ReportDefinition) -> bytes:
             names = (f"{what_en}: {words.en}", f"{what_zh}：{words.zh}")
             meanings = (f"{txn_type} alone; {counted_en}", f"仅 {txn_type}；{counted_zh}")
             rows.append((f"{figure_id}.{txn_type}", whole.unit, *names, *meanings, whole.source.en, whole.source.zh))
-    return _csv(DICTIONARY_HEADER, [tuple(map(safe_text, row)) for row in rows])
+    return csv_bytes(DICTIONARY_HEADER, [tuple(map(safe_text, row)) for row in rows])
 
 
 def safe_text(text: str) -> str:
@@ -56,7 +56,8 @@ def safe_text(text: str) -> str:
     return "'" + text if text.lstrip(" ").startswith(_FORMULA_STARTS) else text
 
 
-def _csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
+def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
+    """A CSV file whose texts have been made safe."""
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(header)

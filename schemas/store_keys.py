@@ -28,13 +28,17 @@ JOURNAL = "journal_by_account"
 BALANCE = "balance_by_account"
 TXN = "txn"
 TXN_BY_LOAN = "txn_by_loan"
+# What an account's journal does not lead to: legs that were refused, wait, or moved nothing.
+UNPOSTED_BY_ACCOUNT = "unposted_by_account"
 ACCOUNT_OF_CUSTOMER = "account_of_customer"
 SUB_ACCOUNT = "sub_account"
 LOAN = "loan"
 CLAIM = "claim"
 CLAIM_BY_HOLDER = "claim_by_holder"
 HOLD = "hold"
-LEDGER_TABLES = (JOURNAL, BALANCE, TXN, TXN_BY_LOAN, ACCOUNT_OF_CUSTOMER, SUB_ACCOUNT, LOAN, CLAIM, CLAIM_BY_HOLDER, HOLD)
+LEDGER_TABLES = (
+    JOURNAL, BALANCE, TXN, TXN_BY_LOAN, UNPOSTED_BY_ACCOUNT, ACCOUNT_OF_CUSTOMER, SUB_ACCOUNT, LOAN, CLAIM, CLAIM_BY_HOLDER, HOLD,
+)  # fmt: skip
 WATERMARK = "watermark"
 WATERMARK_KEY = b"projected_up_to"
 CORE_FLOW = "core_flow"
@@ -115,6 +119,10 @@ def txn_key(platform: str, request_no: str, leg: int, txn_no: int) -> bytes:
 
 def txn_by_loan_key(platform: str, loan_id: str, txn_no: int) -> bytes:
     return owner_key(of_platform(platform, loan_id), f"{txn_no:017d}")
+
+
+def unposted_key(account: str, txn_no: int) -> bytes:
+    return owner_key(account, f"{txn_no:017d}")
 
 
 def core_key(salt_no: int, core_date: date, account: str, sequence: int) -> bytes:

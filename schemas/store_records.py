@@ -24,6 +24,7 @@ from schemas.store_keys import (
     SUB_ACCOUNT,
     TXN,
     TXN_BY_LOAN,
+    UNPOSTED_BY_ACCOUNT,
     pack,
     unpack,
 )
@@ -142,6 +143,7 @@ RECORDS: dict[str, RecordSpec] = {
     ),
     # ``txn``: the key of the row there.
     TXN_BY_LOAN: _first("txn:bytes"),
+    UNPOSTED_BY_ACCOUNT: _first("txn:bytes"),
     LOAN: _of_table(
         "loans",
         "platform loan_id borrower amount_minor currency annual_rate method periods every day_count minimum_minor penalty_rate "

@@ -20,8 +20,8 @@ ReasonOption = Annotated[str, typer.Option("--reason", help="Make a new version 
 ActorSystem = Annotated[str, typer.Option("--as", help="Who runs it. 操作人", envvar="CUSTODY_ACTOR")]
 
 OptionalDate = Annotated[str, typer.Option("--date", help="Custody date, YYYY-MM-DD. 账务日期")]
-# Steps whose name is also a group of commands (console.commands.desk).
-_WITH_SUB_COMMANDS = ("fees", "report")
+# Steps whose name is also a group of commands (console.commands.desk, console.commands.ledger).
+_WITH_SUB_COMMANDS = ("fees", "report", "statement")
 
 _HELP = {
     "cut_off": "Seal what the day sees: files, decisions, reference data. 日切",

@@ -35,6 +35,12 @@ def latest_seal(tx: RegisterTx, custody_date: date, step: str) -> Seal | None:
     return seals_of_day(tx, custody_date).get(step)
 
 
+def newest_seals(tx: RegisterTx, step: str) -> list[Seal]:
+    """The newest committed version of one step of every date, in order of date."""
+    rows = tx.find("step_output", order_by=["custody_date", "version"], step=step)
+    return list({row["custody_date"]: seal_of(row) for row in rows}.values())
+
+
 def days_begun(tx: RegisterTx) -> list[date]:
     """Every custody date that was cut off, in order."""
     return sorted({row["custody_date"] for row in tx.find("step_output", step="cut_off")})

@@ -13,9 +13,12 @@ from datetime import date, datetime, timedelta
 from itertools import groupby
 
 from custody.errors import UsageError
+from custody.names import account_and_part
 from custody.ports import LedgerReader, Row
 
 _MONTH = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])", re.ASCII)
+# Of an account that never moved: no layout admits another.
+_CURRENCY = "CNY"
 AVAILABLE, FROZEN = "available", "frozen"
 
 
@@ -130,16 +133,19 @@ def statement(reader: LedgerReader, account: str, first: date, last: date) -> St
     last = min(last, up_to)
     _known(reader, account)
     opening = _balance(reader.balance_at(account, first - timedelta(days=1)))
-    closing = _balance(reader.balance_at(account, last))
-    lines, differences, currency = _lines(reader.movements(account, first, last), opening)
+    kept = reader.balance_at(account, last)
+    closing = _balance(kept)
+    lines, differences = _lines(account, reader.movements(account, first, last), opening)
     found = lines[-1] if lines else None
-    for part, reached, kept in (
+    for part, reached, stands in (
         (AVAILABLE, found.available_minor if found else opening.available_minor, closing.available_minor),
         (FROZEN, found.frozen_minor if found else opening.frozen_minor, closing.frozen_minor),
     ):
-        if reached != kept:
-            differences.append(f"{part}: opening and movements make {reached}, the balance kept for {last} is {kept}")
-    return Statement(account, first, last, up_to, currency, opening, tuple(lines), closing, tuple(differences))
+        if reached != stands:
+            differences.append(f"{part}: opening and movements make {reached}, the balance kept for {last} is {stands}")
+    return Statement(
+        account, first, last, up_to, (kept and kept["currency"]) or _CURRENCY, opening, tuple(lines), closing, tuple(differences)
+    )
 
 
 def readable(reader: LedgerReader) -> date:
@@ -161,11 +167,10 @@ def _balance(row: Row | None) -> Balance:
     return Balance(row["available_minor"], row["frozen_minor"], row["unsettled_minor"])
 
 
-def _lines(moves: Iterable[Row], opening: Balance) -> tuple[list[Line], list[str], str]:
-    """The lines, where a move's own balance is not the running one, and the currency."""
+def _lines(account: str, moves: Iterable[Row], opening: Balance) -> tuple[list[Line], list[str]]:
+    """The lines, and where a move's own balance is not the running one."""
     lines: list[Line] = []
     differences: list[str] = []
-    currency = "CNY"
     running = {AVAILABLE: opening.available_minor, FROZEN: opening.frozen_minor}
     for entry_no, entry in groupby(moves, key=lambda move: int(move["entry_no"])):
         before = dict(running)
@@ -177,7 +182,6 @@ def _lines(moves: Iterable[Row], opening: Balance) -> tuple[list[Line], list[str
                     f"entry {entry_no}, {move['part']}: the journal says {move['balance_minor']}, the lines make {running[move['part']]}"
                 )
         first = parts[0]
-        currency = first["currency"]
         lines.append(
             Line(
                 entry_no,
@@ -188,21 +192,23 @@ def _lines(moves: Iterable[Row], opening: Balance) -> tuple[list[Line], list[str
                 first["request_no"],
                 first["leg"],
                 first["loan_id"],
-                " ".join(_others(parts)),
+                " ".join(_others(account, parts)),
                 running[AVAILABLE] - before[AVAILABLE],
                 running[FROZEN] - before[FROZEN],
                 running[AVAILABLE],
                 running[FROZEN],
             )
         )
-    return lines, differences, currency
+    return lines, differences
 
 
-def _others(parts: list[Row]) -> Iterator[str]:
-    """Who stood on the other side, each once, in the order of the moves; none for a freeze of one's own."""
-    seen = set()
+def _others(account: str, parts: list[Row]) -> Iterator[str]:
+    """Who stood on the other side, each once, in the order of the moves; nobody for a freeze of one's own."""
+    seen = {account}
     for move in parts:
-        other = move["counterparty"]
-        if other and other not in seen:
+        if move["counterparty"] is None:
+            continue
+        other, _ = account_and_part(move["counterparty"])
+        if other not in seen:
             seen.add(other)
             yield other

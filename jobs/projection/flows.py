@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from custody.names import PLATFORM_ACCOUNTS, account_and_part
 from custody.posting_rules import SUSPENSE
 from jobs.projection.packing import digits, joined, owners, packed_rows
-from schemas.store_keys import JOURNAL, TXN, TXN_BY_LOAN
+from schemas.store_keys import JOURNAL, TXN, TXN_BY_LOAN, UNPOSTED_BY_ACCOUNT
 from schemas.store_records import RECORDS
 
 # Moves or transactions at a time: as Python values they take many times their room.
@@ -47,20 +47,32 @@ def journal_rows(moves: pa.Table, on: date, versions: Mapping[str, int]) -> Iter
 
 
 def txn_rows(legs: pa.Table, versions: Mapping[str, int]) -> Iterator[tuple[str, pa.Table]]:
-    """Each leg whole under its request, and its key under its loan."""
+    """Each leg whole under its request, and its key under its loan and, where it moved nothing, under its accounts."""
     request = pc.binary_join_element_wise(legs["platform"], legs["request_no"], "/")
     number = digits(legs["txn_no"], 17)
     keys = joined(
         pa.array(owners(request.to_pylist()), pa.binary()), digits(legs["leg"], 6).combine_chunks(), number.combine_chunks()
     )
     yield TXN, packed_rows(RECORDS[TXN], versions[TXN], keys, {name: legs[name] for name in legs.column_names})
-    with_loan = legs["loan_id"].is_valid()
-    loan = pc.binary_join_element_wise(legs["platform"], legs["loan_id"], "/").filter(with_loan)
-    loans = pc.dictionary_encode(loan).combine_chunks()
-    begins = pa.array(owners(loans.dictionary.to_pylist()), pa.binary()).take(loans.indices)
-    by_loan = joined(begins, number.filter(with_loan).combine_chunks())
-    columns = {"txn": keys.filter(with_loan.combine_chunks())}
-    yield TXN_BY_LOAN, packed_rows(RECORDS[TXN_BY_LOAN], versions[TXN_BY_LOAN], by_loan, columns)
+    loan = pc.binary_join_element_wise(legs["platform"], legs["loan_id"], "/")
+    yield TXN_BY_LOAN, _index(TXN_BY_LOAN, versions, loan, legs["loan_id"].is_valid(), number, keys)
+    silent = pc.not_equal(legs["outcome"], "POSTED")
+    payer, payee = legs["from_account"], legs["to_account"]
+    # A leg from an account to itself is there once.
+    other = pc.and_(payee.is_valid(), pc.fill_null(pc.not_equal(payer, payee), True))
+    for account, stands in ((payer, payer.is_valid()), (payee, other)):
+        rows = _index(UNPOSTED_BY_ACCOUNT, versions, account, pc.and_(silent, stands), number, keys)
+        yield UNPOSTED_BY_ACCOUNT, rows
+
+
+def _index(
+    table: str, versions: Mapping[str, int], owner: pa.ChunkedArray, chosen: pa.ChunkedArray, number: pa.Array, keys: pa.Array
+) -> pa.Table:
+    """For the chosen legs, their keys under whoever leads to them."""
+    names = pc.dictionary_encode(owner.filter(chosen)).combine_chunks()
+    begins = pa.array(owners(names.dictionary.to_pylist()), pa.binary()).take(names.indices)
+    where = joined(begins, number.filter(chosen).combine_chunks())
+    return packed_rows(RECORDS[table], versions[table], where, {"txn": keys.filter(chosen.combine_chunks())})
 
 
 def _day_sequence(numbers: pa.ChunkedArray) -> pa.ChunkedArray:
