@@ -13,6 +13,7 @@ from console.commands.ledger import add_ledger
 from console.commands.replay import add_replay
 from console.commands.simulation import add_simulation
 from console.commands.steps import add_steps
+from console.commands.store import add_store
 
 app = typer.Typer(
     help="Bank-side fund supervision: the custody day, its cases, fees, alerts and reports. 银行资金存管监管系统",
@@ -29,6 +30,7 @@ add_desk(app)
 add_ledger(app)
 add_expectations(app)
 add_replay(app)
+add_store(app)
 
 
 def main() -> None:

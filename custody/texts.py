@@ -228,6 +228,32 @@ RULES: dict[str, tuple[str, str]] = {
         "our register gives principal {principal}, interest {interest} and penalty {penalty} to claim {claim}",
         "按本行登记，债权 {claim} 应得本金 {principal}、利息 {interest}、罚息 {penalty}",
     ),
+    # the keyed store against the lake
+    "store_mark": (
+        "the keyed store holds days up to {mark}, sealed is {newest}: `custody store rebuild` makes it anew",
+        "键值库水位为 {mark}，已封存至 {newest}：请执行 custody store rebuild 重建",
+    ),
+    "store_no_day": ("{date} is no day that the keyed store holds (up to {mark})", "键值库中没有 {date}（水位 {mark}）"),
+    "store_beyond": (
+        "{table}, salt {salt}: {rows} rows of {date} lie beyond the watermark {mark}; nobody reads them, `custody project --date {date}` completes them",
+        "{table} 分片 {salt}：{date} 有 {rows} 行超出水位 {mark}，不会被读取；请执行 custody project --date {date} 补齐",
+    ),
+    "store_missing": (
+        "{table}, salt {salt}, {date}: {rows} rows of the lake are not there: {keys}",
+        "{table} 分片 {salt}，{date}：缺少数据湖中的 {rows} 行：{keys}",
+    ),
+    "store_extra": (
+        "{table}, salt {salt}, {date}: {rows} rows that the lake does not have: {keys}",
+        "{table} 分片 {salt}，{date}：多出数据湖中没有的 {rows} 行：{keys}",
+    ),
+    "store_differs": (
+        "{table}, salt {salt}, {date}: {rows} rows are other than the lake's: {keys}",
+        "{table} 分片 {salt}，{date}：{rows} 行与数据湖不一致：{keys}",
+    ),
+    "store_figures": (
+        "{table}, salt {salt}: {found} rows with {found_minor} are not the sealed {expected} with {expected_minor}, though each is the lake's of today",
+        "{table} 分片 {salt}：实有 {found} 行合计 {found_minor}，封存为 {expected} 行合计 {expected_minor}，但逐行与现有数据湖一致",
+    ),
     # a batch: all that a party landed of one file type for one date, against its last days of the same kind
     "batch_low": (
         "{rows} rows; the quietest of the last {history_days} comparable days had {low_rows}, usually {usual_rows}",

@@ -7,7 +7,6 @@ proved equal to the lake (jobs/store_proof.py). It can be emptied and made again
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import date, timedelta
 
@@ -16,10 +15,11 @@ import pyarrow.compute as pc
 
 from connectors.bootstrap import Wiring
 from custody.errors import StopRun
-from custody.ports import Row, StoreRow
+from custody.ports import Row
 from custody.services.outputs import Seal
 from jobs.projection.day import TODAYS_VERSIONS, Source, packed_day
 from jobs.projection.runs import Runs
+from jobs.sealed_days import sealed_versions, total_of
 from jobs.step import Step, StepContext
 from schemas.store_keys import LEDGER_TABLES, PACKED, SALTS, WATERMARK, WATERMARK_KEY, watermark
 from schemas.store_proof import StoreSum
@@ -65,14 +65,6 @@ def receipts(runs: Runs, before: list[Row]) -> list[Row]:
     return rows
 
 
-def day_of(receipt: Row) -> StoreSum:
-    return StoreSum.of_text(receipt["rows"], receipt["sum_minor"], receipt["digest"])
-
-
-def total_of(receipt: Row) -> StoreSum:
-    return StoreSum.of_text(receipt["total_rows"], receipt["total_sum_minor"], receipt["total_digest"])
-
-
 def _publish(context: StepContext, seal: Seal) -> None:
     wiring, fence = context.wiring, context.lease.fence
     versions = sealed_versions(wiring, seal)
@@ -86,21 +78,12 @@ def _publish(context: StepContext, seal: Seal) -> None:
     wiring.keyed.put_many(WATERMARK, [(WATERMARK_KEY, {b"date": seal.custody_date.isoformat().encode()})], fence)
 
 
-def sealed_versions(wiring: Wiring, seal: Seal) -> dict[str, int]:
-    """In which versions of its records a day was sealed: in these it is written again."""
-    return {row["store_table"]: row["record_version"] for row in wiring.lake.rows(seal.path, "projected")}
-
-
 def put_day(wiring: Wiring, runs: Runs, fence: int) -> None:
     """In the order of the keys, table by table."""
     for table in LEDGER_TABLES:
-        wiring.keyed.put_many(table, (row for salt in range(SALTS) for row in _store_rows(runs, table, salt)), fence)
-
-
-def _store_rows(runs: Runs, table: str, salt: int) -> Iterator[StoreRow]:
-    for block in runs.rows(table, salt):
-        for key, cell in zip(block["key"].to_pylist(), block["cell"].to_pylist(), strict=True):
-            yield key, {PACKED: cell}
+        wiring.keyed.put_many(
+            table, ((key, {PACKED: cell}) for salt in range(SALTS) for key, cell in runs.pairs(table, salt)), fence
+        )
 
 
 def delete_leftovers(wiring: Wiring, before: Runs, now: Runs, fence: int) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 import msgpack
@@ -76,15 +77,25 @@ def rows_of(owner: str, *parts: str) -> tuple[bytes, bytes]:
 
 
 def date_of_row(table: str, key: bytes) -> date:
-    """The date of a row of the ledger's projection."""
-    parts = key[1:].split(_PART)
-    text = (parts[1] if table == JOURNAL else parts[-1])[:8].decode()
+    """The date of a row of the ledger's projection. Raises ValueError on a key that is none of ours."""
+    parts = key.split(_PART)
+    if len(parts) < 2:
+        raise ValueError(f"a key of table {table} has one part")
+    return _date((parts[-2] if table == JOURNAL else parts[-1])[:8])
+
+
+@lru_cache(maxsize=10_000)
+def _date(text: bytes) -> date:
     return date(int(text[:4]), int(text[4:6]), int(text[6:]))
 
 
 def watermark(store_row: dict[bytes, bytes] | None) -> date | None:
     """The date up to which the keyed store may be read, from its row under WATERMARK_KEY."""
     return date.fromisoformat(store_row[b"date"].decode()) if store_row else None
+
+
+def owner_of_row(key: bytes) -> str:
+    return key[1:].split(_PART, 1)[0].decode()
 
 
 def dated(day: date, sequence: int) -> str:

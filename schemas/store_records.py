@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from custody.errors import StopRun
+from custody.errors import SealBroken, StopRun
 from custody.ports import Row
 from schemas.store_keys import (
     ACCOUNT_OF_CUSTOMER,
@@ -60,15 +60,34 @@ class RecordSpec:
         return pack(self.version, [_plain(row[name]) for name in self.fields])
 
     def unpack(self, columns: dict[bytes, bytes]) -> Row:
-        """A row of any version, with every field of today's. Raises StopRun on a version of a newer program."""
-        version, values = unpack(columns)
-        names = self.versions.get(version)
-        if names is None:
-            raise StopRun(
-                f"a packed record has version {version}, this program knows {self.version}: use the program that wrote it"
-            )
+        """A row of any version, with every field of today's. Raises SealBroken on bytes that are no such record, StopRun on a
+        version of a newer program."""
+        names, values = self._read(columns)
         row = {name: self.absent[name] for name in self.fields if name not in names}
         return row | {name: _READ[self.types[name]](value) for name, value in zip(names, values, strict=True)}
+
+    def amount_of(self, columns: dict[bytes, bytes]) -> int:
+        """The sum of a stored row's ``summed`` amounts. Raises as ``unpack`` does."""
+        if not self.summed:
+            return 0
+        names, values = self._read(columns)
+        amounts = [values[names.index(name)] for name in self.summed]
+        if not all(isinstance(amount, int) for amount in amounts):
+            raise SealBroken(f"a packed record has no amount where {', '.join(self.summed)} should be")
+        return sum(amounts)
+
+    def _read(self, columns: dict[bytes, bytes]) -> tuple[tuple[str, ...], list[Any]]:
+        try:
+            version, values = unpack(columns)
+        except (LookupError, ValueError) as error:
+            raise SealBroken(f"a packed record cannot be read: {error}") from error
+        if version not in self.versions:
+            words = f"a packed record has version {version}, this program knows {self.version}"
+            raise StopRun(f"{words}: use the program that wrote it")
+        names = self.versions[version]
+        if not isinstance(values, list) or len(values) != len(names):
+            raise SealBroken(f"a packed record of version {version} does not have its {len(names)} fields")
+        return names, values
 
 
 def _plain(value: object) -> object:

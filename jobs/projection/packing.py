@@ -99,6 +99,11 @@ def proof_of(rows: pa.Table) -> StoreSum:
     sha256 = hashlib.sha256
     keys, cells = rows["key"].to_pylist(), rows["cell"].to_pylist()
     # As schemas.store_proof.row_digest has it.
-    hashes = b"".join([sha256(b"%d:%b%b" % (len(key), key, cell)).digest() for key, cell in zip(keys, cells, strict=True)])
-    lanes = np.frombuffer(hashes, "<u8").reshape(-1, LANES).sum(axis=0, dtype=np.uint64)
-    return StoreSum(rows.num_rows, pc.sum(rows["amount_minor"]).as_py() or 0, tuple(int(lane) for lane in lanes))
+    hashes = [sha256(b"%d:%b%b" % (len(key), key, cell)).digest() for key, cell in zip(keys, cells, strict=True)]
+    return StoreSum(rows.num_rows, pc.sum(rows["amount_minor"]).as_py() or 0, lanes_of(hashes))
+
+
+def lanes_of(hashes: Sequence[bytes]) -> tuple[int, ...]:
+    """The sum of many row digests (schemas.store_proof)."""
+    lanes = np.frombuffer(b"".join(hashes), "<u8").reshape(-1, LANES).sum(axis=0, dtype=np.uint64)
+    return tuple(int(lane) for lane in lanes)

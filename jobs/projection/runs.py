@@ -70,6 +70,11 @@ class Runs:
         """The rows of one table and salt, in blocks, in the order of their keys."""
         return merged(_blocks(reader, *run.blocks.get((table, salt), (0, 0))) for run, _, reader in self._files)
 
+    def pairs(self, table: str, salt: int) -> Iterator[tuple[bytes, bytes]]:
+        """The same rows one by one: key and cell."""
+        for block in self.rows(table, salt):
+            yield from zip(block["key"].to_pylist(), block["cell"].to_pylist(), strict=True)
+
     def close(self) -> None:
         for _, source, _ in self._files:
             source.close()
