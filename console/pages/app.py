@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse, Response
 from fastapi.staticfiles import StaticFiles
 
 from console.overview import the_day
-from console.pages import day, words
+from console.pages import accounts, day, loans, transactions, words
 from console.pages.asking import Forged, NotFound, UserDep, asked, date_of, show
 from console.pages.render import page
 from custody.errors import CustodyError, NotPermitted, RetryLater, UnknownPerson, UsageError
@@ -35,6 +35,8 @@ _NOT_KEPT = {"Cache-Control": "no-store"}
 
 app = FastAPI(title="Fund supervision", docs_url=None, redoc_url=None, openapi_url=None)
 app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
+for section in (accounts, transactions, loans):
+    app.include_router(section.router)
 
 
 @app.get("/day", response_class=HTMLResponse)

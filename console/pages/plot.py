@@ -47,6 +47,42 @@ def trend_plot(figures: Sequence[tuple[date, int | None]]) -> Plot | None:
     )
 
 
+# Wide, and with room for sums of money at its left.
+_MONEY_WIDTH, _MONEY_LEFT = 720, 104
+
+
+def money_plot(figures: Sequence[tuple[date, int]], last: date) -> Plot | None:
+    """A sum of money that stands from each date to the next and up to ``last``: a line of steps over the calendar. Dates rise.
+
+    None for fewer than two days: one point shows no trend.
+    """
+    if not figures or figures[0][0] >= last:
+        return None
+    first = figures[0][0]
+    days = (last - first).days
+    top = _round_up(max(1, *(figure for _, figure in figures)))
+    right = _MONEY_WIDTH - _RIGHT
+
+    def place(on: date) -> float:
+        return round(_MONEY_LEFT + (right - _MONEY_LEFT) * (on - first).days / days, 1)
+
+    def height(figure: float) -> float:
+        return round(HEIGHT - _BOTTOM - (HEIGHT - _TOP - _BOTTOM) * figure / top, 1)
+
+    corners: list[tuple[float, float]] = []
+    for (on, figure), (until, _) in zip(figures, [*figures[1:], (last, 0)], strict=True):
+        corners += [(place(on), height(figure)), (place(until), height(figure))]
+    return Plot(
+        points=" ".join(f"{x},{y}" for x, y in corners),
+        marks=[(place(on), height(figure), figure, on.isoformat()) for on, figure in figures],
+        grid=[(height(figure), figure) for figure in (0, top // 2, top)],
+        ends=[(place(first), first.isoformat()), (place(last), last.isoformat())],
+        width=_MONEY_WIDTH,
+        left=_MONEY_LEFT,
+        right=right,
+    )
+
+
 def _round_up(figure: int) -> int:
     """To 2, 4 or 10 times a power of ten, so that half of it is a whole number too."""
     power = 1

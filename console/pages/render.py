@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from console.pages.words import term
+from custody.calendar import CHINA
 from custody.money import format_amount
 
 
@@ -19,7 +22,14 @@ def amount(minor: int, currency: str = "CNY") -> str:
 _environment = Environment(
     loader=PackageLoader("console.pages"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
-_environment.filters["amount"] = amount
+
+
+def when(moment: datetime) -> str:
+    """A time of the market: UTC+8, to the second."""
+    return f"{moment.astimezone(CHINA):%Y-%m-%d %H:%M:%S}"
+
+
+_environment.filters.update(amount=amount, term=term, when=when)
 
 
 def page(template: str, **values: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from custody.names import HoldKind, LoanState, Originator, Role, TxnStatus, TxnType
+from custody.names import HoldKind, LoanState, Originator, RepaymentMethod, Role, TxnStatus, TxnType
 
 Words = tuple[str, str]
 
@@ -85,6 +85,20 @@ LOAN_STATES: dict[str, str] = {
     LoanState.SETTLED: "已结清",
     LoanState.MISCARRIED: "流标",
 }
+TENDER_STATES: dict[str, str] = {"FROZEN": "冻结", "SETTLED": "已放款", "CANCELLED": "已撤销"}
+METHODS: dict[str, str] = {
+    RepaymentMethod.EQUAL_INSTALMENT: "等额本息",
+    RepaymentMethod.EQUAL_PRINCIPAL: "等额本金",
+    RepaymentMethod.INTEREST_FIRST: "先息后本",
+    RepaymentMethod.BULLET: "到期一次还本付息",
+}
+EVERY: dict[str, str] = {"day": "日", "month": "月", "quarter": "季"}
+PROPOSALS: dict[str, str] = {
+    "customer_add": "客户新增",
+    "customer_change": "客户变更",
+    "customer_merge": "客户合并",
+    "customer_delete": "客户删除",
+}
 
 _ALL: dict[str, dict[str, str]] = {
     "txn_type": TXN_TYPES,
@@ -95,6 +109,10 @@ _ALL: dict[str, dict[str, str]] = {
     "status": STATUSES,
     "outcome": OUTCOMES,
     "loan_state": LOAN_STATES,
+    "tender_state": TENDER_STATES,
+    "method": METHODS,
+    "every": EVERY,
+    "proposal": PROPOSALS,
 }
 
 

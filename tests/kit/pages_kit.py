@@ -1,4 +1,4 @@
-"""What a browser shows of the day's page: its tables as text, by their first column."""
+"""What a browser shows of our pages: their tables as text, their links and forms; and a person who asks for them."""
 
 from __future__ import annotations
 
@@ -31,6 +31,12 @@ class Tables(HTMLParser):
     @property
     def rows(self) -> list[list[str]]:
         return [row for table in self.tables for row in table]
+
+    @property
+    def links(self) -> list[str]:
+        """To pages of the console, each once, in the order of the page."""
+        found = (attrs.get("href") or "" for tag, attrs in self.tags if tag == "a" and "data-airflow" not in attrs)
+        return list(dict.fromkeys(href for href in found if href and not href.startswith(("#", "http"))))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
@@ -113,6 +119,23 @@ class Desk:
             yield desk
         finally:
             app.dependency_overrides.clear()
+
+    def get(self, path: str, **params: str) -> Response:
+        return self.client.get(f"/{path}", params=params)
+
+    def form_token(self, page: str) -> str:
+        """Of the page's forms, as the browser finds it there."""
+        shown = read(self.client.get(f"/{page}").text)
+        return next(attrs["value"] or "" for tag, attrs in shown.tags if tag == "input" and attrs.get("name") == "form_token")
+
+    def post(self, path: str, **fields: str) -> Response:
+        """A form of ours as a browser sends it."""
+        return self.client.post(
+            f"/{path}",
+            data={"form_token": self.form_token("transactions"), **fields},
+            headers={"sec-fetch-site": "same-origin"},
+            follow_redirects=False,
+        )
 
     def day(self, on: object = "") -> Response:
         return self.client.get("/day", params={"date": str(on)} if on else {})

@@ -1,0 +1,177 @@
+"""Loans: to find one, and its whole life; the figures are custody.services.loans'."""
+
+# No `from __future__ import annotations`: FastAPI reads the annotations of its endpoints.
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from connectors.bootstrap import Wiring
+from console.loan_list import LoanList, loans_listed
+from console.pages.asking import NotFound, UserDep, asked, show
+from console.pages.links import Link, Links, loan_link, transaction_link
+from console.pages.listing import Listing, listing, query
+from console.pages.plot import Plot, money_plot
+from console.pages.words import LOAN_STATES, Words, term
+from custody.loan_history import Assignment, ClaimLife, Payment, Tender
+from custody.ports import Row
+from custody.services.loans import LoanLife, loan_life
+
+router = APIRouter()
+
+
+@router.get("/loans", response_class=HTMLResponse)
+def the_loans(request: Request, user: UserDep, platform: str = "", state: str = "", id: str = "") -> HTMLResponse:
+    """Loans by platform, state and part of the id."""
+    with asked(user, "loan.view", "list of loans") as wiring:
+        found = loans_listed(wiring, platform, state, id.strip()[:40])
+        return show(request, "loans.html", view=ListView(wiring, found, dict(request.query_params)))
+
+
+@router.get("/loan", response_class=HTMLResponse)
+def one_loan(request: Request, user: UserDep, platform: str = "", id: str = "") -> HTMLResponse:
+    """The whole life of a loan."""
+    with asked(user, "loan.view", f"{platform}/{id}"[:80]) as wiring:
+        if wiring.ledger_reader.loan(platform, id) is None:
+            raise NotFound(f"no loan {id[:40]!r} of platform {platform[:20]!r} / 无此标的")
+        life = loan_life(wiring.ledger_reader, platform, id)
+        return show(request, "loan.html", view=LoanView(wiring, life, dict(request.query_params)))
+
+
+class ListView:
+    def __init__(self, wiring: Wiring, found: LoanList, params: Mapping[str, str]) -> None:
+        self.on = found.on
+        self.states = [term(state, "loan_state") for state in LOAN_STATES]
+        self.platforms = found.platforms
+        self.asked = {name: params.get(name, "") for name in ("platform", "state", "id")}
+        self.loans: Listing[Row] = listing(
+            found.rows,
+            {
+                "loan": lambda r: (r["platform"], r["loan_id"]),
+                "state": lambda r: r["state"],
+                "amount": lambda r: r["amount_minor"],
+                "left": lambda r: r["left_minor"],
+                "late": lambda r: r["days_past_due"],
+                "disbursed": lambda r: r["disbursed_on"],
+            },
+            params,
+            "loans",
+        )
+        self._links = Links(wiring)
+
+    @property
+    def rows(self) -> list[tuple[Row, Link, Link]]:
+        """(loan, link to it, link to its borrower)"""
+        return [
+            (row, loan_link(row["platform"], row["loan_id"]), self._links.account(row["borrower"])) for row in self.loans.rows
+        ]
+
+
+class LoanView:
+    """A LoanLife, with what the template asks."""
+
+    def __init__(self, wiring: Wiring, life: LoanLife, params: Mapping[str, str]) -> None:
+        self.life = life
+        self._links = Links(wiring)
+        asked = {"platform": life.platform, "id": life.loan_id} | dict(params)
+        self.tenders: Listing[Tender] = listing(
+            life.tenders,
+            {"on": lambda t: (t.on, t.request_no), "amount": lambda t: t.amount_minor, "state": lambda t: t.state},
+            asked,
+            "loan",
+            "tender_",
+        )
+        self.claims: Listing[ClaimLife] = listing(
+            life.claims,
+            {
+                "claim": lambda c: c.claim_id,
+                "left": lambda c: c.principal_minor,
+                "original": lambda c: c.original_minor,
+                "since": lambda c: c.since,
+                "until": lambda c: c.until,
+            },
+            asked,
+            "loan",
+            "claim_",
+        )
+        self.assignments: Listing[Assignment] = listing(
+            life.assignments,
+            {"on": lambda a: (a.on, a.request_no), "principal": lambda a: a.principal_minor, "price": lambda a: a.price_minor},
+            asked,
+            "loan",
+            "assignment_",
+        )
+
+    @property
+    def title(self) -> str:
+        return f"{self.life.platform} {self.life.loan_id}"
+
+    @property
+    def transactions(self) -> str:
+        return query("transactions", {"platform": self.life.platform, "loan": self.life.loan_id})
+
+    def account(self, account: str | None) -> Link:
+        return self._links.account(account)
+
+    def request(self, request_no: str) -> Link:
+        return transaction_link(self.life.platform, request_no)
+
+    def state(self, state: str) -> Words:
+        return term(state, "loan_state")
+
+    @property
+    def terms(self) -> list[tuple[Words, Any]]:
+        """(name, value): a Link, an amount (minor, currency), Words or text."""
+        row = self.life.terms
+        currency = row["currency"]
+        every, chinese = term(row["every"], "every")
+        minimum, penalty = row["minimum_minor"], row["penalty_rate"]
+        return [
+            (("borrower", "借款人"), self.account(row["borrower"])),
+            (("amount", "标的金额"), (row["amount_minor"], currency)),
+            (("funded", "实际放款"), (row["funded_minor"], currency)),
+            (("disbursed on", "放款日"), str(row["disbursed_on"] or "–")),
+            (("annual rate", "年利率"), percent(row["annual_rate"])),
+            (("repayment", "还款方式"), term(row["method"], "method")),
+            (("instalments", "期数"), (f"{row['periods']}, every {every}", f"{row['periods']} 期，每{chinese}一期")),
+            (("day count", "计息基准"), row["day_count"]),
+            (("penalty rate, per day", "日罚息率"), percent(penalty) if penalty else "–"),
+            (("smallest amount to disburse", "最低放款额"), (minimum, currency) if minimum is not None else "–"),
+            (("guarantor", "担保人"), self.account(row["guarantor"])),
+            (("payee of the entrusted payment", "受托支付收款人"), self.account(row["payee"])),
+            (("purpose", "用途"), row["purpose"]),
+        ]
+
+    @property
+    def held_by(self) -> list[tuple[Words, int]]:
+        return [(term(role, "role"), minor) for role, minor in self.life.outstanding.held_by_minor.items()]
+
+    @property
+    def owed(self) -> list[tuple[date, int]]:
+        """Principal that the borrower owes from each date on, since the disbursal."""
+        if self.life.disbursal is None:
+            return []
+        left = self.life.disbursal.gross_minor
+        owed = {self.life.disbursal.on: left}
+        for payment in sorted((p for p in self.life.payments if p.reduces_debt), key=lambda p: p.on):
+            left -= payment.principal_minor
+            owed[payment.on] = left
+        return sorted(owed.items())
+
+    @property
+    def plot(self) -> Plot | None:
+        return money_plot(self.owed, self.life.up_to)
+
+    @property
+    def compensations(self) -> list[Payment]:
+        return [payment for payment in self.life.payments if not payment.reduces_debt]
+
+
+def percent(rate: str) -> str:
+    """0.072 -> 7.2 %, without floating point."""
+    whole, _, part = rate.partition(".")
+    digits = (whole + part.ljust(2, "0")[:2]).lstrip("0") or "0"
+    rest = part[2:].rstrip("0")
+    return f"{digits}.{rest} %" if rest else f"{digits} %"

@@ -1,0 +1,124 @@
+"""What holds on every page of the console: who may see it, what it shows of a person, and that a reader without a mouse gets through."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from instance_kit import GO_LIVE, opened
+from pages_kit import Desk, Tables, read
+
+if TYPE_CHECKING:
+    from fastapi.testclient import TestClient
+
+PAGES = {
+    "day": "day.view",
+    "account": "statement.view",
+    "transactions": "transaction.view",
+    "transaction": "transaction.view",
+    "loans": "loan.view",
+    "loan": "loan.view",
+}
+SECTIONS = {"account": "customers", "transaction": "transactions", "loan": "loans"}
+# Of each kind of page that links lead to.
+_MOST_OF_A_KIND = 4
+HOSTILE = "<script>alert('x')</script>\"'&"
+
+
+def crawled(desk: Desk, start: str) -> dict[str, Tables]:
+    """Pages that links lead to, breadth first, some of each kind."""
+    found: dict[str, Tables] = {}
+    kinds: Counter[str] = Counter()
+    waiting = deque([start])
+    while waiting:
+        url = waiting.popleft()
+        kind = urlsplit(url).path
+        if kind not in PAGES or url in found or kinds[kind] == _MOST_OF_A_KIND:
+            continue
+        kinds[kind] += 1
+        shown = desk.client.get(f"/{url}")
+        assert shown.status_code == 200, (url, shown.text)
+        found[url] = read(shown.text)
+        waiting += [f"{kind}{link}" if link.startswith("?") else link for link in found[url].links]
+    return found
+
+
+@pytest.fixture(scope="module")
+def site(pages: TestClient, morning: Path) -> Iterator[dict[str, Tables]]:
+    with pytest.MonkeyPatch.context() as patch, contextmanager(Desk.at)(pages, morning, patch) as desk:
+        yield crawled(desk, "loans")
+
+
+def test_links_lead_to_every_kind_of_page(site: dict[str, Tables]) -> None:
+    assert {urlsplit(url).path for url in site} == set(PAGES)
+
+
+def test_no_page_and_no_address_tells_a_user_number(desk: Desk, site: dict[str, Tables]) -> None:
+    with opened(desk.home) as instance:
+        accounts = instance.lake_rows(GO_LIVE, "post", "sub_accounts")
+    assert accounts
+    for url, shown in site.items():
+        text = " ".join([url, shown.text, *(value or "" for _, attrs in shown.tags for value in attrs.values())])
+        assert not [a for a in accounts if a["user_no"] in text or a["sub_account"] in text], url
+
+
+def test_every_page_can_be_used_by_keyboard_and_ear(site: dict[str, Tables]) -> None:
+    """Tables have as many cells as heads, heads a scope, fields and pictures a name, and what can be pressed is a link or a button."""
+    for url, shown in site.items():
+        for head, *body in shown.tables:
+            assert {len(row) for row in body} <= {len(head)}, (url, head)
+        tags = shown.tags
+        assert all(attrs.get("scope") in ("row", "col") for tag, attrs in tags if tag == "th"), url
+        assert all(attrs.get("aria-label") for tag, attrs in tags if tag in ("svg", "nav")), url
+        assert [tag for tag, _ in tags].count("h1") == 1 and ("a", {"class": "skip", "href": "#main"}) in tags, url
+        assert not [
+            attrs for _, attrs in tags if "onclick" in attrs or "style" in attrs or attrs.get("tabindex", "-1") != "-1"
+        ], url
+        inside = labelled = 0
+        for tag, attrs in tags:
+            inside += tag == "label"
+            if tag in ("input", "select") and attrs.get("type") != "hidden":
+                labelled += 1
+        assert labelled == inside, url
+
+
+def test_nothing_comes_from_elsewhere_and_nothing_runs_inline(site: dict[str, Tables]) -> None:
+    for url, shown in site.items():
+        for tag, attrs in shown.tags:
+            for name in ("src", "href", "action"):
+                where = attrs.get(name) or ""
+                assert not where.startswith(("//", "http", "data:", "javascript:")), (url, where)
+            assert tag != "style" and (tag != "script" or attrs == {"src": "static/pages.js"}), url
+
+
+@pytest.mark.parametrize(("page", "action"), PAGES.items())
+def test_who_may_not_is_refused_on_record(desk: Desk, page: str, action: str) -> None:
+    desk.who = "zhang"
+    shown = desk.get(page, platform="P001", id="P001LN00001", customer="C1", account="C2")
+    assert shown.status_code == 403 and "P001LN" not in shown.text
+    with opened(desk.home) as instance:
+        event = instance.find("audit_event")[-1]
+    assert (event["actor"], event["action"]) == ("zhang", f"refused:{action}")
+
+
+@pytest.mark.parametrize("page", ["loan", "account", "transaction"])
+def test_what_is_not_there_is_said(desk: Desk, page: str) -> None:
+    shown = desk.get(page, platform=HOSTILE, id=HOSTILE, no=HOSTILE, customer=HOSTILE, account=HOSTILE)
+    assert shown.status_code == 404 and "There is no such row" in shown.text and "<script>alert" not in shown.text
+
+
+def test_the_section_one_is_in_is_marked(site: dict[str, Tables]) -> None:
+    for url, shown in site.items():
+        marked = [attrs["href"] for tag, attrs in shown.tags if tag == "a" and "aria-current" in attrs]
+        kind = urlsplit(url).path
+        assert marked == [SECTIONS.get(kind, kind)]
+
+
+def test_addresses_name_a_customer_by_digest_only(site: dict[str, Tables]) -> None:
+    named = [dict(parse_qsl(urlsplit(url).query)) for url in site if url.startswith("account")]
+    assert named and all(set(n) <= {"customer", "account", "period", "page", "loan_sort", "loan_desc"} for n in named)
