@@ -14,10 +14,9 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from connectors.bootstrap import Wiring
 from console.pages.asking import FormDep, NotFound, UserDep, asked, date_of, show
 from console.pages.links import Link, Links, loan_link, transaction_link
-from console.pages.listing import ROWS_ON_A_PAGE, query
+from console.pages.listing import ROWS_ON_A_PAGE, Listing, listing, query
 from console.pages.words import OUTCOMES, STATUSES, TXN_TYPES, term
 from custody.errors import UsageError
-from custody.masking import mask_user_numbers
 from custody.names import PartyKind
 from custody.ports import Row
 from custody.services.organisations import parties
@@ -92,7 +91,7 @@ def one_transaction(request: Request, user: UserDep, platform: str = "", no: str
         if not wiring.ledger_reader.transaction(platform, no):
             raise NotFound(f"no request {no[:40]!r} of platform {platform[:20]!r} / 无此流水")
         told = show_transaction(wiring.ledger_reader, wiring.sealed_transactions, platform, no)
-        return show(request, "transaction.html", view=OneView(Links(wiring), told))
+        return show(request, "transaction.html", view=OneView(Links(wiring), told, dict(request.query_params)))
 
 
 def _account(wiring: Wiring, chosen: Mapping[str, str]) -> str | None:
@@ -135,8 +134,6 @@ class _Leg:
         self.from_account: Link = links.account(row["from_account"])
         self.to_account: Link = links.account(row["to_account"])
         self.loan: Link = loan_link(row["platform"], row["loan_id"])
-        related = row["related_request_no"]
-        self.related: Link = transaction_link(row["platform"], related) if related else Link("–")
 
 
 class ListView:
@@ -171,17 +168,32 @@ class ListView:
 
 
 class OneView:
-    """A RequestView with its links."""
+    """A RequestView with its links; a request may have thousands of legs, and a tender thousands that follow it."""
 
-    def __init__(self, links: Links, told: RequestView) -> None:
+    def __init__(self, links: Links, told: RequestView, params: Mapping[str, str]) -> None:
         self.told = told
         self._links = links
-        self.legs = [_Leg(links, row) for row in told.legs]
-        self.related = [_Leg(links, row) for row in told.related]
-        self.followed_by = [_Leg(links, row) for row in told.followed_by]
+        in_order = {"order": place_of}
+        self.legs: Listing[Row] = listing(
+            told.legs, {"order": lambda row: (row["leg"], row["txn_no"])}, params, "transaction", "leg_"
+        )
+        self.related: Listing[Row] = listing(told.related, in_order, params, "transaction", "related_")
+        self.followers: Listing[Row] = listing(told.followed_by, in_order, params, "transaction", "follower_")
+        self.entries: Listing[Row] = listing(
+            told.entries, {"order": lambda move: (move["entry_no"], move["move_no"])}, params, "transaction", "entry_"
+        )
+
+    @property
+    def legs_shown(self) -> list[_Leg]:
+        return [_Leg(self._links, row) for row in self.legs.rows]
+
+    @property
+    def related_shown(self) -> list[_Leg]:
+        return [_Leg(self._links, row) for row in self.related.rows]
+
+    @property
+    def followers_shown(self) -> list[_Leg]:
+        return [_Leg(self._links, row) for row in self.followers.rows]
 
     def account(self, account: str) -> Link:
         return self._links.account(account)
-
-    def name(self, account: str) -> str:
-        return mask_user_numbers(account)
