@@ -10,12 +10,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from operator import itemgetter
 from typing import Any
 
 from custody.allocation import Share, share_of_each
 from custody.claims import ClaimRegister
 from custody.instruction import Entry, Instruction
-from custody.ledger_state import LedgerState, Loan
+from custody.ledger_state import Claim, LedgerState, Loan
 from custody.names import LoanState, Originator, TxnStatus, TxnType
 
 Row = Mapping[str, Any]
@@ -154,7 +155,8 @@ _TRANSFERS = frozenset({TxnType.ENTRUSTED_PAYMENT, TxnType.COMMISSION})
 
 
 class LoanHistory:
-    """``loan``: the row that the store keeps, for its terms. ``transactions``: every attempt that names it, in order of processing."""
+    """``loan``: the row that the store keeps, for its terms. ``transactions``: every attempt that names it, in order of processing; or
+    those of one holder, and then only what is his is told truly: his tenders, his claims."""
 
     def __init__(self, loan: Row, transactions: Iterable[Row]) -> None:
         start = Loan(**{name: loan[name] for name in Loan._fields})._replace(
@@ -190,20 +192,21 @@ class LoanHistory:
     def _follow(self, rows: list[Row]) -> None:
         legs: dict[tuple[str, int], dict[int, Instruction]] = defaultdict(dict)
         done = set()
-        for row in rows:
-            self.transactions += 1
-            if row["txn_type"] == TxnType.REPAYMENT and row["status"] == TxnStatus.SUCCESS:
-                legs[row["request_no"], _day(row)].setdefault(row["leg"], _instruction(row))
+        instructions = list(map(_instruction, rows))
+        self.transactions = len(rows)
+        for row, instruction in zip(rows, instructions, strict=True):
+            if instruction.txn_type == TxnType.REPAYMENT and instruction.status == TxnStatus.SUCCESS:
+                legs[instruction.request_no, _day(row)].setdefault(instruction.leg, instruction)
             if row["outcome"] == POSTED:
-                done.add((row["request_no"], row["leg"]))
-        for row in rows:
+                done.add((instruction.request_no, instruction.leg))
+        for row, instruction in zip(rows, instructions, strict=True):
             if row["outcome"] == POSTED:
-                self._post(row, _instruction(row), legs[row["request_no"], _day(row)])
+                self._post(instruction, legs[instruction.request_no, _day(row)])
             elif (row["request_no"], row["leg"]) not in done:
                 named = ("txn_type", "request_no", "leg", "status", "outcome", "amount_minor", "file_name", "line_no")
                 self.not_posted.append(NotPosted(on=row["value_date"], **{n: row[n] for n in named}))
 
-    def _post(self, row: Row, instruction: Instruction, legs: dict[int, Instruction]) -> None:
+    def _post(self, instruction: Instruction, legs: dict[int, Instruction]) -> None:
         kind, related = instruction.txn_type, str(instruction.related_request_no)
         if kind == TxnType.TENDER_FREEZE:
             self.tenders[instruction.request_no] = Tender(
@@ -213,7 +216,7 @@ class LoanHistory:
                 instruction.amount_minor,
                 instruction.coupon_minor,
                 str(instruction.originator),
-                row["authorisation_id"],
+                instruction.authorisation_id,
             )
         elif kind in (TxnType.TENDER_SETTLE, TxnType.TENDER_CANCEL) and related in self.tenders:
             tender = self.tenders[related]
@@ -256,12 +259,27 @@ class LoanHistory:
         if instruction.txn_type not in self._register.types:
             return
         names = self._touched(instruction, claim_id)
+        if instruction.txn_type in _PASSING:
+            self._know(instruction)
         before = {name: self._principal(name) for name in names}
         self._register.change(Entry(instruction, (), None), claim_id)
         changed = [name for name in names if self._principal(name) != before[name]]
         # What is paid beside principal belongs to the first: a repayment of interest alone changes no claim at all.
         for name in changed or names[:1]:
             self._tell(instruction, name, (self._principal(name) or 0) - (before[name] or 0), name == (changed or names)[0])
+
+    def _know(self, instruction: Instruction) -> None:
+        """The claim that passes, where it comes from somebody of whose transactions none were given."""
+        key = (self._key[0], str(instruction.related_request_no))
+        if key not in self._state.claims:
+            self._state.claims[key] = Claim(
+                *key,
+                loan_id=self._key[1],
+                holder=str(instruction.to_account),
+                principal_minor=instruction.principal_minor,
+                original_minor=instruction.principal_minor,
+                currency=instruction.currency,
+            )
 
     def _touched(self, instruction: Instruction, claim_id: str | None) -> list[str]:
         kind, related = instruction.txn_type, str(instruction.related_request_no)
@@ -270,9 +288,11 @@ class LoanHistory:
         if kind in _PASSING:
             return [related, instruction.request_no]
         if kind in _REPAYING:
-            held = sorted(self._of_holder[str(instruction.to_account)])
+            held = self._of_holder[str(instruction.to_account)]
+            if len(held) < 2:
+                return held
             # As the register takes them: the named one first, then those of which something is left.
-            return sorted(held, key=lambda name: (name != claim_id, not self._principal(name)))
+            return sorted(held, key=lambda name: (name != claim_id, not self._principal(name), name))
         return []
 
     def _tell(self, instruction: Instruction, claim_id: str, principal: int, first: bool) -> None:
@@ -303,13 +323,15 @@ class LoanHistory:
         return claim.principal_minor if claim else None
 
 
+_TYPES = {str(t): t for t in TxnType}
+_ORIGINATORS = {str(o): o for o in Originator}
+_STATUSES = {str(s): s for s in TxnStatus}
+_FIELDS = itemgetter(*Instruction._fields)
+
+
 def _instruction(row: Row) -> Instruction:
-    values = {name: row[name] for name in Instruction._fields} | {
-        "txn_type": TxnType(row["txn_type"]),
-        "originator": Originator(row["originator"]),
-        "status": TxnStatus(row["status"]),
-    }
-    return Instruction(**values)
+    read = Instruction._make(_FIELDS(row))
+    return read._replace(txn_type=_TYPES[read.txn_type], originator=_ORIGINATORS[read.originator], status=_STATUSES[read.status])
 
 
 def _payment(on: date, legs: list[Instruction]) -> Payment:

@@ -6,9 +6,10 @@ says by the declared value. A version's fields never change once rows were writt
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from custody.errors import SealBroken, StopRun
@@ -50,7 +51,12 @@ class RecordSpec:
     def version(self) -> int:
         return max(self.versions)
 
-    @property
+    @cached_property
+    def _dated(self) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
+        """The fields that are packed as another type than they are read as."""
+        return tuple((name, _READ[kind]) for name, kind in self.types.items() if kind in _READ)
+
+    @cached_property
     def fields(self) -> tuple[str, ...]:
         """Of today's version, in their order."""
         return self.versions[self.version]
@@ -63,8 +69,14 @@ class RecordSpec:
         """A row of any version, with every field of today's. Raises SealBroken on bytes that are no such record, StopRun on a
         version of a newer program."""
         names, values = self._read(columns)
-        row = {name: self.absent[name] for name in self.fields if name not in names}
-        return row | {name: _READ[self.types[name]](value) for name, value in zip(names, values, strict=True)}
+        row: Row = dict(zip(names, values, strict=True))
+        for name, read in self._dated:
+            if name in row:
+                row[name] = read(row[name])
+        for name in self.fields if len(names) < len(self.fields) else ():
+            if name not in row:
+                row[name] = self.absent[name]
+        return row
 
     def amount_of(self, columns: dict[bytes, bytes]) -> int:
         """The sum of a stored row's ``summed`` amounts. Raises as ``unpack`` does."""
@@ -97,10 +109,6 @@ def _plain(value: object) -> object:
     return value.toordinal() - _EPOCH_DAY if isinstance(value, date) else value
 
 
-def _as_it_is(value: Any) -> Any:
-    return value
-
-
 def _date(value: Any) -> date | None:
     # Version 1 of the journal wrote dates and times as ISO text.
     if isinstance(value, str):
@@ -114,7 +122,7 @@ def _time(value: Any) -> datetime | None:
     return None if value is None else _EPOCH + value * _MICROSECOND
 
 
-_READ = {"text": _as_it_is, "int": _as_it_is, "bool": _as_it_is, "date": _date, "time": _time, "bytes": _as_it_is}
+_READ: dict[str, Callable[[Any], Any]] = {"date": _date, "time": _time}
 
 
 def _types(words: str) -> dict[str, str]:

@@ -13,7 +13,7 @@ from datetime import date
 
 from custody.errors import UsageError
 from custody.loan_history import ClaimEvent, LoanHistory, Tender
-from custody.names import BreakKind, TxnType
+from custody.names import BreakKind, Role, TxnType, role_of
 from custody.ports import LedgerReader, Row
 from custody.services.loans import Check, history_of
 from custody.services.statements import AVAILABLE, FROZEN, readable
@@ -89,20 +89,31 @@ def money_of(reader: LedgerReader, holder: str, loan_id: str | None = None) -> H
     account = reader.sub_account(holder)
     if account is None:
         raise UsageError(f"no sub-account {holder!r}; its form is PLATFORM.ROLE.USER_NO")
+    if role_of(holder) not in (Role.LENDER, Role.GUARANTOR):
+        raise UsageError(f"{holder} lends nothing; a borrower's loan is: custody loan show")
     found: dict[str, LoanMoney] = {}
-    for move in reader.movements(holder, account["opened_on"], up_to):
-        if move["loan_id"] is not None and loan_id in (None, move["loan_id"]):
-            _add(found.setdefault(move["loan_id"], LoanMoney(move["loan_id"])), move)
-    for claim in reader.claims_of_holder(holder):
-        if loan_id in (None, claim["loan_id"]):
-            money = found.setdefault(claim["loan_id"], LoanMoney(claim["loan_id"]))
-            money.original_minor += claim["original_minor"]
-            money.claims_minor += claim["principal_minor"]
+    moves = [m for m in reader.movements(holder, account["opened_on"], up_to) if m["loan_id"] and loan_id in (None, m["loan_id"])]
+    for move in moves:
+        _add(found.setdefault(move["loan_id"], LoanMoney(move["loan_id"])), move)
+    claims = [c for c in reader.claims_of_holder(holder) if loan_id in (None, c["loan_id"])]
+    for claim in claims:
+        money = found.setdefault(claim["loan_id"], LoanMoney(claim["loan_id"]))
+        money.original_minor += claim["original_minor"]
+        money.claims_minor += claim["principal_minor"]
     if loan_id is None:
         return HolderMoney(holder, up_to, tuple(found[name] for name in sorted(found)))
-    history, _ = history_of(reader, account["platform"], loan_id)
+    # Which of several claims a repayment's leg was for is told only by the split over all lenders.
+    own = _own_legs(reader, account["platform"], moves) if len(claims) < 2 else None
+    history, _ = history_of(reader, account["platform"], loan_id, own)
     money = found.get(loan_id, LoanMoney(loan_id))
     return HolderMoney(holder, up_to, (money,), _detail(history, holder, money))
+
+
+def _own_legs(reader: LedgerReader, platform: str, moves: Iterable[Row]) -> list[Row]:
+    """The transactions that the moves came from, in order of processing."""
+    entries = {move["entry_no"]: (move["request_no"], move["leg"]) for move in moves}
+    legs = (row for entry_no, named in entries.items() for row in reader.leg(platform, *named) if row["entry_no"] == entry_no)
+    return sorted(legs, key=lambda row: int(row["txn_no"]))
 
 
 def _add(money: LoanMoney, move: Row) -> None:

@@ -133,12 +133,15 @@ def loan_life(reader: LedgerReader, platform: str, loan_id: str) -> LoanLife:
     )
 
 
-def history_of(reader: LedgerReader, platform: str, loan_id: str) -> tuple[LoanHistory, Row]:
-    """The loan's history, and its row. Raises UsageError for a loan that is not there."""
+def history_of(
+    reader: LedgerReader, platform: str, loan_id: str, of_holder: Iterable[Row] | None = None
+) -> tuple[LoanHistory, Row]:
+    """The loan's history, or what it was to one holder by his transactions alone; and the loan's row. Raises UsageError for a loan that
+    is not there."""
     row = reader.loan(platform, loan_id)
     if row is None:
         raise UsageError(f"no loan {loan_id!r} of platform {platform!r} in the keyed store")
-    history = LoanHistory(row, reader.loan_transactions(platform, loan_id))
+    history = LoanHistory(row, reader.loan_transactions(platform, loan_id) if of_holder is None else of_holder)
     for tender in history.tenders.values():
         if tender.frozen_minor and not any(hold["hold_id"] == tender.request_no for hold in reader.holds_of(tender.lender)):
             # A cancellation need not name the loan, so that it is not among the loan's transactions.
