@@ -258,6 +258,16 @@ class Lake:
             except pa.ArrowException as error:
                 raise SealBroken(f"{relative}/{table} cannot be read as Parquet: {error}") from error
 
+    def parts(self, relative: str, table: str) -> list[str]:
+        """The names of a table's parts, in the order of its key."""
+        return self.manifest(relative).parts(table)
+
+    def part(self, relative: str, table: str, name: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """One part of a table; of its declared columns those that are asked for."""
+        schema = arrow_schema(TABLES[table])
+        wanted = schema if columns is None else pa.schema([schema.field(c) for c in columns])
+        return _read_parquet(relative, table, self._files.read(f"{relative}/{name}"), wanted)
+
     def _table(self, relative: str, table: str, schema: pa.Schema | None) -> pa.Table:
         manifest = self.manifest(relative)
         parts = [_read_parquet(relative, table, self._files.read(f"{relative}/{name}"), schema) for name in manifest.parts(table)]

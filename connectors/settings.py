@@ -91,6 +91,13 @@ class LandSettings(_Section):
     processes: Annotated[int, Field(ge=1, le=256)]
 
 
+class PostSettings(_Section):
+    # Processes that post platforms side by side; 1 posts all in the step's own process.
+    processes: Annotated[int, Field(ge=1, le=256)]
+    # A folder of the instance for what a run needs on disk meanwhile: some three hundred octets a leg.
+    scratch: str
+
+
 class LeaseSettings(_Section):
     seconds: Annotated[int, Field(ge=5, le=3600)]
 
@@ -109,6 +116,7 @@ class Settings(_Section):
     sftp: SftpSettings
     keys: KeySettings
     land: LandSettings
+    post: PostSettings
     lease: LeaseSettings
     alerts: AlertSettings
     home: Path
@@ -215,6 +223,10 @@ master_key = "keys/master.key"
 
 [land]
 processes = 2
+
+[post]
+processes = 2
+scratch = "scratch/post"
 
 [lease]
 seconds = 60

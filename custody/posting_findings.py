@@ -17,6 +17,7 @@ FINAL_REFUSALS = frozenset(
         "hold_exists",
         "hold_purpose",
         "incomplete_instruction",
+        "later_cause",
         "loan_amount",
         "mandate_expired",
         "mandate_item_limit",

@@ -254,6 +254,10 @@ RULES: dict[str, tuple[str, str]] = {
         "{table}, salt {salt}: {found} rows with {found_minor} are not the sealed {expected} with {expected_minor}, though each is the lake's of today",
         "{table} 分片 {salt}：实有 {found} 行合计 {found_minor}，封存为 {expected} 行合计 {expected_minor}，但逐行与现有数据湖一致",
     ),
+    "later_cause": (
+        "happened at {event_time}, but could only be posted after {cause} of {cause_time}, which is later",
+        "发生于 {event_time}，但须在更晚的 {cause}（{cause_time}）之后才能入账，时序不可能",
+    ),
     # a batch: all that a party landed of one file type for one date, against its last days of the same kind
     "batch_low": (
         "{rows} rows; the quietest of the last {history_days} comparable days had {low_rows}, usually {usual_rows}",

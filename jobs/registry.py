@@ -7,7 +7,7 @@ from importlib import import_module
 from custody.steps import STEPS
 from jobs.step import Step
 
-_MODULES = {step: f"jobs.{step}" for step in STEPS} | {"reconcile": "jobs.reconcile.step"}
+_MODULES = {step: f"jobs.{step}" for step in STEPS} | {"post": "jobs.post.step", "reconcile": "jobs.reconcile.step"}
 
 
 def step_named(name: str) -> Step:

@@ -184,6 +184,12 @@ TABLES: dict[str, TableSpec] = {
         ),
         # Instruction legs that wait for what they need; the next day's posting tries them again.
         _table("pending_instructions", "platform file_name line_no", f"platform:text {_LANDED_FROM} payload:text"),
+        # Our shares of repayment requests of which some legs are posted and others wait; no claim: there is none for the leg.
+        _table(
+            "open_splits",
+            "platform request_no leg",
+            "platform:text request_no:text leg:int claim_id:text? holder:text? principal_minor:int interest_minor:int penalty_minor:int",
+        ),
         # Withdrawals that were handed on and whose final status has not come: they come again under the same number.
         _table(
             "under_way",

@@ -9,7 +9,7 @@ from custody.matching import CLAIMED_ACCOUNT
 from custody.names import TxnType
 from custody.posting_rules import RULES
 
-# The account that a role and user number name; the same as jobs.post.account_of.
+# The account that a role and user number name; the same as in jobs.post.columns.
 _ACCOUNT = (
     "case when {p}_role is null or {p}_user_no is null then null when {p}_role = 'PLATFORM' then concat(party, ':', {p}_user_no) "
     "else concat(party, '.', {p}_role, '.', {p}_user_no) end"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import Any
 
-from jobs.post import under_way
+from jobs.post.under_way import under_way
 
 FIRST, SECOND = date(2019, 12, 30), date(2019, 12, 31)
 

@@ -1,0 +1,438 @@
+"""One share of the platforms: their legs go through the ledger in order, what comes of them into parts of the step's tables.
+
+Posted from INSTRUCTIONs, never from the platform's claim (domain.md §6). Platforms share nothing, so it does not matter who
+posts which, nor how many legs are taken at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connectors.lake import arrow_schema, table_of
+from custody.allocation import Share, differs
+from custody.calendar import CHINA, SettlementCalendar
+from custody.digest import canonical_json
+from custody.instruction import Entry, Instruction, Refusal
+from custody.ledger import Ledger
+from custody.names import UNDER_WAY, BreakKind, Originator, PartyKind, TxnStatus, TxnType
+from custody.ports import Row
+from custody.posting_rules import ACCRUE, RULES, rule_of
+from custody.texts import text
+from jobs.post.columns import instructions_of, with_accounts
+from jobs.post.legs import LANDED, Ints, Legs
+from jobs.post.scratch import Spool
+from jobs.post.splits import Splits
+from jobs.post.waiting import WaitingLeg, WaitingLegs
+from schemas.tables import TABLES
+
+# Statuses that move no money: the attempt is kept, nothing is posted.
+_NO_POSTING = UNDER_WAY | {TxnStatus.FAIL}
+_SETTLING = frozenset(txn_type for (txn_type, _), rule in RULES.items() if rule.settles is not None)
+_OF_THE_LEG = ("platform", "currency", "txn_type", "request_no", "leg", "loan_id", "value_date", "event_time")
+_OF_THE_MOVE = (
+    "entry_no",
+    "move_no",
+    "book",
+    "from_account",
+    "to_account",
+    "amount_minor",
+    "from_balance_minor",
+    "to_balance_minor",
+    "core_ref",
+)
+_JOURNAL = arrow_schema(TABLES["journal"])
+TxnKey = tuple[str, str, int]
+_SUMS = pa.schema([("book", pa.string()), ("account", pa.string()), ("minor", pa.int64())])
+_SUMMED_AT_ONCE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Day:
+    """What the posting of any platform must know. ``first_no``: the number with which each platform's entries and legs begin;
+    ``fees``: accrued yesterday, by platform; ``posted_before``: content hash, by key, of those of today's legs that an earlier day
+    posted; ``repeated``: hashes of keys that stand more than once in the day, or in it and in an earlier one; ``aliases``: customer id -> the id that it became."""
+
+    on: date
+    calendar: SettlementCalendar
+    platforms: frozenset[str]
+    channels: frozenset[str]
+    first_no: Mapping[str, int]
+    fees: Mapping[str, Row]
+    posted_before: Mapping[TxnKey, str]
+    repeated: frozenset[int]
+    aliases: Mapping[str, str]
+
+
+class Posting:
+    """``came``: for each account, what moves brought to it; ``under_way``: legs that say what is, or is no longer, under way;
+    ``posted``: by place, which legs were."""
+
+    def __init__(self, day: Day, ledger: Ledger, legs: Legs, open_splits: Iterable[Row], under_way: Iterable[Row], spool: Spool):
+        self.came = Totals()
+        self.under_way: list[Row] = []
+        self.posted = np.zeros(legs.count, np.bool_)
+        self._day, self._ledger, self._legs, self._spool = day, ledger, legs, spool
+        self._splits = Splits(ledger, self._legs_of, open_splits, day.posted_before)
+        self._known: dict[TxnKey, str] = dict(day.posted_before)
+        self._named_under_way = {(r["platform"], r["request_no"], r["leg"]) for r in under_way}
+        self._settle_dates: dict[date, date] = {}
+        self._fees = sorted((p for p, fee in day.fees.items() if fee["gross_minor"]), reverse=True)
+        self._platform = ""
+        self._waiting = WaitingLegs(ledger.balance)
+        self._met = self._entry_no = self._txn_no = 0
+        self._begin([], np.empty(0, np.int64))
+
+    def run(self, rows: int) -> None:
+        """All legs of the share, ``rows`` at a time, and the accruals of its platforms."""
+        for chunk in self._legs.chunks(rows):
+            landed = with_accounts(chunk)
+            self._begin(instructions_of(landed), landed["place"].to_numpy())
+            self._post(landed)
+            self._flush(landed)
+        self._begin([], np.empty(0, np.int64))
+        self._turn_to(None)
+        self._flush(None)
+
+    def _begin(self, instructions: list[Instruction], places: Ints) -> None:
+        """A chunk follows."""
+        self._chunk, self._places = instructions, places
+        self._rows_by_place: dict[int, int] | None = None
+        # In the order in which legs are done with: where each lies (below zero: among those that waited), number, outcome,
+        # entry, settlement date.
+        self._done: list[tuple[int, int, str, int | None, date | None]] = []
+        self._moves: list[tuple[Any, ...]] = []
+        self._accruals: list[Row] = []
+        self._findings: list[tuple[int, Instruction, Refusal]] = []
+        self._split_rows: list[Row] = []
+        self._woken: list[pa.Table] = []
+        self._new_waiting: list[WaitingLeg] = []
+
+    def _post(self, chunk: pa.Table) -> None:
+        repeated, platform = self._day.repeated, self._platform
+        columns = [chunk[name].to_pylist() for name in ("key_hash", "request_hash")]
+        for row, (instruction, key_hash, request_hash) in enumerate(zip(self._chunk, *columns, strict=True)):
+            if instruction.platform != platform:
+                platform = instruction.platform
+                self._turn_to(platform)
+            content = chunk["content_hash"][row].as_py() if key_hash in repeated else None
+            if content is not None and self._was_posted(row, instruction, content):
+                continue
+            if instruction.status in _NO_POSTING:
+                self._record(row, instruction, "NO_POSTING", None)
+                continue
+            entry = self._try(row, instruction, request_hash, content)
+            if isinstance(entry, Entry):
+                if self._waiting:
+                    self._wake(entry)
+            elif entry.waits:
+                self._met += 1
+                leg = WaitingLeg(self._met, instruction, request_hash, content, row, entry)
+                self._new_waiting.append(leg)
+                self._waiting.add(leg)
+
+    def _was_posted(self, source: int, instruction: Instruction, content: str) -> bool:
+        """Whether the leg's key was posted before: harmless with the same content, a finding with another."""
+        before = self._known.get((instruction.platform, instruction.request_no, instruction.leg))
+        if before is None:
+            return False
+        self._record(source, instruction, "REPEATED" if before == content else "REFUSED", None)
+        if before != content:
+            figures: dict[str, object] = {"request_no": instruction.request_no, "leg": instruction.leg}
+            self._find(instruction, Refusal(BreakKind.DUPLICATE, "posted_before", figures, False))
+        return True
+
+    def _try(self, source: int, instruction: Instruction, request_hash: int, content: str | None) -> Entry | Refusal:
+        """Post one leg, or refuse it for good, or return what it waits for. ``content``: where its key may come again."""
+        split: dict[int, Share | None] = {}
+        is_split = instruction.txn_type == TxnType.REPAYMENT and instruction.loan_id is not None
+        if is_split:
+            split = self._splits.of(instruction, request_hash)
+        share = split.get(instruction.leg)
+        compared = instruction.leg in split
+        result = self._unknown_party(instruction) or self._ledger.apply(instruction, share.claim_id if share else None)
+        if isinstance(result, Refusal):
+            if result.waits:
+                if is_split:
+                    self._splits.again_later(instruction)
+                return result
+            self._record(source, instruction, "REFUSED", None)
+            self._find(instruction, result)
+        else:
+            self._enter(result)
+            self._record(source, instruction, "POSTED", self._entry_no)
+            self._entry_no += 1
+            if content is not None:
+                self._known[instruction.platform, instruction.request_no, instruction.leg] = content
+            for finding in result.findings:
+                self._find(instruction, finding)
+            if compared and differs(instruction, share):
+                self._find(instruction, _allocation(share))
+        if is_split:
+            self._splits.done(instruction, posted=isinstance(result, Entry))
+        return result
+
+    def _enter(self, entry: Entry) -> None:
+        at, entry_no, core_ref = len(self._done), self._entry_no, entry.core_ref
+        for move_no, move in enumerate(entry.moves, start=1):
+            self._moves.append((at, entry_no, move_no, *move, core_ref))
+
+    def _wake(self, entry: Entry) -> None:
+        """Try again what waited for this entry, and what waited for that."""
+        causes = [entry]
+        while causes:
+            cause = causes.pop()
+            again: list[WaitingLeg] = []
+            for leg in self._waiting.woken_by(cause):
+                source = leg.row
+                if leg.rows is not None:
+                    self._woken.append(leg.rows.slice(leg.row, 1))
+                    source = -len(self._woken)
+                if leg.content is not None and self._was_posted(source, leg.instruction, leg.content):
+                    continue
+                result = self._try(source, leg.instruction, leg.request_hash, leg.content)
+                if isinstance(result, Entry):
+                    causes.append(result)
+                    if cause.instruction.event_time > leg.instruction.event_time:
+                        self._find(leg.instruction, _later_cause(leg.instruction, cause.instruction))
+                elif result.waits:
+                    leg.refusal = result
+                    again.append(leg)
+            for leg in again:
+                self._waiting.add(leg)
+
+    def _turn_to(self, platform: str | None) -> None:
+        """The legs of a platform follow, or nothing (None): those before it are through."""
+        still = self._waiting.rest()
+        for leg in still:
+            if leg.rows is not None:
+                self._woken.append(leg.rows.slice(leg.row, 1))
+                leg.row = -len(self._woken)
+            if leg.content is None or not self._was_posted(leg.row, leg.instruction, leg.content):
+                self._record(leg.row, leg.instruction, "WAITING", None)
+                self._find(leg.instruction, leg.refusal)
+        self._split_rows += self._splits.close([leg.instruction for leg in still])
+        self._waiting = WaitingLegs(self._ledger.balance)
+        while self._fees and (platform is None or self._fees[-1] <= platform):
+            self._accrue(self._fees.pop())
+        if platform is not None:
+            self._platform = platform
+            self._txn_no = self._day.first_no[platform]
+            self._entry_no = self._txn_no + (platform in self._day.fees)
+
+    def _accrue(self, platform: str) -> None:
+        """Yesterday's accrued custody fee enters the BANK book before the platform's legs, with its own value date."""
+        entry = self._ledger.apply(accrual(self._day.fees[platform], self._day.on - timedelta(days=1)))
+        if isinstance(entry, Refusal):
+            raise AssertionError(f"an accrual by the bank itself is never refused: {entry}")
+        of_the_leg = {name: str(v) if isinstance(v, StrEnum) else v for name, v in entry.instruction._asdict().items()}
+        numbers = {"entry_no": self._day.first_no[platform], "core_ref": None, "posting_date": self._day.on}
+        for move_no, move in enumerate(entry.moves, start=1):
+            self._accruals.append({**of_the_leg, **move._asdict(), **numbers, "book": str(move.book), "move_no": move_no})
+
+    def _unknown_party(self, instruction: Instruction) -> Refusal | None:
+        """An instruction for a platform or channel that is not onboarded waits: its contract may still come."""
+        if instruction.platform not in self._day.platforms:
+            return _stranger(instruction.platform, PartyKind.PLATFORM)
+        if instruction.channel is not None and instruction.channel not in self._day.channels:
+            return _stranger(instruction.channel, PartyKind.CHANNEL)
+        return None
+
+    def _legs_of(self, instruction: Instruction, request_hash: int) -> list[Instruction]:
+        """All legs of the repayment's request that came today, in order."""
+        hashes, places = self._legs.repayments
+        first, end = np.searchsorted(hashes, request_hash, "left"), np.searchsorted(hashes, request_hash, "right")
+        if end - first == 1:
+            return [instruction]
+        if self._rows_by_place is None:
+            self._rows_by_place = {place: row for row, place in enumerate(self._places.tolist())}
+        members = places[first:end].tolist()
+        here = {place: self._chunk[self._rows_by_place[place]] for place in members if place in self._rows_by_place}
+        elsewhere = [place for place in members if place not in here]
+        if elsewhere:
+            # A request as large as this is mostly in the chunk; what is not is fetched once for all its legs.
+            found = instructions_of(with_accounts(self._legs.take(np.array(elsewhere))))
+            here |= dict(zip(elsewhere, found, strict=True))
+        same = [(leg.event_time, place, leg) for place, leg in here.items() if leg.request_no == instruction.request_no]
+        return [leg for *_, leg in sorted(same, key=lambda x: x[:2])]
+
+    def _record(self, source: int, instruction: Instruction, outcome: str, entry_no: int | None) -> None:
+        settle_date = None
+        if instruction.txn_type in _SETTLING:
+            rule = rule_of(instruction)
+            if rule is not None and rule.settles is not None:
+                settle_date = self._settle_dates.get(instruction.value_date)
+                if settle_date is None:
+                    settle_date = self._day.calendar.next_business_day(instruction.value_date)
+                    self._settle_dates[instruction.value_date] = settle_date
+        self._done.append((source, self._txn_no, outcome, entry_no, settle_date))
+        self._txn_no += 1
+        if outcome == "NO_POSTING" or (self._named_under_way and outcome == "POSTED"):
+            key = (instruction.platform, instruction.request_no, instruction.leg)
+            if outcome == "NO_POSTING" or key in self._named_under_way:
+                self._named_under_way.add(key)
+                self.under_way.append(instruction._asdict() | {"outcome": outcome})
+
+    def _find(self, instruction: Instruction, refusal: Refusal) -> None:
+        """A finding about the leg that was recorded last."""
+        self._findings.append((len(self._done) - 1, instruction, refusal))
+
+    def _flush(self, chunk: pa.Table | None) -> None:
+        """What came of a chunk, as parts."""
+        lying = ([] if chunk is None else [chunk]) + self._woken
+        legs = None
+        if self._done:
+            sources, numbers, outcomes, entries, settled = zip(*self._done, strict=True)
+            at = np.array(sources, np.int64)
+            behind = 0 if chunk is None else chunk.num_rows
+            legs = pa.concat_tables(lying).combine_chunks().take(pa.array(np.where(at < 0, behind - at - 1, at)))
+            legs = (
+                legs.append_column("txn_no", pa.array(numbers, pa.int64()))
+                .append_column("outcome", pa.array(outcomes, pa.string()))
+                .append_column("entry_no", pa.array(entries, pa.int64()))
+                .append_column("settle_date", pa.array(settled, pa.date32()))
+            )
+            self._spool.write("ledger_txn", legs)
+            self.posted[legs["place"].to_numpy()[pc.equal(legs["outcome"], "POSTED").to_numpy()]] = True
+            self._spool.write("posting_findings", self._found(legs))
+            self._spool.write("pending_instructions", self._pending(legs.filter(pc.equal(legs["outcome"], "WAITING"))))
+        self._spool.write("journal", self._journal(legs))
+        self._spool.write("open_splits", table_of(TABLES["open_splits"], self._split_rows))
+        if chunk is not None and self._new_waiting:
+            # Legs that go on waiting must not keep their whole chunk in memory.
+            kept = chunk.take(pa.array([leg.row for leg in self._new_waiting], pa.int64()))
+            for row, leg in enumerate(self._new_waiting):
+                leg.rows, leg.row = kept, row
+
+    def _journal(self, legs: pa.Table | None) -> pa.Table:
+        journal = table_of(TABLES["journal"], self._accruals)
+        if legs is not None and self._moves:
+            at, *columns = zip(*self._moves, strict=True)
+            rows = legs.select(_OF_THE_LEG).take(pa.array(at, pa.int64()))
+            for name, column in zip(_OF_THE_MOVE, columns, strict=True):
+                rows = rows.append_column(name, pa.array(column, _JOURNAL.field(name).type))
+            rows = rows.append_column("posting_date", pa.array([self._day.on] * rows.num_rows, pa.date32()))
+            journal = pa.concat_tables([journal, rows.select(_JOURNAL.names).cast(_JOURNAL)])
+        self.came.add(journal)
+        return journal
+
+    def _pending(self, waiting: pa.Table) -> pa.Table:
+        landed = self._legs.take(waiting["place"].to_numpy(), LANDED.names) if waiting.num_rows else LANDED.empty_table()
+        return table_of(TABLES["pending_instructions"], [_pending(row) for row in landed.select(LANDED.names).to_pylist()])
+
+    def _found(self, legs: pa.Table) -> pa.Table:
+        rows = []
+        names, lines, numbers = (legs[name] for name in ("file_name", "line_no", "txn_no"))
+        for at, instruction, refusal in self._findings:
+            english, chinese = text(refusal.rule, refusal.figures)
+            rows.append(
+                {
+                    "platform": instruction.platform,
+                    "txn_no": numbers[at].as_py(),
+                    "request_no": instruction.request_no,
+                    "leg": instruction.leg,
+                    "txn_type": str(instruction.txn_type),
+                    "kind": str(refusal.kind),
+                    "rule": refusal.rule,
+                    "figures": canonical_json(refusal.figures),
+                    "words_en": english,
+                    "words_zh": chinese,
+                    "amount_minor": instruction.amount_minor,
+                    "file_name": names[at].as_py(),
+                    "line_no": lines[at].as_py(),
+                    "value_date": instruction.value_date,
+                }
+            )
+        return table_of(TABLES["posting_findings"], rows)
+
+
+class Totals:
+    """Sums of money by book and account, taken in table by table."""
+
+    def __init__(self) -> None:
+        self._sums = _SUMS.empty_table()
+        self._more: list[pa.Table] = []
+        self._rows = 0
+
+    def add(self, journal: pa.Table) -> None:
+        more = journal.select(["book", "to_account", "amount_minor"]).rename_columns(["book", "account", "minor"])
+        self._more.append(_summed(more))
+        self._rows += self._more[-1].num_rows
+        if self._rows > _SUMMED_AT_ONCE + self._sums.num_rows:
+            self.sums()
+
+    def sums(self) -> pa.Table:
+        """book, account, minor"""
+        self._sums, self._more, self._rows = _summed(pa.concat_tables([self._sums, *self._more])), [], 0
+        return self._sums
+
+
+def _summed(rows: pa.Table) -> pa.Table:
+    sums = rows.group_by(["book", "account"], use_threads=False).aggregate([("minor", "sum")])
+    return sums.rename_columns({"minor_sum": "minor"}).select(_SUMS.names).cast(_SUMS)
+
+
+def _stranger(party: str, kind: PartyKind) -> Refusal:
+    return Refusal(BreakKind.ORPHAN, "unknown_party", {"party": party, "kind": str(kind)}, True)
+
+
+def _allocation(share: Share | None) -> Refusal:
+    figures: dict[str, object] = {
+        "claim": share.claim_id if share else "-",
+        "principal": share.principal_minor if share else 0,
+        "interest": share.interest_minor if share else 0,
+        "penalty": share.penalty_minor if share else 0,
+    }
+    return Refusal(BreakKind.ALLOCATION, "allocation", figures, False)
+
+
+def _later_cause(leg: Instruction, cause: Instruction) -> Refusal:
+    figures: dict[str, object] = {
+        "event_time": leg.event_time.isoformat(),
+        "cause": cause.request_no,
+        "cause_time": cause.event_time.isoformat(),
+    }
+    return Refusal(BreakKind.TIMING, "later_cause", figures, False)
+
+
+def _pending(landed: Row) -> Row:
+    payload = {k: v.isoformat() if isinstance(v, (date, datetime)) else v for k, v in landed.items()}
+    kept = {n: landed[n] for n in ("platform", "party", "file_name", "line_no", "custody_date")}
+    return {**kept, "payload": canonical_json(payload)}
+
+
+def accrual(fee: Row, value_date: date) -> Instruction:
+    """The instruction by which the bank itself enters a day's accrued custody fee."""
+    name = f"FEE{value_date:%Y%m%d}"
+    return Instruction(
+        platform=fee["platform"],
+        request_no=name,
+        leg=1,
+        txn_type=TxnType.CUSTODY_FEE,
+        originator=Originator.BANK,
+        authorisation_id=name,
+        from_account=None,
+        to_account=None,
+        amount_minor=fee["gross_minor"],
+        currency=fee["currency"],
+        loan_id=None,
+        principal_minor=0,
+        interest_minor=0,
+        penalty_minor=0,
+        coupon_minor=0,
+        related_request_no=None,
+        channel=None,
+        settlement_batch=None,
+        direction=ACCRUE,
+        fee_minor=fee["vat_minor"],
+        status=TxnStatus.SUCCESS,
+        event_time=datetime.combine(value_date, datetime.max.time().replace(microsecond=0), tzinfo=CHINA),
+        value_date=value_date,
+    )
