@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
+from connectors.account_rows import StoreAccountRows
 from connectors.archive import FolderArchive
 from connectors.clock import SystemClock
 from connectors.core_tables import CoreTables
 from connectors.lake import Lake
 from connectors.lake_files import lake_files
+from connectors.lease import DAY_LEASE, held
 from connectors.ledger_reader import StoreLedgerReader
 from connectors.person_store import KeyedPersonStore
 from connectors.register import SqlRegister
 from connectors.secrets import FileSecrets
 from connectors.settings import Settings, load_settings
+from connectors.surroundings import LakeSurroundings
 from custody.ports import AlertGateway, Drop, KeyedStore, LedgerReader, SealedTransactions
+from custody.services.customer_ports import CustomerPorts
 from custody.services.intake_checks import ExchangeRules
 from custody.services.outbound import ExchangePorts
+from schemas.customer_form import form_of, judge_form
 from schemas.exchange import parse_name, parse_seal
 from schemas.layout import layouts_for
 
@@ -62,6 +69,26 @@ class Wiring:
     @cached_property
     def persons(self) -> KeyedPersonStore:
         return KeyedPersonStore(self.keyed, self.secrets)
+
+    @property
+    def customer_ports(self) -> CustomerPorts:
+        return CustomerPorts(
+            self.register,
+            self.clock,
+            self.secrets,
+            self.persons,
+            self.ledger_reader,
+            self._day_lease,
+            judge_form,
+            lambda values: form_of(values, self.clock.now().strftime("%Y-%m-%dT%H:%M:%S")),
+            StoreAccountRows(self.keyed),
+            LakeSurroundings(self.register, self.lake),
+        )
+
+    @contextmanager
+    def _day_lease(self) -> Iterator[int]:
+        with held(self.register, DAY_LEASE, self.settings.lease.seconds) as lease:
+            yield lease.fence
 
     @cached_property
     def core(self) -> CoreTables:

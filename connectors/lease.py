@@ -14,6 +14,9 @@ from connectors.processes import boot_id, process_start
 from custody.errors import LeaseLost, RetryLater, StopRun
 from custody.ports import Register, RegisterTx
 
+# Held by whoever runs a step of a custody day, or writes to the keyed store otherwise.
+DAY_LEASE = "custody-day"
+
 
 @dataclass(frozen=True)
 class Lease:

@@ -63,6 +63,14 @@ class StoreLedgerReader:
         # One that has passed to another customer stays with a last row that says so.
         return [{**row, "sub_account": parts[0]} for parts, row in rows if row["held_by"] == customer_id]
 
+    def account_history(self, customer_id: str) -> list[Row]:
+        found = self._store.scan(ACCOUNT_OF_CUSTOMER, *owner_range(customer_id))
+        return [
+            {**self._row(ACCOUNT_OF_CUSTOMER, row), "sub_account": _parts(row[0])[0]}
+            for row in found
+            if self._is_up_to(ACCOUNT_OF_CUSTOMER, row[0])
+        ]
+
     def balance_at(self, account: str, on: date) -> Row | None:
         self._within(on)
         return self._standing(BALANCE, owner_range(account), on)

@@ -51,6 +51,14 @@ PERMISSIONS: dict[str, frozenset[Duty]] = {
     "transaction.view": _DESK,
     "statement.view": _DESK,
     "day.rerun": frozenset({Duty.SUPERVISOR}),
+    # One person, masked; in clear, for a reason; all that is held on him, for himself.
+    "customer.view": frozenset({Duty.OPERATOR, Duty.SUPERVISOR, Duty.RISK_OFFICER, Duty.AUDITOR}),
+    "customer.reveal": frozenset({Duty.OPERATOR, Duty.SUPERVISOR, Duty.RISK_OFFICER}),
+    "customer.export": frozenset({Duty.SUPERVISOR}),
+    "customer.propose": frozenset({Duty.OPERATOR}),
+    "customer.approve": frozenset({Duty.SUPERVISOR}),
+    # What was approved, and what the law no longer keeps: decided by others, so the scheduler may do it.
+    "customer.carry_out": frozenset({Duty.SYSTEM, Duty.OPERATOR, Duty.SUPERVISOR}),
 }
 
 

@@ -98,6 +98,9 @@ class LedgerReader(Protocol):
     def accounts_of(self, customer_id: str) -> list[Row]:
         """A customer's sub-accounts, by id."""
 
+    def account_history(self, customer_id: str) -> list[Row]:
+        """Each state that each sub-account of his ever had, by id and date (``as_of``): opened, closed, held by another."""
+
     def balance_at(self, account: str, on: date) -> Row | None:
         """available_minor, frozen_minor, unsettled_minor at the end of ``on``, and the ``as_of`` they have stood since; None
         before its first. Raises UsageError for a date beyond ``up_to``."""

@@ -31,6 +31,18 @@ RULES: dict[str, tuple[str, str]] = {
     "phone": ("not a mobile number of 11 digits", "不是 11 位手机号"),
     "card": ("not a bank card number (Luhn check)", "不是合法的银行卡号（Luhn 校验）"),
     "duplicate_key": ("the key {key} stands already in line {first_line}", "主键 {key} 已在第 {first_line} 行出现"),
+    # a row of a form about customers
+    "form_action": ("this form takes {expected} only", "本表单只接受 {expected}"),
+    "account_exists": ("the sub-account exists already", "该子账户已存在"),
+    "account_unknown": ("there is no such sub-account", "无此子账户"),
+    "account_closed": ("the sub-account was closed on {closed_on}", "该子账户已于 {closed_on} 销户"),
+    "other_person": (
+        "the sub-account is another person's: a wrong identity number is put right by a merger of the two customers",
+        "该子账户属于另一客户：证件号有误时应合并两个客户",
+    ),
+    "customer_kind": ("the sub-account is a {expected}'s", "该子账户的客户类型为 {expected}"),
+    "account_not_empty": ("the sub-account still has {what}", "该子账户尚有 {what}"),
+    "customer_merged": ("the customer was merged into {into}", "该客户已并入 {into}"),
     "other_date": (
         "the event is of {event_date}, the file of {custody_date}",
         "事件日期 {event_date} 与文件账务日期 {custody_date} 不符",

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from connectors.lake import StepWriter
-from connectors.lease import Lease, held
+from connectors.lease import DAY_LEASE, Lease, held
 from custody.digest import digest_of_json
 from custody.errors import DiskFull, OutOfOrder, RetryLater, StopRun
 from custody.ports import Row
@@ -27,8 +27,6 @@ from custody.steps import STEPS, StepRef, reads
 
 if TYPE_CHECKING:
     from connectors.bootstrap import Wiring
-
-LEASE_NAME = "custody-day"
 
 
 @dataclass
@@ -94,7 +92,7 @@ def run_step(
     run holds the lease, LeaseLost when it was taken over, StopRun when a committed output no longer fits its inputs and
     no reason for a new version was given.
     """
-    with held(wiring.register, LEASE_NAME, wiring.settings.lease.seconds) as lease:
+    with held(wiring.register, DAY_LEASE, wiring.settings.lease.seconds) as lease:
         context = StepContext(wiring, custody_date, _resolve_inputs(wiring, step.name, custody_date, among), lease)
         inputs_digest = _inputs_digest(context)
         with wiring.register.transaction() as tx:

@@ -14,7 +14,7 @@ from console.output import ActorOption, DateOption, JsonOption, NoteOption, comm
 from custody.calendar import dates
 from custody.errors import UsageError
 from custody.services import alerts as alert_service
-from custody.services import calendars, organisations, releases
+from custody.services import calendars, customer_desk, organisations, releases
 from custody.services import cases as case_service
 from custody.services.access import SYSTEM
 from custody.services.four_eyes import DecisionKind, approve, reject
@@ -179,7 +179,10 @@ def _decide(proposal: str, actor: str, note: str, as_json: bool, approved: bool)
         if row is None:
             raise UsageError(f"no proposal {proposal!r}; see: custody proposal list")
         service = approve if approved else reject
-        decided = service(wiring.register, wiring.clock, actor, _KINDS[row["kind"]], proposal, note)
+        if row["kind"] in customer_desk.KINDS:
+            decided = customer_desk.decide(wiring.customer_ports, actor, proposal, approved, note)
+        else:
+            decided = service(wiring.register, wiring.clock, actor, _KINDS[row["kind"]], proposal, note)
         if approved and row["kind"] in (organisations.ONBOARD.kind, organisations.STATUS.kind):
             from connectors.drop_accounts import admit
 
