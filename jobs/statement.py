@@ -1,59 +1,107 @@
-"""statement: the daily statement of every sub-account, one line for each posting, from opening to closing (§9).
+"""statement: the daily statement of every sub-account that moved, one line for each posting, from opening to closing (§9).
 
-An engine job: the journal's two sides are unioned, ordered within their account and summed by a window.
+An engine job: the journal's two sides are unioned, ordered within their account and summed by a window, for as many platforms at a
+time as fit into memory. What it says of an account is what custody.services.statements says from the keyed store, line by line.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from datetime import date
+
 from connectors.engine import engine
+from connectors.lake import Part, conform
 from custody.names import Book
 from jobs.step import Step, StepContext
+from schemas.tables import TABLES
+
+_TABLE = "statement_lines"
+# Moves of whole platforms taken at a time; a platform that has more is taken alone.
+_AT_ONCE = 1_000_000
 
 
 def _run(context: StepContext) -> None:
     post = context.seal("post")
     assert post is not None
+    assert context.writer is not None
     lake = context.wiring.lake
+    context.writer.declare(_TABLE)
     with engine(context.wiring.settings) as spark:
-        spark.read.parquet(lake.parquet(post.path, "journal")).createOrReplaceTempView("journal")
-        spark.read.parquet(lake.parquet(post.path, "balances")).createOrReplaceTempView("balances")
-        spark.read.parquet(lake.parquet(post.path, "sub_accounts")).createOrReplaceTempView("sub_accounts")
-        lines = spark.sql(_LINES.format(book=Book.CUSTODY)).toArrow()
-    context.write("statement_lines", lines)
+        for table in ("journal", "balances", "sub_accounts"):
+            spark.read.parquet(lake.parquet(post.path, table)).createOrReplaceTempView(table)
+        counted = spark.sql("select platform, count(*) as moves from journal group by platform order by platform").collect()
+        for first, last in platform_ranges(((row["platform"], row["moves"]) for row in counted), _AT_ONCE):
+            lines = spark.sql(statement_sql(context.custody_date, first, last)).toArrow()
+            context.writer.part(Part.of(TABLES[_TABLE], conform(TABLES[_TABLE], lines)))
 
 
-# Line 0 is the opening balance of the day; the running balance is available and frozen together, because a freeze
-# moves nothing out of the sub-account. A move inside one account (available <-> frozen) shows with amount 0.
+def platform_ranges(counted: Iterable[tuple[str, int]], at_once: int) -> Iterator[tuple[str, str]]:
+    """First and last platform of each range, in order, with at most ``at_once`` moves unless it is one platform."""
+    first, last, moves = "", "", 0
+    for platform, more in counted:
+        if first and moves + more > at_once:
+            yield first, last
+            first, moves = "", 0
+        first, last, moves = first or platform, platform, moves + more
+    if first:
+        yield first, last
+
+
+def statement_sql(custody_date: date, first: str, last: str) -> str:
+    """The lines of the platforms from ``first`` to ``last``."""
+    return _LINES.format(book=Book.CUSTODY, day=custody_date.isoformat(), first=first, last=last)
+
+
+# Line 0 is the opening balance of the day. A freeze moves nothing out of the sub-account: it shows with amount 0 and moves the
+# frozen part. A posting is one entry, however many moves it has.
 _LINES = """
 with sides as (
-  select entry_no, move_no, substring_index(from_account, ':', 1) as account, -amount_minor as amount_minor, txn_type,
-         request_no, event_time, value_date, loan_id from journal where book = '{book}'
+  select entry_no, from_account as part, -amount_minor as amount_minor, txn_type, request_no, leg, event_time, value_date, loan_id
+  from journal where book = '{book}' and platform between '{first}' and '{last}'
   union all
-  select entry_no, move_no, substring_index(to_account, ':', 1), amount_minor, txn_type,
-         request_no, event_time, value_date, loan_id from journal where book = '{book}'
+  select entry_no, to_account, amount_minor, txn_type, request_no, leg, event_time, value_date, loan_id
+  from journal where book = '{book}' and platform between '{first}' and '{last}'
+),
+accounts as (
+  select sub_account, concat(sub_account, ':available') as available, concat(sub_account, ':frozen') as frozen
+  from sub_accounts where platform between '{first}' and '{last}'
 ),
 entries as (
-  select s.account, s.entry_no, s.txn_type, s.request_no, s.event_time, s.value_date, s.loan_id,
-         sum(s.amount_minor) as amount_minor
-  from sides s join sub_accounts a on a.sub_account = s.account
-  group by s.account, s.entry_no, s.txn_type, s.request_no, s.event_time, s.value_date, s.loan_id
+  select a.sub_account, s.entry_no, s.txn_type, s.request_no, s.leg, s.event_time, s.value_date, s.loan_id,
+         sum(case when s.part = a.available then s.amount_minor else 0 end) as available_minor,
+         sum(case when s.part = a.frozen then s.amount_minor else 0 end) as frozen_minor
+  from sides s join accounts a on a.sub_account = substring_index(s.part, ':', 1)
+  group by a.sub_account, s.entry_no, s.txn_type, s.request_no, s.leg, s.event_time, s.value_date, s.loan_id
 ),
 openings as (
-  select a.sub_account as account, sum(b.opening_minor) as opening_minor, max(b.currency) as currency
-  from sub_accounts a join balances b on substring_index(b.account, ':', 1) = a.sub_account
+  select a.sub_account, max(b.currency) as currency,
+         sum(case when b.account = a.available then b.opening_minor else 0 end) as available_minor,
+         sum(case when b.account = a.frozen then b.opening_minor else 0 end) as frozen_minor
+  from accounts a join balances b on a.sub_account = substring_index(b.account, ':', 1)
+  where b.book = '{book}' and a.sub_account in (select sub_account from entries)
   group by a.sub_account
+),
+lines as (
+  select e.*, o.currency, row_number() over (partition by e.sub_account order by e.entry_no) as line_no,
+         o.available_minor + sum(e.available_minor) over (partition by e.sub_account order by e.entry_no
+           rows between unbounded preceding and current row) as available_after,
+         o.frozen_minor + sum(e.frozen_minor) over (partition by e.sub_account order by e.entry_no
+           rows between unbounded preceding and current row) as frozen_after
+  from entries e join openings o on o.sub_account = e.sub_account
 )
-select o.account as sub_account, cast(0 as bigint) as line_no, cast(null as bigint) as entry_no, 'OPENING' as txn_type,
-       cast(null as string) as request_no, cast(null as timestamp) as event_time,
-       (select max(posting_date) from journal) as value_date, cast(0 as bigint) as amount_minor,
-       cast(o.opening_minor as bigint) as balance_minor, o.currency, cast(null as string) as loan_id
-from openings o join (select distinct account from entries) e on e.account = o.account
+select sub_account, cast(0 as bigint) as line_no, cast(null as bigint) as entry_no, 'OPENING' as txn_type,
+       cast(null as string) as request_no, cast(null as bigint) as leg, cast(null as timestamp) as event_time,
+       date '{day}' as value_date, cast(0 as bigint) as available_change_minor, cast(0 as bigint) as frozen_change_minor,
+       cast(0 as bigint) as amount_minor, cast(available_minor as bigint) as available_minor,
+       cast(frozen_minor as bigint) as frozen_minor, cast(available_minor + frozen_minor as bigint) as balance_minor, currency,
+       cast(null as string) as loan_id
+from openings
 union all
-select e.account, cast(row_number() over (partition by e.account order by e.entry_no) as bigint), e.entry_no, e.txn_type,
-       e.request_no, e.event_time, e.value_date, cast(e.amount_minor as bigint),
-       cast(o.opening_minor + sum(e.amount_minor) over (partition by e.account order by e.entry_no
-            rows between unbounded preceding and current row) as bigint), o.currency, e.loan_id
-from entries e join openings o on o.account = e.account
+select sub_account, cast(line_no as bigint), entry_no, txn_type, request_no, leg, event_time, value_date,
+       cast(available_minor as bigint), cast(frozen_minor as bigint), cast(available_minor + frozen_minor as bigint),
+       cast(available_after as bigint), cast(frozen_after as bigint), cast(available_after + frozen_after as bigint), currency,
+       loan_id
+from lines
 """
 
 STEP = Step("statement", _run)

@@ -310,8 +310,9 @@ TABLES: dict[str, TableSpec] = {
         _table(
             "statement_lines",
             "sub_account line_no",
-            "sub_account:text line_no:int entry_no:int? txn_type:text request_no:text? event_time:time? value_date:date "
-            "amount_minor:int balance_minor:int currency:text loan_id:text?",
+            "sub_account:text line_no:int entry_no:int? txn_type:text request_no:text? leg:int? event_time:time? value_date:date "
+            "available_change_minor:int frozen_change_minor:int amount_minor:int available_minor:int frozen_minor:int "
+            "balance_minor:int currency:text loan_id:text?",
         ),
         # close
         _table("day_root", "step", "step:text version:int manifest_digest:text"),
