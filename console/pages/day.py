@@ -10,6 +10,8 @@ from datetime import date, timedelta
 from typing import Any
 
 from console.overview import Day
+from console.pages.links import Link
+from console.pages.listing import query
 from console.pages.plot import Plot, trend_plot
 from console.pages.words import Words
 from custody.masking import mask_user_numbers
@@ -30,6 +32,8 @@ _STEPS: dict[str, str] = {
     "risk": "风控", "statement": "账单", "report": "报表", "close": "关账",
 }  # fmt: skip
 _MOST_ROWS = 50
+# Words, an amount with its currency, or a link.
+Cell = str | tuple[int, str] | Link
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class Topic:
     count: int
     amounts: list[tuple[int, str]]
     columns: Sequence[Words]
-    rows: list[list[str | tuple[int, str]]]
+    rows: list[list[Cell]]
     command: str
 
     @property
@@ -161,7 +165,7 @@ class View:
             _topic("new", ("new breaks", "新增差错"), done("reconcile"), day.new_breaks, *breaks, listed),
             _topic("carried", ("breaks carried from earlier days", "跨日未结差错"), done("reconcile"), day.carried_breaks, *breaks, listed),
             _topic("alerts", ("risk alerts", "风险预警"), done("risk"), day.risk_alerts, _risk_alert_cells,
-                   (("severity", "级别"), ("rule", "规则"), ("party", "机构"), ("what", "内容")), "custody alert list"),
+                   (("severity", "级别"), ("rule", "规则"), ("party", "机构"), ("about", "对象"), ("what", "内容")), "custody alert list"),
             _topic("operations", ("alerts of the runs: a task failed, a deadline missed, a report due", "运行预警"), True,
                    day.operational_alerts, _operational_alert_cells,
                    (("severity", "级别"), ("rule", "规则"), ("subject", "对象"), ("what", "内容")), "custody alert list"),
@@ -175,7 +179,7 @@ def _topic(
     title: Words,
     known: bool,
     rows: list[Row],
-    cells: Callable[[Row], list[str | tuple[int, str]]],
+    cells: Callable[[Row], list[Cell]],
     columns: Sequence[Words],
     command: str,
     summed: bool = False,
@@ -189,7 +193,7 @@ def _topic(
     return Topic(name, title, known, len(rows), amounts, columns, [cells(row) for row in rows[:_MOST_ROWS]], command)
 
 
-def _file_cells(row: Row) -> list[str | tuple[int, str]]:
+def _file_cells(row: Row) -> list[Cell]:
     if row["outcome"] == "EXPECTED":
         why = "has not come 未收到"
     else:
@@ -197,14 +201,19 @@ def _file_cells(row: Row) -> list[str | tuple[int, str]]:
     return [row["party"], row["file_name"] or row["file_type"], row["custody_date"].isoformat(), why]
 
 
-def _batch_cells(row: Row) -> list[str | tuple[int, str]]:
+def _batch_cells(row: Row) -> list[Cell]:
     """A batch that failed is not to be trusted until somebody has looked at it."""
     severity = "FAIL, not to be trusted 不可信" if row["severity"] == "fail" else "WARN 提示"
     return [severity, row["party"], row["file_type"], row["custody_date"].isoformat(), f"{row['words_en']} · {row['words_zh']}"]
 
 
-def _break_cells(row: Row) -> list[str | tuple[int, str]]:
+def _break_cells(row: Row) -> list[Cell]:
     subject = mask_user_numbers(row["subject"])
+    kind, _, rest = row["subject"].partition("|")
+    if kind in ("TXN", "CLAIM"):
+        # By search, since the ledger may well have no such request: that may be the break.
+        where = {"platform": row["platform"], "request": rest.partition("|")[0]}
+        return [row["platform"], row["kind"], Link(subject, query("transactions", where)), (row["amount_minor"], "CNY")]
     if row["kind"] == "INV_01":
         subject += _direction(json.loads(row["evidence"]))
     return [row["platform"], row["kind"], subject, (row["amount_minor"], "CNY")]
@@ -221,20 +230,25 @@ def _direction(evidence: list[dict[str, Any]]) -> str:
     return ""
 
 
-def _account_cells(row: Row) -> list[str | tuple[int, str]]:
+def _account_cells(row: Row) -> list[Cell]:
     return [row["account"], (row["amount_minor"], row["currency"])]
 
 
-def _item_cells(row: Row) -> list[str | tuple[int, str]]:
+def _item_cells(row: Row) -> list[Cell]:
     subject = mask_user_numbers(row["subject"])
     return [row["platform"] or "", subject, row["item_date"].isoformat(), (row["amount_minor"], row["currency"])]
 
 
-def _risk_alert_cells(row: Row) -> list[str | tuple[int, str]]:
-    return [row["severity"], row["rule"], row["platform"], _what(row)]
+def _risk_alert_cells(row: Row) -> list[Cell]:
+    subject = row["subject"]
+    # An account's alert names the account; any other names its loan.
+    about: Cell = mask_user_numbers(subject)
+    if "." not in subject and ":" not in subject:
+        about = Link(subject, query("loans", {"platform": row["platform"], "id": subject}))
+    return [row["severity"], row["rule"], row["platform"], about, _what(row)]
 
 
-def _operational_alert_cells(row: Row) -> list[str | tuple[int, str]]:
+def _operational_alert_cells(row: Row) -> list[Cell]:
     return [row["severity"], row["rule"], mask_user_numbers(row["subject"]), _what(row)]
 
 
@@ -242,5 +256,5 @@ def _what(row: Row) -> str:
     return mask_user_numbers(f"{row['words_en']} · {row['words_zh']}")
 
 
-def _proposal_cells(row: Row) -> list[str | tuple[int, str]]:
+def _proposal_cells(row: Row) -> list[Cell]:
     return [row["proposal_id"], row["kind"], row["maker"], row["proposed_at"][:16].replace("T", " ")]

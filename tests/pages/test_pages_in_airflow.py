@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.real
 _ANSWER_SECONDS = 60
+ANSWER = "dags/customer_maintenance/dagRuns/none/taskInstances/ask/-1/hitlDetails"
 
 
 class Browser:
@@ -32,10 +33,11 @@ class Browser:
         self._opener = urllib.request.build_opener(jar, urllib.request.ProxyHandler({}))
         self._url = url
 
-    def get(self, path: str, form: dict[str, str] | None = None) -> tuple[int, str]:
+    def get(self, path: str, form: dict[str, str] | None = None, headers: dict[str, str] | None = None) -> tuple[int, str]:
         data = urllib.parse.urlencode(form).encode() if form else None
+        asked = urllib.request.Request(self._url + path, data, headers or {})
         try:
-            with self._opener.open(self._url + path, data, timeout=_ANSWER_SECONDS) as answer:
+            with self._opener.open(asked, timeout=_ANSWER_SECONDS) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             with error:
@@ -67,6 +69,19 @@ def test_the_maker_logs_in_and_sees_the_figures(real_airflow: AirflowAndInstance
     assert "CLOSED" in html
 
 
+def test_a_form_of_ours_is_taken_and_one_of_another_site_is_not(real_airflow: AirflowAndInstance) -> None:
+    """Below Airflow's own paths: the token's cookie comes back, and the answer's address is relative to the page."""
+    maker = browser(real_airflow, "maker")
+    code, form = maker.get("/custody/transactions")
+    token = re.search(r'name="form_token" value="([^"]+)"', form)
+    assert code == 200 and token, form[:500]
+    asked = {"form_token": token[1], "platform": "P001", "type": "RECHARGE"}
+    code, html = maker.get("/custody/transactions", asked, {"Sec-Fetch-Site": "same-origin"})
+    assert code == 200 and "P001" in html and "In order of date and number" in html
+    code, html = maker.get("/custody/transactions", asked, {"Sec-Fetch-Site": "cross-site"})
+    assert code == 403 and "In order of date" not in html
+
+
 def test_without_log_in_and_with_a_wrong_password_nothing_is_shown(real_airflow: AirflowAndInstance) -> None:
     stranger = Browser(real_airflow.airflow.url)
     assert stranger.get("/custody/day")[0] == 401
@@ -86,7 +101,7 @@ def test_what_each_duty_may_do_in_airflow(real_airflow: AirflowAndInstance) -> N
     airflow = real_airflow.airflow
     airflow.client("maker").wait_for_dags(["custody_fees"], 120)
     views = [v["name"] for p in airflow.client("auditor").ask("GET", "plugins")["plugins"] for v in p["external_views"]]
-    assert "Day 账务日" in views
+    assert {"Day 账务日", "Customers 客户"} <= set(views)
     refusals = [
         ("auditor", "POST", "dags/custody_fees/dagRuns", {"logical_date": None}),
         ("checker", "POST", "dags/custody_fees/dagRuns", {"logical_date": None}),
@@ -95,11 +110,20 @@ def test_what_each_duty_may_do_in_airflow(real_airflow: AirflowAndInstance) -> N
         ("maker", "GET", "connections", None),
         ("maker", "DELETE", "dags/custody_fees", None),
         ("zhang", "GET", "plugins", None),
+        ("maker", "PATCH", ANSWER, {"chosen_options": ["Approve"], "params_input": {}}),
+        ("auditor", "PATCH", ANSWER, {"chosen_options": ["Approve"], "params_input": {}}),
     ]
     for person_id, method, path, body in refusals:
         with pytest.raises(AirflowRefused) as refused:
             airflow.client(person_id).ask(method, path, body)
         assert refused.value.status == 403, (person_id, method, path)
+    # A supervisor may answer what the customer DAG asks: here there is nothing to answer. He edits no other DAG.
+    with pytest.raises(AirflowRefused) as nothing:
+        airflow.client("checker").ask("PATCH", ANSWER, {"chosen_options": ["Approve"], "params_input": {}})
+    assert nothing.value.status == 404
+    with pytest.raises(AirflowRefused) as refused:
+        airflow.client("checker").ask("PATCH", "dags/custody_fees", {"is_paused": False})
+    assert refused.value.status == 403
     # A list is not refused as a whole: who may see no DAG sees none.
     assert airflow.client("auditor").ask("GET", "dags")["total_entries"] == 8
 
