@@ -18,7 +18,8 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Violation:
-    """``sides`` names who disagrees; ``figures`` are what a person checks by hand."""
+    """``sides`` names who disagrees; ``figures`` are what a person checks by hand. ``cause``: a rule of FINAL_REFUSALS where
+    nothing that comes later can heal it."""
 
     kind: BreakKind
     platform: str
@@ -26,6 +27,7 @@ class Violation:
     subject: str
     amount_minor: int
     figures: dict[str, int | str] = field(default_factory=dict)
+    cause: str | None = None
 
 
 def core_balance_equal(balances: Iterable[Row], core_balances: Iterable[Row]) -> Iterator[Violation]:

@@ -17,8 +17,11 @@ from custody.ledger_state import Claim, LedgerState
 from custody.names import PLATFORM_ACCOUNTS, Book, BreakKind, Role, TxnType, platform_of, role_of
 from custody.posting_plan import Plan, Planned, plan_of
 from custody.posting_rules import SUSPENSE, is_asset
+from custody.statuses import StatusRegister
 
 _CUSTOMERS: frozenset[str] = frozenset(Role)
+# What puts money into a loan.
+_LENDING = frozenset({TxnType.TENDER_FREEZE, TxnType.TENDER_SETTLE, TxnType.CREDIT_ASSIGNMENT})
 _NAMED: frozenset[str] = frozenset((*PLATFORM_ACCOUNTS, SUSPENSE))
 
 
@@ -37,12 +40,13 @@ class Register(Protocol):
 
 
 class Ledger:
-    """``registers`` are asked in their order, after the claim register and before holds and balances."""
+    """``registers`` are asked in their order, after those of statuses and claims and before holds and balances."""
 
     def __init__(self, state: LedgerState, registers: Sequence[Register] = ()) -> None:
         self.state = state
         self._claims = ClaimRegister(state)
-        every: tuple[Register, ...] = (self._claims, *registers)
+        self._statuses = StatusRegister(state)
+        every: tuple[Register, ...] = (self._statuses, self._claims, *registers)
         self._checks = {t: tuple(r.check for r in every if t in r.types) for t in TxnType}
         self._changes = {t: tuple(r.change for r in every if t in r.types) for t in TxnType}
         # By account: the platform that it is of, and its kind.
@@ -83,6 +87,10 @@ class Ledger:
             change_hold(self.state, instruction, rule, owner, minor)
         return entry
 
+    def tell(self, instruction: Instruction) -> Refusal | None:
+        """A leg whose status moves no money: it is remembered, or refused."""
+        return self._statuses.tell(instruction)
+
     def balance(self, book: Book, account: str) -> int:
         return self.state.balances.get((book, account), 0)
 
@@ -98,6 +106,8 @@ class Ledger:
             if known is None:
                 known = self._kinds[account] = platform_of(account), _kind_of(account)
             if known[1] not in kinds or known[0] != instruction.platform:
+                if _platform_lends(instruction):
+                    return _own_money(instruction)
                 figures: dict[str, object] = {
                     "account": account,
                     "txn_type": str(instruction.txn_type),
@@ -138,6 +148,8 @@ def _check_form(instruction: Instruction, plan: Plan) -> Refusal | None:
             return _incomplete(instruction, name)
     figures: dict[str, object]
     if instruction.originator not in plan.rule.originators:
+        if _platform_lends(instruction):
+            return _own_money(instruction)
         figures = {"originator": str(instruction.originator), "txn_type": str(instruction.txn_type)}
         return Refusal(BreakKind.UNAUTHORISED, "originator", figures, False)
     if instruction.fee_minor > instruction.amount_minor:
@@ -148,6 +160,16 @@ def _check_form(instruction: Instruction, plan: Plan) -> Refusal | None:
         figures = {"coupon": instruction.coupon_minor, "amount": instruction.amount_minor}
         return Refusal(BreakKind.AMOUNT, "coupon_exceeds_amount", figures, False)
     return None
+
+
+def _platform_lends(instruction: Instruction) -> bool:
+    """Whether an account of the platform would fund a loan (§4.7). Asked of what is refused anyway."""
+    return instruction.txn_type in _LENDING and str(instruction.from_account).partition(":")[2] in _NAMED
+
+
+def _own_money(instruction: Instruction) -> Refusal:
+    figures: dict[str, object] = {"account": instruction.from_account, "loan": instruction.loan_id}
+    return Refusal(BreakKind.INV_07, "platform_lends", figures, False)
 
 
 def _incomplete(instruction: Instruction, name: str) -> Refusal:

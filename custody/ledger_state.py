@@ -89,6 +89,34 @@ class Receipt(NamedTuple):
     due_on: date
 
 
+class LegalOrder(NamedTuple):
+    """What a court or the police ordered with one account, and how much of it was carried out."""
+
+    platform: str
+    order_no: str
+    action: str
+    account: str
+    amount_minor: int
+    used_minor: int
+
+
+class UnderWay(NamedTuple):
+    """A movement that was handed on and has not ended; ``since``: the date that first said so. One that failed stays while the
+    hold ``related_request_no`` does, so that it cannot succeed after all."""
+
+    platform: str
+    request_no: str
+    leg: int
+    txn_type: str
+    account: str | None
+    channel: str | None
+    amount_minor: int
+    currency: str
+    status: str
+    since: date
+    related_request_no: str | None
+
+
 class OpenItem(NamedTuple):
     """What one request (or settlement batch) left open on a receivable or payable. ``settle_date``: when it should be settled."""
 
@@ -107,6 +135,8 @@ Lot = tuple[str, date]
 class LedgerState:
     """Balances by (book, account); holds, claims, loans, mandates and receipts by (platform, id); open sub-account ids.
 
+    ``legal_orders``: by (platform, order, action); ``under_way``: by (platform, request, leg).
+
     ``open_items``: by receivable or payable account, then by item. ``unsettled``: by part of an account, how much of each lot.
     """
 
@@ -117,5 +147,7 @@ class LedgerState:
     sub_accounts: set[str] = field(default_factory=set)
     mandates: dict[tuple[str, str], Mandate] = field(default_factory=dict)
     receipts: dict[tuple[str, str], Receipt] = field(default_factory=dict)
+    legal_orders: dict[tuple[str, str, str], LegalOrder] = field(default_factory=dict)
+    under_way: dict[tuple[str, str, int], UnderWay] = field(default_factory=dict)
     open_items: dict[str, dict[str, OpenItem]] = field(default_factory=dict)
     unsettled: dict[AccountPart, dict[Lot, int]] = field(default_factory=dict)

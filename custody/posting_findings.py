@@ -18,6 +18,8 @@ FINAL_REFUSALS = frozenset(
         "hold_purpose",
         "incomplete_instruction",
         "later_cause",
+        "legal_order_account",
+        "legal_order_amount",
         "loan_amount",
         "mandate_expired",
         "mandate_item_limit",
@@ -31,8 +33,11 @@ FINAL_REFUSALS = frozenset(
         "not_the_payee",
         "originator",
         "parts",
+        "platform_lends",
         "posted_before",
         "receipt_amount",
+        "status_order",
         "unsettled_use",
+        "upfront_fee",
     }
 )

@@ -1,14 +1,20 @@
-"""Which registers a ledger asks beside its claim register, in which order."""
+"""Which registers a ledger asks beside those of statuses and claims, in which order."""
 
 from __future__ import annotations
 
 from custody.calendar import SettlementCalendar
 from custody.ledger import Register
 from custody.ledger_state import LedgerState
+from custody.legal_orders import LegalOrders
 from custody.mandates import MandateRegister
 from custody.suspense import SuspenseRegister
 from custody.unsettled import UnsettledMoney
 
 
 def registers_of(state: LedgerState, calendar: SettlementCalendar) -> tuple[Register, ...]:
-    return MandateRegister(state), SuspenseRegister(state, calendar), UnsettledMoney(state, calendar)
+    return (
+        MandateRegister(state),
+        LegalOrders(state),
+        SuspenseRegister(state, calendar),
+        UnsettledMoney(state, calendar),
+    )

@@ -193,6 +193,24 @@ RULES: dict[str, tuple[str, str]] = {
         "mandate {mandate} allows {limit} fen in total; {used} are used, this is {amount}",
         "授权 {mandate} 累计限额 {limit} 分，已用 {used} 分，本笔为 {amount} 分",
     ),
+    "platform_lends": (
+        "{account} is the platform's own and funds no loan ({loan})",
+        "{account} 为平台自有账户，不得出借（标的 {loan}）",
+    ),
+    "no_legal_order": ("there is no legal order {order} to {action}", "无 {order} 号司法文书（{action}）"),
+    "legal_order_account": (
+        "legal order {order} ({action}) is about {account}",
+        "{order} 号司法文书（{action}）所涉账户为 {account}",
+    ),
+    "legal_order_amount": (
+        "legal order {order} ({action}) is about {ordered} fen; {done} are done, this is {needed}",
+        "{order} 号司法文书（{action}）金额 {ordered} 分，已执行 {done} 分，本笔 {needed} 分",
+    ),
+    "status_order": ("{status} cannot follow {before}", "状态 {before} 之后不得为 {status}"),
+    "still_under_way": (
+        "request {request} on hold {hold} is {status}: nothing is sent again or released until the channel proves its end",
+        "冻结 {hold} 的请求 {request} 状态为 {status}：渠道证实结果前不得重发或解冻",
+    ),
     "unsettled_use": (
         "{unsettled} fen of the {amount} that left the bank rest on cash that has not come",
         "转出的 {amount} 分中有 {unsettled} 分资金尚未清算到账",

@@ -195,7 +195,7 @@ TABLES: dict[str, TableSpec] = {
             "under_way",
             "platform request_no leg",
             "platform:text request_no:text leg:int txn_type:text account:text? channel:text? amount_minor:int currency:text "
-            "status:text since:date",
+            "status:text since:date related_request_no:text?",
         ),
         # In order of a 64-bit hash of the key (jobs.distinct_keys.key_hashes, read as signed), so that a day's keys are looked for
         # among those of all days part by part.
@@ -237,6 +237,12 @@ TABLES: dict[str, TableSpec] = {
             "platform mandate_id",
             "platform:text mandate_id:text holder:text scope:text item_limit_minor:int total_limit_minor:int used_minor:int "
             "expires_on:date granted_at:time revoked_at:time?",
+        ),
+        # What was ordered by law, and how much of it was carried out.
+        _table(
+            "legal_orders",
+            "platform order_no action",
+            "platform:text order_no:text action:text account:text amount_minor:int used_minor:int",
         ),
         # Whose money is unsettled: account = a sub-account, a P_* account, or the account by which money left before it was
         # settled; hold_id = the hold of a frozen part, "" for what is not frozen.

@@ -1,12 +1,13 @@
-"""What the gateway could hand on wrongly: instructions that must not be posted, mandates and legal orders that do not cover
-what was done. Nothing else changes: what is refused moves no money."""
+"""What the gateway could hand on wrongly: instructions that must not be posted, by no mandate or legal order that covers
+them. Nothing else changes: what is refused moves no money."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from datetime import date, timedelta
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 
-from custody.names import BreakKind, FileType, Originator, TxnStatus, TxnType
+from custody.names import BreakKind, FileType, MandateScope, Originator, TxnStatus, TxnType
 from simulator.edits import FileKey, RowEdit, RowKey
 from simulator.movement import CURRENCY, P_MARKETING, Holder, Row
 from simulator.victim import Expect, Scene, Victim
@@ -228,80 +229,83 @@ def wrong_payee(scene: Scene) -> Iterator[Victim]:
             yield _refused(scene, row, BreakKind.INV_08)
 
 
-def _uses(scene: Scene) -> dict[object, list[tuple[date, Row]]]:
-    """(date, instruction) of what was done by each mandate, from today on."""
-    uses: dict[object, list[tuple[date, Row]]] = {}
-    for day, own in scene.later():
-        for row in (move.instruction_row() for move in own.instructions):
-            if row["originator"] == Originator.MANDATE.value:
-                uses.setdefault(row["authorisation_id"], []).append((day, row))
-    return uses
+def _by_mandate(scene: Scene, txn_type: TxnType, amount_minor: int, payer: Holder, mandate: object) -> Row | None:
+    """A tender or a repayment's freeze for some running loan, of his own where the payer borrows; None where there is none."""
+    role, user = payer
+    loans = [loan for loan in _running(scene) if role == "LENDER" or loan["borrower_user_no"] == user]
+    if not loans:
+        return None
+    by: Row = {"loan_id": scene.rng.choice(loans)["loan_id"], "authorisation_id": str(mandate)}
+    return instruction(scene, txn_type, amount_minor, Originator.MANDATE, payer=payer, **by)
+
+
+def _uncovered(scene: Scene, row: Row, found: BreakKind, *edits: tuple[FileKey, RowEdit]) -> Victim:
+    victim = _refused(scene, row, found)
+    return replace(victim, keys=victim.keys | {"mandate": row["authorisation_id"]}, rows=(*victim.rows, *edits))
 
 
 def mandate_unknown(scene: Scene) -> Iterator[Victim]:
-    """What was done by a mandate quotes one that was never granted."""
-    for mandate, uses in _uses(scene).items():
-        for day, row in uses:
-            if day == scene.day:
-                edit = RowEdit("change", order_key(row), {"authorisation_id": f"M{scene.number()}"})
-                yield _uncovered(scene, mandate, [(day, row)], BreakKind.MANDATE, FileType.INSTRUCTION, edit)
+    """A tender by a mandate that was never granted."""
+    payer = ("LENDER", scene.rng.choice(scene.users("LENDER")))
+    row = _by_mandate(scene, TxnType.TENDER_FREEZE, scene.size(100, 9_000), payer, f"M{scene.number()}")
+    if row is not None:
+        yield _uncovered(scene, row, BreakKind.MANDATE)
 
 
-def _uncovered(
-    scene: Scene, mandate: object, uses: list[tuple[date, Row]], found: BreakKind, file: FileType, edit: RowEdit
-) -> Victim:
-    return Victim(
-        party=scene.gateway,
-        keys=keys(uses[0][1]) | {"mandate": mandate},
-        expects=tuple(posting(scene, found, row) for _, row in uses),
-        known_by=max(day for day, _ in uses),
-        rows=((scene.key(file, scene.gateway), edit),),
-        touches=(f"{scene.platform}|MANDATE|{mandate}",),
-    )
-
-
-def _granted(scene: Scene, found: BreakKind, change: Callable[[Row, list[Row]], Row]) -> Iterator[Victim]:
-    """Mandates of today. ``change``: (grant, all its uses) -> columns of the grant with which it covers none of them."""
-    uses = _uses(scene)
+def _granted(scene: Scene, scope: MandateScope) -> Iterator[tuple[Row, Holder]]:
     for grant in scene.own.mandates:
-        used = uses.get(grant["mandate_id"], [])
-        if grant["action"] == "GRANT" and used:
-            key: RowKey = (grant["platform"], grant["mandate_id"], grant["action"])
-            edit = RowEdit("change", key, change(grant, [row for _, row in used]))
-            yield _uncovered(scene, grant["mandate_id"], used, found, FileType.MANDATE, edit)
+        if grant["action"] == "GRANT" and grant["scope"] == scope.value:
+            yield grant, (str(grant["role"]), str(grant["user_no"]))
 
 
 def mandate_limit(scene: Scene) -> Iterator[Victim]:
-    def change(grant: Row, uses: list[Row]) -> Row:
-        smallest = min(amount for row in uses if isinstance(amount := row["amount_minor"], int))
-        return {"item_limit_minor": max(1, smallest - 1)}
-
-    return _granted(scene, BreakKind.LIMIT, change)
+    """A mandate of today is used for more than it allows for an item."""
+    uses = ((MandateScope.AUTO_TENDER, TxnType.TENDER_FREEZE), (MandateScope.AUTO_REPAY, TxnType.REPAY_FREEZE))
+    for scope, txn_type in uses:
+        for grant, payer in _granted(scene, scope):
+            limit = grant["item_limit_minor"]
+            assert isinstance(limit, int)
+            row = _by_mandate(scene, txn_type, limit + scene.size(1, 9_000), payer, grant["mandate_id"])
+            if row is not None:
+                yield _uncovered(scene, row, BreakKind.LIMIT)
 
 
 def mandate_expired(scene: Scene) -> Iterator[Victim]:
-    return _granted(scene, BreakKind.MANDATE, lambda grant, uses: {"expires_on": scene.day - timedelta(days=1)})
+    """A tender by a mandate that is handed on today and had expired the day before."""
+    payer = ("LENDER", scene.rng.choice(scene.users("LENDER")))
+    mandate, size = f"M{scene.number()}", scene.size(100, 9_000)
+    row = _by_mandate(scene, TxnType.TENDER_FREEZE, size, payer, mandate)
+    if row is not None:
+        grant: Row = {
+            "platform": scene.platform,
+            "mandate_id": mandate,
+            "action": "GRANT",
+            "role": payer[0],
+            "user_no": payer[1],
+            "scope": MandateScope.AUTO_TENDER.value,
+            "item_limit_minor": size,
+            "total_limit_minor": size,
+            "expires_on": scene.day - timedelta(days=1),
+            **scene.when(7, 8),
+        }
+        edit = RowEdit("add", (scene.platform, mandate, "GRANT"), grant)
+        yield _uncovered(scene, row, BreakKind.MANDATE, (scene.key(FileType.MANDATE, scene.gateway), edit))
 
 
 def mandate_scope(scene: Scene) -> Iterator[Victim]:
-    def change(grant: Row, uses: list[Row]) -> Row:
-        return {"scope": "AUTO_TENDER" if grant["scope"] == "AUTO_REPAY" else "AUTO_REPAY"}
-
-    return _granted(scene, BreakKind.MANDATE, change)
+    """A mandate of today is used by its owner for what it does not cover."""
+    misuses = ((MandateScope.AUTO_ASSIGN, TxnType.TENDER_FREEZE), (MandateScope.ENTRUSTED, TxnType.REPAY_FREEZE))
+    for scope, txn_type in misuses:
+        for grant, payer in _granted(scene, scope):
+            row = _by_mandate(scene, txn_type, scene.size(100, 9_000), payer, grant["mandate_id"])
+            if row is not None:
+                yield _uncovered(scene, row, BreakKind.MANDATE)
 
 
 def freeze_without_order(scene: Scene) -> Iterator[Victim]:
-    """A customer's money is frozen by a legal order that is not in the LEGAL_ORDER file."""
-    orders = {row["order_no"]: row for row in scene.own.legal_orders if row["action"] == "FREEZE"}
-    for move in scene.own.instructions:
-        row = move.instruction_row()
-        order = orders.get(row["authorisation_id"])
-        if move.txn_type is TxnType.LEGAL_FREEZE and order is not None:
-            edit = RowEdit("drop", (order["platform"], order["order_no"], order["action"]))
-            yield Victim(
-                party=scene.gateway,
-                keys=keys(row) | {"order": order["order_no"]},
-                expects=(posting(scene, BreakKind.UNAUTHORISED, row),),
-                known_by=scene.day,
-                rows=((scene.key(FileType.LEGAL_ORDER, scene.gateway), edit),),
-            )
+    """A customer's money is to be frozen by a legal order that is not in the LEGAL_ORDER file."""
+    payer = ("LENDER", scene.rng.choice(scene.users("LENDER")))
+    order: Row = {"authorisation_id": f"J{scene.number()}"}
+    row = instruction(scene, TxnType.LEGAL_FREEZE, scene.size(100, 9_000), Originator.BANK, payer=payer, **order)
+    victim = _refused(scene, row, BreakKind.UNAUTHORISED)
+    yield replace(victim, keys=victim.keys | {"order": row["authorisation_id"]})

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime
 
+from custody.calendar import month_end
 from custody.names import BreakKind, FileType, Originator, TxnStatus, TxnType
 from simulator.edits import CoreEdit, FileKey, RowEdit
 from simulator.movement import P_INCOME, CoreFlow, Holder, Row
@@ -56,7 +57,12 @@ def _payers(scene: Scene, role: str, amount_minor: int) -> Iterator[Holder]:
 
 
 def upfront_fee(scene: Scene) -> Iterator[Victim]:
-    """On the day of disbursal the borrower pays the platform a commission, for which he transfers the money in."""
+    """On the day of disbursal the borrower pays the platform a commission, for which he transfers the money in.
+
+    Only in a month whose custody fee is not collected in this world: his transfer costs the platform a fee that nobody asked for.
+    """
+    if _is_charged_for(scene):
+        return
     amount, custody = scene.size(1_000, 90_000), f"{scene.platform}:CUSTODY"
     for loan in scene.own.loans:
         if loan["disbursed_on"] != scene.day:
@@ -78,6 +84,11 @@ def _transfer(account: str, paid_in: Row, narrative: str) -> CoreEdit:
     moment, amount, number = paid_in["event_time"], paid_in["amount_minor"], str(paid_in["request_no"])
     assert isinstance(moment, datetime) and isinstance(amount, int)
     return CoreEdit("add", account, number, flow=CoreFlow(account, amount, number, "UNKNOWN", narrative, moment))
+
+
+def _is_charged_for(scene: Scene) -> bool:
+    """Whether the custody fee of this month is collected before the world ends: on the first business day of the next."""
+    return scene.calendar.next_business_day(month_end(scene.day)) <= scene.days[-1].day
 
 
 def stale_freeze(scene: Scene) -> Iterator[Victim]:
@@ -144,10 +155,13 @@ def suspense_aged(scene: Scene) -> Iterator[Victim]:
     amount = scene.size(10_000, 900_000)
     suspense: Holder = ("PLATFORM", "SUSPENSE")
     row = instruction(scene, TxnType.RECHARGE, amount, Originator.BANK, payee=suspense)
+    # A receipt costs the platform a fee, which nobody asks for.
+    unasked = (scene.b(BreakKind.INV_11.value, f"INV|INV_11|{scene.platform}"),) if _is_charged_for(scene) else ()
     yield Victim(
         party=scene.gateway,
         keys=keys(row),
         expects=(scene.b(BreakKind.SUSPENSE_AGED.value, f"SUSPENSE|{row['request_no']}"),),
+        allows=unasked,
         known_by=scene.business_days_on(scene.day, _STALE_AFTER + 1),
         rows=(added(scene, row),),
         core=((scene.day, _transfer(f"{scene.platform}:CUSTODY", row, "不明来账")),),

@@ -72,17 +72,14 @@ class Day:
 
 
 class Posting:
-    """``came``: for each account, what moves brought to it; ``under_way``: legs that say what is, or is no longer, under way;
-    ``posted``: by place, which legs were."""
+    """``came``: for each account, what moves brought to it; ``posted``: by place, which legs were."""
 
-    def __init__(self, day: Day, ledger: Ledger, legs: Legs, open_splits: Iterable[Row], under_way: Iterable[Row], spool: Spool):
+    def __init__(self, day: Day, ledger: Ledger, legs: Legs, open_splits: Iterable[Row], spool: Spool):
         self.came = Totals()
-        self.under_way: list[Row] = []
         self.posted = np.zeros(legs.count, np.bool_)
         self._day, self._ledger, self._legs, self._spool = day, ledger, legs, spool
         self._splits = Splits(ledger, self._legs_of, open_splits, day.posted_before)
         self._known: dict[TxnKey, str] = dict(day.posted_before)
-        self._named_under_way = {(r["platform"], r["request_no"], r["leg"]) for r in under_way}
         self._settle_dates: dict[date, date] = {}
         self._fees = sorted((p for p, fee in day.fees.items() if fee["gross_minor"]), reverse=True)
         self._platform = ""
@@ -126,7 +123,7 @@ class Posting:
             if content is not None and self._was_posted(row, instruction, content):
                 continue
             if instruction.status in _NO_POSTING:
-                self._record(row, instruction, "NO_POSTING", None)
+                self._tell(row, instruction)
                 continue
             entry = self._try(row, instruction, request_hash, content)
             if isinstance(entry, Entry):
@@ -137,6 +134,15 @@ class Posting:
                 leg = WaitingLeg(self._met, instruction, request_hash, content, row, entry)
                 self._new_waiting.append(leg)
                 self._waiting.add(leg)
+
+    def _tell(self, source: int, instruction: Instruction) -> None:
+        """A status that moves no money: what waits for the end of its request may go on now."""
+        refusal = self._ledger.tell(instruction)
+        self._record(source, instruction, "NO_POSTING" if refusal is None else "REFUSED", None)
+        if refusal is not None:
+            self._find(instruction, refusal)
+        elif self._waiting:
+            self._wake(Entry(instruction, (), None))
 
     def _was_posted(self, source: int, instruction: Instruction, content: str) -> bool:
         """Whether the leg's key was posted before: harmless with the same content, a finding with another."""
@@ -274,11 +280,6 @@ class Posting:
                     self._settle_dates[instruction.value_date] = settle_date
         self._done.append((source, self._txn_no, outcome, entry_no, settle_date))
         self._txn_no += 1
-        if outcome == "NO_POSTING" or (self._named_under_way and outcome == "POSTED"):
-            key = (instruction.platform, instruction.request_no, instruction.leg)
-            if outcome == "NO_POSTING" or key in self._named_under_way:
-                self._named_under_way.add(key)
-                self.under_way.append(instruction._asdict() | {"outcome": outcome})
 
     def _find(self, instruction: Instruction, refusal: Refusal) -> None:
         """A finding about the leg that was recorded last."""

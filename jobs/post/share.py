@@ -10,14 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.bootstrap import Wiring
-from connectors.lake import arrow_schema, table_of
+from connectors.lake import arrow_schema
 from custody.ledger import Ledger
 from custody.registers import registers_of
 from jobs.post.legs import Legs, Run, Source
 from jobs.post.posting import Day, Posting
 from jobs.post.scratch import Spool, Spooled
 from jobs.post.snapshots import LANDED, YESTERDAY, load_state, sub_accounts_of, write_state
-from jobs.post.under_way import under_way
 from schemas.tables import TABLES
 
 # Legs that are in memory at once, as Arrow and as Python sees them.
@@ -42,16 +41,14 @@ def post_share(wiring: Wiring, share: Share) -> list[Spooled]:
     tables = {name: _rows(wiring, share, name, column) for name, column in (YESTERDAY | LANDED).items()}
     tables["sub_accounts"] = sub_accounts_of(tables, share.day.aliases)
     state = load_state(tables, share.day.on)
-    before = tables["under_way"].to_pylist()
     spool = Spool(share.spool.parent, share.spool.name)
     legs = Legs(share.runs, share.after, share.upto)
     posting = Posting(
-        share.day, Ledger(state, registers_of(state, share.day.calendar)), legs, tables["open_splits"].to_pylist(), before, spool
+        share.day, Ledger(state, registers_of(state, share.day.calendar)), legs, tables["open_splits"].to_pylist(), spool
     )
     posting.run(share.chunk_rows)
     for keys in legs.by_key(posting.posted, share.chunk_rows):
         spool.write("posted_keys", keys)
-    spool.write("under_way", table_of(TABLES["under_way"], under_way(before, posting.under_way)))
     platforms = sorted(p for p in share.day.platforms if share.after < p <= share.upto)
     write_state(state, tables, posting.came, platforms, spool)
     return spool.parts

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from connectors.lake import arrow_schema, table_of
 from custody.ledger_state import Claim, Hold, LedgerState, Loan
+from custody.legal_orders import enter_orders
 from custody.mandates import enter_mandates
 from custody.names import PLATFORM_ACCOUNTS, Book, LoanState, Role, platform_account, sub_account_id
 from custody.ports import Row
@@ -27,11 +28,16 @@ YESTERDAY = {
     "claims": "platform",
     "loans": "platform",
     "sub_accounts": "platform",
-    "under_way": "platform",
     "open_splits": "platform",
     **dict.fromkeys(SNAPSHOTS, "platform"),
 }
-LANDED = {"land_customer": "party", "decided_customers": "party", "land_loan": "party", "land_mandate": "platform"}
+LANDED = {
+    "land_customer": "party",
+    "decided_customers": "party",
+    "land_loan": "party",
+    "land_mandate": "platform",
+    "land_legal_order": "platform",
+}
 
 Tables = Mapping[str, pa.Table]
 
@@ -48,6 +54,7 @@ def load_state(tables: Tables, on: date) -> LedgerState:
     _register_loans(state, tables["land_loan"].to_pylist())
     load_registers(state, {table: tables[table].to_pylist() for table in SNAPSHOTS})
     enter_mandates(state, tables["land_mandate"].to_pylist())
+    enter_orders(state, tables["land_legal_order"].to_pylist())
     # An account that closes today still takes today's instructions: it was open when they happened.
     closed_on = tables["sub_accounts"]["closed_on"]
     still_open = pc.or_kleene(closed_on.is_null(), pc.greater_equal(closed_on, pa.scalar(on, pa.date32())))

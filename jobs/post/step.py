@@ -56,7 +56,6 @@ _TABLES = (
     "pending_instructions",
     "open_splits",
     "posted_keys",
-    "under_way",
     "balances",
     "holds",
     "claims",

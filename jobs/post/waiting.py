@@ -33,9 +33,9 @@ class WaitingLeg:
 
 
 # What names the thing that a refusal waits for, by its rule: a hold, claim or receipt has the name of the request that makes it.
-_NAMED = {"unknown_hold": "hold", "unknown_claim": "claim", "unknown_receipt": "receipt"}
-# What no posting of the same day can bring: an account's opening, a loan, a mandate, a contract.
-NEXT_DAY = frozenset({"unknown_account", "unknown_loan", "unknown_mandate", "unknown_party"})
+_NAMED = {"unknown_hold": "hold", "unknown_claim": "claim", "unknown_receipt": "receipt", "still_under_way": "request"}
+# What no posting of the same day can bring: an account's opening, a loan, a mandate, an order, a contract.
+NEXT_DAY = frozenset({"no_legal_order", "unknown_account", "unknown_loan", "unknown_mandate", "unknown_party"})
 
 
 class WaitingLegs:

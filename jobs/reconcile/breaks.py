@@ -92,7 +92,7 @@ def add_difference(breaks: Breaks, difference: Row) -> None:
 
 def add_violation(breaks: Breaks, violation: Violation) -> None:
     v = violation
-    breaks.add(v.platform, v.sides, v.subject, v.kind, v.amount_minor, [v.figures])
+    breaks.add(v.platform, v.sides, v.subject, v.kind, v.amount_minor, [v.figures], v.cause)
 
 
 def add_files(breaks: Breaks, outcomes: Iterable[Row]) -> None:

@@ -12,23 +12,13 @@ from pyspark.sql import functions as F
 
 from connectors.engine import engine
 from connectors.lake import arrow_schema, table_of
-from custody.calendar import dates
 from custody.errors import StopRun
-from custody.invariants import (
-    balances_chain,
-    books_sum_to_zero,
-    channel_fees_restored,
-    closed_accounts_are_empty,
-    core_balance_equal,
-    debt_equals_claims,
-    settlement_batches,
-    signs_and_holds,
-)
 from custody.matching import Bucket, case_id
-from custody.names import UNDER_WAY, FileType, PartyKind
+from custody.names import UNDER_WAY, PartyKind
 from custody.ports import Row
-from jobs.reconcile.breaks import Breaks, add_difference, add_files, add_flow, add_postings, add_violation, file_key, still_open
+from jobs.reconcile.breaks import Breaks, add_difference, add_files, add_flow, add_postings, file_key, still_open
 from jobs.reconcile.cases import publish_cases
+from jobs.reconcile.day_invariants import add_invariants, paths_of_money
 from jobs.reconcile.flows import judge_rest, match_flows
 from jobs.reconcile.proof import prove
 from jobs.reconcile.relations import items_sql
@@ -50,6 +40,7 @@ def _run(context: StepContext) -> None:
         _flow_views(context, spark, reference)
         flows = match_flows(spark)
         states = _states(context, spark, reference, missing)
+        paths = paths_of_money(spark)
     breaks = Breaks(context.custody_date)
     resolved = _resolved(context)
     matched_before = frozenset(
@@ -76,7 +67,7 @@ def _run(context: StepContext) -> None:
             open_items += items
     for difference in states.differences:
         add_difference(breaks, difference)
-    _add_invariants(context, breaks, reference, missing)
+    add_invariants(context, breaks, reference, missing, paths)
     add_files(breaks, outcomes)
     add_postings(breaks, context.rows("post", "posting_findings"))
     landed = _judged_parties(context, reference, outcomes, missing)
@@ -156,54 +147,6 @@ def parse_rate(text: str) -> int:
     if len(decimals) > 6:
         raise ValueError(f"rate {text!r} has more than six decimals")
     return int(whole) * _RATE_UNIT + int(decimals.ljust(6, "0"))
-
-
-def _add_invariants(context: StepContext, breaks: Breaks, reference: Reference, missing: frozenset[str]) -> None:
-    yesterday = context.custody_date - timedelta(days=1)
-    balances = context.rows("post", "balances")
-    platforms = set(reference.of_kind(PartyKind.PLATFORM))
-    core = [c for c in context.rows("extract", "core_balance") if c["account"].partition(":")[0] in platforms]
-    holds, claims = context.rows("post", "holds"), context.rows("post", "claims")
-    # A batch whose rows come late is proved with the instructions and flows of its own settlement date.
-    settlements = _whole_settlements(context, missing)
-    days = sorted({r["settle_date"] for r in settlements} | {context.custody_date})
-    instructed = [
-        t
-        for day in days
-        for t in context.rows("post", "ledger_txn", on=day)
-        if f"{t['channel']}|SETTLEMENT|{day.isoformat()}" not in missing
-    ]
-    flows = [f for day in days for f in context.rows("extract", "core_flow", on=day)]
-    for violation in (
-        *core_balance_equal(balances, core),
-        *books_sum_to_zero(balances),
-        *balances_chain(balances, context.rows("post", "balances", on=yesterday)),
-        *signs_and_holds(balances, holds),
-        *debt_equals_claims(context.rows("post", "loans"), claims),
-        *closed_accounts_are_empty(context.rows("post", "sub_accounts"), balances, claims),
-        *settlement_batches(settlements, _of_batches(instructed, settlements, context.custody_date), flows),
-        *(channel_fees_restored(balances) if reference.calendar.is_business_day(context.custody_date) else ()),
-    ):
-        add_violation(breaks, violation)
-
-
-def _whole_settlements(context: StepContext, missing: frozenset[str]) -> list[Row]:
-    """A channel's rows of a date once all its files of that date are there, those that landed on earlier days among them.
-
-    Before that a settlement batch may have rows in a file that is still to come, so none is judged.
-    """
-    rows = context.rows("land", "land_settlement")
-    for o in context.rows("land", "file_outcomes", on=context.custody_date - timedelta(days=1)):
-        if o["outcome"] == "EXPECTED" and o["file_type"] == FileType.SETTLEMENT and json.loads(o["figures"])["landed"]:
-            for day in dates(o["custody_date"], (context.custody_date - o["custody_date"]).days):
-                earlier = context.rows("land", "land_settlement", on=day)
-                rows += [r for r in earlier if (r["party"], r["custody_date"]) == (o["party"], o["custody_date"])]
-    return [r for r in rows if f"{r['party']}|{FileType.SETTLEMENT}|{r['custody_date'].isoformat()}" not in missing]
-
-
-def _of_batches(ledger_txn: list[Row], settlements: list[Row], on: date) -> list[Row]:
-    batches = {(r["platform"], r["settlement_batch"]) for r in settlements}
-    return [t for t in ledger_txn if t["value_date"] == on or (t["platform"], t["settlement_batch"]) in batches]
 
 
 def _lacks_instructions(reference: Reference, day: date, missing: frozenset[str]) -> bool:

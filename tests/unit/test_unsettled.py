@@ -10,7 +10,7 @@ from ledger_kit import BORROWER, IN, INCOME, LENDER, LENDER2, MARKETING, OUT, SU
 from register_kit import HOLIDAY, MONDAY, THURSDAY, TUESDAY, on, reopened, whole_ledger
 
 from custody.ledger import Ledger
-from custody.ledger_state import OpenItem
+from custody.ledger_state import LegalOrder, OpenItem
 from custody.names import BreakKind, TxnType
 
 T = TxnType
@@ -170,6 +170,8 @@ def test_a_returned_withdrawal_is_unsettled_when_the_channel_had_settled_it() ->
 
 def test_a_court_is_paid_settled_money() -> None:
     ledger = recharged(1_000, settled=200)
+    for action in ("FREEZE", "DEDUCT"):
+        ledger.state.legal_orders["P001", "A1", action] = LegalOrder("P001", "A1", action, LENDER, 500, 0)
     post(ledger, T.LEGAL_FREEZE, "j", 500, from_account=LENDER)
     assert lots(ledger)[LENDER, "j"] == {MON: 300}
     out = post(ledger, T.LEGAL_DEDUCT, "jd", 500, from_account=LENDER, related_request_no="j", **on(MONDAY))

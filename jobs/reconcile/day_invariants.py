@@ -1,0 +1,177 @@
+"""The invariants of domain.md §4, and what waits too long, on a day's snapshot and its movements."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark.sql import SparkSession
+
+from custody.ageing import stale_holds, suspense_aged, unknown_too_long
+from custody.calendar import dates
+from custody.invariants import (
+    Violation,
+    balances_chain,
+    books_sum_to_zero,
+    channel_fees_restored,
+    closed_accounts_are_empty,
+    core_balance_equal,
+    debt_equals_claims,
+    settlement_batches,
+    signs_and_holds,
+)
+from custody.life_invariants import (
+    fees_add_up,
+    itemised,
+    loans_begin_whole,
+    money_went_its_way,
+    requirement_is_covered,
+    settled_money_only,
+    shares_stay_whole,
+)
+from custody.names import Book, FileType, PartyKind, TxnType
+from custody.ports import Row
+from custody.upfront_fees import TAKING, upfront_fees
+from jobs.reconcile.breaks import Breaks, add_violation
+from jobs.reference import Reference
+from jobs.step import StepContext
+
+# What the day's end is judged by: of a leg only these.
+_LEG = (
+    "platform",
+    "request_no",
+    "leg",
+    "txn_type",
+    "direction",
+    "from_account",
+    "loan_id",
+    "related_request_no",
+    "amount_minor",
+    "value_date",
+)
+
+
+def paths_of_money(spark: SparkSession) -> list[Row]:
+    """The day's journal (a view) by type and kinds of account: a customer's role, or the name of any other account."""
+    kind = """if({0} like '%.%', substring_index(substring_index({0}, '.', 2), '.', -1),
+                 substring_index(substring_index(substring_index({0}, ':', 2), ':', -1), '/', 1))"""
+    found = spark.sql(
+        f"""
+        select platform, txn_type, {kind.format("from_account")} as payer, {kind.format("to_account")} as payee,
+               cast(sum(amount_minor) as bigint) as amount_minor
+        from journal group by 1, 2, 3, 4
+        """
+    )
+    return sorted(found.toArrow().to_pylist(), key=lambda r: (r["platform"], r["txn_type"], r["payer"], r["payee"]))
+
+
+def add_invariants(context: StepContext, breaks: Breaks, reference: Reference, missing: frozenset[str], paths: list[Row]) -> None:
+    """Each violation is a break. ``missing``: ``party|type|date`` of files that have not come; ``paths``: of paths_of_money."""
+    for violation in (*_of_balances(context, reference, missing), *_of_lives(context, reference, paths)):
+        add_violation(breaks, violation)
+
+
+def _of_balances(context: StepContext, reference: Reference, missing: frozenset[str]) -> Iterator[Violation]:
+    yesterday = context.custody_date - timedelta(days=1)
+    balances = context.rows("post", "balances")
+    platforms = set(reference.of_kind(PartyKind.PLATFORM))
+    core = [c for c in context.rows("extract", "core_balance") if c["account"].partition(":")[0] in platforms]
+    holds, claims = context.rows("post", "holds"), context.rows("post", "claims")
+    # A batch whose rows come late is proved with the instructions and flows of its own settlement date.
+    settlements = _whole_settlements(context, missing)
+    days = sorted({r["settle_date"] for r in settlements} | {context.custody_date})
+    instructed = [
+        t
+        for day in days
+        for t in context.rows("post", "ledger_txn", on=day)
+        if f"{t['channel']}|SETTLEMENT|{day.isoformat()}" not in missing
+    ]
+    flows = [f for day in days for f in context.rows("extract", "core_flow", on=day)]
+    for violations in (
+        core_balance_equal(balances, core),
+        books_sum_to_zero(balances),
+        balances_chain(balances, context.rows("post", "balances", on=yesterday)),
+        signs_and_holds(balances, holds),
+        debt_equals_claims(context.rows("post", "loans"), claims),
+        closed_accounts_are_empty(context.rows("post", "sub_accounts"), balances, claims),
+        settlement_batches(settlements, _of_batches(instructed, settlements, context.custody_date), flows),
+        channel_fees_restored(balances) if reference.calendar.is_business_day(context.custody_date) else (),
+    ):
+        yield from violations
+
+
+def _of_lives(context: StepContext, reference: Reference, paths: list[Row]) -> Iterator[Violation]:
+    """How loans began, whose money went where, what is settled, what waits."""
+    today, yesterday, calendar = context.custody_date, context.custody_date - timedelta(days=1), reference.calendar
+    holds, loans, receivables = (context.rows("post", table) for table in ("holds", "loans", "receivables"))
+    balances, suspense = context.rows("post", "balances"), context.rows("post", "suspense")
+    begun = sorted({loan["loan_id"] for loan in loans if loan["disbursed_on"] == today})
+    settled, taken, collected = _posted(context, begun)
+    yield from itemised(balances, receivables, suspense)
+    miscarried = context.rows("land", "land_loan")
+    holds_before = context.rows("post", "holds", on=yesterday)
+    yield from loans_begin_whole(loans, holds, holds_before, settled, miscarried, today, calendar)
+    claims = context.rows("post", "claims"), context.rows("post", "claims", on=yesterday)
+    yield from shares_stay_whole(*claims, loans, context.rows("post", "loans", on=yesterday))
+    yield from money_went_its_way(paths)
+    yield from fees_add_up(balances, collected, _accrued_this_month(context) if collected else {})
+    yield from settled_money_only(balances, holds, context.rows("post", "unsettled"))
+    yield from requirement_is_covered(receivables, today)
+    yield from upfront_fees(taken, loans)
+    yield from stale_holds(holds, today, calendar)
+    yield from unknown_too_long(context.rows("post", "under_way"), today, calendar)
+    yield from suspense_aged(suspense, today)
+
+
+def _posted(context: StepContext, begun: list[str]) -> tuple[list[Row], list[Row], list[Row]]:
+    """The day's posted legs that settle tenders; that take money from a borrower, commissions and what is repaid of loans
+    ``begun`` today; that collect custody fees. Of a day's millions only these become Python rows."""
+    legs = context.table("post", "ledger_txn")
+    assert legs is not None
+    posted = legs.filter(pc.equal(legs["outcome"], "POSTED")).select(_LEG)
+    kind = posted["txn_type"]
+    of_begun = pc.is_in(posted["loan_id"], pa.array(begun, pa.string()))
+    taking = pc.is_in(kind, pa.array(sorted(TAKING), pa.string()))
+    taken = pc.and_(taking, pc.or_(pc.equal(kind, str(TxnType.COMMISSION)), of_begun))
+    collected = pc.and_(pc.equal(kind, str(TxnType.CUSTODY_FEE)), pc.equal(posted["direction"], "OUT"))
+    wanted = (pc.equal(kind, str(TxnType.TENDER_SETTLE)), taken, collected)
+    settled, some, fees = (posted.filter(which).to_pylist() for which in wanted)
+    return settled, some, fees
+
+
+def _accrued_this_month(context: StepContext) -> dict[str, int]:
+    """By platform: the custody fees of this month's days that are posted so far."""
+    accrued: Counter[str] = Counter()
+    first = context.custody_date.replace(day=1)
+    for day in dates(first, (context.custody_date - first).days + 1):
+        journal = context.table("post", "journal", on=day)
+        if journal is None:
+            continue
+        due = pc.ends_with(journal["from_account"], ":FEE_DUE")
+        for move in journal.filter(pc.and_(pc.equal(journal["book"], str(Book.BANK)), due)).to_pylist():
+            if move["value_date"] >= first:
+                accrued[move["platform"]] += move["amount_minor"]
+    return dict(accrued)
+
+
+def _whole_settlements(context: StepContext, missing: frozenset[str]) -> list[Row]:
+    """A channel's rows of a date once all its files of that date are there, those that landed on earlier days among them.
+
+    Before that a settlement batch may have rows in a file that is still to come, so none is judged.
+    """
+    rows = context.rows("land", "land_settlement")
+    for o in context.rows("land", "file_outcomes", on=context.custody_date - timedelta(days=1)):
+        if o["outcome"] == "EXPECTED" and o["file_type"] == FileType.SETTLEMENT and json.loads(o["figures"])["landed"]:
+            for day in dates(o["custody_date"], (context.custody_date - o["custody_date"]).days):
+                earlier = context.rows("land", "land_settlement", on=day)
+                rows += [r for r in earlier if (r["party"], r["custody_date"]) == (o["party"], o["custody_date"])]
+    return [r for r in rows if f"{r['party']}|{FileType.SETTLEMENT}|{r['custody_date'].isoformat()}" not in missing]
+
+
+def _of_batches(ledger_txn: list[Row], settlements: list[Row], on: date) -> list[Row]:
+    batches = {(r["platform"], r["settlement_batch"]) for r in settlements}
+    return [t for t in ledger_txn if t["value_date"] == on or (t["platform"], t["settlement_batch"]) in batches]
