@@ -36,7 +36,14 @@ _LAYOUTS = {
 }
 _ORIGINATORS = {
     **dict.fromkeys(
-        (TxnType.RECHARGE, TxnType.TENDER_FREEZE, TxnType.REPAY_FREEZE, TxnType.COMPENSATION, TxnType.CREDIT_ASSIGNMENT),
+        (
+            TxnType.RECHARGE,
+            TxnType.TENDER_FREEZE,
+            TxnType.WITHDRAW_FREEZE,
+            TxnType.REPAY_FREEZE,
+            TxnType.COMPENSATION,
+            TxnType.CREDIT_ASSIGNMENT,
+        ),
         Originator.CUSTOMER,
     ),
     TxnType.ENTRUSTED_PAYMENT: Originator.MANDATE,
@@ -72,13 +79,13 @@ class Day:
         for side, name in (("from", "payer"), ("to", "payee")):
             if name in other:
                 other[f"{side}_role"], other[f"{side}_user_no"] = other.pop(name)
-        said = {"originator": _ORIGINATORS.get(txn_type, Originator.PLATFORM), "authorisation_id": f"A{request_no}"} | other
-        self.rows["INSTRUCTION"].append(
-            _row(
-                "INSTRUCTION", platform=P, request_no=request_no, leg=leg, txn_type=str(txn_type), amount_minor=amount_minor,
-                status="SUCCESS", event_time=self._now(), **said,
-            )
-        )  # fmt: skip
+        usual = {
+            "originator": _ORIGINATORS.get(txn_type, Originator.PLATFORM),
+            "authorisation_id": f"A{request_no}",
+            "status": "SUCCESS",
+        }
+        leg_of = {"platform": P, "request_no": request_no, "leg": leg, "txn_type": str(txn_type), "amount_minor": amount_minor}
+        self.rows["INSTRUCTION"].append(_row("INSTRUCTION", **leg_of, event_time=self._now(), **(usual | other)))
 
     def _now(self) -> datetime:
         self._at += timedelta(seconds=1)
