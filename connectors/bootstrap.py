@@ -27,6 +27,7 @@ from custody.services.outbound import ExchangePorts
 from schemas.customer_form import form_of, judge_form
 from schemas.exchange import parse_name, parse_seal
 from schemas.layout import layouts_for
+from schemas.store_keys import CORE_SCHEMA_VERSION, SCHEMA_VERSION
 
 
 class Wiring:
@@ -53,7 +54,7 @@ class Wiring:
 
     @cached_property
     def keyed(self) -> KeyedStore:
-        return self._store(self.settings.stores.keyed)
+        return self._store(self.settings.stores.keyed, SCHEMA_VERSION)
 
     @property
     def ledger_reader(self) -> LedgerReader:
@@ -93,7 +94,7 @@ class Wiring:
     @cached_property
     def core(self) -> CoreTables:
         # The core's tables are the bank's, not ours: an environment of their own.
-        return CoreTables(self._store(self.settings.stores.core))
+        return CoreTables(self._store(self.settings.stores.core, CORE_SCHEMA_VERSION))
 
     @cached_property
     def drop(self) -> Drop:
@@ -115,14 +116,19 @@ class Wiring:
 
         return AlertSpool(self.settings.path(self.settings.alerts.spool))
 
-    def _store(self, location: str) -> KeyedStore:
+    def adopt_keyed(self) -> None:
+        """Open the keyed store whatever its schema version is, to make it anew."""
+        if "keyed" not in self.__dict__:
+            self.__dict__["keyed"] = self._store(self.settings.stores.keyed, SCHEMA_VERSION, any_version=True)
+
+    def _store(self, location: str, version: int, any_version: bool = False) -> KeyedStore:
         if location.startswith("hbase://"):
             from connectors.hbase_store import HbaseStore
 
-            return HbaseStore.at(location, self.settings.hbase)
+            return HbaseStore.at(location, self.settings.hbase, version, any_version)
         from connectors.lmdb_store import LmdbStore
 
-        return LmdbStore(self.settings.path(location), self.settings.stores.map_size_gib)
+        return LmdbStore(self.settings.path(location), self.settings.stores.map_size_gib, version, any_version)
 
     def close(self) -> None:
         for name in ("register", "keyed", "core", "drop"):

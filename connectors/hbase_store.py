@@ -31,10 +31,10 @@ from thriftpy2.thrift import TClient, TException
 from thriftpy2.transport import TBufferedTransport, TSocket
 
 from connectors.settings import HbaseSettings
-from connectors.store_rules import check_columns, check_key, check_version, pass_fence, version
+from connectors.store_rules import check_columns, check_key, check_version, packed_version, pass_fence
 from custody.errors import CustodyError, RetryLater, SettingsError, StopRun
 from custody.ports import StoreRow
-from schemas.store_keys import META
+from schemas.store_keys import META, SCHEMA_VERSION
 
 FAMILY = b"d"
 _COLUMN = FAMILY + b":"
@@ -47,6 +47,7 @@ _GET_ROWS = 5_000
 # The Thrift server takes no message over 100 MB.
 _PUT_BYTES = 16 * 1024 * 1024
 _SCAN_ROWS = 10_000
+_AFTER_ALL_KEYS = b"\xff" * 32
 _PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.05, 5.0
 # Somebody else's number was newer each time: not one writer and a straggler any more.
 _DRAWS = 50
@@ -96,27 +97,38 @@ class _Number(NamedTuple):
 class HbaseStore:
     """Implements custody.ports.KeyedStore. Threads may share it, one call at a time; processes may not."""
 
-    def __init__(self, host: str, port: int, namespace: str, settings: HbaseSettings) -> None:
-        """Raises RetryLater when HBase is away, StopRun when the namespace has no tables or another schema version."""
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        namespace: str,
+        settings: HbaseSettings,
+        version: int = SCHEMA_VERSION,
+        any_version: bool = False,
+    ) -> None:
+        """``version``: of the schema of what it keeps; ``any_version``: open it whatever it has, to make it anew.
+
+        Raises RetryLater when HBase is away, StopRun when the namespace has no tables or another schema version."""
         self._host, self._port, self._namespace, self._settings = host, port, namespace, settings
+        self._schema = version
         self._pid = os.getpid()
         self._lock = threading.RLock()
         self._client: TClient | None = None
         self._newest: dict[str, _Number] = {}
         self._column_names: dict[bytes, bytes] = {}
         try:
-            self._check_version()
+            self._check_version(any_version)
         except CustodyError:
             self.close()
             raise
 
     @classmethod
-    def at(cls, url: str, settings: HbaseSettings) -> HbaseStore:
+    def at(cls, url: str, settings: HbaseSettings, version: int = SCHEMA_VERSION, any_version: bool = False) -> HbaseStore:
         """``hbase://HOST:PORT/NAMESPACE``. Raises SettingsError, and what opening raises."""
         found = re.fullmatch(r"hbase://([^/:]+):([0-9]+)/([A-Za-z0-9_]+)", url)
         if found is None:
             raise SettingsError(f"{url} is not hbase://HOST:PORT/NAMESPACE")
-        return cls(found[1], int(found[2]), found[3], settings)
+        return cls(found[1], int(found[2]), found[3], settings, version, any_version)
 
     def put_many(self, table: str, rows: Iterable[StoreRow], fence: int | None = None) -> int:
         count = 0
@@ -165,6 +177,10 @@ class HbaseStore:
             self._mutate(table, [BatchMutation(key, [Mutation(True, FAMILY)]) for key in there], number)
             count += len(there)
         return count
+
+    def clear(self, table: str, fence: int | None = None) -> None:
+        # Thrift1 would take away the regions with the rows.
+        self.delete_many(table, (key for key, _ in self.scan(table, b"", _AFTER_ALL_KEYS)), fence)
 
     def close(self) -> None:
         with self._lock:
@@ -221,12 +237,17 @@ class HbaseStore:
         value = self._read_meta(row, _NEWEST)
         return None if value is None else _Number.unpacked(value)
 
-    def _check_version(self) -> None:
+    def _check_version(self, any_version: bool) -> None:
         found = self._read_meta(_SCHEMA_ROW, _VERSION)
         if found is None:
-            self._set_meta(_SCHEMA_ROW, _VERSION, None, version())
+            self._set_meta(_SCHEMA_ROW, _VERSION, None, packed_version(self._schema))
             found = self._read_meta(_SCHEMA_ROW, _VERSION) or b"none"
-        check_version(f"namespace {self._namespace}", found)
+        if not any_version:
+            check_version(f"namespace {self._namespace}", found, self._schema)
+
+    def adopt_version(self) -> None:
+        found = self._read_meta(_SCHEMA_ROW, _VERSION)
+        self._set_meta(_SCHEMA_ROW, _VERSION, found, packed_version(self._schema))
 
     def _read_meta(self, row: bytes, column: bytes) -> bytes | None:
         name = self._name(META)

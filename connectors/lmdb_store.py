@@ -17,10 +17,10 @@ import lmdb
 import msgpack
 
 from connectors.disk import disk_full, free_bytes
-from connectors.store_rules import check_columns, check_key, check_version, pass_fence, version
+from connectors.store_rules import check_columns, check_key, check_version, packed_version, pass_fence
 from custody.errors import DiskFull, StopRun
 from custody.ports import StoreRow
-from schemas.store_keys import META
+from schemas.store_keys import META, SCHEMA_VERSION
 
 _BATCH = 5_000
 _TABLES = 64
@@ -33,7 +33,8 @@ _WHAT = "the keyed store"
 class LmdbStore:
     """Implements custody.ports.KeyedStore."""
 
-    def __init__(self, folder: Path, map_size_gib: int) -> None:
+    def __init__(self, folder: Path, map_size_gib: int, version: int = SCHEMA_VERSION, any_version: bool = False) -> None:
+        """``version``: of the schema of what it keeps; ``any_version``: open it whatever it has, to make it anew."""
         folder.mkdir(parents=True, exist_ok=True)
         if free_bytes(folder) < _MIN_FREE_BYTES:
             raise disk_full(_WHAT, folder, _MIN_FREE_BYTES)
@@ -41,7 +42,8 @@ class LmdbStore:
         self._pid = os.getpid()
         self._env = lmdb.open(str(folder), map_size=map_size_gib * 1024**3, max_dbs=_TABLES, sync=True, metasync=True)
         self._tables: dict[str, Any] = {}
-        self._check_version(folder)
+        self._version = version
+        self._check_version(f"the store in {folder}", any_version)
 
     def _table(self, name: str) -> Any:
         if os.getpid() != self._pid:
@@ -50,17 +52,23 @@ class LmdbStore:
             self._tables[name] = self._env.open_db(name.encode())
         return self._tables[name]
 
-    def _check_version(self, folder: Path) -> None:
-        meta = self._table(META)
-        with self._env.begin(db=meta) as tx:
+    def _check_version(self, where: str, any_version: bool) -> None:
+        with self._env.begin(db=self._table(META)) as tx:
             found: bytes | None = tx.get(_VERSION)
         if found is None:
-            found = version()
-            with self._env.begin(write=True, db=meta) as tx:
-                tx.put(_VERSION, found)
-        if found != version():
+            self.adopt_version()
+        elif found != packed_version(self._version) and not any_version:
             self.close()
-        check_version(f"the store in {folder}", found)
+            check_version(where, found, self._version)
+
+    def adopt_version(self) -> None:
+        with self._env.begin(write=True, db=self._table(META)) as tx:
+            tx.put(_VERSION, packed_version(self._version))
+
+    def clear(self, table: str, fence: int | None = None) -> None:
+        handle = self._table(table)
+        with self._writing(table, handle, fence) as tx:
+            tx.drop(handle, delete=False)
 
     def put_many(self, table: str, rows: Iterable[StoreRow], fence: int | None = None) -> int:
         handle, count, source = self._table(table), 0, iter(rows)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from custody.errors import LeaseLost, StopRun
-from schemas.store_keys import SCHEMA_VERSION
 
 # LMDB's limit, kept by all, so that a bank can move from one store to another.
 KEY_BYTES = 511
@@ -30,11 +29,13 @@ def pass_fence(table: str, newest: int, fence: int | None) -> None:
         raise LeaseLost(f"table {table} was written under fence {newest}; this writer holds {fence}")
 
 
-def check_version(where: str, found: bytes) -> None:
-    if found != version():
-        words = f"has schema version {found.decode()}, this program has {SCHEMA_VERSION}"
-        raise StopRun(f"{where} {words}: use the program that made it, or project anew into an empty store")
+def check_version(where: str, found: bytes, expected: int) -> None:
+    if found != packed_version(expected):
+        words = f"has schema version {found.decode()}, this program has {expected}"
+        raise StopRun(
+            f"{where} {words}: use the program that made it, or make it anew: `custody store rebuild` keeps the customers"
+        )
 
 
-def version() -> bytes:
-    return b"%d" % SCHEMA_VERSION
+def packed_version(version: int) -> bytes:
+    return b"%d" % version

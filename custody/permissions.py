@@ -59,6 +59,7 @@ PERMISSIONS: dict[str, frozenset[Duty]] = {
     "customer.approve": frozenset({Duty.SUPERVISOR}),
     # What was approved, and what the law no longer keeps: decided by others, so the scheduler may do it.
     "customer.carry_out": frozenset({Duty.SYSTEM, Duty.OPERATOR, Duty.SUPERVISOR}),
+    "store.rebuild": frozenset({Duty.ADMINISTRATOR}),
 }
 
 

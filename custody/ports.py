@@ -79,6 +79,12 @@ class KeyedStore(Protocol):
     def delete_many(self, table: str, keys: Iterable[bytes], fence: int | None = None) -> int:
         """Delete whole rows, in bounded batches; returns how many were there."""
 
+    def clear(self, table: str, fence: int | None = None) -> None:
+        """Delete all rows of a table."""
+
+    def adopt_version(self) -> None:
+        """Say that all that the store holds has this program's schema version."""
+
     def close(self) -> None: ...
 
 

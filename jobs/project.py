@@ -21,7 +21,7 @@ from jobs.projection.day import TODAYS_VERSIONS, Source, packed_day
 from jobs.projection.runs import Runs
 from jobs.sealed_days import sealed_versions, total_of
 from jobs.step import Step, StepContext
-from schemas.store_keys import LEDGER_TABLES, PACKED, SALTS, WATERMARK, WATERMARK_KEY, watermark
+from schemas.store_keys import LEDGER_TABLES, PACKED, SALTS, WATERMARK, WATERMARK_KEY, owner_of_row, watermark, watermark_row
 from schemas.store_proof import StoreSum
 
 _PACKED_DAY = "packed_day"
@@ -75,15 +75,15 @@ def _publish(context: StepContext, seal: Seal) -> None:
             with closing(packed_day(wiring, Source(source.on, earlier, source.yesterday, versions))) as before:
                 delete_leftovers(wiring, before, runs, fence)
         put_day(wiring, runs, fence)
-    wiring.keyed.put_many(WATERMARK, [(WATERMARK_KEY, {b"date": seal.custody_date.isoformat().encode()})], fence)
+    wiring.keyed.put_many(WATERMARK, [(WATERMARK_KEY, watermark_row(seal.custody_date))], fence)
 
 
-def put_day(wiring: Wiring, runs: Runs, fence: int) -> None:
-    """In the order of the keys, table by table."""
+def put_day(wiring: Wiring, runs: Runs, fence: int, erased: frozenset[str] = frozenset()) -> None:
+    """In the order of the keys, table by table; but for rows of owners of whom nothing is kept."""
     for table in LEDGER_TABLES:
-        wiring.keyed.put_many(
-            table, ((key, {PACKED: cell}) for salt in range(SALTS) for key, cell in runs.pairs(table, salt)), fence
-        )
+        pairs = (pair for salt in range(SALTS) for pair in runs.pairs(table, salt))
+        kept = (pair for pair in pairs if owner_of_row(pair[0]) not in erased) if erased else pairs
+        wiring.keyed.put_many(table, ((key, {PACKED: cell}) for key, cell in kept), fence)
 
 
 def delete_leftovers(wiring: Wiring, before: Runs, now: Runs, fence: int) -> None:

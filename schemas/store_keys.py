@@ -16,6 +16,8 @@ import msgpack
 
 # Of keys and records. A store keeps the version it was made with and refuses programs of another.
 SCHEMA_VERSION = 2
+# Of the bank core's tables, which have a store of their own.
+CORE_SCHEMA_VERSION = 1
 SALTS = 16
 _PART = b"\x00"
 
@@ -42,6 +44,8 @@ LEDGER_TABLES = (
 )  # fmt: skip
 WATERMARK = "watermark"
 WATERMARK_KEY = b"projected_up_to"
+# How far the ledger's tables have been made anew, while they are.
+REBUILD_KEY = b"rebuilding"
 CORE_FLOW = "core_flow"
 CORE_BALANCE = "core_balance"
 # What a store knows about itself: its schema version and each table's newest writer.
@@ -92,6 +96,10 @@ def _date(text: bytes) -> date:
 def watermark(store_row: dict[bytes, bytes] | None) -> date | None:
     """The date up to which the keyed store may be read, from its row under WATERMARK_KEY."""
     return date.fromisoformat(store_row[b"date"].decode()) if store_row else None
+
+
+def watermark_row(up_to: date) -> dict[bytes, bytes]:
+    return {b"date": up_to.isoformat().encode()}
 
 
 def owner_of_row(key: bytes) -> str:

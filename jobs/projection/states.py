@@ -22,20 +22,20 @@ from schemas.store_records import RECORDS
 from schemas.tables import TABLES
 
 # Rows of the balances that make a share of the snapshot; no less than one platform's.
-_SHARE = 400_000
+SHARE_ROWS = 400_000
 _READ = ("balances", "sub_accounts", "unsettled", "loans", "claims", "holds")
 
 Share = Mapping[str, pa.Table]
 
 
 def state_rows(
-    lake: Lake, today: str, yesterday: str | None, on: date, versions: Mapping[str, int], share: int = _SHARE
+    lake: Lake, today: str, yesterday: str | None, on: date, versions: Mapping[str, int]
 ) -> Iterator[tuple[str, pa.Table]]:
     """``today`` and ``yesterday``: what post sealed; None when there was no day before."""
     now = {name: _Stream(lake, today, name) for name in _READ}
     before = {name: _Stream(lake, yesterday, name) for name in _READ}
     while True:
-        bound = now["balances"].end_of_share(share)
+        bound = now["balances"].end_of_share(SHARE_ROWS)
         yield from _changes(_share_up_to(now, bound), _share_up_to(before, bound), on, versions)
         if bound is None:
             return
