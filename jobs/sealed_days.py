@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from connectors.bootstrap import Wiring
 from custody.ports import Row
+from custody.services.erasures import removed_accounts
 from custody.services.outputs import Seal, seal_of
 from jobs.projection.day import Source
 from schemas.store_proof import StoreSum
@@ -44,12 +42,6 @@ def total_of(receipt: Row) -> StoreSum:
 
 
 def erased_owners(wiring: Wiring) -> frozenset[str]:
-    """The customers of whom nothing is kept any more, and their sub-accounts: owners whose rows are in the store no longer."""
+    """Customers and sub-accounts whose rows deletions took out of the store."""
     with wiring.register.transaction() as tx:
-        gone = {row["customer_id"] for row in tx.find("erased_customer") if row["purged_at"] is not None}
-        posts = tx.find("step_output", order_by=["custody_date", "version"], step="post")
-    if not gone or not posts:
-        return frozenset(gone)
-    accounts = wiring.lake.read(posts[-1]["path"], "sub_accounts")
-    theirs = accounts.filter(pc.is_in(accounts["customer_id"], value_set=pa.array(sorted(gone), pa.string())))
-    return frozenset(gone) | frozenset(theirs["sub_account"].to_pylist())
+        return removed_accounts(tx)

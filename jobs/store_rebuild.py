@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from datetime import date
 
 from connectors.bootstrap import Wiring
-from connectors.lease import held
+from connectors.lease import DAY_LEASE, held
 from custody.services.stores import begin_rebuild, end_rebuild
 from jobs.project import put_day
 from jobs.projection.day import packed_day
 from jobs.sealed_days import erased_owners, sealed_days, source_of
-from jobs.step import LEASE_NAME
 from jobs.store_proof import StoreFault, store_faults
 from schemas.store_keys import LEDGER_TABLES, REBUILD_KEY, WATERMARK, WATERMARK_KEY, watermark_row
 
@@ -36,7 +35,7 @@ class Rebuilt:
 def rebuild(wiring: Wiring, actor: str, reason: str, told: Callable[[str], None]) -> Rebuilt:
     """Raises NotPermitted, RetryLater (the lease is held, a store is away), StopRun (no room), SealBroken (the lake)."""
     begin_rebuild(wiring.register, actor, reason)
-    with held(wiring.register, LEASE_NAME, wiring.settings.lease.seconds) as lease:
+    with held(wiring.register, DAY_LEASE, wiring.settings.lease.seconds) as lease:
         wiring.adopt_keyed()
         days = sealed_days(wiring)
         done = _emptied(wiring, lease.fence, told)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -12,8 +12,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from connectors.bootstrap import Wiring
+from connectors.disk import room_for
 from connectors.lake import Lake
-from custody.errors import StopRun
 from jobs.projection.flows import AT_ONCE, journal_rows, txn_rows
 from jobs.projection.packing import Packed, by_salt
 from jobs.projection.runs import RunFile, Runs, put_aside
@@ -26,6 +26,8 @@ from schemas.store_records import RECORDS
 _RUN_ROWS = 500_000
 # Journal and transaction rows that make a share; below this in all, processes cost more than they save.
 _SHARE_ROWS = 250_000
+# A packed row on disk, more or less: only said when there is no room for it.
+_ROW_BYTES = 250
 _FOLDER = "projecting"
 _FLOWS = ("journal", "ledger_txn")
 
@@ -56,21 +58,25 @@ class _Share:
 
 
 def packed_day(wiring: Wiring, source: Source) -> Runs:
-    """The day's rows, sorted and summed. Raises what reading the lake raises, StopRun when there is no room to put them aside."""
-    folder = wiring.settings.home / _FOLDER
+    """The day's rows, sorted and summed. Raises what reading the lake raises, DiskFull when there is no room to put them aside."""
+    folder = wiring.settings.path(wiring.settings.post.scratch) / _FOLDER
     # Only what a run left that was killed: a file is taken over, and its name gone, as soon as its share is whole.
     shutil.rmtree(folder, ignore_errors=True)
-    runs = Runs()
-    try:
+    with _room(folder, _ROW_BYTES):
         folder.mkdir(parents=True)
+    with ExitStack() as undo:
+        runs = Runs()
+        undo.callback(runs.close)
         for files in _run_files(wiring, list(_shares(wiring.lake, source, folder))):
             for file in files:
                 runs.take(file)
-        folder.rmdir()
-    except OSError as error:
-        runs.close()
-        raise StopRun(f"the day's rows cannot be put aside under {folder}: {error}; make room there") from error
+        undo.pop_all()
+    folder.rmdir()
     return runs
+
+
+def _room(path: Path, wanted_bytes: int) -> AbstractContextManager[None]:
+    return room_for("what is projected into the keyed store", path, wanted_bytes)
 
 
 def _shares(lake: Lake, source: Source, folder: Path) -> Iterator[_Share]:
@@ -85,7 +91,7 @@ def _shares(lake: Lake, source: Source, folder: Path) -> Iterator[_Share]:
 
 def _run_files(wiring: Wiring, shares: list[_Share]) -> Iterator[list[RunFile]]:
     tables = wiring.lake.manifest(shares[0].source.today).tables
-    processes = min(wiring.settings.land.processes, len(shares))
+    processes = min(wiring.settings.post.processes, len(shares))
     if processes < 2 or sum(tables[table]["rows"] for table in _FLOWS) < _SHARE_ROWS:
         yield from (_put_aside(wiring, share) for share in shares)
         return
@@ -97,12 +103,21 @@ def _put_aside(wiring: Wiring, share: _Share) -> list[RunFile]:
     """The runs of one share."""
     files: list[RunFile] = []
     found: dict[str, list[pa.Table]] = {}
-    for table, rows in _rows(wiring.lake, share):
-        found.setdefault(table, []).append(rows)
-        if sum(part.num_rows for parts in found.values() for part in parts) >= _RUN_ROWS:
-            files.append(put_aside(share.file.with_suffix(f".{len(files)}"), _sorted(found)))
-            found = {}
-    files.append(put_aside(share.file.with_suffix(f".{len(files)}"), _sorted(found)))
+
+    def put(rows: int) -> None:
+        path = share.file.with_suffix(f".{len(files)}")
+        with _room(path, rows * _ROW_BYTES):
+            files.append(put_aside(path, _sorted(found)))
+        found.clear()
+
+    held = 0
+    for table, packed in _rows(wiring.lake, share):
+        found.setdefault(table, []).append(packed)
+        held += packed.num_rows
+        if held >= _RUN_ROWS:
+            put(held)
+            held = 0
+    put(held)
     return files
 
 

@@ -15,6 +15,7 @@ from instance_kit import GO_LIVE, Instance, copy_of, make_instance, make_world, 
 
 from connectors.lmdb_store import LmdbStore
 from console.commands.instance import _store_faults
+from custody.digest import canonical_json
 from custody.errors import NotPermitted, RetryLater, StopRun, UsageError
 from custody.instruction import Entry, Instruction, Refusal
 from custody.ledger import Ledger
@@ -181,9 +182,10 @@ def test_rows_of_an_erased_customer_are_expected_no_more_and_not_made_again(on_s
             one = StoreSum.of_row(key, columns[PACKED], RECORDS[table].amount_of(columns))
             removed[table, key[0]] = removed.get((table, key[0]), StoreSum()) + one
     with on_store.wiring.register.transaction() as tx:
+        kept = canonical_json({"keeps_ledger": True, "accounts": sorted(accounts)})
         times = {"approved_at": "t", "erased_at": "t", "purged_at": "t"}
         tx.insert(
-            "erased_customer", {"proposal_id": "1", "customer_id": customer, "erased_up_to": DAYS[1], "kept": "[]", **times}
+            "erased_customer", {"proposal_id": "1", "customer_id": customer, "erased_up_to": DAYS[1], "kept": kept, **times}
         )
         for (table, salt), proof in removed.items():
             figures = {"rows": proof.rows, "sum_minor": str(proof.sum_minor), "digest": proof.digest}
