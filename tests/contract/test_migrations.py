@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 from alembic import command
@@ -112,6 +113,32 @@ def test_files_of_before_the_batch_mark_came_in_one_batch(register_url: str) -> 
         assert {row["file_type"]: row["batches"] for row in tx.find("file")} == {"TXN": 1, "SEAL": None}
     register.close()
     command.downgrade(config, "0002")
+
+
+def test_a_register_of_before_the_erasures_has_erased_nobody_and_can_from_now_on(register_url: str) -> None:
+    config = alembic_config(register_url)
+    command.upgrade(config, "0003")
+    engine = create_engine(register_url)
+    proposal = "('p', 'case', 'c', '{}', 'maker', 't', 'PROPOSED', 'n')"
+    with engine.begin() as connection:
+        columns = "proposal_id, kind, subject, payload, maker, proposed_at, state, note"
+        connection.exec_driver_sql(f"INSERT INTO proposal ({columns}) VALUES {proposal}")
+    engine.dispose()
+    command.upgrade(config, "head")
+    register = SqlRegister(register_url, SystemClock())
+    erased = {"proposal_id": "p", "customer_id": "C1", "erased_up_to": date(2019, 12, 31), "kept": "{}", "approved_at": "t"}
+    removed = {"proposal_id": "p", "store_table": "sub_account", "salt": 0, "rows": 2, "sum_minor": str(2**70), "digest": "ff"}
+    with register.transaction() as tx:
+        assert [row["subject"] for row in tx.find("proposal")] == ["c"] and tx.find("erased_customer") == []
+        tx.insert("erased_customer", erased)
+        tx.insert("removed_rows", removed)
+        assert tx.find("erased_customer") == [{**erased, "erased_at": None, "purged_at": None}]
+        assert tx.find("removed_rows") == [removed]
+    register.close()
+    command.downgrade(config, "0003")
+    engine = create_engine(register_url)
+    assert not {"erased_customer", "removed_rows"} & set(inspect(engine).get_table_names())
+    engine.dispose()
 
 
 UPGRADE = """
