@@ -16,6 +16,7 @@ from console.pages.links import Link, Links, loan_link, transaction_link
 from console.pages.listing import Listing, listing, query
 from console.pages.plot import Plot, money_plot
 from custody.masking import mask_user_numbers
+from custody.names import Role
 from custody.ports import LedgerReader, Row
 from custody.services.lender_money import LoanMoney, money_of
 from custody.services.statements import Line, Statement, month_of, readable, statement
@@ -58,7 +59,9 @@ class AccountView:
         reader: LedgerReader = wiring.ledger_reader
         self.holds = reader.holds_of(told.account)
         self.lines: Listing[Line] = listing(told.lines, {"order": lambda line: line.entry_no}, params, "account")
-        money = money_of(reader, told.account).loans
+        # Only who lends, or pays in a borrower's place, has money in loans.
+        self.lends = self.role in (Role.LENDER, Role.GUARANTOR)
+        money = money_of(reader, told.account).loans if self.lends else ()
         self.loans: Listing[LoanMoney] = listing(
             money,
             {

@@ -14,10 +14,11 @@ from fastapi.responses import HTMLResponse, Response
 from fastapi.staticfiles import StaticFiles
 
 from console.overview import the_day
-from console.pages import accounts, day, loans, transactions, words
+from console.pages import accounts, customer_deeds, customers, day, loans, transactions, words
 from console.pages.asking import Forged, NotFound, UserDep, asked, date_of, show
 from console.pages.render import page
 from custody.errors import CustodyError, NotPermitted, RetryLater, UnknownPerson, UsageError
+from custody.masking import mask_user_numbers
 from custody.services.outputs import days_begun
 
 # Own files only, no inline script or style, framed by Airflow alone.
@@ -35,7 +36,7 @@ _NOT_KEPT = {"Cache-Control": "no-store"}
 
 app = FastAPI(title="Fund supervision", docs_url=None, redoc_url=None, openapi_url=None)
 app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
-for section in (accounts, transactions, loans):
+for section in (customers, customer_deeds, accounts, transactions, loans):
     app.include_router(section.router)
 
 
@@ -85,4 +86,4 @@ async def with_headers(request: Request, call_next: Any) -> Response:
 
 
 def _message(status: int, told: words.Words, detail: str) -> HTMLResponse:
-    return HTMLResponse(page("message.html", told=told, detail=detail, status=status), status)
+    return HTMLResponse(page("message.html", told=told, detail=mask_user_numbers(detail), status=status), status)

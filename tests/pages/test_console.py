@@ -18,13 +18,22 @@ if TYPE_CHECKING:
 
 PAGES = {
     "day": "day.view",
+    "customers": "customer.view",
+    "customer": "customer.view",
+    "deletion": "customer.view",
     "account": "statement.view",
     "transactions": "transaction.view",
     "transaction": "transaction.view",
     "loans": "loan.view",
     "loan": "loan.view",
 }
-SECTIONS = {"account": "customers", "transaction": "transactions", "loan": "loans"}
+SECTIONS = {
+    "customer": "customers",
+    "deletion": "customers",
+    "account": "customers",
+    "transaction": "transactions",
+    "loan": "loans",
+}
 # Of each kind of page that links lead to.
 _MOST_OF_A_KIND = 4
 HOSTILE = "<script>alert('x')</script>\"'&"
@@ -38,7 +47,7 @@ def crawled(desk: Desk, start: str) -> dict[str, Tables]:
     while waiting:
         url = waiting.popleft()
         kind = urlsplit(url).path
-        if kind not in PAGES or url in found or kinds[kind] == _MOST_OF_A_KIND:
+        if url in found or kinds[kind] == _MOST_OF_A_KIND:
             continue
         kinds[kind] += 1
         shown = desk.client.get(f"/{url}")
@@ -51,7 +60,16 @@ def crawled(desk: Desk, start: str) -> dict[str, Tables]:
 @pytest.fixture(scope="module")
 def site(pages: TestClient, morning: Path) -> Iterator[dict[str, Tables]]:
     with pytest.MonkeyPatch.context() as patch, contextmanager(Desk.at)(pages, morning, patch) as desk:
-        yield crawled(desk, "loans")
+        before = noted(morning)
+        found = crawled(desk, "loans")
+        assert noted(morning) == before, "looking has changed something"
+        yield found
+
+
+def noted(home: Path) -> dict[str, int]:
+    """How many rows there are of what a deed would leave behind."""
+    with opened(home) as instance:
+        return {table: len(instance.find(table)) for table in ("audit_event", "proposal")}
 
 
 def test_links_lead_to_every_kind_of_page(site: dict[str, Tables]) -> None:
