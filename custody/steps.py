@@ -41,8 +41,8 @@ _READS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
     "post": (("cut_off", "land"), ("close", "fees"), ("post",)),
     "project": (("land", "post"), ("post", "project"), ()),
     # A late balance file is compared with the snapshot of its own date, hence all earlier postings; a settlement batch is judged
-    # when all its files are there, hence what landed of it before.
-    "reconcile": (("cut_off", "land", "extract", "post"), (), ("reconcile", "post", "extract", "land")),
+    # when all its files are there, hence what landed of it before. Bank interest is owned by the balances up to yesterday.
+    "reconcile": (("cut_off", "land", "extract", "post"), ("fees",), ("reconcile", "post", "extract", "land")),
     "fees": (("cut_off", "post"), ("fees",), ()),
     "risk": (("cut_off", "post"), (), ()),
     "statement": (("post",), (), ()),

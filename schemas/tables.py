@@ -299,6 +299,8 @@ TABLES: dict[str, TableSpec] = {
             "platform:text accrual_date:date base_minor:int balance_fee_minor:int transaction_fee_minor:int net_minor:int "
             "vat_minor:int gross_minor:int currency:text carry:text explanation:text",
         ),
+        # The sum of an account's balances at the ends of the days since the last credit of bank interest.
+        _table("balance_days", "platform account", "platform:text account:text minor_days:int"),
         # risk
         _table(
             "loan_risk",

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from pyspark.sql import SparkSession
 
 from custody.ageing import stale_holds, suspense_aged, unknown_too_long
+from custody.bank_interest import interest_as_owned
 from custody.calendar import dates
 from custody.invariants import (
     Violation,
@@ -125,6 +126,25 @@ def _of_lives(context: StepContext, reference: Reference, paths: list[Row]) -> I
     yield from stale_holds(holds, today, calendar)
     yield from unknown_too_long(context.rows("post", "under_way"), today, calendar)
     yield from suspense_aged(suspense, today)
+    yield from _of_interest(context)
+
+
+def _of_interest(context: StepContext) -> Iterator[Violation]:
+    """On the day of a credit: its shares against the balance-days of the accounts that are still open."""
+    legs = context.table("post", "ledger_txn")
+    days = context.table("fees", "balance_days", on=context.custody_date - timedelta(days=1))
+    assert legs is not None
+    interest = pc.and_(pc.equal(legs["txn_type"], str(TxnType.BANK_INTEREST)), pc.equal(legs["outcome"], "POSTED"))
+    posted = legs.filter(interest).select([*_LEG, "to_account"]).to_pylist()
+    if not posted or days is None:
+        return
+    accounts = context.table("post", "sub_accounts")
+    assert accounts is not None
+    today = pa.scalar(context.custody_date, pa.date32())
+    closed = accounts.filter(pc.fill_null(pc.less(accounts["closed_on"], today), False))["sub_account"]
+    still = days.filter(pc.invert(pc.is_in(days["account"], closed))).to_pylist()
+    credits = [leg for leg in posted if leg["direction"] == "IN"]
+    yield from interest_as_owned(credits, [leg for leg in posted if leg["direction"] == "OUT"], still)
 
 
 def _posted(context: StepContext, begun: list[str]) -> tuple[list[Row], list[Row], list[Row]]:
