@@ -9,6 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "kit"))
 
+from customer_kit import Market, make_market
 from instance_kit import GO_LIVE, copy_of, make_instance, make_world, opened
 from kill_kit import CopyOf, TwoDays, Undisturbed, run_undisturbed
 
@@ -32,6 +33,11 @@ def two_days(tmp_path_factory: pytest.TempPathFactory) -> TwoDays:
 @pytest.fixture(scope="session")
 def undisturbed(two_days: TwoDays, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     return run_undisturbed(two_days, tmp_path_factory.mktemp("undisturbed"))
+
+
+@pytest.fixture(scope="session")
+def market(tmp_path_factory: pytest.TempPathFactory) -> Market:
+    return make_market(tmp_path_factory.mktemp("market"))
 
 
 @pytest.fixture

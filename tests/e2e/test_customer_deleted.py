@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from customer_kit import BreakingStore, approve, customer_rows, id_of, places_of
-from instance_kit import GO_LIVE, Instance, make_instance, make_world, opened
+from customer_kit import DAYS, BreakingStore, Market, approve, deliver_with, id_of, places_of
+from instance_kit import Instance, opened
 from kill_kit import CopyOf
 from typer.testing import CliRunner
 
@@ -23,38 +22,8 @@ from custody.services.customer_ports import CustomerPorts
 from custody.services.customers import customer, find_customers
 from custody.services.deletion_plan import DeletionPlan, deletion_plan
 from custody.services.erasures import carry_out_delete, propose_delete, purge
-from schemas.exchange import sha256_hex
 
-DAYS = [GO_LIVE + timedelta(days=n) for n in range(3)]
 _KEPT_TO = date(2024, 12, 31)
-
-
-@dataclasses.dataclass(frozen=True)
-class Made:
-    """``leaver`` closed his account on the second day; ``stayer`` has money and a loan."""
-
-    world: Path
-    home: Path
-    leaver: dict[str, str]
-    stayer: dict[str, str]
-
-    @property
-    def values(self) -> list[str]:
-        return [self.leaver[name] for name in ("id_no", "phone", "card_no", "name")]
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    folder = tmp_path_factory.mktemp("deleted")
-    world = make_world(folder / "world", [], seed=7, platforms=1, channels=1, days=3)
-    home = make_instance(folder / "home", world)
-    with opened(home) as instance:
-        for on in DAYS[:2]:
-            instance.deliver(world, on)
-            instance.run_day(on)
-    (leaver,) = [row for row in customer_rows(world, DAYS[1]) if row["action"] == "CLOSE"]
-    stayer = next(row for row in customer_rows(world, DAYS[0]) if row["role"] == "BORROWER")
-    return Made(world, home, leaver, stayer)
 
 
 def planned(instance: Instance, customer_id: str) -> DeletionPlan:
@@ -71,23 +40,23 @@ def custody(home: Path, *arguments: str) -> tuple[int, str]:
     return done.exit_code, done.stdout
 
 
-def test_nothing_is_left_outside_the_plans_list(made: Made, fresh: CopyOf) -> None:
-    home = fresh(made.home)
+def test_nothing_is_left_outside_the_plans_list(market: Market, fresh: CopyOf) -> None:
+    home = fresh(market.home)
     with opened(home) as instance:
-        leaver = id_of(instance, made.leaver["id_no"])
+        leaver = id_of(instance, market.leaver["id_no"])
         plan = planned(instance, leaver)
         # The search finds what there is to find.
-        before = places_of(instance, made.values)
+        before = places_of(instance, market.values)
         assert {"keyed store customer", "keyed store person_index"} < before
         assert {(p.what, p.rows) for p in plan.deletes} == {("customer", 1), ("person_index", 3)}
         assert plan.blockers == () and plan.keeps_ledger and plan.until == _KEPT_TO
         approve(instance, proposed(instance, leaver))
         named = {p.what for p in plan.keeps if p.store == "archive"}
-        left = places_of(instance, made.values)
+        left = places_of(instance, market.values)
         assert left == before - {"keyed store customer", "keyed store person_index"} and left <= named
         view = customer(instance.wiring.customer_ports, "maker", leaver)
         assert (view.personal, view.erased_up_to) == ({}, DAYS[1]) and [a.is_open for a in view.accounts] == [False]
-        assert find_customers(instance.wiring.customer_ports, "maker", made.leaver["phone"]) == []
+        assert find_customers(instance.wiring.customer_ports, "maker", market.leaver["phone"]) == []
         assert history(instance.wiring.customer_ports, "auditor", leaver)[0].what == "OPENED"
         assert instance.damage() == []
         with pytest.raises(UsageError, match="was erased"):
@@ -95,70 +64,45 @@ def test_nothing_is_left_outside_the_plans_list(made: Made, fresh: CopyOf) -> No
     assert custody(home, "verify")[0] == 0
 
 
-def test_who_was_erased_is_not_brought_back_but_may_come_again(made: Made, fresh: CopyOf) -> None:
-    with opened(fresh(made.home)) as instance:
-        leaver = id_of(instance, made.leaver["id_no"])
+def test_who_was_erased_is_not_brought_back_but_may_come_again(market: Market, fresh: CopyOf) -> None:
+    with opened(fresh(market.home)) as instance:
+        leaver = id_of(instance, market.leaver["id_no"])
         approve(instance, proposed(instance, leaver))
         # The day that named him is landed again: the same rows, and nothing kept of him.
         known = instance.lake_rows(DAYS[1], "land", "land_customer")
         again = instance.step("land", DAYS[1], reason="landed again after the erasure")
         assert again.seal.version == 2 and instance.lake_rows(DAYS[1], "land", "land_customer") == known
         assert {row["customer_id"] for row in known} >= {leaver}
-        assert instance.wiring.persons.said(leaver) == [] != instance.wiring.persons.said(id_of(instance, made.stayer["id_no"]))
-    with opened(fresh(made.home)) as instance:
+        assert instance.wiring.persons.said(leaver) == [] != instance.wiring.persons.said(id_of(instance, market.stayer["id_no"]))
+    with opened(fresh(market.home)) as instance:
         approve(instance, proposed(instance, leaver))
-        folder = made.world / DAYS[2].isoformat() / "P001"
         # As a new customer of the next day, under the same id and with a key of his own.
-        name, data = coming_back(folder, made.leaver)
-        instance.deliver(made.world, DAYS[2], without=["P001"])
-        for path in folder.iterdir():
-            instance.drop.put("P001", path.name, resealed(path, name, data))
-        assert instance.collect(DAYS[2]).counts().get("REFUSED", 0) == 0
+        back = {**market.leaver, "user_no": "U001999999", "action": "OPEN", "event_time": f"{DAYS[2]}T10:00:00"}
+        deliver_with(instance, market.world, DAYS[2], [back])
         instance.run_day(DAYS[2], ("cut_off", "land"))
         (word,) = instance.wiring.persons.said(leaver)
-        assert word.on == DAYS[2] and id_of(instance, made.leaver["phone"]) == leaver
+        assert word.on == DAYS[2] and id_of(instance, market.leaver["phone"]) == leaver
 
 
-def coming_back(folder: Path, leaver: dict[str, str]) -> tuple[str, bytes]:
-    """The day's CUSTOMER file with an opening for him more."""
-    (path,) = folder.glob("*_CUSTOMER_*.csv")
-    names = path.read_text(encoding="utf-8").splitlines()[0].split(",")
-    row = {**leaver, "user_no": "U001999999", "action": "OPEN", "event_time": f"{DAYS[2]}T10:00:00"}
-    return path.name, path.read_bytes() + (",".join(row[name] for name in names) + "\n").encode()
-
-
-def resealed(path: Path, name: str, data: bytes) -> bytes:
-    """The file as it is sent where one of its set was changed: the seal says what that one is now."""
-    if path.name == name:
-        return data
-    if "_SEAL_" not in path.name:
-        return path.read_bytes()
-    seal = json.loads(path.read_bytes())
-    for file in seal["files"]:
-        if file["name"] == name:
-            file |= {"bytes": len(data), "rows": data.count(b"\n") - 1, "sha256": sha256_hex(data)}
-    return json.dumps(seal).encode()
-
-
-def test_what_stands_in_the_way_is_said_and_refused(made: Made, fresh: CopyOf) -> None:
-    with opened(fresh(made.home)) as instance:
+def test_what_stands_in_the_way_is_said_and_refused(market: Market, fresh: CopyOf) -> None:
+    with opened(fresh(market.home)) as instance:
         ports = instance.wiring.customer_ports
-        stayer = id_of(instance, f"{made.stayer['party']}/{made.stayer['user_no']}")
+        stayer = id_of(instance, f"{market.stayer['party']}/{market.stayer['user_no']}")
         plan = planned(instance, stayer)
         words = " ".join(english for english, _ in plan.blockers)
         assert "close it first" in words and "money" in words and "loan" in words
         with pytest.raises(UsageError, match="in the way"):
             propose_delete(ports, "maker", stayer, plan.digest, "he asked")
-        leaver = id_of(instance, made.leaver["id_no"])
+        leaver = id_of(instance, market.leaver["id_no"])
         with pytest.raises(UsageError, match="has changed"):
             propose_delete(ports, "maker", leaver, plan.digest, "he asked")
         with pytest.raises(NotPermitted):
             propose_delete(ports, "checker", leaver, planned(instance, leaver).digest, "he asked")
 
 
-def test_a_plan_that_no_longer_fits_is_not_approved(made: Made, fresh: CopyOf) -> None:
-    with opened(fresh(made.home)) as instance:
-        leaver = id_of(instance, made.leaver["id_no"])
+def test_a_plan_that_no_longer_fits_is_not_approved(market: Market, fresh: CopyOf) -> None:
+    with opened(fresh(market.home)) as instance:
+        leaver = id_of(instance, market.leaver["id_no"])
         number = proposed(instance, leaver)
         words = instance.wiring.persons.said(leaver)
         # Something more becomes known of him between the proposal and its approval.
@@ -190,13 +134,13 @@ def breaking(instance: Instance, at: int) -> tuple[CustomerPorts, BreakingStore]
     return dataclasses.replace(instance.wiring.customer_ports, persons=persons, account_rows=StoreAccountRows(store)), store
 
 
-def test_a_crash_at_any_write_is_carried_on_to_the_same_end(made: Made, fresh: CopyOf) -> None:
+def test_a_crash_at_any_write_is_carried_on_to_the_same_end(market: Market, fresh: CopyOf) -> None:
     """The deletion, then the removal of what the law kept: each write of both in turn is the one that fails."""
     wanted = None
     for at in range(12):
-        home = fresh(made.home)
+        home = fresh(market.home)
         with opened(home) as instance:
-            leaver = id_of(instance, made.leaver["id_no"])
+            leaver = id_of(instance, market.leaver["id_no"])
             number = proposed(instance, leaver)
             ports, store = breaking(instance, at)
             failed = False
@@ -214,7 +158,7 @@ def test_a_crash_at_any_write_is_carried_on_to_the_same_end(made: Made, fresh: C
             found = instance.keyed_rows(), [{**r} for r in instance.find("removed_rows")]
             wanted = wanted or found
             assert found == wanted
-            assert leaver not in repr(found[0]) and f"P001.LENDER.{made.leaver['user_no']}" not in repr(
+            assert leaver not in repr(found[0]) and f"P001.LENDER.{market.leaver['user_no']}" not in repr(
                 found[0]["journal_by_account"]
             )
         if at in (0, 5):

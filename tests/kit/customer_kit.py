@@ -3,18 +3,75 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator
-from datetime import date
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 
 import pyarrow.parquet as pq
-from instance_kit import Instance
+from instance_kit import GO_LIVE, Instance, make_instance, make_world, opened
 
 from custody.errors import RetryLater
 from custody.personal import INDEXED
 from custody.ports import KeyedStore, StoreRow
 from custody.services import customer_desk
 from custody.services.customers import find_customers
+from schemas.exchange import sha256_hex
+
+DAYS = [GO_LIVE + timedelta(days=n) for n in range(4)]
+
+
+@dataclass(frozen=True)
+class Market:
+    """One platform's world of four days; ``home`` ran the first two. ``leaver`` closed his account on the second; ``stayer``, who has
+    money and a loan, changed his phone then: the rows are those that say so."""
+
+    world: Path
+    home: Path
+    leaver: dict[str, str]
+    stayer: dict[str, str]
+
+    @property
+    def values(self) -> list[str]:
+        """The leaver's data."""
+        return [self.leaver[name] for name in ("id_no", "phone", "card_no", "name")]
+
+
+def make_market(folder: Path) -> Market:
+    world = make_world(folder / "world", [], seed=7, platforms=1, channels=1)
+    home = make_instance(folder / "home", world)
+    with opened(home) as instance:
+        for on in DAYS[:2]:
+            instance.deliver(world, on)
+            instance.run_day(on)
+    (leaver,) = [row for row in customer_rows(world, DAYS[1]) if row["action"] == "CLOSE"]
+    (stayer,) = [row for row in customer_rows(world, DAYS[1]) if row["action"] == "CHANGE" and row["role"] == "BORROWER"]
+    return Market(world, home, leaver, stayer)
+
+
+def deliver_with(instance: Instance, world: Path, on: date, more: Sequence[dict[str, str]]) -> None:
+    """The date's files, the platform's CUSTOMER file with some rows more."""
+    folder = world / on.isoformat() / "P001"
+    (path,) = folder.glob("*_CUSTOMER_*.csv")
+    names = path.read_text(encoding="utf-8").splitlines()[0].split(",")
+    data = path.read_bytes() + "".join(",".join(row[name] for name in names) + "\n" for row in more).encode()
+    for file in folder.iterdir():
+        instance.drop.put("P001", file.name, _resealed(file, path.name, data))
+    assert instance.deliver(world, on, without=["P001"]).counts().keys() == {"ACCEPTED"}
+
+
+def _resealed(path: Path, name: str, data: bytes) -> bytes:
+    """A file as it is sent where one of its set was changed: the seal says what that one is now."""
+    if path.name == name:
+        return data
+    if "_SEAL_" not in path.name:
+        return path.read_bytes()
+    seal = json.loads(path.read_bytes())
+    for file in seal["files"]:
+        if file["name"] == name:
+            file |= {"bytes": len(data), "rows": data.count(b"\n") - 1, "sha256": sha256_hex(data)}
+    return json.dumps(seal).encode()
 
 
 def customer_rows(world: Path, on: date) -> list[dict[str, str]]:
