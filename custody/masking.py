@@ -6,7 +6,7 @@ import re
 
 from custody.names import Role
 
-_USER_NUMBER = re.compile(rf"((?:{'|'.join(Role)})\.)([^|:,\s]+)")
+_USER_NUMBER = re.compile(rf"((?:{'|'.join(Role)})\.)([A-Za-z0-9_*-]+)")
 
 
 def mask(value: str, keep_start: int = 3, keep_end: int = 2) -> str:

@@ -234,11 +234,11 @@ def plan_delete(customer_id: CustomerArgument, actor: ActorOption, as_json: Json
     """What would be deleted, what the law keeps until when, what stands in the way. 删除方案"""
     with wired() as wiring:
         plan = deletion_plan(wiring.customer_ports, actor, customer_id)
-    emit(asdict(plan), as_json, _plan_words(plan))
+    emit(asdict(plan), as_json, plan_words(plan))
     return 1 if plan.blockers else 0
 
 
-def _plan_words(plan: DeletionPlan) -> list[str]:
+def plan_words(plan: DeletionPlan) -> list[str]:
     words = [f"{plan.customer_id}: deleted now 立即删除"]
     words += [_place(place) for place in plan.deletes]
     words += ["kept 依法留存", *(_place(place) for place in plan.keeps)]

@@ -9,25 +9,19 @@ from typing import Annotated, Any
 
 import typer
 
+from console.commands import proposals
 from console.commands.steps import step_callback
 from console.output import ActorOption, DateOption, JsonOption, NoteOption, command, emit, parse_date, wired
 from custody.calendar import dates
 from custody.errors import UsageError
 from custody.services import alerts as alert_service
-from custody.services import calendars, customer_desk, organisations, releases
+from custody.services import calendars, organisations, releases
 from custody.services import cases as case_service
 from custody.services.access import SYSTEM
-from custody.services.four_eyes import DecisionKind, approve, reject
 from custody.services.outputs import days_begun, latest_seal
-from custody.services.restatements import RESTATEMENT
 from custody.steps import STEPS
 
-_KINDS: dict[str, DecisionKind] = {
-    k.kind: k
-    for k in (case_service.CASE, organisations.ONBOARD, organisations.STATUS, RESTATEMENT, releases.RELEASE, calendars.HOLIDAY)
-}
 CaseArgument = Annotated[str, typer.Argument(help="Case id. 案件编号")]
-ProposalArgument = Annotated[str, typer.Argument(help="Proposal id. 提案编号")]
 ActorSystem = Annotated[str, typer.Option("--as", help="Who acts. 操作人", envvar="CUSTODY_ACTOR")]
 
 
@@ -47,7 +41,12 @@ def add_desk(app: typer.Typer) -> None:
         ),
         "proposal": (
             "What waits for a second person. 待复核",
-            {"list": proposal_list, "show": proposal_show, "approve": decide, "reject": turn_down},
+            {
+                "list": proposals.list_them,
+                "show": proposals.show,
+                "approve": proposals.decide,
+                "reject": proposals.turn_down,
+            },
         ),
         "fees": ("The day's accrual (--date), and how it came about. 存管费", {"explain": fees_explain}),
     }
@@ -135,76 +134,6 @@ def case_propose(case_id: CaseArgument, actor: ActorOption, note: NoteOption, as
         [f"proposal {proposal}: another person approves it: custody proposal approve {proposal} --as checker"],
     )
     return 0
-
-
-@command
-def proposal_list(
-    state: Annotated[str, typer.Option("--state", help="PROPOSED, APPROVED, REJECTED. 状态")] = "PROPOSED",
-    as_json: JsonOption = False,
-) -> int:
-    """What waits for a second person, or what became of it. 待复核事项"""
-    with wired() as wiring, wiring.register.transaction() as tx:
-        rows = tx.find("proposal", ("proposed_at", "proposal_id"), state=state)
-    words = [
-        f"{r['proposal_id']}  {r['kind']:<12} {r['subject']}  by {r['maker']}: {r['note']}"
-        + (f"  {r['state']} by {r['checker']}: {r['decision_note']}" if r["checker"] else "")
-        for r in rows
-    ]
-    emit({"proposals": rows}, as_json, words or ["nothing waits 无待复核事项"])
-    return 0
-
-
-@command
-def proposal_show(proposal: ProposalArgument, as_json: JsonOption = False) -> int:
-    """What is proposed, by whom, and what became of it. 提案内容"""
-    with wired() as wiring, wiring.register.transaction() as tx:
-        row = tx.get("proposal", proposal_id=proposal)
-    if row is None:
-        raise UsageError(f"no proposal {proposal!r}; see: custody proposal list")
-    shown = {**row, "payload": json.loads(row["payload"])}
-    # A line for each: nothing that the maker wrote can look like a line of ours.
-    words = [
-        f"{name}: {' '.join((text if isinstance(text, str) else json.dumps(text, ensure_ascii=False)).split())}"
-        for name, text in shown.items()
-        if text is not None
-    ]
-    emit({**shown, "words": words}, as_json, words)
-    return 0
-
-
-def _decide(proposal: str, actor: str, note: str, as_json: bool, approved: bool) -> int:
-    with wired() as wiring:
-        with wiring.register.transaction() as tx:
-            row = tx.get("proposal", proposal_id=proposal)
-        if row is None:
-            raise UsageError(f"no proposal {proposal!r}; see: custody proposal list")
-        service = approve if approved else reject
-        if row["kind"] in customer_desk.KINDS:
-            decided = customer_desk.decide(wiring.customer_ports, actor, proposal, approved, note)
-        else:
-            decided = service(wiring.register, wiring.clock, actor, _KINDS[row["kind"]], proposal, note)
-        if approved and row["kind"] in (organisations.ONBOARD.kind, organisations.STATUS.kind):
-            from connectors.drop_accounts import admit
-
-            with wiring.register.transaction() as tx:
-                admit(wiring.settings, organisations.parties(tx))
-    effect = ""
-    if approved and row["kind"] == case_service.CASE.kind:
-        effect = ": the case closes with the next day that is cut off / 自下一账务日起结案"
-    emit({"proposal": proposal, "state": decided["state"]}, as_json, [f"{proposal} {decided['state']}{effect}"])
-    return 0
-
-
-@command
-def decide(proposal: ProposalArgument, actor: ActorOption, note: NoteOption = "", as_json: JsonOption = False) -> int:
-    """Approve another person's proposal. 复核通过"""
-    return _decide(proposal, actor, note, as_json, approved=True)
-
-
-@command
-def turn_down(proposal: ProposalArgument, actor: ActorOption, note: NoteOption, as_json: JsonOption = False) -> int:
-    """Turn another person's proposal down. 复核拒绝"""
-    return _decide(proposal, actor, note, as_json, approved=False)
 
 
 @command

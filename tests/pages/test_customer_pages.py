@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from instance_kit import GO_LIVE, copy_of, opened
 from pages_kit import Desk, read
+from typer.testing import CliRunner
 
+from console.cli import app as command_line
 from console.pages.render import amount
 from custody.calendar import ONE_DAY
 from custody.masking import mask, mask_user_numbers
@@ -146,6 +148,13 @@ def test_a_change_is_proposed_by_one_and_decided_by_another(maker: Desk, desk: D
     one = lender(maker)
     assert change(maker, one, phone="13912345678").status_code == 303
     (proposal,) = waiting(maker)
+    # What the second person is shown in Airflow.
+    told = CliRunner().invoke(
+        command_line, ["proposal", "show", proposal["proposal_id"], "--json"], env={"CUSTODY_HOME": str(maker.home)}
+    )
+    words = json.loads(told.stdout)["words"]
+    assert "note: by letter" in words and any("CHANGE" in line and '"changes": ["phone"]' in line for line in words)
+    assert one["user_no"] not in told.stdout and "13912345678" not in told.stdout
     html = maker.get("customer", id=one["customer_id"]).text
     assert (
         proposal["proposal_id"] in html and "CHANGE" in html and "13912345678" not in html and "13912345678" not in str(proposal)

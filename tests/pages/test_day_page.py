@@ -298,6 +298,8 @@ def test_no_user_number_and_no_customer_is_shown(desk: Desk) -> None:
 
 def test_a_user_number_is_masked_wherever_it_stands() -> None:
     assert mask_user_numbers("BALANCE|LENDER.U003000037") == "BALANCE|LENDER.U00*****37"
+    # Once masked it stays so, and what follows it stands.
+    assert mask_user_numbers("P001.PAYEE.Y00*****01：资金") == "P001.PAYEE.Y00*****01：资金"
     words = "the account P001.BORROWER.B001000001 is short, P001.BORROWER.B001000001:available"
     assert "B001000001" not in mask_user_numbers(words)
     assert mask_user_numbers("TXN|P002201912310000036|1") == "TXN|P002201912310000036|1"

@@ -1,0 +1,104 @@
+"""``custody proposal``: what waits for a second person, and his decision."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from console.commands.customers import plan_words
+from console.output import ActorOption, JsonOption, NoteOption, command, emit, wired
+from custody.customer_decisions import DELETE
+from custody.errors import UsageError
+from custody.masking import mask, mask_user_numbers
+from custody.services import calendars, customer_desk, organisations, releases
+from custody.services import cases as case_service
+from custody.services.deletion_plan import plan_of
+from custody.services.four_eyes import DecisionKind, approve, reject
+from custody.services.restatements import RESTATEMENT
+
+_KINDS: dict[str, DecisionKind] = {
+    k.kind: k
+    for k in (case_service.CASE, organisations.ONBOARD, organisations.STATUS, RESTATEMENT, releases.RELEASE, calendars.HOLIDAY)
+}
+ProposalArgument = Annotated[str, typer.Argument(help="Proposal id. 提案编号")]
+
+
+@command
+def list_them(
+    state: Annotated[str, typer.Option("--state", help="PROPOSED, APPROVED, REJECTED. 状态")] = "PROPOSED",
+    as_json: JsonOption = False,
+) -> int:
+    """What waits for a second person, or what became of it. 待复核事项"""
+    with wired() as wiring, wiring.register.transaction() as tx:
+        rows = tx.find("proposal", ("proposed_at", "proposal_id"), state=state)
+    words = [
+        f"{r['proposal_id']}  {r['kind']:<12} {r['subject']}  by {r['maker']}: {r['note']}"
+        + (f"  {r['state']} by {r['checker']}: {r['decision_note']}" if r["checker"] else "")
+        for r in rows
+    ]
+    emit({"proposals": rows}, as_json, words or ["nothing waits 无待复核事项"])
+    return 0
+
+
+@command
+def show(proposal: ProposalArgument, as_json: JsonOption = False) -> int:
+    """What is proposed, by whom, and what became of it. 提案内容"""
+    with wired() as wiring:
+        with wiring.register.transaction() as tx:
+            row = tx.get("proposal", proposal_id=proposal)
+        if row is None:
+            raise UsageError(f"no proposal {proposal!r}; see: custody proposal list")
+        plan = []
+        if row["kind"] == DELETE and row["state"] == "PROPOSED":
+            # Who decides sees what would go, and what stays; the decision is refused when the plan has changed since.
+            plan = [mask_user_numbers(line) for line in plan_words(plan_of(wiring.customer_ports, row["subject"]))]
+    payload = json.loads(row["payload"])
+    if "rows" in payload:
+        payload["rows"] = [{**said, "user_no": mask(said["user_no"])} for said in payload["rows"]]
+    shown = {**row, "payload": payload}
+    # A line for each: nothing that the maker wrote can look like a line of ours.
+    words = [
+        f"{name}: {' '.join((text if isinstance(text, str) else json.dumps(text, ensure_ascii=False)).split())}"
+        for name, text in shown.items()
+        if text is not None
+    ]
+    words += plan
+    emit({**shown, "words": words}, as_json, words)
+    return 0
+
+
+def _decide(proposal: str, actor: str, note: str, as_json: bool, approved: bool) -> int:
+    with wired() as wiring:
+        with wiring.register.transaction() as tx:
+            row = tx.get("proposal", proposal_id=proposal)
+        if row is None:
+            raise UsageError(f"no proposal {proposal!r}; see: custody proposal list")
+        service = approve if approved else reject
+        if row["kind"] in customer_desk.KINDS:
+            decided = customer_desk.decide(wiring.customer_ports, actor, proposal, approved, note)
+        else:
+            decided = service(wiring.register, wiring.clock, actor, _KINDS[row["kind"]], proposal, note)
+        if approved and row["kind"] in (organisations.ONBOARD.kind, organisations.STATUS.kind):
+            from connectors.drop_accounts import admit
+
+            with wiring.register.transaction() as tx:
+                admit(wiring.settings, organisations.parties(tx))
+    effect = ""
+    if approved and row["kind"] == case_service.CASE.kind:
+        effect = ": the case closes with the next day that is cut off / 自下一账务日起结案"
+    emit({"proposal": proposal, "state": decided["state"]}, as_json, [f"{proposal} {decided['state']}{effect}"])
+    return 0
+
+
+@command
+def decide(proposal: ProposalArgument, actor: ActorOption, note: NoteOption = "", as_json: JsonOption = False) -> int:
+    """Approve another person's proposal. 复核通过"""
+    return _decide(proposal, actor, note, as_json, approved=True)
+
+
+@command
+def turn_down(proposal: ProposalArgument, actor: ActorOption, note: NoteOption, as_json: JsonOption = False) -> int:
+    """Turn another person's proposal down. 复核拒绝"""
+    return _decide(proposal, actor, note, as_json, approved=False)
