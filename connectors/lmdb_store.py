@@ -17,12 +17,14 @@ import lmdb
 import msgpack
 
 from connectors.disk import disk_full, free_bytes
-from connectors.store_rules import check_columns, check_key, check_version, packed_version, pass_fence
+from connectors.store_rules import check_key, check_rows, check_version, packed_version, pass_fence
 from custody.errors import DiskFull, StopRun
 from custody.ports import StoreRow
 from schemas.store_keys import META, SCHEMA_VERSION
 
 _BATCH = 5_000
+# Each batch rewrites the pages that it touches, and waits for the disk: of rows in key order many go into one.
+_PUT_ROWS = 20_000
 _TABLES = 64
 # Below this the disk is as good as full, and a half-written map would be the result.
 _MIN_FREE_BYTES = 256 * 1024 * 1024
@@ -72,12 +74,11 @@ class LmdbStore:
 
     def put_many(self, table: str, rows: Iterable[StoreRow], fence: int | None = None) -> int:
         handle, count, source = self._table(table), 0, iter(rows)
-        while batch := list(islice(source, _BATCH)):
-            with self._writing(table, handle, fence) as tx:
-                for key, columns in batch:
-                    check_key(table, key)
-                    check_columns(table, columns)
-                    tx.put(key, msgpack.packb(columns))
+        pack = msgpack.Packer().pack
+        while batch := list(islice(source, _PUT_ROWS)):
+            check_rows(table, batch)
+            with self._writing(table, handle, fence) as tx, tx.cursor() as cursor:
+                cursor.putmulti([(key, pack(columns)) for key, columns in batch])
             count += len(batch)
         return count
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from custody.errors import LeaseLost, StopRun
+from custody.ports import StoreRow
 
 # LMDB's limit, kept by all, so that a bank can move from one store to another.
 KEY_BYTES = 511
@@ -18,6 +19,14 @@ def check_key(table: str, key: bytes) -> None:
 def check_columns(table: str, columns: Mapping[bytes, bytes]) -> None:
     if not columns:
         raise StopRun(f"a row of table {table} has no columns: HBase keeps no such row")
+
+
+def check_rows(table: str, rows: Sequence[StoreRow]) -> None:
+    """All of them at once: a day puts millions."""
+    if not all(0 < len(key) <= KEY_BYTES and columns for key, columns in rows):
+        for key, columns in rows:
+            check_key(table, key)
+            check_columns(table, columns)
 
 
 def pass_fence(table: str, newest: int, fence: int | None) -> None:
