@@ -219,6 +219,8 @@ TABLES: dict[str, TableSpec] = {
             "platform claim_id",
             "platform:text claim_id:text loan_id:text holder:text principal_minor:int original_minor:int currency:text",
         ),
+        # What each holder has of each loan: his claims summed.
+        _table("positions", "platform holder loan_id", "platform:text holder:text loan_id:text principal_minor:int claims:int"),
         _table(
             "loans",
             "platform loan_id",

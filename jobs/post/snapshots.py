@@ -73,11 +73,21 @@ def write_state(state: LedgerState, tables: Tables, came: Totals, platforms: Ite
     """Snapshots of the state as it is, beside ``tables`` as it was; ``came`` is what moves brought to each account meanwhile."""
     spool.write("balances", _balances(state, tables["balances"], came, platforms))
     spool.write("holds", _rows("holds", state.holds.values()))
-    spool.write("claims", _rows("claims", state.claims.values()))
+    claims = _rows("claims", state.claims.values())
+    spool.write("claims", claims)
+    spool.write("positions", _positions(claims))
     spool.write("loans", _rows("loans", state.loans.values()))
     spool.write("sub_accounts", tables["sub_accounts"])
     for table, rows in register_rows(state).items():
         spool.write(table, table_of(TABLES[table], rows))
+
+
+def _positions(claims: pa.Table) -> pa.Table:
+    """What each holder has of each loan, over all his claims of which something is left."""
+    held = claims.filter(pc.greater(claims["principal_minor"], 0)).group_by(["platform", "holder", "loan_id"], use_threads=False)
+    summed = held.aggregate([("principal_minor", "sum"), ("claim_id", "count")])
+    names = {"principal_minor_sum": "principal_minor", "claim_id_count": "claims"}
+    return summed.rename_columns([names.get(name, name) for name in summed.column_names])
 
 
 def _rows(table: str, tuples: Iterable[Any]) -> pa.Table:

@@ -59,6 +59,7 @@ _TABLES = (
     "balances",
     "holds",
     "claims",
+    "positions",
     "loans",
     "sub_accounts",
     *SNAPSHOTS,

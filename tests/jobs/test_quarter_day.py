@@ -37,5 +37,11 @@ def test_each_owners_interest_is_his_by_daily_balances(tmp_path: Path) -> None:
         for row in instance.lake_rows(CREDIT, "post", "balances"):
             if ".LENDER." in row["account"]:
                 held[row["account"].partition(":")[0]] += row["closing_minor"]
+        claims = instance.lake_rows(CREDIT, "post", "claims")
+        shares = Counter({(c["holder"], c["loan_id"]): 0 for c in claims})
+        for claim in claims:
+            shares[claim["holder"], claim["loan_id"]] += claim["principal_minor"]
+        positions = {(p["holder"], p["loan_id"]): p["principal_minor"] for p in instance.lake_rows(CREDIT, "post", "positions")}
+        assert positions == {key: minor for key, minor in shares.items() if minor} and positions
         lenders = {account: minor for account, minor in after.items() if ".LENDER." in account}
         assert lenders == {account: minor for account, minor in held.items() if minor}, "its own day begins the next quarter"
