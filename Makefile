@@ -62,8 +62,8 @@ soak: $(INSTALLED)  ## full counts of seeds and kill points; results under build
 
 bench: $(INSTALLED)  ## ratios against named peers, into build/bench.json
 	$(BIN)/python -m bench
-bench-large: $(INSTALLED)  ## ten million rows: making a world, landing, projecting (half an hour, 40 GB of disk)
-	$(BIN)/python -m bench simulate land project --rows 10000000 --runs 1 --out build/bench-large.json
+bench-large: $(INSTALLED)  ## ten million rows: making a world, landing, posting, projecting (an hour, 40 GB of disk)
+	$(BIN)/python -m bench simulate land post project --rows 10000000 --runs 1 --out build/bench-large.json
 bench-%: $(INSTALLED)
 	$(BIN)/python -m bench $*
 

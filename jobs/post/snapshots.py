@@ -102,21 +102,18 @@ def _rows(table: str, tuples: Iterable[Any]) -> pa.Table:
 def _balances(state: LedgerState, before: pa.Table, came: Totals, platforms: Iterable[str]) -> pa.Table:
     """Every account that ever had a posting, open sub-accounts, and each onboarded platform's P_* accounts, moved or not:
     opening + in - out = closing (§4.2)."""
-    books, accounts = (pa.array(column, pa.string()) for column in zip(*(state.balances or [("", "")]), strict=True))
-    minor = pa.array(state.balances.values() or [0], pa.int64())
-    closing = pa.table({"book": books, "account": accounts, "minor": minor})
     open_accounts = pa.array(sorted(state.sub_accounts), pa.string())
     quiet = [pc.binary_join_element_wise(open_accounts, part, ":") for part in ("available", "frozen")]
     quiet.append(
         pa.array([platform_account(platform, name) for platform in platforms for name in PLATFORM_ACCOUNTS], pa.string())
     )
-    nothing = [
-        pa.table(
-            {"book": pa.array([Book.CUSTODY] * len(names), pa.string()), "account": names, "minor": pa.array([0] * len(names))}
-        )
-        for names in quiet
-    ]
-    rows = pa.concat_tables([closing.filter(pc.not_equal(closing["account"], "")), *nothing])
+    books, names = [book for book, _ in state.balances], [account for _, account in state.balances]
+    named = [(books, pa.array(names, pa.string()), list(state.balances.values()))]
+    named += [([Book.CUSTODY] * len(names), names, [0] * len(names)) for names in quiet]
+    rows = pa.concat_tables(
+        pa.table({"book": pa.array(books, pa.string()), "account": accounts, "minor": pa.array(minor, pa.int64())})
+        for books, accounts, minor in named
+    )
     rows = rows.group_by(["book", "account"], use_threads=False).aggregate([("minor", "sum")])
     for name, column, values in (("opening_minor", "closing_minor", before), ("in_minor", "minor", came.sums())):
         more = values.select(["book", "account", column]).rename_columns(["book", "account", name])

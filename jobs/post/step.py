@@ -35,7 +35,7 @@ from jobs.post.earlier import hashes_of, posted_before
 from jobs.post.legs import Run, Source, sort_part
 from jobs.post.posting import Day
 from jobs.post.scratch import scratch
-from jobs.post.share import Share, post_share
+from jobs.post.share import CHUNK_ROWS, Share, post_share
 from jobs.post.snapshots import LANDED, YESTERDAY
 from jobs.reference import load_reference
 from jobs.step import Step, StepContext
@@ -115,7 +115,7 @@ def _shares(context: StepContext, folder: Path) -> tuple[list[Share], int]:
             table: [source for source, least, most in bounded if after < most and least <= upto]
             for table, bounded in tables.items()
         }
-        shares.append(Share(after, upto, runs, mine, day, folder / f"share-{number:05d}"))
+        shares.append(Share(after, upto, runs, mine, day, folder / f"share-{number:05d}", CHUNK_ROWS))
     return shares, processes
 
 
