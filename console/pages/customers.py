@@ -94,7 +94,7 @@ def _view(wiring: Wiring, actor: str, customer_id: str, on: date | None, params:
     events = history(wiring.customer_ports, actor, customer_id)
     with wiring.register.transaction() as tx:
         about = proposals_about(tx, customer_id)
-    return View(wiring, found, on, events, about, params)
+    return View(wiring, actor, found, on, events, about, params)
 
 
 class Found:
@@ -113,18 +113,20 @@ class View:
     def __init__(
         self,
         wiring: Wiring,
+        reader: str,
         found: CustomerView,
         on: date | None,
         events: list[HistoryEvent],
         about: list[Row],
         params: Mapping[str, str],
     ) -> None:
+        self.reader = reader
         self.customer = found
         self.on = on
         self.fields = FIELDS
         self.waiting = [row for row in about if row["state"] == "PROPOSED"]
         self._links = Links(wiring)
-        self._reader = wiring.ledger_reader
+        ledger = wiring.ledger_reader
         self.history: Listing[HistoryEvent] = listing(
             sorted(events, key=lambda event: event.on, reverse=True),
             {"order": lambda event: -event.on.toordinal()},
@@ -134,8 +136,8 @@ class View:
         )
         # What is frozen and what is held are known as of the newest date only.
         accounts = [] if on else [account.sub_account for account in found.accounts]
-        self.holds = [(self.account(account), hold) for account in accounts for hold in self._reader.holds_of(account)]
-        self.claims = [row for account in accounts for row in self._reader.claims_of_holder(account) if row["principal_minor"]]
+        self.holds = [(self.account(account), hold) for account in accounts for hold in ledger.holds_of(account)]
+        self.claims = [row for account in accounts for row in ledger.claims_of_holder(account) if row["principal_minor"]]
 
     def account(self, sub_account: str) -> Link:
         return self._links.account(sub_account)

@@ -159,9 +159,12 @@ def test_a_change_is_proposed_by_one_and_decided_by_another(maker: Desk, desk: D
     assert (
         proposal["proposal_id"] in html and "CHANGE" in html and "13912345678" not in html and "13912345678" not in str(proposal)
     )
+    # His own work is not offered to him; that it is refused does not depend on that.
+    assert 'action="decide"' not in html and "Another person decides" in html
     answer = {"id": one["customer_id"], "proposal": proposal["proposal_id"], "answer": "approve", "note": "letter seen"}
     assert maker.post("decide", **answer).status_code == 403
     desk.who = "checker"
+    assert 'action="decide"' in maker.get("customer", id=one["customer_id"]).text
     assert maker.post("decide", **(answer | {"answer": "perhaps"})).status_code == 400
     assert maker.post("decide", **answer).status_code == 303
     with opened(maker.home) as instance:
