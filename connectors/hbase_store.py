@@ -110,7 +110,7 @@ class HbaseStore:
 
         Raises RetryLater when HBase is away, StopRun when the namespace has no tables or another schema version."""
         self._host, self._port, self._namespace, self._settings = host, port, namespace, settings
-        self._schema = version
+        self._version = version
         self._pid = os.getpid()
         self._lock = threading.RLock()
         self._client: TClient | None = None
@@ -240,14 +240,14 @@ class HbaseStore:
     def _check_version(self, any_version: bool) -> None:
         found = self._read_meta(_SCHEMA_ROW, _VERSION)
         if found is None:
-            self._set_meta(_SCHEMA_ROW, _VERSION, None, packed_version(self._schema))
+            self._set_meta(_SCHEMA_ROW, _VERSION, None, packed_version(self._version))
             found = self._read_meta(_SCHEMA_ROW, _VERSION) or b"none"
         if not any_version:
-            check_version(f"namespace {self._namespace}", found, self._schema)
+            check_version(f"namespace {self._namespace}", found, self._version)
 
     def adopt_version(self) -> None:
         found = self._read_meta(_SCHEMA_ROW, _VERSION)
-        self._set_meta(_SCHEMA_ROW, _VERSION, found, packed_version(self._schema))
+        self._set_meta(_SCHEMA_ROW, _VERSION, found, packed_version(self._version))
 
     def _read_meta(self, row: bytes, column: bytes) -> bytes | None:
         name = self._name(META)

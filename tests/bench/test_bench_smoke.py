@@ -25,7 +25,15 @@ def test_every_benchmark_leaves_its_figures(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     figures = json.loads(out.read_text(encoding="utf-8"))
-    assert [figure["name"] for figure in figures] == ["digest", "land", "store_put", "store_scan", "simulate", "project", "project_put"]
+    assert [figure["name"] for figure in figures] == [
+        "digest",
+        "land",
+        "store_put",
+        "store_scan",
+        "simulate",
+        "project",
+        "project_put",
+    ]
     for figure in figures:
         assert list(figure) == ["name", "peer", "rows", "ours_s", "peer_s", "ratio", "rss_mb"]
         assert figure["rows"] == ROWS and figure["ours_s"] > 0 and figure["peer_s"] > 0 and 10 < figure["rss_mb"] < 4_000
