@@ -46,7 +46,7 @@ class Ledger:
         self.state = state
         self._claims = ClaimRegister(state)
         self._statuses = StatusRegister(state)
-        every: tuple[Register, ...] = (self._statuses, self._claims, *registers)
+        every: tuple[Register, ...] = (self._claims, *registers)
         self._checks = {t: tuple(r.check for r in every if t in r.types) for t in TxnType}
         self._changes = {t: tuple(r.change for r in every if t in r.types) for t in TxnType}
         # By account: the platform that it is of, and its kind.
@@ -65,6 +65,11 @@ class Ledger:
         if refusal is not None:
             return refusal
         moves = plan.moves_of(instruction)
+        if self.state.under_way:
+            # Few withdrawals ever are, and every leg would be asked.
+            refusal = self._statuses.check(instruction)
+            if refusal is not None:
+                return refusal
         for check in self._checks[instruction.txn_type]:
             refusal = check(instruction, moves)
             if refusal is not None:
@@ -79,6 +84,8 @@ class Ledger:
             if refusal is not None:
                 return refusal
         entry = Entry(instruction, self._move(moves), plan.core(instruction) if plan.core else None)
+        if self.state.under_way:
+            self._statuses.change(instruction)
         for change in self._changes[instruction.txn_type]:
             finding = change(entry, claim_id)
             if finding is not None:

@@ -30,6 +30,8 @@ _WHOSE: Mapping[TxnType, tuple[str, ...]] = {
     TxnType.CREDIT_ASSIGNMENT: ("from_account", "to_account"),
 }
 _PAYERS = ("from_account",)
+# Asked of every leg: looking a member up costs more than the question.
+_BY_MANDATE, _CANCEL = Originator.MANDATE, TxnType.TENDER_CANCEL
 
 
 class MandateRegister:
@@ -44,7 +46,7 @@ class MandateRegister:
 
     def check(self, instruction: Instruction, moves: Sequence[Planned]) -> Refusal | None:
         """Why the mandate that the instruction names does not cover it; None when it does, or none is named."""
-        if instruction.originator != Originator.MANDATE:
+        if instruction.originator is not _BY_MANDATE:
             return None
         mandate = self._state.mandates.get((instruction.platform, instruction.authorisation_id))
         named: dict[str, object] = {"mandate": instruction.authorisation_id}
@@ -62,11 +64,11 @@ class MandateRegister:
     def change(self, entry: Entry, claim_id: str | None) -> None:
         """What was checked is used."""
         instruction = entry.instruction
-        if instruction.txn_type == TxnType.TENDER_CANCEL:
+        if instruction.txn_type is _CANCEL:
             hold = self._state.holds[instruction.platform, str(instruction.related_request_no)]
             if hold.mandate_id is not None:
                 self._use(instruction.platform, hold.mandate_id, -instruction.amount_minor)
-        elif instruction.originator == Originator.MANDATE:
+        elif instruction.originator is _BY_MANDATE:
             request = (instruction.platform, instruction.request_no)
             self._items[request] = self._items.get(request, 0) + instruction.amount_minor
             self._use(instruction.platform, instruction.authorisation_id, instruction.amount_minor)

@@ -6,12 +6,11 @@ it ended: neither a second request nor a cancellation touches its hold before th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from custody.instruction import Entry, Instruction, Refusal
+from custody.instruction import Instruction, Refusal
 from custody.ledger_state import LedgerState, UnderWay
 from custody.names import UNDER_WAY, BreakKind, TxnStatus, TxnType
-from custody.posting_plan import Planned
 
 _S = TxnStatus
 # What may follow a status; the same one again says nothing new.
@@ -28,8 +27,6 @@ _Key = tuple[str, str, int]
 
 class StatusRegister:
     """What is under way in a ledger's state."""
-
-    types = frozenset(TxnType)
 
     def __init__(self, state: LedgerState) -> None:
         self._state = state
@@ -61,16 +58,14 @@ class StatusRegister:
         self._by_hold.setdefault(_hold(instruction), set()).add(key)
         return None
 
-    def check(self, instruction: Instruction, moves: Sequence[Planned]) -> Refusal | None:
+    def check(self, instruction: Instruction) -> Refusal | None:
         """A success follows what was said before; what is under way keeps its hold."""
-        if not self._rows:
-            return None
         return self._check_order(instruction) or self._check_hold(instruction)
 
-    def change(self, entry: Entry, claim_id: str | None) -> None:
+    def change(self, instruction: Instruction) -> None:
         """What was posted is under way no more."""
-        if self._rows and self._rows.pop(_key(entry.instruction), None) is not None:
-            self._by_hold[_hold(entry.instruction)].discard(_key(entry.instruction))
+        if self._rows.pop(_key(instruction), None) is not None:
+            self._by_hold[_hold(instruction)].discard(_key(instruction))
 
     def _check_order(self, instruction: Instruction) -> Refusal | None:
         before = self._rows.get(_key(instruction))

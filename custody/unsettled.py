@@ -116,13 +116,14 @@ class UnsettledMoney:
     def change(self, entry: Entry, claim_id: str | None) -> Refusal | None:
         """Returns what left the bank unsettled, as a finding."""
         instruction = entry.instruction
-        change = self._items.change(instruction)
-        for on in change.settled:
-            self._settle(instruction.platform, (str(instruction.channel), on))
-        if change.opened_minor:
-            lot = (str(instruction.channel), self._items.settle_date(instruction.value_date))
-            self._add((str(instruction.to_account), ""), lot, change.opened_minor)
-            return None
+        if instruction.channel is not None:
+            change = self._items.change(instruction)
+            for on in change.settled:
+                self._settle(instruction.platform, (instruction.channel, on))
+            if change.opened_minor:
+                lot = (instruction.channel, self._items.settle_date(instruction.value_date))
+                self._add((str(instruction.to_account), ""), lot, change.opened_minor)
+                return None
         if not self._lots:
             return None
         used = sum(self._follow(instruction, flow) for flow in _flows(instruction))
@@ -182,7 +183,10 @@ class UnsettledMoney:
         return own
 
     def _carry(self, source: AccountPart, target: AccountPart, amount: int, *, latest_first: bool) -> None:
-        for lot, held in sorted(self._lots.get(source, {}).items(), key=lambda x: (x[0][1], x[0][0]), reverse=latest_first):
+        lots = list(self._lots.get(source, {}).items())
+        if len(lots) > 1:
+            lots.sort(key=lambda x: (x[0][1], x[0][0]), reverse=latest_first)
+        for lot, held in lots:
             moved = min(amount, held)
             if not moved:
                 return
