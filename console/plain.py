@@ -1,4 +1,4 @@
-"""Answers of services as plain data for ``--json``: fields and properties of dataclasses by name, all the way down."""
+"""Answers of services as plain data for ``--json``: dataclasses with their properties and named tuples by name, all the way down."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ def plain(value: Any) -> Any:
     """Mappings, lists and scalars only; dates stay dates, as console.output prints them."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {name: plain(getattr(value, name)) for name in _names(type(value))}
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return plain(value._asdict())
     if isinstance(value, Mapping):
         return {str(name): plain(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):

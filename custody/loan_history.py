@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from custody.allocation import Share, share_of_each
 from custody.claims import ClaimRegister
@@ -51,8 +51,7 @@ class Tender:
         return "SETTLED" if self.settled_minor else "CANCELLED"
 
 
-@dataclass(frozen=True)
-class ClaimEvent:
+class ClaimEvent(NamedTuple):
     """What one posting did to a claim. ``principal_minor``: by how much its principal rose or fell; ``paid_minor``: the cash that its
     holder got for it (below zero: gave), of which ``interest_minor`` and ``penalty_minor``."""
 
@@ -323,15 +322,18 @@ class LoanHistory:
         return claim.principal_minor if claim else None
 
 
-_TYPES = {str(t): t for t in TxnType}
-_ORIGINATORS = {str(o): o for o in Originator}
-_STATUSES = {str(s): s for s in TxnStatus}
+_READ: tuple[tuple[int, Mapping[str, Any]], ...] = tuple(
+    (Instruction._fields.index(name), {str(member): member for member in kind})
+    for name, kind in (("txn_type", TxnType), ("originator", Originator), ("status", TxnStatus))
+)
 _FIELDS = itemgetter(*Instruction._fields)
 
 
 def _instruction(row: Row) -> Instruction:
-    read = Instruction._make(_FIELDS(row))
-    return read._replace(txn_type=_TYPES[read.txn_type], originator=_ORIGINATORS[read.originator], status=_STATUSES[read.status])
+    values = list(_FIELDS(row))
+    for at, members in _READ:
+        values[at] = members[values[at]]
+    return Instruction._make(values)
 
 
 def _payment(on: date, legs: list[Instruction]) -> Payment:

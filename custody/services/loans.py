@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from custody.errors import UsageError
 from custody.loan_history import Assignment, ClaimLife, LoanHistory, NotPosted, Payment, Tender, Transfer
@@ -38,8 +39,7 @@ class Check:
         return self.left - self.right
 
 
-@dataclass(frozen=True)
-class Holding:
+class Holding(NamedTuple):
     """Who held which share from when to when; ``until`` None: he still does."""
 
     claim_id: str

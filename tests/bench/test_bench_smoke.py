@@ -64,3 +64,16 @@ def test_an_unknown_name_is_refused(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "bench", "nothing", "--out", str(tmp_path / "bench.json")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2 and "match, digest, land, store" in done.stderr
+
+
+def test_a_customer_and_a_loan_are_looked_up_in_milliseconds(tmp_path: Path) -> None:
+    """A hundred statements and a 1,000-lender loan's life, with the answers that DuckDB has; roomy bounds, for a busy machine."""
+    out = tmp_path / "bench.json"
+    command = [sys.executable, "-m", "bench", "lookup", "--rows", "5000", "--runs", "1", "--out", str(out)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    statements, loan = json.loads(out.read_text(encoding="utf-8"))
+    assert (statements["name"], loan["name"]) == ("lookup_100_statements", "lookup_loan")
+    assert statements["rows"] == loan["rows"] == 6_006
+    assert statements["ours_s"] / 100 < 0.02 and statements["ratio"] < 1
+    assert loan["ours_s"] < 3
