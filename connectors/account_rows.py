@@ -13,13 +13,14 @@ from schemas.store_keys import (
     JOURNAL,
     PACKED,
     SUB_ACCOUNT,
+    UNPOSTED_BY_ACCOUNT,
     owner_range,
 )
 from schemas.store_proof import StoreSum
 from schemas.store_records import RECORDS
 
 # Transactions, loans and the claims of a loan belong to the contract, which has other parties.
-_OF_ACCOUNT = (SUB_ACCOUNT, BALANCE, JOURNAL, HOLD, CLAIM_BY_HOLDER)
+_OF_ACCOUNT = (SUB_ACCOUNT, BALANCE, JOURNAL, UNPOSTED_BY_ACCOUNT, HOLD, CLAIM_BY_HOLDER)
 
 
 class StoreAccountRows:

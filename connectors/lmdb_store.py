@@ -110,10 +110,13 @@ class LmdbStore:
         return None if packed is None else msgpack.unpackb(packed, raw=True)
 
     def get_many(self, table: str, keys: Iterable[bytes]) -> Iterator[StoreRow]:
-        for key in keys:
-            columns = self.get(table, key)
-            if columns is not None:
-                yield key, columns
+        handle, source = self._table(table), iter(keys)
+        while batch := list(islice(source, _BATCH)):
+            for key in batch:
+                check_key(table, key)
+            with self._env.begin(db=handle) as tx:
+                found = [(key, tx.get(key)) for key in batch]
+            yield from ((key, msgpack.unpackb(packed, raw=True)) for key, packed in found if packed is not None)
 
     def scan(self, table: str, start: bytes, stop: bytes) -> Iterator[StoreRow]:
         handle, at, inclusive = self._table(table), start, True
