@@ -1,8 +1,14 @@
-"""Whether a process that was once seen is still the same one: its pid alone may have been given to another since."""
+"""Whether a process that was once seen is still the same one (its pid alone may have been given to another since), and ending with one."""
 
 from __future__ import annotations
 
+import ctypes
+import os
+import signal
 from pathlib import Path
+
+# Of Linux's prctl: the signal that a process gets when its parent ends, whatever ended it.
+_PR_SET_PDEATHSIG = 1
 
 
 def boot_id() -> str:
@@ -28,3 +34,12 @@ def process_user(pid: int) -> int | None:
         return None
     (real,) = [line.split()[1] for line in status.splitlines() if line.startswith("Uid:")]
     return int(real)
+
+
+def end_with(parent: int) -> None:
+    """From now on this process is killed when the thread that started it ends, whatever ends it; ``parent``: that one's process."""
+    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL)):
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) was refused")
+    if os.getppid() != parent:
+        # It ended before we could ask.
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -1,11 +1,13 @@
 """One kind of work over many tasks by several processes, the answers in the order of the tasks.
 
 Processes are spawned: a store must not be carried over a fork. They are not a pool of the standard library: its processes
-outlive a parent that is killed, and it cannot tell a killed process from a fault of ours.
+outlive a parent that is killed, and it cannot tell a killed process from a fault of ours. Ours end with it: one that worked on
+would write among the files of the run that comes after.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ from pathlib import Path
 from typing import Any, Generic, NoReturn, TypeVar
 
 from connectors.bootstrap import Wiring, wire
+from connectors.processes import end_with
 from custody.errors import CustodyError, RetryLater
 
 _Task = TypeVar("_Task")
@@ -81,13 +84,14 @@ def _answers(workers: list[_Worker[_Task]], tasks: Iterator[_Task]) -> Iterator[
 def _start(home: Path, work: Callable[[Wiring, _Task], _Answer]) -> _Worker[_Task]:
     context = get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_work, args=(home, work, theirs), daemon=True)
+    process = context.Process(target=_work, args=(home, work, theirs, os.getpid()), daemon=True)
     process.start()
     theirs.close()
     return _Worker(process, ours)
 
 
-def _work(home: Path, work: Callable[[Wiring, _Task], _Answer], pipe: Connection) -> None:
+def _work(home: Path, work: Callable[[Wiring, _Task], _Answer], pipe: Connection, parent: int) -> None:
+    end_with(parent)
     with closing(wire(home)) as wiring:
         while True:
             try:

@@ -77,6 +77,7 @@ def _home_for(live: Settings, home: Path) -> Path:
             "stores.lake": "lake",
             "stores.keyed": "keyed",
             "stores.core": "core",
+            "post.scratch": "scratch/post",
             # Keys and raw bytes are read where they lie: a copy would be one more to guard.
             **{name: str(live.path(where)) for name, where in names.items()},
             # It must never empty the drop of the live instance.

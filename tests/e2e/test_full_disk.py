@@ -135,8 +135,8 @@ def test_under_everything(third_day: ThirdDay, fresh: CopyOf, small_disk: SmallD
     home = small_disk.take_over(fresh(third_day.before))
     change_settings(home, {"stores.keyed": str(copy_of(home / "keyed", home.parent.parent / "keyed"))})
     said = run_until_there_is_room(home, small_disk, third_day.on, "post", in_its_own_process, 24 * PAGE)
-    places = {"lake" if "/lake/" in words else "register" for words in said}
-    assert places == {"lake", "register"}
+    places = {"the register" if "the register" in words else "a file" for words in said}
+    assert places == {"the register", "a file"}
     small_disk.make_room()
     assert_same(finished(home, third_day.on, "project"), third_day.after, "a full disk under everything")
 
@@ -179,6 +179,18 @@ def test_under_the_archive(third_day: ThirdDay, two_days: TwoDays, fresh: CopyOf
         found = content_of(instance)
     with opened(third_day.delivered) as instance:
         assert_same(found, content_of(instance), "a full disk under the archive")
+
+
+def test_under_what_the_steps_lay_by(third_day: ThirdDay, fresh: CopyOf, small_disk: SmallDisk) -> None:
+    home, scratch = fresh(third_day.before), small_disk.folder / "scratch"
+    change_settings(home, {"post.scratch": str(scratch)})
+    for step in LEDGER:
+        said = run_until_there_is_room(home, small_disk, third_day.on, step, here, 8 * PAGE)
+        assert said, step
+        for words in said:
+            assert_says(words, scratch)
+        assert [path for path in scratch.rglob("*") if path.is_file()] == []
+    assert_same(finished(home, third_day.on), third_day.after, "a full disk under what the steps lay by")
 
 
 def test_under_temporary_files(small_disk: SmallDisk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from instance_kit import Instance, copy_of, opened
 
 from custody.calendar import dates
+from custody.errors import RetryLater
 from custody.steps import STEPS
 
 RUNNER = Path(__file__).with_name("kill_runner.py")
-KILLED_STEPS = ("land", "post", "project", "reconcile", "close")
+LEDGER = ("post", "project")
+KILLED_STEPS = ("land", *LEDGER, "reconcile", "close")
+_STEP_SECONDS = 300
+# Worker processes have to start first.
+_SHARED_OUT_TAKES = 4
 CopyOf = Callable[[Path], Path]
 
 
@@ -47,7 +54,7 @@ def start(home: Path, step: str, on: date, how: str, number: int | str = 0) -> s
 
 def told(child: subprocess.Popen[str], line: str = "") -> dict[str, Any]:
     """The runner's answer once it has ended by itself."""
-    out, errors = child.communicate(line, timeout=60)
+    out, errors = child.communicate(line, timeout=_STEP_SECONDS)
     assert out, f"the runner ended {child.returncode}: {errors}"
     answer: dict[str, Any] = json.loads(out)
     return answer
@@ -55,16 +62,28 @@ def told(child: subprocess.Popen[str], line: str = "") -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Undisturbed:
-    """The third day's run: the instance as it stood before each step, the points each step passes, and what came of it.
+    """The third day's run: the instance as it stood before each step, and what came of it.
 
     ``seconds``: how long each step took; ``after``: the content after each step.
     """
 
     on: date
     before: dict[str, Path]
-    points: dict[str, dict[str, Any]]
     seconds: dict[str, float]
     after: dict[str, dict[str, Any]]
+    folder: Path
+    counted: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+
+    def points(self, step: str, kind: str) -> int:
+        """How many points of this kind the step passes; counted when it is first asked."""
+        how = "workers" if kind == "worker" else "count"
+        if (step, how) not in self.counted:
+            copy = copy_of(self.before[step], self.folder / f"{step}_{how}")
+            found = told(start(copy, step, self.on, how), "go\n" if how == "workers" else "")
+            assert found["outcome"] == "committed" and found[kind] > 0, (step, found)
+            assert how == "workers" or (found["io"] > 20 and found["lines"] > 200), (step, found)
+            self.counted[step, how] = found
+        return int(self.counted[step, how][kind])
 
 
 def content_of(instance: Instance) -> dict[str, Any]:
@@ -78,20 +97,44 @@ def run_undisturbed(two_days: TwoDays, folder: Path) -> Undisturbed:
     home = copy_of(two_days.home, folder / "home")
     with opened(home) as instance:
         instance.deliver(two_days.world, on)
-    made = Undisturbed(on, {}, {}, {}, {})
+    made = Undisturbed(on, {}, {}, {}, folder)
     for step in STEPS:
         made.before[step] = copy_of(home, folder / step)
-        if step in KILLED_STEPS:
-            copy = copy_of(home, folder / f"{step}_counted")
-            made.points[step] = told(start(copy, step, on, "count"))
-            assert made.points[step]["outcome"] == "committed"
-            assert made.points[step]["io"] > 20 and made.points[step]["lines"] > 200
         started = time.monotonic()
         with opened(home) as instance:
             instance.step(step, on)
             made.seconds[step] = time.monotonic() - started
             made.after[step] = content_of(instance)
     return made
+
+
+def kill(home: Path, step: str, how: str, rng: Random, undisturbed: Undisturbed) -> tuple[str, str]:
+    """End the step's process, or one of its worker processes, where the seed says; (where that was, how the step ended).
+
+    ``lines``, ``io``: at a line of our source, around a write to disk; ``timer``, ``workers``: after a time, alone or with worker
+    processes; ``worker``: one of these, when it has got a share of the work.
+    """
+    if how in ("timer", "workers"):
+        child = start(home, step, undisturbed.on, "start" if how == "timer" else how)
+        assert child.stdin is not None
+        wait = rng.uniform(0, undisturbed.seconds[step] * (1 if how == "timer" else _SHARED_OUT_TAKES))
+        child.stdin.write("go\n")
+        child.stdin.flush()
+        time.sleep(wait)
+        child.kill()
+        child.wait()
+        # It may have been done by then: to be run again must be harmless all the same.
+        return f"after {wait:.3f} s", "killed"
+    count = undisturbed.points(step, how)
+    number = rng.randint(1, count)
+    child = start(home, step, undisturbed.on, how, number)
+    _, errors = child.communicate(timeout=_STEP_SECONDS)
+    where = f"{how} {number} of {count}"
+    if how == "worker":
+        assert child.returncode in (0, RetryLater.exit_code), errors
+        return where, "retry later" if child.returncode else "it was not needed any more"
+    assert child.returncode == -signal.SIGKILL, f"{step} was not killed at {where}: {errors}"
+    return where, "killed"
 
 
 def run_on(home: Path, on: date, first: str, last: str) -> dict[str, Any]:

@@ -7,7 +7,9 @@ our own source; ``io`` at the n-th write that reaches a disk, before it and afte
 between the step's commit and its publication; ``published`` between the publication's last write and its row; ``stopped``
 stops itself (SIGSTOP) when all is computed and nothing is committed, ``storing`` when it is about to write to the keyed
 store; ``start`` waits for a line on stdin, then runs undisturbed; ``calls`` runs to the end and prints how many calls went to
-each server; ``before`` stops itself before the call that NUMBER names (``hbase:7``), so that the server can be killed there.
+each server; ``before`` stops itself before the call that NUMBER names (``hbase:7``), so that the server can be killed there;
+``killed`` is killed before it. ``worker``: everything that can be shared out is, and the process that takes the n-th share is
+killed; ``workers`` shares out likewise, and prints how many shares there were; it waits for a line on stdin.
 The step ``collect`` is a sweep of the drop. Exit codes are the command line's: 0, 2, 3.
 """
 
@@ -21,6 +23,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
+from importlib import import_module
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -29,6 +32,7 @@ import pyarrow.parquet
 from sqlalchemy.engine.default import DefaultDialect
 
 import jobs.step
+import jobs.workers
 from connectors.bootstrap import Wiring, wire
 from connectors.lmdb_store import LmdbStore
 from custody.errors import CustodyError
@@ -39,6 +43,12 @@ from jobs.registry import step_named
 from jobs.step import Step, StepContext
 
 READY = "ready"
+_WORTH_PROCESSES = (
+    ("jobs.land", "_POOL_FROM_BYTES"),
+    ("jobs.post.step", "_POOL_FROM"),
+    ("jobs.post.step", "_SHARE_FROM"),
+    ("jobs.projection.day", "_SHARE_ROWS"),
+)
 _OURS = tuple(
     str(Path(jobs.step.__file__).parents[1] / name) + os.sep for name in ("custody", "schemas", "connectors", "jobs", "reports")
 )
@@ -60,10 +70,11 @@ class Points:
         self.passed = 0
         self._last = last
 
-    def one(self) -> None:
+    def one(self, pid: int | None = None) -> None:
+        """A point is passed; at the last one this process is killed, or the one with this pid."""
         self.passed += 1
         if self.passed == self._last:
-            die()
+            die() if pid is None else os.kill(pid, signal.SIGKILL)
 
 
 def watch_lines(points: Points) -> None:
@@ -89,6 +100,7 @@ def watch_io(points: Points) -> None:
         (pyarrow.parquet, "write_table"),
         (DefaultDialect, "do_commit"),
         (LmdbStore, "put_many"),
+        (LmdbStore, "delete_many"),
     ):
         setattr(owner, name, _between(points, getattr(owner, name)))
 
@@ -150,7 +162,7 @@ def _announced(reached: Callable[[str], None], server: str, real: Callable[..., 
     return call
 
 
-def stop_before(call: str) -> Callable[[str], None]:
+def stop_before(call: str, stop: Callable[[], None] = stop) -> Callable[[str], None]:
     server, _, number = call.partition(":")
     passed: Counter[str] = Counter()
 
@@ -162,6 +174,25 @@ def stop_before(call: str) -> Callable[[str], None]:
     return reached
 
 
+def share_everything_out() -> None:
+    """In a small market nothing is worth a process of its own: lower what is."""
+    for module, name in _WORTH_PROCESSES:
+        owner = import_module(module)
+        assert isinstance(getattr(owner, name), int)
+        setattr(owner, name, 1)
+
+
+def watch_shares(points: Points) -> None:
+    """Every share that is given to a worker process; it is that process which ends at the last one."""
+    real = jobs.workers._send
+
+    def send(worker: Any, task: object) -> None:
+        real(worker, task)
+        points.one(worker.process.pid)
+
+    jobs.workers._send = send
+
+
 def sweep(wiring: Wiring) -> dict[str, Any]:
     ports, rules = wiring.exchange_ports, wiring.exchange_rules
     result = collect(ports, rules, SYSTEM, wiring.clock.now().date(), wiring.settings.sftp.max_file_bytes)
@@ -170,7 +201,7 @@ def sweep(wiring: Wiring) -> dict[str, Any]:
 
 def main(home: str, name: str, on: str, how: str, number: str = "0") -> int:
     wiring = wire(Path(home))
-    lines, io = Points(int(number) if how == "lines" else None), Points(int(number) if how == "io" else None)
+    lines, io, shares = (Points(int(number) if how == kind else None) for kind in ("lines", "io", "worker"))
     calls: Counter[str] = Counter()
     step = None if name == "collect" else step_named(name)
     if how == "committed":
@@ -183,10 +214,13 @@ def main(home: str, name: str, on: str, how: str, number: str = "0") -> int:
         stopped_before_storing()
     elif how == "calls":
         watch_calls(lambda server: calls.update([server]))
-    elif how == "before":
-        watch_calls(stop_before(number))
+    elif how in ("before", "killed"):
+        watch_calls(stop_before(number, stop if how == "before" else die))
+    elif how in ("worker", "workers"):
+        share_everything_out()
+        watch_shares(shares)
     print(READY, flush=True)
-    if how == "start":
+    if how in ("start", "workers"):
         sys.stdin.readline()
     if how in ("count", "io"):
         watch_io(io)
@@ -204,7 +238,7 @@ def main(home: str, name: str, on: str, how: str, number: str = "0") -> int:
     finally:
         sys.settrace(None)
         wiring.close()
-    print(json.dumps({**answer, "lines": lines.passed, "io": io.passed, "calls": calls}), flush=True)
+    print(json.dumps({**answer, "lines": lines.passed, "io": io.passed, "worker": shares.passed, "calls": calls}), flush=True)
     return 3 if answer.get("troubles") else 0
 
 

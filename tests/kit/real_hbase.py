@@ -37,9 +37,10 @@ def hbase() -> Iterator[Hbase]:
 class OwnTables(HbaseStore):
     """A store whose tables are its own and made when first named: unsplit, since Thrift1 cannot split."""
 
-    def __init__(self, server: Hbase, prefix: str, made: set[str], settings: HbaseSettings) -> None:
+    def __init__(self, server: Hbase, prefix: str, made: set[str], settings: HbaseSettings, port: int | None = None) -> None:
+        """``port``: of a relay before the server."""
         self._server, self._prefix, self._made = server, prefix, made
-        super().__init__(LOOPBACK, server.thrift_port, "default", settings)
+        super().__init__(LOOPBACK, port or server.thrift_port, "default", settings)
 
     def _name(self, table: str) -> bytes:
         name = f"{self._prefix}_{table}"
