@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -53,9 +53,9 @@ def _post(wiring: Wiring, share: Share) -> list[Spooled]:
     state = load_state(tables, share.day.on)
     spool = Spool(share.spool.parent, share.spool.name)
     legs = Legs(share.runs, share.after, share.upto)
-    posting = Posting(
-        share.day, Ledger(state, registers_of(state, share.day.calendar)), legs, tables["open_splits"].to_pylist(), spool
-    )
+    # Each platform's accrual is entered by the one share that has it.
+    day = replace(share.day, fees={p: fee for p, fee in share.day.fees.items() if share.after < p <= share.upto})
+    posting = Posting(day, Ledger(state, registers_of(state, day.calendar)), legs, tables["open_splits"].to_pylist(), spool)
     posting.run(share.chunk_rows)
     for keys in legs.by_key(posting.posted, share.chunk_rows):
         spool.write("posted_keys", keys)

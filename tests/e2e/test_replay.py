@@ -24,6 +24,7 @@ from custody.services.access import SYSTEM
 from custody.services.four_eyes import approve
 from custody.steps import LEDGER_STEPS, reads
 from jobs.step import Step, StepContext, run_step
+from jobs.store_proof import store_faults
 from schemas.exchange import Seal, sha256_hex
 from schemas.layout import load_layout
 from schemas.layout_file import control_totals, parse_file, write_file
@@ -99,7 +100,7 @@ def test_the_ledger_of_awkward_days_comes_out_again(live: Path, two_days: TwoDay
     assert len(answer["steps"]) == len(two_days.days) * len(LEDGER_STEPS)
     with opened(into) as rebuilt:
         found = rebuilt.keyed_rows()
-        assert rebuilt.damage() == []
+        assert rebuilt.damage() == [] and list(store_faults(rebuilt.wiring)) == []
     # No person in it, and of the ledger everything.
     for table in PERSON_TABLES:
         assert found.pop(table) == [] and wanted.pop(table) != []
