@@ -41,6 +41,9 @@ class LakeSurroundings:
                     f"{row['txn_type']} {row['request_no']} is {row['status']}",
                     f"{row['txn_type']} {row['request_no']} 未到终态",
                 )
+        for row in rows(post.path, "legal_orders"):
+            if row["account"] == account and row["used_minor"] < row["amount_minor"]:
+                yield f"legal order {row['order_no']} is not carried out", f"司法协助 {row['order_no']} 未执行完毕"
         for row in rows(post.path, "loans"):
             if row["state"] not in _ENDED and account in [row[name] for name in _ROLES_IN_A_LOAN]:
                 yield f"loan {row['loan_id']} is {row['state']}", f"标的 {row['loan_id']} 未结清"

@@ -124,7 +124,8 @@ from land_loan a left join loans b on a.party = b.platform and b.as_of = date '{
 union all
 select 'AB_CUSTOMER', a.party, a.custody_date, concat('CUSTOMER|', a.role, '.', a.user_no, '|', a.action),
        concat(a.file_name, ':', a.line_no), cast(0 as bigint), cast(0 as bigint), a.customer_id, b.customer_id,
-       case when b.sub_account is null or a.customer_id <> b.customer_id or a.kind <> b.kind then 'CUSTOMER' end
+       case when b.sub_account is null or a.customer_id <> b.customer_id or a.kind <> b.kind
+                 or (a.action <> 'CLOSE' and b.closed_on < a.custody_date) then 'CUSTOMER' end
 from land_customer a left join sub_accounts b
   on b.sub_account = concat(a.party, '.', a.role, '.', a.user_no) and b.as_of = date '{today}'
 """

@@ -161,12 +161,13 @@ def test_forms_and_a_merger_over_two_days(market: Market, fresh: CopyOf) -> None
         # Into the day: somebody with money leaves, and another's number is sent as if it were his own.
         leaving = {**stayer, "action": "CLOSE", "event_time": f"{DAYS[2]}T10:00:00"}
         other = {**leaving, "action": "OPEN", "role": "LENDER", "user_no": "U001000001", "kind": "PERSON"}
-        deliver_with(instance, market.world, DAYS[2], [leaving, other])
+        # And one who left yesterday is opened again: a closed number stays closed.
+        back = {**market.leaver, "action": "OPEN", "event_time": f"{DAYS[2]}T11:00:00"}
+        deliver_with(instance, market.world, DAYS[2], [leaving, other, back])
         instance.run_day(DAYS[2])
         kinds = {(b["kind"], b["subject"].split("|")[1]) for b in instance.lake_rows(DAYS[2], "reconcile", "breaks")}
-        assert {k for k in kinds if k[0] == "CUSTOMER"} == {("CUSTOMER", "LENDER.U001000001")} and "INV_14" in {
-            k[0] for k in kinds
-        }
+        wanted = {("CUSTOMER", f"LENDER.{user_no}") for user_no in (other["user_no"], back["user_no"])}
+        assert {k for k in kinds if k[0] == "CUSTOMER"} == wanted and "INV_14" in {k[0] for k in kinds}
         taken_up(instance, stayer, str(added))
         merged(instance, market)
     assert CliRunner().invoke(app, ["store", "verify"], env={"CUSTODY_HOME": str(home)}).exit_code == 0
