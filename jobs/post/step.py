@@ -49,7 +49,8 @@ _POOL_FROM = 150_000
 _SHARE_FROM = 20_000
 _SHARES_EACH = 4
 _LAST = "~"
-_TABLES = (
+# What the step writes, in parts, each table grouped by platform in order of its id.
+TABLES = (
     "journal",
     "ledger_txn",
     "posting_findings",
@@ -68,7 +69,7 @@ _TABLES = (
 
 def _run(context: StepContext) -> None:
     assert context.writer is not None
-    for table in _TABLES:
+    for table in TABLES:
         context.writer.declare(table)
     with scratch(context.wiring.settings.path(context.wiring.settings.post.scratch)) as folder:
         for parts in _each(context.wiring, post_share, *_shares(context, folder)):

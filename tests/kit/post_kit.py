@@ -17,7 +17,9 @@ from connectors.lease import held
 from custody.ports import Row
 from custody.services.outputs import Seal
 from custody.steps import StepRef
+from jobs.post.snapshots import LANDED
 from jobs.post.step import STEP
+from jobs.post.step import TABLES as POST_TABLES
 from jobs.step import StepContext
 from schemas.tables import TABLES
 
@@ -65,7 +67,7 @@ class Days:
 
     def land(self, on: date, tables: Mapping[str, Iterable[Row]]) -> None:
         def write(writer: StepWriter) -> None:
-            for table in ("land_mandate", "land_legal_order", "decided_customers", "customer_aliases", *tables):
+            for table in (*LANDED, "land_instruction", "customer_aliases"):
                 writer.declare(table)
             for table, rows in tables.items():
                 writer.table(table, _filled(table, list(rows), on))
@@ -86,6 +88,17 @@ class Days:
         if keep:
             self.seals[StepRef(on, "post")] = self.last
         return manifest
+
+    def posted(self, on: date, tables: Mapping[str, list[Row]]) -> None:
+        """A day that left these snapshots."""
+
+        def write(writer: StepWriter) -> None:
+            for table in POST_TABLES:
+                writer.declare(table)
+            for table, rows in tables.items():
+                writer.table(table, _filled(table, rows, on))
+
+        self._commit(on, "post", write)
 
     def rows(self, table: str) -> list[Row]:
         """Of the last day that was posted."""
