@@ -19,6 +19,8 @@ from custody.personal import latest
 from custody.ports import Row
 from custody.services.customers import customer
 from custody.services.deletion_plan import plan_of
+from custody.services.erasures import DELETING
+from custody.services.four_eyes import propose
 
 
 def lender(desk: Desk) -> Row:
@@ -204,3 +206,23 @@ def test_the_plan_of_a_deletion_names_what_goes_what_stays_and_what_is_in_the_wa
     refused = maker.post("propose-deletion", id=one["customer_id"], digest=plan.digest, note="asked for it")
     assert refused.status_code == 400 and "in the way" in refused.text and one["user_no"] not in refused.text
     assert not waiting(maker)
+
+
+def test_who_decides_on_a_deletion_sees_its_plan_on_the_page_and_in_airflow(maker: Desk, desk: Desk) -> None:
+    """A proposal whose way has been blocked since it was made: it is shown with what is in the way, and refused."""
+    one = lender(maker)
+    with opened(maker.home) as instance:
+        ports = instance.wiring.customer_ports
+        plan = plan_of(ports, one["customer_id"])
+        payload = {"plan_digest": plan.digest}
+        proposal = propose(ports.register, ports.clock, "maker", DELETING, one["customer_id"], payload, "asked for it")
+    told = CliRunner().invoke(command_line, ["proposal", "show", proposal, "--json"], env={"CUSTODY_HOME": str(maker.home)})
+    words = "\n".join(json.loads(told.stdout)["words"])
+    assert all(place.words_en in words for place in (*plan.deletes, *plan.keeps)) and "in the way" in words
+    assert one["user_no"] not in told.stdout
+    desk.who = "checker"
+    html = maker.get("customer", id=one["customer_id"]).text
+    assert f"deletion?id={one['customer_id']}" in html and "customer_delete" in html
+    answer = maker.post("decide", id=one["customer_id"], proposal=proposal, answer="approve", note="seen")
+    assert answer.status_code == 400 and "in the way" in answer.text
+    assert [row["proposal_id"] for row in waiting(maker)] == [proposal]
