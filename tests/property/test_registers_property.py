@@ -46,7 +46,7 @@ BEYOND_ZERO = (
     "BANK_CASH",
     "FEE_DUE",
 )
-MORE = st.lists(st.tuples(DRAFTS, st.integers(0, 2), st.sampled_from([None, None, "mandate", "advance", "settle"])), max_size=40)
+MORE = st.lists(st.tuples(DRAFTS, st.integers(0, 2), st.sampled_from([None, "mandate", "mandate", "advance", "settle"])), max_size=40)
 
 
 def begun() -> LedgerState:
@@ -59,7 +59,7 @@ def begun() -> LedgerState:
             state.legal_orders["P001", f"J{account}", action] = LegalOrder("P001", f"J{account}", action, account, 10**9, 0)
         scope = "ENTRUSTED" if account in BORROWERS else "AUTO_TENDER"
         state.mandates["P001", f"M{account}"] = Mandate(
-            "P001", f"M{account}", account, scope, 20_000, 90_000, 0, date(2020, 12, 31), datetime(2019, 1, 1, tzinfo=UTC), None
+            "P001", f"M{account}", account, scope, 60, 80, 50, date(2020, 12, 31), datetime(2019, 1, 1, tzinfo=UTC), None
         )
     return state
 
@@ -117,7 +117,7 @@ def check_moment(ledger: Ledger) -> None:
             still["CH01", row["settle_date"]] += row["amount_minor"]
     assert set(lots) == set(still) and all(lots[lot] >= still[lot] for lot in still)
     for mandate in ledger.state.mandates.values():
-        assert 0 <= mandate.used_minor <= mandate.total_limit_minor
+        assert 50 <= mandate.used_minor <= mandate.total_limit_minor, "only what it used itself is given back"
 
 
 def check_day(before: dict[str, list[dict[str, Any]]], ledger: Ledger, entries: Sequence[Entry], on: date) -> None:
