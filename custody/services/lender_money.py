@@ -150,7 +150,8 @@ def _detail(history: LoanHistory, holder: str, money: LoanMoney) -> LoanDetail:
     claims = [claim for claim in history.claims.values() if claim.holder == holder]
     steps = sorted(
         (Step(claim.claim_id, event) for claim in claims for event in claim.events),
-        key=lambda s: (s.event.on, s.claim_id, s.event.request_no, s.event.leg),
+        # A claim's events are in the order of their posting, and stay so.
+        key=lambda s: (s.event.on, s.claim_id),
     )
     cash: dict[str, int] = defaultdict(int)
     for step in steps:

@@ -347,6 +347,8 @@ def test_a_lenders_money_comes_back_to_the_fen(lived: Instance, story: Story) ->
         assert loan.repaid_minor == story.received[owner]
         assert loan.compensated_minor == story.advanced.get(tender_no(n), 0)
         assert loan.sold_minor == (story.sold + 99 if n == 5 else 0)
+        # Each posting leaves what the one before left, less its own.
+        assert all(a.event.left_minor + b.event.principal_minor == b.event.left_minor for a, b in pairwise(detail.steps))
         # What was lent came back: repaid, compensated, or sold.
         assert detail.principal_back_minor == tendered(n)
         assert loan.claims_minor == 0
@@ -381,7 +383,7 @@ def test_the_commands_say_the_same(lived: Instance, story: Story, tmp_path: Path
     assert "u0003" not in shown
     money = answer(home, "loan", "money", account(lender(5)), "--loan", LOAN)
     assert [s["event"]["txn_type"] for s in money["detail"]["steps"]] == [
-        "TENDER_SETTLE", "CREDIT_ASSIGNMENT", "REPAYMENT", "REPAYMENT", "COMPENSATION",
+        "TENDER_SETTLE", "REPAYMENT", "CREDIT_ASSIGNMENT", "REPAYMENT", "COMPENSATION",
     ]  # fmt: skip
     assert "u0005" not in custody(home, "loan", "money", account(lender(5)), "--loan", LOAN)
     file = tmp_path / "statement.csv"
