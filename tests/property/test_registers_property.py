@@ -46,7 +46,9 @@ BEYOND_ZERO = (
     "BANK_CASH",
     "FEE_DUE",
 )
-MORE = st.lists(st.tuples(DRAFTS, st.integers(0, 2), st.sampled_from([None, "mandate", "mandate", "advance", "settle"])), max_size=40)
+MORE = st.lists(
+    st.tuples(DRAFTS, st.integers(0, 2), st.sampled_from([None, "mandate", "mandate", "advance", "settle"])), max_size=40
+)
 
 
 def begun() -> LedgerState:
