@@ -170,7 +170,8 @@ def rest_after(terms: Terms, on: date, early_minor: int) -> tuple[Parts, Terms |
     """An early repayment of principal on a day on which nothing is overdue, and the terms of what is left (None: nothing).
 
     The early principal brings its own interest since the last due date; the rest is a loan from that date over the remaining
-    periods by the same method, so that what was repaid so far, the early part and the rest are the principal lent.
+    periods by the same method, so that what was repaid so far, the early part and the rest are the principal lent. Its due
+    dates are counted from there: after the last day of a short month they stay on that day.
     Raises UsageError when more is repaid than is left, or when the last instalment is due already.
     """
     rows = terms.schedule()
