@@ -16,6 +16,8 @@ from typing import Any
 
 from instance_kit import Instance, copy_of, opened
 
+from cluster.processes import descendants
+from connectors.processes import process_start
 from custody.calendar import dates
 from custody.errors import RetryLater
 from custody.steps import STEPS
@@ -24,6 +26,8 @@ RUNNER = Path(__file__).with_name("kill_runner.py")
 LEDGER = ("post", "project")
 KILLED_STEPS = ("land", *LEDGER, "reconcile", "close")
 _STEP_SECONDS = 300
+# One that had only begun to start ends before it looks at its work.
+_WORKERS_END_SECONDS = 120
 # Worker processes have to start first.
 _SHARED_OUT_TAKES = 4
 CopyOf = Callable[[Path], Path]
@@ -121,8 +125,10 @@ def kill(home: Path, step: str, how: str, rng: Random, undisturbed: Undisturbed)
         child.stdin.write("go\n")
         child.stdin.flush()
         time.sleep(wait)
+        workers = {pid: process_start(pid) for pid in descendants(child.pid)}
         child.kill()
         child.wait()
+        _wait_until_gone(workers)
         # It may have been done by then: to be run again must be harmless all the same.
         return f"after {wait:.3f} s", "killed"
     count = undisturbed.points(step, how)
@@ -135,6 +141,14 @@ def kill(home: Path, step: str, how: str, rng: Random, undisturbed: Undisturbed)
         return where, "retry later" if child.returncode else "it was not needed any more"
     assert child.returncode == -signal.SIGKILL, f"{step} was not killed at {where}: {errors}"
     return where, "killed"
+
+
+def _wait_until_gone(workers: dict[int, str | None]) -> None:
+    """Worker processes end with the run that started them: the next one's files are safe from them."""
+    until = time.monotonic() + _WORKERS_END_SECONDS
+    while left := [pid for pid, started in workers.items() if started is not None and process_start(pid) == started]:
+        assert time.monotonic() < until, f"processes outlive the run that was killed: {left}"
+        time.sleep(0.05)
 
 
 def run_on(home: Path, on: date, first: str, last: str) -> dict[str, Any]:
