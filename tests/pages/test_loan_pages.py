@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from instance_kit import GO_LIVE, opened
 from pages_kit import Desk, read
 
 from console.pages.listing import ROWS_ON_A_PAGE, listing
-from console.pages.loans import LoanView, percent
 from console.pages.plot import money_plot
 from console.pages.render import amount
 from custody.calendar import ONE_DAY
@@ -43,6 +43,9 @@ def test_filters_are_kept_in_the_links_and_hold_together(desk: Desk, loans: list
 
 
 def test_a_life_is_the_services_with_its_sums_and_links(desk: Desk, loans: list[Row]) -> None:
+    # Brings Airflow, whose home a fixture has to name first.
+    from console.pages.loans import LoanView
+
     one = max(loans, key=lambda loan: loan["funded_minor"])
     with opened(desk.home) as instance:
         life = loan_life(instance.wiring.ledger_reader, one["platform"], one["loan_id"])
@@ -84,7 +87,9 @@ def test_nothing_sorts_before_something_and_turns_round() -> None:
 @pytest.mark.parametrize(
     ("rate", "shown"), [("0.072", "7.2 %"), ("0.12", "12 %"), ("0.0003", "0.03 %"), ("0", "0 %"), ("1.5", "150 %")]
 )
-def test_a_rate_is_shown_exactly(rate: str, shown: str) -> None:
+def test_a_rate_is_shown_exactly(airflow_home: Path, rate: str, shown: str) -> None:
+    from console.pages.loans import percent
+
     assert percent(rate) == shown
 
 
