@@ -1,6 +1,6 @@
 """Does the keyed store hold what the lake says, no row more and none less? (custody store verify)
 
-Each table is read once, salt by salt; count, sum and digest of what is found are held against what `project` sealed, less what
+Each table is read once; count, sum and digest of what is found are held against what `project` sealed, less what
 deletions removed. Where they differ, the rows of the dates that do are packed again from the lake, and two streams of sorted rows
 name the keys.
 """
@@ -12,10 +12,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
-from itertools import islice
+from itertools import chain, islice
 
 from connectors.bootstrap import Wiring
 from custody.errors import StopRun
+from custody.ports import Row
 from custody.services.outputs import Seal
 from custody.texts import text
 from jobs.projection.day import packed_day
@@ -29,6 +30,7 @@ from schemas.store_records import RECORDS
 _BLOCK_ROWS = 20_000
 # Keys that are named of one table, salt and day; the others are counted.
 _NAMED = 3
+_AFTER_ALL_KEYS = b"\xff" * 32
 _PLACES = tuple((table, salt) for table in LEDGER_TABLES for salt in range(SALTS))
 _Place = tuple[str, int]
 _Rows = Iterator[tuple[bytes, bytes]]
@@ -70,16 +72,15 @@ def store_faults(wiring: Wiring, only: date | None = None) -> Iterator[StoreFaul
     expected = _expected(wiring, days[only or mark], only is None)
     chosen = {on: seal for on, seal in days.items() if on <= mark and only in (None, on)}
     suspects: dict[_Place, _Suspect] = {}
-    for place in _PLACES:
-        by_date = _found(wiring, place)
+    for place, by_date in chain.from_iterable(_found(wiring, table).items() for table in LEDGER_TABLES):
         for on in sorted(on for on in by_date if on > mark):
             yield StoreFault("store_beyond", _figures(place, on) | {"rows": by_date[on].rows, "mark": str(mark)})
         kept = {on: proof for on, proof in by_date.items() if on <= mark and only in (None, on)}
         found = sum(kept.values(), StoreSum())
-        if found != expected[place]:
-            sealed = {on: day_of(_receipts(wiring, seal)[place]) for on, seal in chosen.items()}
-            dates = frozenset(on for on in kept.keys() | sealed.keys() if kept.get(on) != sealed.get(on))
-            suspects[place] = _Suspect(found, expected[place], dates)
+        if found != expected.get(place, StoreSum()):
+            sealed = {on: _day_of(_receipts(wiring, seal), place) for on, seal in chosen.items()}
+            dates = frozenset(on for on in kept.keys() | sealed.keys() if kept.get(on, StoreSum()) != sealed.get(on))
+            suspects[place] = _Suspect(found, expected.get(place, StoreSum()), dates)
     yield from _located(wiring, chosen, suspects)
 
 
@@ -97,30 +98,36 @@ def _expected(wiring: Wiring, seal: Seal, whole: bool) -> dict[_Place, StoreSum]
     return expected
 
 
-def _receipts(wiring: Wiring, seal: Seal) -> dict[_Place, dict[str, object]]:
+def _day_of(receipts: Mapping[_Place, Row], place: _Place) -> StoreSum:
+    """A key that begins with no salt of ours was never sealed."""
+    return day_of(receipts[place]) if place in receipts else StoreSum()
+
+
+def _receipts(wiring: Wiring, seal: Seal) -> dict[_Place, Row]:
     return {(r["store_table"], r["salt"]): r for r in wiring.lake.rows(seal.path, "projected")}
 
 
-def _found(wiring: Wiring, place: _Place) -> dict[date, StoreSum]:
-    """The figures of what the store holds of one table and salt, by the dates in its keys."""
-    table, salt = place
+def _found(wiring: Wiring, table: str) -> dict[_Place, dict[date, StoreSum]]:
+    """The figures of what the store holds of one table, by salt and by the dates in its keys; each salt is there."""
     spec, sha256 = RECORDS[table], hashlib.sha256
-    found: dict[date, StoreSum] = {}
-    source = wiring.keyed.scan(table, *_bounds(salt))
+    found: dict[_Place, dict[date, StoreSum]] = {(table, salt): {} for salt in range(SALTS)}
+    source = wiring.keyed.scan(table, b"", _AFTER_ALL_KEYS)
     while block := list(islice(source, _BLOCK_ROWS)):
-        hashes: dict[date, list[bytes]] = {}
-        amounts: dict[date, int] = {}
+        hashes: dict[tuple[int, date], list[bytes]] = {}
+        amounts: dict[tuple[int, date], int] = {}
         for key, columns in block:
-            on, cell = _date(table, key), _cell(columns)
+            at, cell = (key[0], _date(table, key)), _cell(columns)
             # As schemas.store_proof.row_digest has it.
-            hashes.setdefault(on, []).append(sha256(b"%d:%b%b" % (len(key), key, cell)).digest())
+            hashes.setdefault(at, []).append(sha256(b"%d:%b%b" % (len(key), key, cell)).digest())
             try:
-                amounts[on] = amounts.get(on, 0) + spec.amount_of(columns)
+                amounts[at] = amounts.get(at, 0) + spec.amount_of(columns)
             except StopRun:
                 # It cannot be read: its digest is not the sealed one either.
-                amounts[on] = amounts.get(on, 0)
-        for on, of_date in hashes.items():
-            found[on] = found.get(on, StoreSum()) + StoreSum(len(of_date), amounts[on], lanes_of(of_date))
+                amounts[at] = amounts.get(at, 0)
+        for (salt, on), of_date in hashes.items():
+            by_date = found.setdefault((table, salt), {})
+            added = StoreSum(len(of_date), amounts[salt, on], lanes_of(of_date))
+            by_date[on] = by_date.get(on, StoreSum()) + added
     return found
 
 
@@ -138,7 +145,7 @@ def _cell(columns: Mapping[bytes, bytes]) -> bytes:
 
 
 def _bounds(salt: int) -> tuple[bytes, bytes]:
-    return bytes([salt]), bytes([salt + 1])
+    return bytes([salt]), bytes([salt + 1]) if salt < 255 else _AFTER_ALL_KEYS
 
 
 def _located(wiring: Wiring, days: Mapping[date, Seal], suspects: Mapping[_Place, _Suspect]) -> Iterator[StoreFault]:
