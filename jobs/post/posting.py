@@ -18,18 +18,21 @@ import pyarrow.compute as pc
 
 from connectors.lake import arrow_schema, table_of
 from custody.allocation import Share, differs
-from custody.calendar import CHINA, SettlementCalendar
+from custody.calendar import SettlementCalendar
 from custody.digest import canonical_json
 from custody.instruction import Entry, Instruction, Refusal
 from custody.ledger import Ledger
-from custody.names import UNDER_WAY, BreakKind, Originator, PartyKind, TxnStatus, TxnType
+from custody.names import UNDER_WAY, BreakKind, PartyKind, TxnStatus, TxnType
 from custody.ports import Row
-from custody.posting_rules import ACCRUE, RULES, rule_of
+from custody.posting_rules import RULES, rule_of
 from custody.texts import text
+from jobs.post.accrual import accrual
 from jobs.post.columns import instructions_of, with_accounts
 from jobs.post.legs import LANDED, Ints, Legs
+from jobs.post.refusals import allocation, later_cause, stranger
 from jobs.post.scratch import Spool
 from jobs.post.splits import Splits
+from jobs.post.totals import Totals
 from jobs.post.waiting import WaitingLeg, WaitingLegs
 from schemas.tables import TABLES
 
@@ -50,8 +53,6 @@ _OF_THE_MOVE = (
 )
 _JOURNAL = arrow_schema(TABLES["journal"])
 TxnKey = tuple[str, str, int]
-_SUMS = pa.schema([("book", pa.string()), ("account", pa.string()), ("minor", pa.int64())])
-_SUMMED_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -180,7 +181,7 @@ class Posting:
             for finding in result.findings:
                 self._find(instruction, finding)
             if compared and differs(instruction, share):
-                self._find(instruction, _allocation(share))
+                self._find(instruction, allocation(share))
         if is_split:
             self._splits.done(instruction, posted=isinstance(result, Entry))
         return result
@@ -207,7 +208,7 @@ class Posting:
                 if isinstance(result, Entry):
                     causes.append(result)
                     if cause.instruction.event_time > leg.instruction.event_time:
-                        self._find(leg.instruction, _later_cause(leg.instruction, cause.instruction))
+                        self._find(leg.instruction, later_cause(leg.instruction, cause.instruction))
                 elif result.waits:
                     leg.refusal = result
                     again.append(leg)
@@ -246,9 +247,9 @@ class Posting:
     def _unknown_party(self, instruction: Instruction) -> Refusal | None:
         """An instruction for a platform or channel that is not onboarded waits: its contract may still come."""
         if instruction.platform not in self._day.platforms:
-            return _stranger(instruction.platform, PartyKind.PLATFORM)
+            return stranger(instruction.platform, PartyKind.PLATFORM)
         if instruction.channel is not None and instruction.channel not in self._day.channels:
-            return _stranger(instruction.channel, PartyKind.CHANNEL)
+            return stranger(instruction.channel, PartyKind.CHANNEL)
         return None
 
     def _legs_of(self, instruction: Instruction, request_hash: int) -> list[Instruction]:
@@ -354,86 +355,7 @@ class Posting:
         return table_of(TABLES["posting_findings"], rows)
 
 
-class Totals:
-    """Sums of money by book and account, taken in table by table."""
-
-    def __init__(self) -> None:
-        self._sums = _SUMS.empty_table()
-        self._more: list[pa.Table] = []
-        self._rows = 0
-
-    def add(self, journal: pa.Table) -> None:
-        more = journal.select(["book", "to_account", "amount_minor"]).rename_columns(["book", "account", "minor"])
-        self._more.append(_summed(more))
-        self._rows += self._more[-1].num_rows
-        if self._rows > _SUMMED_AT_ONCE + self._sums.num_rows:
-            self.sums()
-
-    def sums(self) -> pa.Table:
-        """book, account, minor"""
-        self._sums, self._more, self._rows = _summed(pa.concat_tables([self._sums, *self._more])), [], 0
-        return self._sums
-
-
-def _summed(rows: pa.Table) -> pa.Table:
-    sums = rows.group_by(["book", "account"], use_threads=False).aggregate([("minor", "sum")])
-    return sums.rename_columns({"minor_sum": "minor"}).select(_SUMS.names).cast(_SUMS)
-
-
-def _stranger(party: str, kind: PartyKind) -> Refusal:
-    return Refusal(BreakKind.ORPHAN, "unknown_party", {"party": party, "kind": str(kind)}, True)
-
-
-def _allocation(share: Share | None) -> Refusal:
-    figures: dict[str, object] = {
-        "claim": share.claim_id if share else "-",
-        "principal": share.principal_minor if share else 0,
-        "interest": share.interest_minor if share else 0,
-        "penalty": share.penalty_minor if share else 0,
-    }
-    return Refusal(BreakKind.ALLOCATION, "allocation", figures, False)
-
-
-def _later_cause(leg: Instruction, cause: Instruction) -> Refusal:
-    figures: dict[str, object] = {
-        "event_time": leg.event_time.isoformat(),
-        "cause": cause.request_no,
-        "cause_time": cause.event_time.isoformat(),
-    }
-    return Refusal(BreakKind.TIMING, "later_cause", figures, False)
-
-
 def _pending(landed: Row) -> Row:
     payload = {k: v.isoformat() if isinstance(v, (date, datetime)) else v for k, v in landed.items()}
     kept = {n: landed[n] for n in ("platform", "party", "file_name", "line_no", "custody_date")}
     return {**kept, "payload": canonical_json(payload)}
-
-
-def accrual(fee: Row, value_date: date) -> Instruction:
-    """The instruction by which the bank itself enters a day's accrued custody fee."""
-    name = f"FEE{value_date:%Y%m%d}"
-    return Instruction(
-        platform=fee["platform"],
-        request_no=name,
-        leg=1,
-        txn_type=TxnType.CUSTODY_FEE,
-        originator=Originator.BANK,
-        authorisation_id=name,
-        from_account=None,
-        to_account=None,
-        amount_minor=fee["gross_minor"],
-        currency=fee["currency"],
-        loan_id=None,
-        principal_minor=0,
-        interest_minor=0,
-        penalty_minor=0,
-        coupon_minor=0,
-        related_request_no=None,
-        channel=None,
-        settlement_batch=None,
-        direction=ACCRUE,
-        fee_minor=fee["vat_minor"],
-        status=TxnStatus.SUCCESS,
-        event_time=datetime.combine(value_date, datetime.max.time().replace(microsecond=0), tzinfo=CHINA),
-        value_date=value_date,
-    )

@@ -17,8 +17,8 @@ from custody.names import PLATFORM_ACCOUNTS, Book, LoanState, Role, platform_acc
 from custody.ports import Row
 from custody.sub_accounts import carried
 from jobs.ledger_snapshots import SNAPSHOTS, load_registers, register_rows
-from jobs.post.posting import Totals
 from jobs.post.scratch import Spool
+from jobs.post.totals import Totals
 from schemas.tables import TABLES
 
 # What a share of the platforms reads of yesterday's post, and of today's landing, by the column that names the platform.
