@@ -100,6 +100,13 @@ class Days:
 
         self._commit(on, "post", write)
 
+    def accrued(self, on: date, gross_minor: Mapping[str, int]) -> None:
+        """The custody fees that a day accrued."""
+        rows = [
+            {"platform": p, "gross_minor": minor, "vat_minor": minor // 10, "currency": "CNY"} for p, minor in gross_minor.items()
+        ]
+        self._commit(on, "fees", lambda writer: writer.table("fee_accruals", _filled("fee_accruals", rows, on)))
+
     def rows(self, table: str) -> list[Row]:
         """Of the last day that was posted."""
         return self.wiring.lake.rows(self.last.path, table)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -24,12 +25,16 @@ from custody.ports import Row
 from custody.posting_rules import COUPON_HOLD
 from custody.registers import registers_of
 from jobs.ledger_snapshots import SNAPSHOTS
+from jobs.post.accrual import accrual
 from jobs.post.columns import instructions_of, with_accounts
 from jobs.post.snapshots import LANDED, YESTERDAY, load_state, sub_accounts_of
 from jobs.post.waiting import NEXT_DAY
 from schemas.tables import TABLES
 
+BEFORE = FIRST - timedelta(days=1)
 LENDERS, BORROWER = ("u1", "u2", "u3"), "b1"
+# CC's is nothing yet; YY is known by its fee alone.
+FEES = {"AA": 30, "CC": 0, "YY": 20}
 EVERYBODY = [customer(p, r, u) for p in PLATFORMS for r, u in (*(("LENDER", u) for u in LENDERS), ("BORROWER", BORROWER))]
 LOANS = [loan(p, f"L{n}", BORROWER, 900) for p in PLATFORMS for n in (1, 2)]
 
@@ -75,6 +80,8 @@ def a_day(draw: st.DrawFn) -> list[Row]:
 
 def landed(wiring: Wiring, rows: list[Row]) -> Days:
     days = fresh_days(wiring)
+    days.posted(BEFORE, {})
+    days.accrued(BEFORE, FEES)
     days.land(FIRST, {"land_customer": EVERYBODY, "land_loan": LOANS, "land_instruction": rows})
     return days
 
@@ -143,7 +150,9 @@ def plain(days: Days, rows: list[Row]) -> tuple[list[Any], list[Any], list[Any]]
         )
     )
     out = Plain(Ledger(state, registers_of(state, SettlementCalendar({}))), legs)
-    for platform in sorted({row["platform"] for row in rows}):
+    for platform in sorted({*(row["platform"] for row in rows), *FEES}):
+        if FEES.get(platform):
+            out.accrue(platform)
         out.post(platform)
     assert set(SNAPSHOTS) < set(YESTERDAY)
     return out.journal, out.outcomes, out.findings
@@ -158,6 +167,12 @@ class Plain:
         self._known: dict[Any, Row] = {}
         self._splits: dict[Any, Any] = {}
         self._begun: set[Any] = set()
+
+    def accrue(self, platform: str) -> None:
+        fee = {"platform": platform, "gross_minor": FEES[platform], "vat_minor": FEES[platform] // 10, "currency": "CNY"}
+        entry = self.ledger.apply(accrual(fee, BEFORE))
+        assert isinstance(entry, Entry)
+        self.journal += [(platform, entry.instruction.request_no, 1, *move[1:]) for move in entry.moves]
 
     def post(self, platform: str) -> None:
         mine = [(r, i) for r, i in self.legs if r["platform"] == platform]
