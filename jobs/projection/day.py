@@ -117,7 +117,8 @@ def _put_aside(wiring: Wiring, share: _Share) -> list[RunFile]:
         if held >= _RUN_ROWS:
             put(held)
             held = 0
-    put(held)
+    if held:
+        put(held)
     return files
 
 
