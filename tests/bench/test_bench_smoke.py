@@ -12,6 +12,8 @@ import pytest
 from bench.harness import AnswersDiffer, same_answers
 from bench.match import SIDES as MATCHERS
 from bench.match import prepare
+from bench.post import SIDES as POSTERS
+from bench.post import prepare as post_day
 
 ROOT = Path(__file__).parents[2]
 # All five faults of the match lie within the first rows.
@@ -77,3 +79,10 @@ def test_a_customer_and_a_loan_are_looked_up_in_milliseconds(tmp_path: Path) -> 
     assert statements["rows"] == loan["rows"] == 6_006
     assert statements["ours_s"] / 100 < 0.02 and statements["ratio"] < 1
     assert loan["ours_s"] < 3
+
+
+def test_what_is_posted_is_what_sums_give(tmp_path: Path) -> None:
+    assert post_day(tmp_path, ROWS) == 2 * 4_502
+    answers = [run(tmp_path).answer for run in POSTERS.values()]
+    same_answers("post", {side: [{"answer": answer}] for side, answer in zip(POSTERS, answers, strict=True)})
+    assert int(str(answers[0]["accounts"])) > 2_000
