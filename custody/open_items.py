@@ -7,6 +7,7 @@ a recharge whose instruction comes after its settlement leaves nothing open.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
@@ -50,6 +51,9 @@ class OpenItems:
         self._items = state.open_items
         self._calendar = calendar
         self._due: dict[date, date] = {}
+        # By account and request the names of its items, those that were covered since among them: a refund must not search a
+        # million recharges. An account's are gathered when the first of its requests is asked for.
+        self._names: dict[str, dict[str, list[str]]] = {}
 
     def change(self, instruction: Instruction) -> Change:
         """Open or cover what the instruction opens or covers at its channel."""
@@ -65,7 +69,8 @@ class OpenItems:
                 return Change(self._open(receivable, request_item(instruction), instruction, amount))
             case TxnType.CHANNEL_SETTLEMENT if inward:
                 self._open(fees, str(instruction.settlement_batch), instruction, instruction.fee_minor)
-                return Change(settled=self._cover(receivable, amount, instruction))
+                covered = self._cover(receivable, amount, instruction)
+                return Change(settled=tuple(sorted(covered - self._open_dates(receivable))))
             case TxnType.WITHDRAW | TxnType.BACKROLL_RECHARGE:
                 self._open(payable, request_item(instruction), instruction, amount)
             case TxnType.WITHDRAW_RETURN:
@@ -78,8 +83,9 @@ class OpenItems:
 
     def of_request(self, platform: str, channel: str, request_no: str) -> OpenItem | None:
         """What the channel still owes for a recharge; None when it has settled it."""
-        items = self._items.get(f"{platform}:{RECEIVABLE}/{channel}", {})
-        return next((item for name, item in items.items() if _request(name) == request_no), None)
+        account = f"{platform}:{RECEIVABLE}/{channel}"
+        names = self._of_request(account, request_no)
+        return self._items[account][names[0]] if names else None
 
     def settle_date(self, value_date: date) -> date:
         """T+1 by the settlement calendar."""
@@ -107,14 +113,26 @@ class OpenItems:
             items[name] = there._replace(amount_minor=there.amount_minor + amount_minor)
         else:
             items[name] = OpenItem(on, on if account.endswith(FEES) else self.settle_date(on), amount_minor)
+            if account in self._names:
+                self._names[account].setdefault(_request(name), []).append(name)
         return amount_minor
 
-    def _cover(self, account: str, amount_minor: int, instruction: Instruction, first: str | None = None) -> tuple[date, ...]:
+    def _of_request(self, account: str, request_no: str) -> list[str]:
+        """The names of a request's open items, in the order in which they were opened."""
+        items = self._items.get(account, {})
+        if account not in self._names:
+            names = self._names[account] = {}
+            for name in items:
+                names.setdefault(_request(name), []).append(name)
+        # An item that was covered and opened again has its name here twice.
+        return [name for name in dict.fromkeys(self._names[account].get(request_no, ())) if name in items]
+
+    def _cover(self, account: str, amount_minor: int, instruction: Instruction, first: str | None = None) -> set[date]:
         """Take an amount from the items: those of request ``first`` before all others, then by settlement date. Returns the
-        dates of which nothing is open any more."""
+        settlement dates of what it covered."""
         items = self._items.setdefault(account, {})
-        touched = set()
-        for name in sorted(items, key=lambda n: (_request(n) != first, items[n].settle_date, items[n].opened_on, n)):
+        touched: set[date] = set()
+        for name in self._in_turn(account, items, first):
             if not amount_minor:
                 break
             item = items[name]
@@ -130,10 +148,18 @@ class OpenItems:
         if amount_minor:
             before = items.get(SURPLUS, OpenItem(instruction.value_date, instruction.value_date, 0))
             items[SURPLUS] = before._replace(amount_minor=before.amount_minor - amount_minor)
-        still = {item.settle_date for item in items.values() if item.amount_minor > 0}
         if not items:
             del self._items[account]
-        return tuple(sorted(touched - still))
+        return touched
+
+    def _open_dates(self, account: str) -> set[date]:
+        return {item.settle_date for item in self._items.get(account, {}).values() if item.amount_minor > 0}
+
+    def _in_turn(self, account: str, items: dict[str, OpenItem], first: str | None) -> Iterator[str]:
+        """The names as they are covered; all are sorted only where the request's own are not enough."""
+        own = self._of_request(account, first) if first is not None else []
+        yield from sorted(own, key=lambda n: (items[n].settle_date, items[n].opened_on, n))
+        yield from sorted(set(items) - set(own), key=lambda n: (items[n].settle_date, items[n].opened_on, n))
 
 
 def request_item(instruction: Instruction) -> str:
