@@ -33,6 +33,12 @@ class Person:
 @contextmanager
 def answering(chosen: str, note: str) -> Iterator[list[Any]]:
     """Answers the first request that waits, by the route behind Airflow's button; yields what was asked."""
+    from airflow.api_fastapi.core_api.routes.public import hitl
+    from airflow.models import import_all_models
+
+    # Both threads would import them, each holding a module's lock that the other waits for.
+    import_all_models()
+    assert hitl.update_hitl_detail
     asked: list[Any] = []
     over = threading.Event()
     thread = threading.Thread(target=_answer, args=(chosen, note, asked, over))
