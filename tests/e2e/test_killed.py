@@ -32,7 +32,7 @@ def test_killed_anywhere_and_run_again(step: str, seed: int, undisturbed: Undist
 def test_killed_between_the_commit_and_its_publication(step: str, how: str, undisturbed: Undisturbed, fresh: CopyOf) -> None:
     home, on = fresh(undisturbed.before[step]), undisturbed.on
     child = start(home, step, on, how)
-    child.communicate(timeout=60)
+    child.communicate(timeout=300)
     assert child.returncode == -signal.SIGKILL
     with opened(home) as instance:
         (committed,) = instance.find("step_output", custody_date=on, step=step)
@@ -50,6 +50,6 @@ def test_killed_between_the_commit_and_its_publication(step: str, how: str, undi
 def test_what_is_committed_but_not_published_cannot_be_closed(undisturbed: Undisturbed, fresh: CopyOf) -> None:
     home = fresh(undisturbed.before["report"])
     child = start(home, "report", undisturbed.on, "committed")
-    child.communicate(timeout=60)
+    child.communicate(timeout=300)
     with opened(home) as instance, pytest.raises(OutOfOrder, match="report of .* not published"):
         instance.step("close", undisturbed.on)
