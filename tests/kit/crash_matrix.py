@@ -2,7 +2,7 @@
 
     python tests/kit/crash_matrix.py JUNIT.xml... --out crash_matrix.json
 
-Ends with 1 when a point did not end equal, or when there are fewer points than were promised (issue 6): 50 of the embedded
+Ends with 1 when a point did not end equal, or when there are fewer points than were promised: 50 of the embedded
 instance, 50 of one on HBase.
 """
 
