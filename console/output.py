@@ -45,6 +45,12 @@ def emit(result: Mapping[str, Any], as_json: bool, words: Sequence[str] = ()) ->
         print(json.dumps(result, ensure_ascii=False, indent=1, default=_plain))
 
 
+def emit_proposal(proposal: str, as_json: bool) -> None:
+    """What was proposed, and what a second person does about it."""
+    words = f"proposal {proposal}: another person approves it: custody proposal approve {proposal} --as checker"
+    emit({"proposal": proposal}, as_json, [words])
+
+
 def _plain(value: object) -> str:
     if isinstance(value, (date, datetime)):
         return value.isoformat()

@@ -223,11 +223,6 @@ class UnsettledMoney:
         return self._state.balances.get((Book.CUSTODY, available(account) if "." in account else account), 0)
 
 
-def unsettled_of(state: LedgerState, account: str) -> int:
-    """The unsettled part of what an account has available."""
-    return sum(state.unsettled.get((account, ""), {}).values())
-
-
 def _amount(instruction: Instruction, part: Part) -> int:
     if part == Part.COUPON:
         return instruction.coupon_minor

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from console.output import ActorOption, JsonOption, NoteOption, command, emit, parse_date, wired
+from console.output import ActorOption, JsonOption, NoteOption, command, emit, emit_proposal, parse_date, wired
 from custody.customer_decisions import ADD, CHANGE
 from custody.errors import UsageError
 from custody.money import format_amount
@@ -210,8 +210,7 @@ def _proposed(proposed: Proposed, as_json: bool) -> int:
 
 
 def _waits(proposal: str, as_json: bool) -> int:
-    words = f"proposal {proposal}: another person approves it: custody proposal approve {proposal} --as checker"
-    emit({"proposal": proposal}, as_json, [words])
+    emit_proposal(proposal, as_json)
     return 0
 
 

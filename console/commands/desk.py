@@ -11,7 +11,7 @@ import typer
 
 from console.commands import proposals
 from console.commands.steps import step_callback
-from console.output import ActorOption, DateOption, JsonOption, NoteOption, command, emit, parse_date, wired
+from console.output import ActorOption, DateOption, JsonOption, NoteOption, command, emit, emit_proposal, parse_date, wired
 from custody.calendar import dates
 from custody.errors import UsageError
 from custody.services import alerts as alert_service
@@ -128,11 +128,7 @@ def case_assign(
 def case_propose(case_id: CaseArgument, actor: ActorOption, note: NoteOption, as_json: JsonOption = False) -> int:
     with wired() as wiring:
         proposal = case_service.propose_settlement(wiring.register, wiring.clock, actor, case_id, note)
-    emit(
-        {"proposal": proposal},
-        as_json,
-        [f"proposal {proposal}: another person approves it: custody proposal approve {proposal} --as checker"],
-    )
+    emit_proposal(proposal, as_json)
     return 0
 
 
