@@ -1,0 +1,64 @@
+"""What the engine did not match, judged by the core: each key's items become breaks, stay open, or match as a group."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from custody.matching import Bucket, case_id
+from custody.ports import Row
+from jobs.reconcile.breaks import Breaks, add_flow
+from jobs.reconcile.day import Day
+from jobs.reconcile.flows import FlowMatches, judge_rest
+
+
+@dataclass
+class FlowVerdicts:
+    """``rows``: of the matches table. ``open_items``: what tomorrow takes in. ``breaks``: each case id with its items."""
+
+    rows: list[Row] = field(default_factory=list)
+    open_items: list[Row] = field(default_factory=list)
+    breaks: list[tuple[str, list[Row]]] = field(default_factory=list)
+
+
+def judge_flows(day: Day, flows: FlowMatches, breaks: Breaks) -> FlowVerdicts:
+    context = day.context
+    matched_before = frozenset(
+        (r["relation"], r["match_key"])
+        for seal in context.seals_of("reconcile")
+        for r in context.wiring.lake.rows(seal.path, "matched_keys")
+    )
+    waiting = frozenset(
+        f"{t['platform']}|{t['request_no']}|{t['leg']}" for t in context.rows("post", "ledger_txn") if t["outcome"] == "WAITING"
+    )
+    rejected = {(r["party"], r["row_key"]): r for r in context.rows("land", "rejected_rows") if r["row_key"]}
+    causes = {b["case_id"]: b["cause"] for b in day.breaks_before}
+    found = FlowVerdicts()
+    for relation, items, verdict in judge_rest(flows.rest, day.today, day.missing, matched_before, waiting):
+        if verdict.bucket == Bucket.BREAK:
+            known = case_id(items[0]["platform"], relation.sides, items[0]["subject"])
+            cause = _cause(items, rejected) or causes.get(known)
+            found.breaks.append((add_flow(breaks, relation, items, verdict, cause), items))
+        found.rows += [match_row(item, verdict.bucket, verdict.rule) for item in items]
+        if verdict.bucket != Bucket.MATCHED:
+            found.open_items += items
+    return found
+
+
+def settled_by_decision(found: FlowVerdicts, cases: list[Row], resolved: frozenset[tuple[str, str]]) -> FlowVerdicts:
+    """The same, where the items of cases that two people settled match as ``resolved`` and are open no more."""
+    settled = {r["case_id"] for r in cases if (r["case_id"], r["evidence_digest"]) in resolved}
+    refs = frozenset(item["row_ref"] for identity, items in found.breaks if identity in settled for item in items)
+    rows = [{**row, "bucket": Bucket.MATCHED, "rule": "resolved"} if row["row_ref"] in refs else row for row in found.rows]
+    return FlowVerdicts(rows, [item for item in found.open_items if item["row_ref"] not in refs], found.breaks)
+
+
+def match_row(item: Row, bucket: str, rule: str) -> Row:
+    kept = ("relation", "side", "row_ref", "item_date", "platform", "subject", "match_key", "amount_minor")
+    return {n: item[n] for n in kept} | {"bucket": str(bucket), "rule": str(rule)}
+
+
+def _cause(items: list[Row], rejected: dict[tuple[str, str], Row]) -> str | None:
+    """A row that was rejected at landing explains why its counterpart stands alone."""
+    request, leg = items[0]["subject"].split("|")[1:3] if items[0]["relation"] == "AB_TXN" else ("", "")
+    found = rejected.get((items[0]["platform"], f"request_no={request}|leg={leg}"))
+    return f"row_rejected:{found['file_name']}:{found['line_no']}" if found else None

@@ -1,0 +1,83 @@
+"""The engine's views of the day: what flow relations and state relations are asked of."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from custody.errors import StopRun
+from custody.names import PartyKind
+from jobs.reconcile.day import Day
+from jobs.reconcile.relations import items_sql
+from jobs.step import StepContext
+
+_SNAPSHOTS = ("balances", "claims", "loans", "sub_accounts")
+_RATE_UNIT = 1_000_000
+
+
+def flow_views(day: Day, spark: SparkSession) -> None:
+    """Views of the day's new rows, then ``items``: those with what was carried in; ``matched_before``: keys of earlier days."""
+    context, reference = day.context, day.reference
+    for step, table in (("land", "land_txn"), ("land", "land_settlement"), ("post", "ledger_txn"), ("post", "journal")):
+        _read(context, spark, step, table).createOrReplaceTempView(table)
+    _read(context, spark, "extract", "core_flow").createOrReplaceTempView("core_flow")
+    rates = [
+        (
+            channel,
+            parse_rate(reference.parties[channel]["contract"]["channel_fee_rate"]),
+            int(reference.parties[channel]["contract"]["channel_fee_min_minor"]),
+        )
+        for channel in reference.of_kind(PartyKind.CHANNEL)
+    ]
+    schema = "fee_channel string, rate_millionths bigint, min_fee_minor bigint"
+    spark.createDataFrame(rates, schema).createOrReplaceTempView("fee_rates")
+    gateways = reference.gateways()
+    if len(gateways) != 1:
+        raise StopRun(f"one live gateway is needed to reconcile {context.custody_date}; the cut-off sealed {gateways}")
+    new = spark.sql(items_sql(reference.cut_off_window_minutes, gateways[0]))
+    carried = context.table("reconcile", "open_items", on=day.yesterday)
+    if carried is None or carried.num_rows == 0:
+        new.createOrReplaceTempView("items")
+    else:
+        carried_in = spark.createDataFrame(carried.select(new.columns))
+        new.unionByName(carried_in).createOrReplaceTempView("items")
+    keys = [context.wiring.lake.parquet(s.path, "matched_keys") for s in context.seals_of("reconcile")]
+    if keys:
+        spark.read.parquet(*keys).createOrReplaceTempView("matched_before")
+    else:
+        spark.createDataFrame([], "relation string, match_key string").createOrReplaceTempView("matched_before")
+
+
+def state_views(day: Day, spark: SparkSession) -> list[date]:
+    """Views of what platforms say stands, and of our snapshots of the same dates; returns these dates."""
+    context = day.context
+    for table in ("land_balance", "land_claim", "land_loan", "land_customer"):
+        _read(context, spark, "land", table).createOrReplaceTempView(table)
+    compared = sorted({r["custody_date"] for r in day.outcomes if r["outcome"] == "LANDED"} | {day.today})
+    for table in _SNAPSHOTS:
+        union: DataFrame | None = None
+        for on in compared:
+            seal = context.seal("post", on=on)
+            if seal is None:
+                continue
+            frame = spark.read.parquet(context.wiring.lake.parquet(seal.path, table)).withColumn("as_of", F.lit(on))
+            union = frame if union is None else union.unionByName(frame)
+        assert union is not None  # today's own posting is always an input
+        union.createOrReplaceTempView(table)
+    return compared
+
+
+def _read(context: StepContext, spark: SparkSession, step: str, table: str) -> DataFrame:
+    seal = context.seal(step)
+    assert seal is not None
+    return spark.read.parquet(context.wiring.lake.parquet(seal.path, table))
+
+
+def parse_rate(text: str) -> int:
+    """A rate such as "0.0025" in millionths, exactly. Raises ValueError when it has more than six decimals."""
+    whole, _, decimals = text.partition(".")
+    if len(decimals) > 6:
+        raise ValueError(f"rate {text!r} has more than six decimals")
+    return int(whole) * _RATE_UNIT + int(decimals.ljust(6, "0"))
