@@ -82,7 +82,7 @@ def _reference() -> list[dict[str, str]]:
         {"kind": "party", "id": party, "payload": json.dumps({"kind": kind, "status": "LIVE", "contract": {}})}
         for party, kind in parties.items()
     ]
-    instance = {"bank": "Bench", "cut_off_window_minutes": 30, "risk_horizon_business_days": 3}
+    instance = {"bank": "Bench", "risk_horizon_business_days": 3}
     return [*rows, {"kind": "instance", "id": "instance", "payload": json.dumps(instance)}]
 
 

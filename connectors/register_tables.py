@@ -56,6 +56,18 @@ proposal = Table(
     Column("note", Text, nullable=False),
 )
 
+# Versions of reconciliation rules that two people adopted; the first versions are the program's own (schemas/rules).
+adopted_rule = Table(
+    "adopted_rule",
+    metadata,
+    Column("rule_id", String(60), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("valid_from", Date, nullable=False),
+    _json("entry"),
+    _text("digest"),
+    _text("proposal_id"),
+)
+
 file = Table(
     "file",
     metadata,

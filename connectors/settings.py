@@ -28,7 +28,6 @@ class _Section(BaseModel):
 class Instance(_Section):
     bank: str
     go_live: date
-    cut_off_window_minutes: Annotated[int, Field(ge=0, le=720)]
     risk_horizon_business_days: Annotated[int, Field(ge=1, le=60)]
 
 
@@ -181,7 +180,6 @@ _INITIAL = """\
 [instance]
 bank = "{bank}"
 go_live = {go_live}
-cut_off_window_minutes = 30
 risk_horizon_business_days = 1
 
 [register]

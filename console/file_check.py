@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from custody.declared import BadDeclaration
 from custody.errors import UsageError
 from custody.findings import FileFault, RowFault
 from custody.services.intake_checks import seal_fault
 from custody.texts import text
-from schemas.declared import BadDeclaration
 from schemas.exchange import ExchangeName, SealedFile, parse_name, parse_seal, sha256_hex
 from schemas.layout import (
     Layout,

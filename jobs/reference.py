@@ -1,13 +1,16 @@
-"""The day's reference data as its cut-off sealed it: parties with their contracts, the calendar, the instance."""
+"""The day's reference data as its cut-off sealed it: parties with their contracts, the calendar, the rules, the instance."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 from custody.calendar import SettlementCalendar
+from custody.errors import StopRun
+from custody.match_rules import RuleBook, RuleSet, read_rule
 from custody.names import PartyKind
 from custody.services.organisations import LIVE
 from jobs.step import StepContext
@@ -15,12 +18,20 @@ from jobs.step import StepContext
 
 @dataclass(frozen=True)
 class Reference:
+    on: date
     bank: str
-    cut_off_window_minutes: int
     risk_horizon_business_days: int
     calendar: SettlementCalendar
     # party id -> {kind, name_en, name_zh, status, contract}
     parties: dict[str, dict[str, Any]]
+    rule_book: RuleBook
+
+    @cached_property
+    def rules(self) -> RuleSet:
+        """The rules in force on the date, of the versions that its cut-off sealed."""
+        if not self.rule_book.rules:
+            raise StopRun(f"the cut-off of {self.on} sealed no rules: make a new version of it by cut-off --reason")
+        return self.rule_book.rules_on(self.on)
 
     def gateways(self) -> list[str]:
         """The live gateway (organisations admits one at a time); none while it is suspended."""
@@ -35,18 +46,17 @@ def load_reference(context: StepContext, on: date | None = None) -> Reference:
     parties: dict[str, dict[str, Any]] = {}
     overrides: dict[date, bool] = {}
     instance: dict[str, Any] = {}
+    day = on or context.custody_date
+    rules = []
     for row in context.rows("cut_off", "reference", on=on):
         payload = json.loads(row["payload"])
         if row["kind"] == "party":
             parties[row["id"]] = payload
         elif row["kind"] == "holiday":
             overrides[date.fromisoformat(row["id"])] = payload["business_day"]
+        elif row["kind"] == "rule":
+            rules.append(read_rule(payload, f"the cut-off of {day}"))
         else:
             instance = payload
-    return Reference(
-        instance["bank"],
-        instance["cut_off_window_minutes"],
-        instance["risk_horizon_business_days"],
-        SettlementCalendar(overrides),
-        parties,
-    )
+    horizon = instance["risk_horizon_business_days"]
+    return Reference(day, instance["bank"], horizon, SettlementCalendar(overrides), parties, RuleBook.of(rules))

@@ -12,7 +12,7 @@ from string import Formatter
 from typing import Any
 
 from custody.calendar import CHINA, custody_date_of
-from schemas.declared import Declared
+from custody.declared import Declared
 from schemas.field_types import BadValue, Field, Value
 from schemas.row_checks import signed
 

@@ -18,9 +18,9 @@ from typing import Literal, get_args
 
 import yaml
 
+from custody.declared import BadDeclaration, Declared
 from custody.masking import mask
 from schemas import envelope, row_checks
-from schemas.declared import BadDeclaration, Declared
 from schemas.expressions import Expression, read_expression
 from schemas.field_types import FORMS, NUMBERS, BadValue, Code, Field, FieldType, Padding, Sign
 from schemas.row_checks import FILE_DATE, Check, signed

@@ -36,7 +36,7 @@ def flow_views(day: Day, spark: SparkSession) -> None:
     gateways = reference.gateways()
     if len(gateways) != 1:
         raise StopRun(f"one live gateway is needed to reconcile {context.custody_date}; the cut-off sealed {gateways}")
-    new = spark.sql(items_sql(reference.cut_off_window_minutes, gateways[0]))
+    new = spark.sql(items_sql(reference.rules.window_minutes, gateways[0]))
     carried = context.table("reconcile", "open_items", on=day.yesterday)
     if carried is None or carried.num_rows == 0:
         new.createOrReplaceTempView("items")

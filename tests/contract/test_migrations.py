@@ -141,6 +141,34 @@ def test_a_register_of_before_the_erasures_has_erased_nobody_and_can_from_now_on
     engine.dispose()
 
 
+def test_a_register_of_before_the_rules_has_adopted_none_and_can_from_now_on(register_url: str) -> None:
+    config = alembic_config(register_url)
+    command.upgrade(config, "0004")
+    engine = create_engine(register_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("INSERT INTO lease (name, holder, fence, expires_at) VALUES ('n', 'h', 7, 1577664000)")
+    engine.dispose()
+    command.upgrade(config, "head")
+    register = SqlRegister(register_url, SystemClock())
+    rule = {
+        "rule_id": "cut_off_window",
+        "version": 2,
+        "valid_from": date(2020, 1, 2),
+        "entry": "{}",
+        "digest": "d",
+        "proposal_id": "p",
+    }
+    with register.transaction() as tx:
+        assert tx.find("adopted_rule") == [] and [row["fence"] for row in tx.find("lease")] == [7]
+        tx.insert("adopted_rule", rule)
+        assert tx.find("adopted_rule") == [rule]
+    register.close()
+    command.downgrade(config, "0004")
+    engine = create_engine(register_url)
+    assert "adopted_rule" not in inspect(engine).get_table_names()
+    engine.dispose()
+
+
 UPGRADE = """
 import sys
 from alembic import command

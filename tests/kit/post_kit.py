@@ -141,7 +141,7 @@ def _reference() -> list[Row]:
         {"kind": "party", "id": p, "payload": json.dumps({"kind": kind, "status": "LIVE", "contract": {}})}
         for p, kind in parties.items()
     ]
-    instance = {"bank": "Test", "cut_off_window_minutes": 30, "risk_horizon_business_days": 3}
+    instance = {"bank": "Test", "risk_horizon_business_days": 3}
     return [*rows, {"kind": "instance", "id": "instance", "payload": json.dumps(instance)}]
 
 

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from console.cli import app
-from schemas.declared import BadDeclaration
+from custody.declared import BadDeclaration
 from schemas.document import to_html, to_markdown
 from schemas.layout import load_declaration
 from schemas.layout_document import layout_document

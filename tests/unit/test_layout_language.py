@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from layout_kit import TITLE, declaration, field, load
 
-from schemas.declared import BadDeclaration
+from custody.declared import BadDeclaration
 from schemas.layout import all_layouts, layouts_named
 
 AMOUNT = field("amount", "amount", required=True)

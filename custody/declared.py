@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TypeVar
+
+from custody.errors import UsageError
 
 _T = TypeVar("_T")
 
 
-class BadDeclaration(ValueError):
-    """A layout's declaration does not follow the language; the words name the file and the key."""
+class BadDeclaration(UsageError):
+    """A declaration (a layout, a rule) does not follow its language; the words name the file and the key."""
 
 
 class Declared:
@@ -23,19 +25,27 @@ class Declared:
                 raise BadDeclaration(f"{where}: the key {key!r} must be text; quote it")
         self._raw, self.where, self._asked = raw, where, set[str]()
 
+    @property
+    def raw(self) -> Mapping[str, object]:
+        """The mapping as it was written."""
+        return self._raw
+
     def __contains__(self, key: str) -> bool:
         return key in self._raw
 
     def need(self, key: str, kind: type[_T]) -> _T:
+        """The value under a key that must be there."""
         if key not in self._raw:
             raise BadDeclaration(f"{self.where}: the key {key!r} is missing")
         self._asked.add(key)
         return self._of_kind(key, self._raw[key], kind)
 
     def get(self, key: str, kind: type[_T], default: _T) -> _T:
+        """The value under a key that may be left out."""
         return self.need(key, kind) if key in self._raw else default
 
     def one_of(self, key: str, words: tuple[str, ...], default: str | None = None) -> str:
+        """A text that is one of some words."""
         word = self.need(key, str) if default is None else self.get(key, str, default)
         if word not in words:
             raise BadDeclaration(f"{self.where}: {key} is {word!r}, which is not one of {', '.join(words)}")
@@ -72,9 +82,11 @@ class Declared:
         yield from self._raw.items()
 
     def wrong(self, why: str) -> BadDeclaration:
+        """The error to raise, with the place before the words."""
         return BadDeclaration(f"{self.where}: {why}")
 
     def close(self) -> None:
+        """Refuse keys that nobody asked for."""
         unknown = [key for key in self._raw if key not in self._asked]
         if unknown:
             raise BadDeclaration(f"{self.where}: unknown key {', '.join(map(repr, unknown))}")

@@ -1,0 +1,173 @@
+"""The forms of the rule book's entries: what each may say beside its id, dates, owner and source, read strictly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TypeAlias
+
+from custody.declared import Declared
+from custody.matching import PairRule
+from custody.names import BreakKind
+
+
+@dataclass(frozen=True)
+class Sides:
+    """What of a relation no rule can change: who stands on which side, and what is compared. ``money``: its amounts, each of
+    which some rule must compare without excuse; ``other``: what pair rules may look at beside them."""
+
+    rule_id: str
+    sides: str
+    left: str
+    right: str
+    money: tuple[str, ...]
+    other: tuple[str, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return ("currency", *self.money, *self.other)
+
+
+SIDES: Mapping[str, Sides] = MappingProxyType(
+    {
+        "AB_TXN": Sides(
+            "ab_txn",
+            "AB",
+            "A",
+            "B",
+            ("amount_minor", "coupon_minor", "principal_minor", "interest_minor", "penalty_minor"),
+            ("from_account", "to_account", "loan_id", "status", "item_date"),
+        ),
+        "BC_CORE": Sides("bc_core", "BC", "B", "C", ("amount_minor",), ("item_date",)),
+        "BC_CHANNEL": Sides("bc_channel", "BC", "B", "C", ("amount_minor", "fee_minor"), ("status", "item_date")),
+    }
+)
+# What may excuse a difference: only time has a tolerance.
+_EXCUSES = ("in_window",)
+_EXCUSED = ("item_date",)
+
+
+@dataclass(frozen=True)
+class RelationTerms:
+    """The break kind of a row that stands alone, by the side where its counterpart is missing; and whether rows of one key are
+    summed before they are compared (1:N, N:1, N:M)."""
+
+    missing_left: BreakKind
+    missing_right: BreakKind
+    nets: bool
+
+
+@dataclass(frozen=True)
+class Window:
+    """Minutes on either side of midnight UTC+8 within which an event's date may differ."""
+
+    minutes: int
+
+
+@dataclass(frozen=True)
+class Steps:
+    """(from this value on, weight), the greatest value first; below all of them the weight is 0."""
+
+    steps: tuple[tuple[int, int], ...]
+
+    def weight(self, value: int) -> int:
+        return next((weight for least, weight in self.steps if value >= least), 0)
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Bank business days for each severity."""
+
+    business_days: Mapping[str, int]
+
+    def of(self, level: str) -> int:
+        return self.business_days[level]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The parameters of a rule whose reasoning is code, such as a probable cause."""
+
+    figures: Mapping[str, int]
+
+
+Condition: TypeAlias = RelationTerms | PairRule | Window | Steps | Levels | Figures
+FORMS = ("relation", "pair", "window", "steps", "levels", "cause")
+_SEVERITIES = ("LOW", "MEDIUM", "HIGH", "CRITICAL")
+
+
+def read_condition(d: Declared) -> tuple[str, Condition, str | None]:
+    """(form, what the entry says, its relation). Raises BadDeclaration."""
+    form = d.one_of("form", FORMS)
+    relation = d.one_of("relation", tuple(SIDES)) if form in ("relation", "pair") else None
+    if form == "relation":
+        assert relation is not None
+        if d.need("rule", str) != SIDES[relation].rule_id:
+            raise d.wrong(f"the terms of {relation} are rule {SIDES[relation].rule_id}; change that one")
+        kinds = _kind(d, "missing_left"), _kind(d, "missing_right")
+        return form, RelationTerms(*kinds, d.need("nets", bool)), relation
+    if form == "pair":
+        assert relation is not None
+        return form, _pair(d, SIDES[relation]), relation
+    if form == "window":
+        return form, Window(_within(d, "minutes", 0, 720)), None
+    if form == "steps":
+        return form, _steps(d), None
+    if form == "levels":
+        levels = d.part("business_days")
+        found = {level: _within(levels, level, 0, 250) for level in _SEVERITIES}
+        levels.close()
+        return form, Levels(MappingProxyType(found)), None
+    return form, _figures(d), None
+
+
+def _pair(d: Declared, sides: Sides) -> PairRule:
+    differs = d.texts("differs", [])
+    swapped = d.texts("swapped", [])
+    unless = d.one_of("unless", _EXCUSES) if "unless" in d else None
+    for name in (*differs, *swapped):
+        if name not in sides.columns:
+            raise d.wrong(f"{name!r} is not compared; columns of this relation are {', '.join(sides.columns)}")
+    if not differs and not swapped:
+        raise d.wrong("differs or swapped must name columns, else the rule never speaks")
+    if swapped and len(swapped) != 2:
+        raise d.wrong(f"swapped names {len(swapped)} columns; it is two that stand exchanged")
+    if unless is not None and (swapped or not set(differs) <= set(_EXCUSED)):
+        raise d.wrong(
+            f"unless excuses {', '.join((*differs, *swapped))}: only time has a tolerance (differs: [item_date]); "
+            "tolerance for customers' money is 0.00"
+        )
+    return PairRule(_kind(d, "kind"), differs, (swapped[0], swapped[1]) if swapped else None, unless)
+
+
+def _kind(d: Declared, key: str) -> BreakKind:
+    return BreakKind(d.one_of(key, tuple(BreakKind)))
+
+
+def _within(d: Declared, key: str, least: int, most: int) -> int:
+    found = d.need(key, int)
+    if not least <= found <= most:
+        raise d.wrong(f"{key} is {found}; write a whole number from {least} to {most}")
+    return found
+
+
+def _steps(d: Declared) -> Steps:
+    found = []
+    for step in d.parts("steps"):
+        found.append((_within(step, "from", 0, 10**15), _within(step, "weight", 1, len(_SEVERITIES) - 1)))
+        step.close()
+    starts, weights = [least for least, _ in found], [weight for _, weight in found]
+    if not found or starts != sorted(set(starts), reverse=True) or weights != sorted(weights, reverse=True):
+        raise d.wrong("steps: list the greatest `from` first, its weight not below the next one's")
+    return Steps(tuple(found))
+
+
+def _figures(d: Declared) -> Figures:
+    part = d.part("figures")
+    found: dict[str, int] = {}
+    for name, value in part.members():
+        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+            raise part.wrong(f"{name} is {value!r}; write a whole number from 0")
+        found[name] = value
+    return Figures(MappingProxyType(found))
