@@ -64,7 +64,7 @@ def _of_step(wiring: Wiring, output: Row) -> Iterable[dict[str, Any]]:
 def _evidence(of: dict[str, Any]) -> str:
     """Where it stands, file:line; of an invariant its figures."""
     where = of.get("row_ref") or of.get("file_name")
-    return str(where) if where else " ".join(f"{name}={value}" for name, value in sorted(of.items()))
+    return str(where) if where else " ".join(f"{name}={value}" for name, value in sorted(of.items()) if name != "side")
 
 
 def _item(

@@ -9,11 +9,14 @@ from functools import cached_property
 from typing import Any
 
 from custody.calendar import SettlementCalendar
+from custody.causes import Rate
 from custody.errors import StopRun
 from custody.match_rules import RuleBook, RuleSet, read_rule
 from custody.names import PartyKind
 from custody.services.organisations import LIVE
 from jobs.step import StepContext
+
+_RATE_UNIT = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,22 @@ class Reference:
     def of_kind(self, kind: str) -> list[str]:
         """All parties of a kind, suspended ones too: their money is still there."""
         return sorted(p for p, body in self.parties.items() if body["kind"] == kind)
+
+    def channel_rates(self) -> list[Rate]:
+        """What each channel's contract asks for what customers pay in."""
+        contracts = {channel: self.parties[channel]["contract"] for channel in self.of_kind(PartyKind.CHANNEL)}
+        return [
+            Rate(channel, parse_rate(contract["channel_fee_rate"]), int(contract["channel_fee_min_minor"]))
+            for channel, contract in contracts.items()
+        ]
+
+
+def parse_rate(text: str) -> int:
+    """A rate such as "0.0025" in millionths, exactly. Raises ValueError when it has more than six decimals."""
+    whole, _, decimals = text.partition(".")
+    if len(decimals) > 6:
+        raise ValueError(f"rate {text!r} has more than six decimals")
+    return int(whole) * _RATE_UNIT + int(decimals.ljust(6, "0"))
 
 
 def load_reference(context: StepContext, on: date | None = None) -> Reference:

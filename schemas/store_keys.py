@@ -154,6 +154,11 @@ def core_date_range(salt_no: int, core_date: date) -> tuple[bytes, bytes]:
     return prefix + _PART, prefix + b"\x01"
 
 
+def readable(table: str, key: bytes) -> str:
+    """A key, or the beginning of one, for people: its table, the salt in hexadecimal, the parts."""
+    return f"{table}/{key[0]:02x}|{key[1:].replace(_PART, b'|').decode()}"
+
+
 def pack(version: int, fields: Sequence[Any]) -> dict[bytes, bytes]:
     """An immutable record as one cell (facts.md: eight times faster through Thrift than a cell a column)."""
     return {PACKED: bytes([version]) + msgpack.packb(list(fields))}

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
+from custody.case_evidence import FIGURES
+from custody.causes import Facts, Rate, is_derived, probable_cause
 from custody.digest import canonical_json
 from custody.invariants import Violation
 from custody.matching import Relation, Verdict, case_id, evidence_digest
 from custody.names import BreakKind
 from custody.ports import Row
 from custody.posting_findings import FINAL_REFUSALS
+from jobs.reconcile.evidence import key_of_request, of_difference, of_file, of_items
 
 
 class Breaks:
     """Collects one row a case; the first kind found for a case stays, further evidence is added to it."""
 
-    def __init__(self, as_of: date) -> None:
+    def __init__(self, as_of: date, rates: Sequence[Rate] = ()) -> None:
         self._as_of = as_of
+        self._rates = rates
         self._rows: dict[str, Row] = {}
         self._evidence: dict[str, list[dict[str, Any]]] = {}
 
@@ -58,14 +62,12 @@ class Breaks:
         out = []
         for identity, row in sorted(self._rows.items()):
             evidence = self._evidence[identity]
-            out.append({**row, "evidence": canonical_json(evidence), "evidence_digest": evidence_digest(evidence)})
+            cause = row["cause"]
+            if cause is None or is_derived(cause):
+                cause = probable_cause(Facts(row["kind"], row["subject"], evidence, self._rates))
+            told = {"evidence": canonical_json(evidence), "evidence_digest": evidence_digest(evidence)}
+            out.append({**row, "cause": cause, **told})
         return out
-
-
-def flow_evidence(items: Iterable[Row]) -> list[dict[str, Any]]:
-    """The source rows of each side: where they stand, and what they say. No personal data is in them."""
-    shown = ("side", "row_ref", "amount_minor", "currency", "from_account", "to_account", "loan_id", "status", "fee_minor")
-    return [{n: i[n] for n in shown} | {"item_date": i["item_date"].isoformat()} for i in items]
 
 
 def add_flow(breaks: Breaks, relation: Relation, items: list[Row], verdict: Verdict, cause: str | None) -> str:
@@ -75,37 +77,33 @@ def add_flow(breaks: Breaks, relation: Relation, items: list[Row], verdict: Verd
         amounts[item["side"]] += item["amount_minor"]
     sums = list(amounts.values())
     amount = abs(sums[0] - sums[1]) if len(sums) == 2 and sums[0] != sums[1] else abs(sums[0])
-    return breaks.add(first["platform"], relation.sides, first["subject"], verdict.rule, amount, flow_evidence(items), cause)
+    return breaks.add(first["platform"], relation.sides, first["subject"], verdict.rule, amount, of_items(items), cause)
 
 
 def add_difference(breaks: Breaks, difference: Row) -> None:
     a_minor, b_minor = difference["a_minor"] or 0, difference["b_minor"] or 0
-    evidence = {
-        "as_of": difference["as_of"].isoformat(),
-        "row_ref": difference["row_ref"],
-        "A": difference["a_text"],
-        "B": difference["b_text"],
-    }
     platform, subject, kind = difference["platform"], difference["subject"], difference["kind"]
-    breaks.add(platform, "AB", subject, kind, abs(a_minor - b_minor), [evidence])
+    breaks.add(platform, "AB", subject, kind, abs(a_minor - b_minor), of_difference(difference))
 
 
 def add_violation(breaks: Breaks, violation: Violation) -> None:
     v = violation
-    breaks.add(v.platform, v.sides, v.subject, v.kind, v.amount_minor, [v.figures], v.cause)
+    breaks.add(v.platform, v.sides, v.subject, v.kind, v.amount_minor, [{"side": FIGURES, **v.figures}], v.cause)
 
 
 def add_files(breaks: Breaks, outcomes: Iterable[Row]) -> None:
     """A refused file is CONTROL_TOTAL with its rule as cause; a file that is not there is LATE_FILE."""
     for o in outcomes:
         if o["outcome"] == "REFUSED":
-            shown = ("file_name", "sha256", "rule", "words_en", "words_zh")
-            evidence = {n: o[n] for n in shown} | {"instead_of": file_key(o)}
+            shown = ("sha256", "rule", "words_en", "words_zh")
+            where = {"side": of_file(o["file_type"]), "row_ref": o["file_name"]}
+            evidence = where | {n: o[n] for n in shown} | {"instead_of": file_key(o)}
             subject = f"FILE|{o['file_name']}"
             breaks.add(o["party"], "FILE", subject, BreakKind.CONTROL_TOTAL, o["total_minor"], [evidence], o["rule"])
         elif o["outcome"] == "EXPECTED":
             subject = f"LATE|{o['party']}|{o['file_type']}|{o['custody_date'].isoformat()}"
-            evidence = {"expected": o["file_type"], "custody_date": o["custody_date"].isoformat()}
+            side = of_file(o["file_type"])
+            evidence = {"side": side, "expected": o["file_type"], "custody_date": o["custody_date"].isoformat()}
             breaks.add(o["party"], "FILE", subject, BreakKind.LATE_FILE, 0, [evidence])
 
 
@@ -113,7 +111,9 @@ def add_postings(breaks: Breaks, findings: Iterable[Row]) -> None:
     """What the ledger refused, or could not post yet."""
     for f in findings:
         evidence = {
+            "side": "B",
             "row_ref": f"{f['file_name']}:{f['line_no']}",
+            "store_key": key_of_request(f["platform"], f["request_no"], f["leg"]),
             "rule": f["rule"],
             "words_en": f["words_en"],
             "words_zh": f["words_zh"],

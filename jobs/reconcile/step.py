@@ -27,7 +27,7 @@ from schemas.tables import TABLES
 
 def _run(context: StepContext) -> None:
     day = read_day(context)
-    breaks = Breaks(day.today)
+    breaks = Breaks(day.today, day.reference.channel_rates())
     with engine(context.wiring.settings) as spark:
         flow_views(day, spark)
         flows = match_flows(spark)

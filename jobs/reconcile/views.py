@@ -8,13 +8,11 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from custody.errors import StopRun
-from custody.names import PartyKind
 from jobs.reconcile.day import Day
 from jobs.reconcile.relations import items_sql
 from jobs.step import StepContext
 
 _SNAPSHOTS = ("balances", "claims", "loans", "sub_accounts")
-_RATE_UNIT = 1_000_000
 
 
 def flow_views(day: Day, spark: SparkSession) -> None:
@@ -23,14 +21,7 @@ def flow_views(day: Day, spark: SparkSession) -> None:
     for step, table in (("land", "land_txn"), ("land", "land_settlement"), ("post", "ledger_txn"), ("post", "journal")):
         _read(context, spark, step, table).createOrReplaceTempView(table)
     _read(context, spark, "extract", "core_flow").createOrReplaceTempView("core_flow")
-    rates = [
-        (
-            channel,
-            parse_rate(reference.parties[channel]["contract"]["channel_fee_rate"]),
-            int(reference.parties[channel]["contract"]["channel_fee_min_minor"]),
-        )
-        for channel in reference.of_kind(PartyKind.CHANNEL)
-    ]
+    rates = [(rate.channel, rate.millionths, rate.least_minor) for rate in reference.channel_rates()]
     schema = "fee_channel string, rate_millionths bigint, min_fee_minor bigint"
     spark.createDataFrame(rates, schema).createOrReplaceTempView("fee_rates")
     gateways = reference.gateways()
@@ -73,11 +64,3 @@ def _read(context: StepContext, spark: SparkSession, step: str, table: str) -> D
     seal = context.seal(step)
     assert seal is not None
     return spark.read.parquet(context.wiring.lake.parquet(seal.path, table))
-
-
-def parse_rate(text: str) -> int:
-    """A rate such as "0.0025" in millionths, exactly. Raises ValueError when it has more than six decimals."""
-    whole, _, decimals = text.partition(".")
-    if len(decimals) > 6:
-        raise ValueError(f"rate {text!r} has more than six decimals")
-    return int(whole) * _RATE_UNIT + int(decimals.ljust(6, "0"))

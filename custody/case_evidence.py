@@ -1,0 +1,104 @@
+"""The evidence of a case laid out: one column for each source row, side by side, and which fields do not agree.
+
+Evidence is a list of objects. Each says its ``side`` (A, B, C, or "-" for figures that are nobody's alone), where it stands
+(``row_ref``: file:line, ``journal:...``, ``core:...``, ``snapshot:...``), under which ``store_key`` the keyed store has it if it has, and
+what is compared. No personal data is in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Evidence = Sequence[Mapping[str, Any]]
+
+SIDES = ("A", "B", "C", "-")
+FIGURES = "-"
+# What says where a row stands is not compared.
+PLACES = ("side", "row_ref", "store_key")
+# The order in which people read the fields; what is not named comes behind, by name.
+_ORDER = (
+    "amount_minor",
+    "currency",
+    "available_minor",
+    "frozen_minor",
+    "fee_minor",
+    "principal_minor",
+    "interest_minor",
+    "penalty_minor",
+    "coupon_minor",
+    "from_account",
+    "to_account",
+    "loan_id",
+    "holder",
+    "status",
+    "item_date",
+    "event_time",
+)
+
+
+@dataclass(frozen=True)
+class Column:
+    side: str
+    row_ref: str | None
+    store_key: str | None
+
+
+@dataclass(frozen=True)
+class Line:
+    """One field; a cell for each column. ``differs``: the sides do not say the same."""
+
+    field: str
+    cells: tuple[Any, ...]
+    differs: bool
+
+
+@dataclass(frozen=True)
+class Sheet:
+    columns: tuple[Column, ...]
+    lines: tuple[Line, ...]
+
+
+def side_by_side(evidence: Evidence) -> Sheet:
+    """Columns in order of side, rows of one side as they came; fields that nobody filled are left out."""
+    rows = sorted(evidence, key=lambda row: SIDES.index(side_of(row)))
+    columns = tuple(Column(side_of(row), row.get("row_ref"), row.get("store_key")) for row in rows)
+    names = {name for row in rows for name, value in row.items() if name not in PLACES and value is not None}
+    lines = []
+    for name in sorted(names, key=_place):
+        cells = tuple(row.get(name) for row in rows)
+        lines.append(Line(name, cells, _differs(name, rows)))
+    return Sheet(columns, tuple(lines))
+
+
+def side_of(row: Mapping[str, Any]) -> str:
+    """A, B, C, or "-" for what says none of them."""
+    side = row.get("side")
+    return str(side) if side in SIDES else FIGURES
+
+
+def told_by(evidence: Iterable[Mapping[str, Any]], name: str) -> dict[str, Any]:
+    """What each side says of a field: of amounts the sum over its rows, of others its one value or all of them."""
+    said: dict[str, list[Any]] = {}
+    for row in evidence:
+        if side_of(row) != FIGURES:
+            said.setdefault(side_of(row), []).append(row.get(name))
+    return {side: _one(name, values) for side, values in said.items()}
+
+
+def _one(name: str, values: list[Any]) -> Any:
+    if name.endswith("_minor"):
+        known = [value for value in values if value is not None]
+        return sum(known) if known else None
+    different = sorted({str(value) for value in values})
+    return values[0] if len(different) == 1 else tuple(different)
+
+
+def _differs(name: str, rows: Evidence) -> bool:
+    said = list(told_by(rows, name).values())
+    return len(said) > 1 and any(value != said[0] for value in said[1:])
+
+
+def _place(name: str) -> tuple[int, str]:
+    return (_ORDER.index(name) if name in _ORDER else len(_ORDER), name)
