@@ -108,38 +108,6 @@ def debt_equals_claims(loans: Iterable[Row], claims: Iterable[Row]) -> Iterator[
             yield Violation(BreakKind.INV_05, loan["platform"], "B", subject, abs(debt - sum_of_claims), figures)
 
 
-def settlement_batches(
-    settlement_rows: Iterable[Row], ledger_txn: Iterable[Row], core_flow: Iterable[Row]
-) -> Iterator[Violation]:
-    """INV_09, per channel and settlement batch: sum of gross - fee = settled net = the core's credit (or debit)."""
-    rows: dict[tuple[str, str], dict[str, int]] = {}
-    for r in settlement_rows:
-        sums = rows.setdefault((r["platform"], r["settlement_batch"]), defaultdict(int))
-        sums["gross"] += r["gross_minor"]
-        sums["fee"] += r["fee_minor"]
-        sums["net"] += r["net_minor"] if r["direction"] == "IN" else -r["net_minor"]
-        sums["own"] += (r["gross_minor"] - r["fee_minor"]) * (1 if r["direction"] == "IN" else -1)
-    instructed: dict[tuple[str, str], int] = defaultdict(int)
-    for t in ledger_txn:
-        if t["txn_type"] == "CHANNEL_SETTLEMENT" and t["outcome"] == "POSTED":
-            net = t["amount_minor"] - t["fee_minor"]
-            instructed[t["platform"], t["settlement_batch"]] += net if t["direction"] == "IN" else -net
-    credited: dict[tuple[str, str], int] = defaultdict(int)
-    for f in core_flow:
-        credited[f["account"].partition(":")[0], f["core_ref"]] += f["amount_minor"]
-    for key in sorted(set(rows) | set(instructed)):
-        sums = rows.get(key, defaultdict(int))
-        figures: dict[str, int | str] = {
-            "gross_less_fee": sums["own"],
-            "net": sums["net"],
-            "instructed": instructed[key],
-            "core": credited[key],
-        }
-        if len({sums["own"], sums["net"], instructed[key], credited[key]}) > 1:
-            off = abs(sums["net"] - credited[key]) or abs(sums["own"] - sums["net"]) or abs(sums["net"] - instructed[key])
-            yield Violation(BreakKind.INV_09, key[0], "BC", f"INV|INV_09|{key[1]}", off, figures)
-
-
 def closed_accounts_are_empty(sub_accounts: Iterable[Row], balances: Iterable[Row], claims: Iterable[Row]) -> Iterator[Violation]:
     """INV_14: no sub-account closes with a balance, a hold (which is frozen balance) or a claim."""
     left: dict[str, int] = defaultdict(int)

@@ -286,6 +286,13 @@ TABLES: dict[str, TableSpec] = {
             "evidence:text cause:text?",
         ),
         _table("open_items", "relation side row_ref", ITEM_COLUMNS),
+        # Batches of settlement that are open, and those that closed today (custody.settlement). Sums are signed: money in is positive.
+        _table(
+            "settlement_batches",
+            "platform settlement_batch",
+            "platform:text settlement_batch:text channel:text expected_on:date rows:int own_minor:int net_minor:int faulty_rows:int "
+            "instructions:int instructed_minor:int core_flows:int core_minor:int last_core_date:date? state:text",
+        ),
         _table("matched_keys", "relation match_key", "relation:text match_key:text"),
         _table(
             "proof",

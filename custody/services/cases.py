@@ -17,7 +17,7 @@ from custody.services.four_eyes import DecisionKind, propose
 
 # Cases about given rows, which a decision can settle for good. A difference of balances, claims or terms is found anew
 # each day from that day's figures: it ends when they agree, so there is nothing for a decision to be bound to.
-_SETTLED_BY_DECISION = ("TXN|", "CHANNEL|", "CORE|", "CUSTOMER|", "POSTING|", "INV|INV_09|")
+_SETTLED_BY_DECISION = ("TXN|", "CHANNEL|", "CORE|", "CUSTOMER|", "POSTING|", "SETTLEMENT|", "CHAIN|", "INV|INV_09|")
 
 
 def cases(tx: RegisterTx, platform: str | None, state: str | None) -> list[Row]:

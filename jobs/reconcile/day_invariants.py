@@ -14,6 +14,7 @@ from pyspark.sql import SparkSession
 from custody.ageing import stale_holds, suspense_aged, unknown_too_long
 from custody.bank_interest import interest_as_owned
 from custody.calendar import dates
+from custody.core_chain import core_chain
 from custody.invariants import (
     Violation,
     balances_chain,
@@ -22,7 +23,6 @@ from custody.invariants import (
     closed_accounts_are_empty,
     core_balance_equal,
     debt_equals_claims,
-    settlement_batches,
     signs_and_holds,
 )
 from custody.life_invariants import (
@@ -34,7 +34,7 @@ from custody.life_invariants import (
     settled_money_only,
     shares_stay_whole,
 )
-from custody.names import Book, FileType, PartyKind, TxnType
+from custody.names import Book, BreakKind, PartyKind, TxnType
 from custody.ports import Row
 from custody.upfront_fees import TAKING, upfront_fees
 from jobs.reconcile.breaks import Breaks, add_violation
@@ -82,16 +82,6 @@ def _of_balances(context: StepContext, reference: Reference, missing: frozenset[
     platforms = set(reference.of_kind(PartyKind.PLATFORM))
     core = [c for c in context.rows("extract", "core_balance") if c["account"].partition(":")[0] in platforms]
     holds, claims = context.rows("post", "holds"), context.rows("post", "claims")
-    # A batch whose rows come late is proved with the instructions and flows of its own settlement date.
-    settlements = _whole_settlements(context, missing)
-    days = sorted({r["settle_date"] for r in settlements} | {context.custody_date})
-    instructed = [
-        t
-        for day in days
-        for t in context.rows("post", "ledger_txn", on=day)
-        if f"{t['channel']}|SETTLEMENT|{day.isoformat()}" not in missing
-    ]
-    flows = [f for day in days for f in context.rows("extract", "core_flow", on=day)]
     for violations in (
         core_balance_equal(balances, core),
         books_sum_to_zero(balances),
@@ -99,7 +89,7 @@ def _of_balances(context: StepContext, reference: Reference, missing: frozenset[
         signs_and_holds(balances, holds),
         debt_equals_claims(context.rows("post", "loans"), claims),
         closed_accounts_are_empty(context.rows("post", "sub_accounts"), balances, claims),
-        settlement_batches(settlements, _of_batches(instructed, settlements, context.custody_date), flows),
+        *_core_chains(context),
         channel_fees_restored(balances) if reference.calendar.is_business_day(context.custody_date) else (),
     ):
         yield from violations
@@ -178,20 +168,19 @@ def _accrued_this_month(context: StepContext) -> dict[str, int]:
     return dict(accrued)
 
 
-def _whole_settlements(context: StepContext, missing: frozenset[str]) -> list[Row]:
-    """A channel's rows of a date once all its files of that date are there, those that landed on earlier days among them.
-
-    Before that a settlement batch may have rows in a file that is still to come, so none is judged.
-    """
-    rows = context.rows("land", "land_settlement")
-    for o in context.rows("land", "file_outcomes", on=context.custody_date - timedelta(days=1)):
-        if o["outcome"] == "EXPECTED" and o["file_type"] == FileType.SETTLEMENT and json.loads(o["figures"])["landed"]:
-            for day in dates(o["custody_date"], (context.custody_date - o["custody_date"]).days):
-                earlier = context.rows("land", "land_settlement", on=day)
-                rows += [r for r in earlier if (r["party"], r["custody_date"]) == (o["party"], o["custody_date"])]
-    return [r for r in rows if f"{r['party']}|{FileType.SETTLEMENT}|{r['custody_date'].isoformat()}" not in missing]
-
-
-def _of_batches(ledger_txn: list[Row], settlements: list[Row], on: date) -> list[Row]:
-    batches = {(r["platform"], r["settlement_batch"]) for r in settlements}
-    return [t for t in ledger_txn if t["value_date"] == on or (t["platform"], t["settlement_batch"]) in batches]
+def _core_chains(context: StepContext) -> Iterator[Iterator[Violation]]:
+    """Of today, and of each date whose chain was broken when it was last looked at: a flow that reached the core's table late may
+    explain it."""
+    today, yesterday = context.custody_date, context.custody_date - timedelta(days=1)
+    open_before = [b for b in context.rows("reconcile", "breaks", on=yesterday) if b["kind"] == BreakKind.BALANCE_CHAIN]
+    broken = {date.fromisoformat(e["date"]) for b in open_before for e in json.loads(b["evidence"])}
+    for on in sorted({today} | broken, reverse=True):
+        flows: Counter[str] = Counter()
+        for day in dates(on, (today - on).days + 1):
+            extracted = context.table("extract", "core_flow", on=day)
+            if extracted is not None:
+                of_date = extracted.filter(pc.equal(extracted["core_date"], pa.scalar(on, pa.date32())))
+                sums = of_date.group_by("account").aggregate([("amount_minor", "sum")]).to_pylist()
+                flows.update({row["account"]: row["amount_minor_sum"] for row in sums})
+        balances, before = (context.rows("extract", "core_balance", on=day) for day in (on, on - timedelta(days=1)))
+        yield core_chain(on, balances, before, flows)

@@ -19,6 +19,7 @@ from jobs.reconcile.day_invariants import add_invariants, paths_of_money
 from jobs.reconcile.flow_verdicts import judge_flows, settled_by_decision
 from jobs.reconcile.flows import match_flows
 from jobs.reconcile.proof import prove
+from jobs.reconcile.settlements import add_settlements, batch_rows, batch_sums
 from jobs.reconcile.states import match_states
 from jobs.reconcile.views import flow_views, state_views
 from jobs.step import Step, StepContext
@@ -34,9 +35,11 @@ def _run(context: StepContext) -> None:
         compared = state_views(day, spark)
         states = match_states(spark, day.today, [on for on in compared if day.lacks_instructions(on)])
         paths = paths_of_money(spark)
+        sums = batch_sums(day, spark, flows.rest)
     verdicts = judge_flows(day, flows, breaks)
     for difference in states.differences:
         add_difference(breaks, difference)
+    batches = add_settlements(day, breaks, sums, verdicts.rows)
     add_invariants(context, breaks, day.reference, day.missing, paths)
     add_files(breaks, day.outcomes)
     add_postings(breaks, context.rows("post", "posting_findings"))
@@ -47,6 +50,7 @@ def _run(context: StepContext) -> None:
     context.write("matches", matches)
     context.write("breaks", [b for b in cases if (b["case_id"], b["evidence_digest"]) not in day.resolved])
     context.write("open_items", verdicts.open_items)
+    context.write("settlement_batches", batch_rows(batches, cases, day.resolved))
     context.write("matched_keys", _matched_keys(flows.matched, verdicts.rows))
     context.write("proof", prove(context, matches, day.outcomes))
 

@@ -12,7 +12,6 @@ from custody.invariants import (
     closed_accounts_are_empty,
     core_balance_equal,
     debt_equals_claims,
-    settlement_batches,
     signs_and_holds,
 )
 from custody.names import BreakKind
@@ -134,43 +133,6 @@ def test_inv_14_an_account_closes_empty() -> None:
     claim = {"holder": LENDER, "principal_minor": 3}
     assert found(closed_accounts_are_empty([closed], empty, [claim])) == [(*subject, 3)]
     assert found(closed_accounts_are_empty([closed], empty, [claim | {"holder": f"{LENDER}0"}])) == []
-
-
-def settled(direction: str, gross: int, fee: int, net: int) -> Row:
-    return {
-        "platform": "P001", "settlement_batch": "S1", "direction": direction, "gross_minor": gross, "fee_minor": fee,
-        "net_minor": net,
-    }  # fmt: skip
-
-
-def instructed(direction: str, amount: int, fee: int, outcome: str = "POSTED") -> Row:
-    return {
-        "platform": "P001", "settlement_batch": "S1", "direction": direction, "amount_minor": amount, "fee_minor": fee,
-        "txn_type": "CHANNEL_SETTLEMENT", "outcome": outcome,
-    }  # fmt: skip
-
-
-def test_inv_09_a_batch_settles_to_what_the_core_credits() -> None:
-    rows = [settled("IN", 600, 2, 598), settled("IN", 400, 1, 399)]
-    ours = [instructed("IN", 1000, 3)]
-    core = [{"account": "P001:CUSTODY", "core_ref": "S1", "amount_minor": 997}]
-    assert found(settlement_batches(rows, ours, core)) == []
-    subject = ("INV_09", "P001", "INV|INV_09|S1")
-    assert found(settlement_batches(rows, ours, [core[0] | {"amount_minor": 996}])) == [(*subject, 1)]
-    assert found(settlement_batches(rows, ours, [])) == [(*subject, 997)]
-    assert found(settlement_batches([rows[0], settled("IN", 400, 1, 398)], ours, core)) == [(*subject, 1)]
-    assert found(settlement_batches(rows, [instructed("IN", 1000, 2)], core)) == [(*subject, 1)]
-    assert found(settlement_batches(rows, [instructed("IN", 1000, 3, "REFUSED")], core)) == [(*subject, 997)]
-    assert found(settlement_batches([], ours, core)) == [(*subject, 997)]
-
-
-def test_inv_09_a_pay_out_is_debited_gross() -> None:
-    core = [{"account": "P001:CUSTODY", "core_ref": "S1", "amount_minor": -500}]
-    assert found(settlement_batches([settled("OUT", 500, 0, 500)], [instructed("OUT", 500, 0)], core)) == []
-    wrong_sign = [core[0] | {"amount_minor": 500}]
-    assert found(settlement_batches([settled("OUT", 500, 0, 500)], [instructed("OUT", 500, 0)], wrong_sign)) == [
-        ("INV_09", "P001", "INV|INV_09|S1", 1000)
-    ]
 
 
 def test_a_channel_fee_left_on_customers_money_is_a_shortfall() -> None:

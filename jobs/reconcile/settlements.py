@@ -1,0 +1,121 @@
+"""Settlement batches of the day: sums on the engine, those of earlier days that are still open, and the judgement of each.
+
+Table ``settlement_batches`` is sealed with every batch that is open or was closed today; only the open ones go on.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+import pyarrow.compute as pc
+from pyspark.sql import SparkSession
+
+from custody.matching import Bucket, case_id
+from custody.ports import Row
+from custody.settlement import AGREES, Batch, Judged, Key, gather, judge
+from jobs.reconcile.breaks import Breaks, add_violation
+from jobs.reconcile.day import Day
+
+_STATE = list(Batch._fields)
+
+
+@dataclass(frozen=True)
+class BatchSums:
+    """What came today, by batch. ``batch_of``: of each channel row that the engine did not match, its batch."""
+
+    known: list[Batch]
+    rows: list[Row]
+    instructed: list[Row]
+    core: list[Row]
+    batch_of: dict[str, Key]
+
+
+def batch_sums(day: Day, spark: SparkSession, rest: Iterable[Row]) -> BatchSums:
+    """Views land_settlement, ledger_txn, core_flow. ``rest``: the items that the engine did not match."""
+    before = day.context.rows("reconcile", "settlement_batches", on=day.yesterday)
+    known = [Batch(**{name: row[name] for name in _STATE}) for row in before if row["state"] != AGREES]
+    rows = _rows(spark, _ROWS)
+    instructed = _rows(spark, _INSTRUCTED)
+    named = {batch.key for batch in known}
+    new = {(r["platform"], r["settlement_batch"]) for r in (*rows, *instructed)} - named
+    keys = [(f"{platform}:CUSTODY", batch) for platform, batch in sorted(named | new)]
+    spark.createDataFrame(keys, "account string, core_ref string").createOrReplaceTempView("batch_accounts")
+    core = _rows(spark, _CORE) + _booked_before(day, new)
+    refs = [(item["row_ref"],) for item in rest if (item["relation"], item["side"]) == ("BC_CHANNEL", "C")]
+    spark.createDataFrame(refs, "row_ref string").createOrReplaceTempView("unmatched_rows")
+    batch_of = {r["row_ref"]: (r["platform"], r["settlement_batch"]) for r in _rows(spark, _BATCH_OF)}
+    return BatchSums(known, rows, instructed, core, batch_of)
+
+
+def add_settlements(day: Day, breaks: Breaks, sums: BatchSums, verdicts: Iterable[Row]) -> list[Judged]:
+    """``verdicts``: rows of the matches table; a channel's row that is a break of its own makes its batch a faulty one."""
+    broken = (v["row_ref"] for v in verdicts if (v["relation"], v["bucket"]) == ("BC_CHANNEL", Bucket.BREAK))
+    faulty = Counter(sums.batch_of[ref] for ref in broken if ref in sums.batch_of)
+    rows = [row | {"faulty_rows": faulty[row["platform"], row["settlement_batch"]]} for row in sums.rows]
+    batches = gather(sums.known, rows, sums.instructed, sums.core)
+    judged = list(judge(batches, day.today, day.missing, day.reference.gateways()[0]))
+    for one in judged:
+        for violation in one.violations:
+            add_violation(breaks, violation)
+    return judged
+
+
+def batch_rows(judged: Iterable[Judged], cases: Iterable[Row], resolved: Collection[tuple[str, str]]) -> list[Row]:
+    """As they are sealed. A batch whose every break two people settled, as it stands, is closed too."""
+    decided = {case["case_id"] for case in cases if (case["case_id"], case["evidence_digest"]) in resolved}
+    out = []
+    for one in judged:
+        own = {case_id(v.platform, v.sides, v.subject) for v in one.violations}
+        state = AGREES if own and own <= decided else one.state
+        out.append(one.batch._asdict() | {"state": state})
+    return out
+
+
+def _booked_before(day: Day, new: Collection[Key]) -> list[Row]:
+    """What the core booked on earlier days for batches that nothing named until today: it waits among the open items."""
+    items = day.context.table("reconcile", "open_items", on=day.yesterday)
+    if items is None or not new:
+        return []
+    of_core = pc.and_(pc.equal(items["relation"], "BC_CORE"), pc.equal(items["side"], "C"))
+    found = []
+    for item in items.filter(of_core).to_pylist():
+        account, _, reference = str(item["match_key"]).partition("|")
+        if account == f"{item['platform']}:CUSTODY" and (item["platform"], reference) in new:
+            sums = {"rows": 1, "core_minor": item["amount_minor"], "core_date": item["item_date"]}
+            found.append({"platform": item["platform"], "settlement_batch": reference, **sums})
+    return found
+
+
+def _rows(spark: SparkSession, query: str) -> list[Row]:
+    """The engine's row order must decide nothing."""
+    return sorted(spark.sql(query).toArrow().to_pylist(), key=lambda row: str(list(row.values())))
+
+
+_ROWS = """
+select platform, settlement_batch, min(party) as channel, min(settle_date) as expected_on, count(*) as rows,
+       cast(sum(if(direction = 'IN', gross_minor - fee_minor, fee_minor - gross_minor)) as bigint) as own_minor,
+       cast(sum(if(direction = 'IN', net_minor, -net_minor)) as bigint) as net_minor
+from land_settlement group by platform, settlement_batch
+"""
+
+_INSTRUCTED = """
+select platform, settlement_batch, coalesce(min(channel), '') as channel, min(value_date) as expected_on, count(*) as rows,
+       cast(sum(if(direction = 'IN', amount_minor - fee_minor, fee_minor - amount_minor)) as bigint) as instructed_minor
+from ledger_txn
+where txn_type = 'CHANNEL_SETTLEMENT' and outcome = 'POSTED' and settlement_batch is not null
+group by platform, settlement_batch
+"""
+
+_CORE = """
+select substring_index(f.account, ':', 1) as platform, f.core_ref as settlement_batch, count(*) as rows,
+       cast(sum(f.amount_minor) as bigint) as core_minor, max(f.core_date) as core_date
+from core_flow f join batch_accounts b on b.account = f.account and b.core_ref = f.core_ref
+group by 1, 2
+"""
+
+_BATCH_OF = """
+select concat(s.file_name, ':', s.line_no) as row_ref, s.platform, s.settlement_batch
+from land_settlement s join unmatched_rows u on u.row_ref = concat(s.file_name, ':', s.line_no)
+"""
