@@ -100,15 +100,18 @@ def ours(folder: Path) -> Run:
     from connectors.engine import engine
     from connectors.settings import load_settings
     from jobs.reconcile.flows import judge_rest, match_flows
+    from schemas.rule_book import book_with
+
+    relations = book_with([]).rules_on(_DAY).relations
 
     with engine(load_settings(folder)) as spark:
         started = time.perf_counter()
         spark.read.parquet(str(folder / "items.parquet")).createOrReplaceTempView("items")
         spark.createDataFrame([], "relation string, side string, match_key string").createOrReplaceTempView("matched_before")
-        flows = match_flows(spark)
+        flows = match_flows(spark, relations)
         judged = [
             {**item, "kind": str(verdict.rule)}
-            for _, items, verdict in judge_rest(flows.rest, _DAY, frozenset(), frozenset(), frozenset())
+            for _, items, verdict in judge_rest(relations, flows.rest, _DAY, frozenset(), frozenset(), frozenset())
             for item in items
         ]
         pq.write_table(flows.matched, folder / "ours_matched.parquet", compression="zstd")

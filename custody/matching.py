@@ -1,7 +1,7 @@
-"""The matching rules of domain.md §6 as data, and the judgement of what did not match.
+"""The judgement of what did not match (domain.md §6), by relations that a date's rule set makes (custody.match_rules).
 
-The pair rules are written once: ``pair_kind`` applies them in Python, jobs.reconcile.engine_rules builds the engine's
-expression from the same list, and a property test holds the two together. Tolerance for money is 0.00; only time has one.
+The pair rules are written once, as data: ``pair_kind`` applies them in Python, jobs.reconcile.engine_rules builds the engine's
+expression from the same relations, and a property test holds the two together. Tolerance for money is 0.00; only time has one.
 """
 
 from __future__ import annotations
@@ -59,52 +59,6 @@ class Relation:
     missing_right: BreakKind
     rules: tuple[PairRule, ...]
     nets: bool = False
-
-
-AB_TXN = Relation(
-    name="AB_TXN",
-    sides="AB",
-    left="A",
-    right="B",
-    missing_left=BreakKind.MISSING_IN_PLATFORM,
-    # A claim without an instruction is UNAUTHORISED, whatever its amount.
-    missing_right=BreakKind.UNAUTHORISED,
-    rules=(
-        PairRule(BreakKind.CURRENCY, differs=("currency",)),
-        PairRule(BreakKind.DIRECTION, swapped=("from_account", "to_account")),
-        PairRule(BreakKind.WRONG_ACCOUNT, differs=("from_account", "to_account")),
-        PairRule(BreakKind.WRONG_LOAN, differs=("loan_id",)),
-        PairRule(BreakKind.AMOUNT, differs=("amount_minor", "coupon_minor")),
-        PairRule(BreakKind.ALLOCATION, differs=("principal_minor", "interest_minor", "penalty_minor")),
-        PairRule(BreakKind.STATUS, differs=("status",)),
-        PairRule(BreakKind.TIMING, differs=("item_date",), unless="in_window"),
-    ),
-)
-BC_CHANNEL = Relation(
-    name="BC_CHANNEL",
-    sides="BC",
-    left="B",
-    right="C",
-    missing_left=BreakKind.MISSING_IN_LEDGER,
-    missing_right=BreakKind.MISSING_IN_CHANNEL,
-    rules=(
-        PairRule(BreakKind.CURRENCY, differs=("currency",)),
-        PairRule(BreakKind.AMOUNT, differs=("amount_minor",)),
-        PairRule(BreakKind.FEE, differs=("fee_minor",)),
-        PairRule(BreakKind.STATUS, differs=("status",)),
-    ),
-)
-BC_CORE = Relation(
-    name="BC_CORE",
-    sides="BC",
-    left="B",
-    right="C",
-    missing_left=BreakKind.MISSING_IN_LEDGER,
-    missing_right=BreakKind.MISSING_IN_CORE,
-    rules=(),
-    nets=True,
-)
-FLOW_RELATIONS = (AB_TXN, BC_CORE, BC_CHANNEL)
 
 
 def pair_kind(relation: Relation, left: Item, right: Item) -> BreakKind | None:

@@ -15,7 +15,8 @@ from custody.names import BreakKind
 @dataclass(frozen=True)
 class Sides:
     """What of a relation no rule can change: who stands on which side, and what is compared. ``money``: its amounts, each of
-    which some rule must compare without excuse; ``other``: what pair rules may look at beside them."""
+    which some rule must compare without excuse; ``other``: what pair rules may look at beside them. ``may_net``: rows of one key may
+    be summed; where they name accounts they are compared one by one."""
 
     rule_id: str
     sides: str
@@ -23,6 +24,7 @@ class Sides:
     right: str
     money: tuple[str, ...]
     other: tuple[str, ...]
+    may_net: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -39,7 +41,7 @@ SIDES: Mapping[str, Sides] = MappingProxyType(
             ("amount_minor", "coupon_minor", "principal_minor", "interest_minor", "penalty_minor"),
             ("from_account", "to_account", "loan_id", "status", "item_date"),
         ),
-        "BC_CORE": Sides("bc_core", "BC", "B", "C", ("amount_minor",), ("item_date",)),
+        "BC_CORE": Sides("bc_core", "BC", "B", "C", ("amount_minor",), ("item_date",), may_net=True),
         "BC_CHANNEL": Sides("bc_channel", "BC", "B", "C", ("amount_minor", "fee_minor"), ("status", "item_date")),
     }
 )
@@ -106,7 +108,12 @@ def read_condition(d: Declared) -> tuple[str, Condition, str | None]:
         if d.need("rule", str) != SIDES[relation].rule_id:
             raise d.wrong(f"the terms of {relation} are rule {SIDES[relation].rule_id}; change that one")
         kinds = _kind(d, "missing_left"), _kind(d, "missing_right")
-        return form, RelationTerms(*kinds, d.need("nets", bool)), relation
+        nets = d.need("nets", bool)
+        if nets and not SIDES[relation].may_net:
+            raise d.wrong(
+                "nets is true, but sums hide whose money it was: rows of this relation are compared one by one; write false"
+            )
+        return form, RelationTerms(*kinds, nets), relation
     if form == "pair":
         assert relation is not None
         return form, _pair(d, SIDES[relation]), relation

@@ -1,27 +1,30 @@
-"""The pair rules of custody.matching as engine expressions, built from the same data."""
+"""A rule set's relations as engine expressions, built from the same data as the pure judgement (custody.matching)."""
 
 from __future__ import annotations
 
-from custody.matching import FLOW_RELATIONS, PairRule, Relation
+from collections.abc import Sequence
+
+from custody.matching import PairRule, Relation
 
 
-def pair_kind_sql(left: str, right: str) -> str:
+def pair_kind_sql(relations: Sequence[Relation], left: str, right: str) -> str:
     """The break kind of a 1:1 pair, null when it matches; one branch for each rule of each relation that pairs."""
     branches = [
         f"when {left}.relation = '{relation.name}' and {_broken(rule, left, right)} then '{rule.kind}'"
-        for relation in FLOW_RELATIONS
+        for relation in relations
         for rule in relation.rules
     ]
     return f"case {' '.join(branches)} end"
 
 
-def netting_relations_sql() -> str:
-    return ", ".join(f"'{relation.name}'" for relation in FLOW_RELATIONS if relation.nets)
+def netting_relations_sql(relations: Sequence[Relation]) -> str:
+    """Their names as a list that is never empty, which no engine would read."""
+    return ", ".join([f"'{relation.name}'" for relation in relations if relation.nets] or ["''"])
 
 
-def left_side_sql(column: str) -> str:
+def left_side_sql(relations: Sequence[Relation], column: str) -> str:
     """Whether an item stands on its relation's left side."""
-    return _side_sql(column, [(r, r.left) for r in FLOW_RELATIONS])
+    return _side_sql(column, [(r, r.left) for r in relations])
 
 
 def _side_sql(column: str, sides: list[tuple[Relation, str]]) -> str:

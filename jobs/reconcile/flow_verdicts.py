@@ -33,7 +33,9 @@ def judge_flows(day: Day, flows: FlowMatches, breaks: Breaks) -> FlowVerdicts:
     rejected = {(r["party"], r["row_key"]): r for r in context.rows("land", "rejected_rows") if r["row_key"]}
     causes = {b["case_id"]: b["cause"] for b in day.breaks_before}
     found = FlowVerdicts()
-    for relation, items, verdict in judge_rest(flows.rest, day.today, day.missing, matched_before, waiting):
+    for relation, items, verdict in judge_rest(
+        day.reference.rules.relations, flows.rest, day.today, day.missing, matched_before, waiting
+    ):
         if verdict.bucket == Bucket.BREAK:
             known = case_id(items[0]["platform"], relation.sides, items[0]["subject"])
             cause = _cause(items, rejected) or causes.get(known)

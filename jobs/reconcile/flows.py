@@ -7,18 +7,16 @@ Python, where custody.matching gives each key its verdict. Nothing is paired by 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 import pyarrow as pa
 from pyspark.sql import SparkSession
 
-from custody.matching import FLOW_RELATIONS, Bucket, Relation, Verdict, judge_group
+from custody.matching import Bucket, Relation, Verdict, judge_group
 from custody.ports import Row
 from jobs.reconcile.engine_rules import left_side_sql, netting_relations_sql, pair_kind_sql
-
-_RELATIONS = {relation.name: relation for relation in FLOW_RELATIONS}
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,7 @@ class FlowMatches:
     rest: list[Row]
 
 
-def match_flows(spark: SparkSession) -> FlowMatches:
+def match_flows(spark: SparkSession, relations: Sequence[Relation]) -> FlowMatches:
     """Match view ``items`` (new and carried in) against each other; ``matched_before`` holds keys of earlier days.
 
     A pair is clean when each side has exactly one row with the key, the key is not null and was never matched before,
@@ -38,8 +36,8 @@ def match_flows(spark: SparkSession) -> FlowMatches:
     spark.sql(
         f"""
         select i.relation, i.match_key, count(*) as n,
-               sum(if({left_side_sql("i")}, 1, 0)) as n_left,
-               sum(if({left_side_sql("i")}, i.amount_minor, -i.amount_minor)) as difference
+               sum(if({left_side_sql(relations, "i")}, 1, 0)) as n_left,
+               sum(if({left_side_sql(relations, "i")}, i.amount_minor, -i.amount_minor)) as difference
         from items i where i.match_key is not null group by i.relation, i.match_key
         """
     ).createOrReplaceTempView("keys")
@@ -49,11 +47,11 @@ def match_flows(spark: SparkSession) -> FlowMatches:
         from items l
         join items r on r.relation = l.relation and r.match_key = l.match_key
         join keys k on k.relation = l.relation and k.match_key = l.match_key
-        where {left_side_sql("l")} and not {left_side_sql("r")} and k.n = 2 and k.n_left = 1
-          and l.relation not in ({netting_relations_sql()}) and {pair_kind_sql("l", "r")} is null
+        where {left_side_sql(relations, "l")} and not {left_side_sql(relations, "r")} and k.n = 2 and k.n_left = 1
+          and l.relation not in ({netting_relations_sql(relations)}) and {pair_kind_sql(relations, "l", "r")} is null
         union all
         select k.relation, k.match_key from keys k
-        where k.relation in ({netting_relations_sql()}) and k.n_left > 0 and k.n > k.n_left and k.difference = 0
+        where k.relation in ({netting_relations_sql(relations)}) and k.n_left > 0 and k.n > k.n_left and k.difference = 0
         """
     ).createOrReplaceTempView("agreeing")
     spark.sql(
@@ -78,6 +76,7 @@ def match_flows(spark: SparkSession) -> FlowMatches:
 
 
 def judge_rest(
+    relations: Sequence[Relation],
     rest: Iterable[Row],
     as_of: date,
     files_missing: frozenset[str],
@@ -85,11 +84,12 @@ def judge_rest(
     waiting_keys: frozenset[str],
 ) -> Iterator[tuple[Relation, list[Row], Verdict]]:
     """Each key's unmatched items with their verdict, in order of relation and key. A null key is a group of its own."""
+    by_name = {relation.name: relation for relation in relations}
     groups: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
     for item in sorted(rest, key=lambda i: (i["relation"], i["side"], i["row_ref"])):
         alone = item["row_ref"] if item["match_key"] is None else ""
         groups[item["relation"], item["match_key"] or "", alone].append(item)
     for (name, key, _alone), items in sorted(groups.items()):
-        relation = _RELATIONS[name]
+        relation = by_name[name]
         seen = (name, key) in matched_before
         yield relation, items, judge_group(relation, items, as_of, files_missing, seen, key in waiting_keys)

@@ -31,7 +31,7 @@ def _run(context: StepContext) -> None:
     breaks = Breaks(day.today, day.reference.channel_rates())
     with engine(context.wiring.settings) as spark:
         flow_views(day, spark)
-        flows = match_flows(spark)
+        flows = match_flows(spark, day.reference.rules.relations)
         compared = state_views(day, spark)
         states = match_states(spark, day.today, [on for on in compared if day.lacks_instructions(on)])
         paths = paths_of_money(spark)

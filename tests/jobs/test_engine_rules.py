@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from instance_kit import seeds
 
 from connectors.lake import table_of
-from custody.matching import FLOW_RELATIONS, Relation, pair_kind
+from custody.declared import BadDeclaration
+from custody.match_rules import RuleSet, read_rule
+from custody.matching import Relation, pair_kind
 from custody.money import round_minor
+from custody.names import BreakKind
+from custody.rule_forms import SIDES
 from jobs.reconcile.engine_rules import left_side_sql, netting_relations_sql, pair_kind_sql
 from jobs.reconcile.relations import items_sql
+from schemas.rule_book import book_with
 from schemas.tables import ITEM_COLUMNS, TABLES
 
 if TYPE_CHECKING:
@@ -21,6 +27,7 @@ if TYPE_CHECKING:
 
 DAY = date(2019, 12, 30)
 PAIRS_PER_RELATION = 3_000
+SHIPPED = book_with([]).rules_on(DAY)
 _ARROW = {"text": pa.string(), "int": pa.int64(), "bool": pa.bool_(), "date": pa.date32(), "time": pa.timestamp("us", tz="UTC")}
 _COLUMNS = {name: kind for name, _, kind in (word.partition(":") for word in ITEM_COLUMNS.split())}
 # Small worlds, so that equal, swapped and null cells all come up often.
@@ -33,11 +40,14 @@ _CELLS: dict[str, list[Any]] = {
 }
 
 
-def pairs() -> list[tuple[Relation, dict[str, Any], dict[str, Any]]]:
+Pairs = list[tuple[Relation, dict[str, Any], dict[str, Any]]]
+
+
+def pairs() -> Pairs:
     """Random pairs of one key; the right side differs from the left in none to three columns, or has two swapped."""
     random = Random(20191230)
     made = []
-    for relation in FLOW_RELATIONS:
+    for relation in SHIPPED.relations:
         for _ in range(PAIRS_PER_RELATION):
             left = {name: random.choice(_CELLS[kind.rstrip("?")]) for name, kind in _COLUMNS.items()}
             for name, kind in _COLUMNS.items():
@@ -65,30 +75,76 @@ def view(spark: "SparkSession", name: str, rows: list[dict[str, Any]]) -> None:
     spark.createDataFrame(pa.table(columns)).createOrReplaceTempView(name)
 
 
+def arbitrary_rules(random: Random) -> RuleSet:
+    """Any rule set that may be: pair rules withdrawn, narrowed, added and in another order, under other kinds. What may not be is
+    drawn again."""
+    while True:
+        changes = []
+        for relation in ("AB_TXN", "BC_CHANNEL"):
+            pairs = [dict(rule.entry) for rule in SHIPPED.rules if rule.relation == relation and rule.form == "pair"]
+            order = random.sample(range(10, 10 * len(pairs) + 10, 10), len(pairs))
+            for priority, pair in zip(order, pairs, strict=True):
+                changes.append({**pair, "priority": priority, "withdrawn": random.random() < 0.1})
+                if "differs" in pair and "unless" not in pair and random.random() < 0.3:
+                    changes[-1]["differs"] = random.sample(pair["differs"], random.randint(1, len(pair["differs"])))
+                if random.random() < 0.2:
+                    columns = random.sample(SIDES[relation].columns, random.randint(1, 4))
+                    own = {"rule": f"{pair['rule']}_more", "kind": random.choice(list(BreakKind)), "differs": columns}
+                    extra = {n: v for n, v in pair.items() if n not in ("swapped", "unless")}
+                    changes.append({**extra, **own, "priority": priority + random.randint(1, 9)})
+        rules = [{**c, "version": 1 if c["rule"].endswith("_more") else 2, "valid_from": DAY.isoformat()} for c in changes]
+        try:
+            return book_with([read_rule(rule, "drawn") for rule in rules]).rules_on(DAY)
+        except BadDeclaration as refused:
+            assert "no rule compares" in str(refused), refused
+
+
+def engine_answers(spark: "SparkSession", rules: RuleSet) -> list[dict[str, Any]]:
+    relations = rules.relations
+    query = f"""
+        select l.n, {pair_kind_sql(relations, "l", "r")} as kind, {left_side_sql(relations, "l")} as l_left,
+               {left_side_sql(relations, "r")} as r_left, l.relation in ({netting_relations_sql(relations)}) as nets
+        from lefts l join rights r on l.n = r.n order by l.n
+    """
+    rows: list[dict[str, Any]] = spark.sql(query).toArrow().to_pylist()
+    return rows
+
+
+def wrong_pairs(rules: RuleSet, made: Pairs, found: list[dict[str, Any]]) -> list[object]:
+    assert len(found) == len(made)
+    wrong = []
+    for (relation, left, right), row in zip(made, found, strict=True):
+        ours = rules.relation(relation.name)
+        kind = pair_kind(ours, left, right)
+        if (None if kind is None else str(kind)) != row["kind"] or row["nets"] != ours.nets:
+            wrong.append((relation.name, kind, row, left, right))
+    return wrong
+
+
 def test_the_engines_pair_kind_is_the_cores(spark: "SparkSession") -> None:
     made = pairs()
     view(spark, "lefts", [left for _, left, _ in made])
     view(spark, "rights", [right for _, _, right in made])
-    query = f"""
-        select l.n, {pair_kind_sql("l", "r")} as kind, {left_side_sql("l")} as l_left, {left_side_sql("r")} as r_left,
-               l.relation in ({netting_relations_sql()}) as nets
-        from lefts l join rights r on l.n = r.n order by l.n
-    """
-    found = spark.sql(query).toArrow().to_pylist()
-    assert len(found) == len(made)
-    expected = [pair_kind(relation, left, right) for relation, left, right in made]
-    wrong = [
-        (relation.name, kind, row["kind"], left, right)
-        for (relation, left, right), kind, row in zip(made, expected, found, strict=True)
-        if (None if kind is None else str(kind)) != row["kind"]
-    ]
-    assert wrong == []
+    found = engine_answers(spark, SHIPPED)
+    assert wrong_pairs(SHIPPED, made, found) == []
     assert all(row["l_left"] and not row["r_left"] for row in found)
-    assert [row["nets"] for row in found] == [relation.nets for relation, _, _ in made]
     # The batch is worth its name: every rule of every relation decided some pair, and some pairs matched.
-    decided = {(relation.name, kind) for (relation, _, _), kind in zip(made, expected, strict=True)}
-    for relation in FLOW_RELATIONS:
-        assert {kind for name, kind in decided if name == relation.name} == {None, *(rule.kind for rule in relation.rules)}
+    decided = {(relation.name, row["kind"]) for (relation, _, _), row in zip(made, found, strict=True)}
+    for relation in SHIPPED.relations:
+        assert {kind for name, kind in decided if name == relation.name} == {None, *(str(rule.kind) for rule in relation.rules)}
+
+
+def test_under_any_rule_set_the_engine_and_the_core_agree(spark: "SparkSession") -> None:
+    made = [pair for pair in pairs() if pair[0].name != "BC_CORE"][::3]
+    view(spark, "lefts", [left for _, left, _ in made])
+    view(spark, "rights", [right for _, _, right in made])
+    answers = set()
+    for seed in seeds(20):
+        rules = arbitrary_rules(Random(seed))
+        found = engine_answers(spark, rules)
+        assert (seed, wrong_pairs(rules, made, found)) == (seed, [])
+        answers.add(tuple(row["kind"] for row in found))
+    assert len(answers) > 15
 
 
 def fee_rates() -> list[tuple[str, int, int]]:

@@ -6,8 +6,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from custody.matching import AB_TXN, BC_CHANNEL, BC_CORE, FLOW_RELATIONS, Bucket, Relation, judge_group, pair_kind
+from custody.matching import Bucket, Relation, judge_group, pair_kind
 from custody.names import BreakKind
+from schemas.rule_book import book_with
 
 DAYS = st.sampled_from([date(2019, 12, 30), date(2019, 12, 31), date(2020, 1, 1)])
 FEW = st.sampled_from([None, "a", "b"])
@@ -37,7 +38,9 @@ COUNTS = {
     ),
     "BC_CHANNEL": ("currency", "amount_minor", "fee_minor", "status"),
 }
-RELATIONS = st.sampled_from(FLOW_RELATIONS)
+RULES = book_with([]).rules_on(date(2019, 12, 30))
+AB_TXN, BC_CORE, BC_CHANNEL = RULES.relations
+RELATIONS = st.sampled_from(RULES.relations)
 PAIRING = st.sampled_from([AB_TXN, BC_CHANNEL])
 Item = dict[str, Any]
 

@@ -10,11 +10,12 @@ import pytest
 from custody.declared import BadDeclaration
 from custody.errors import UsageError
 from custody.match_rules import LEVELS, NEEDED, RuleBook, read_rule
-from custody.matching import AB_TXN, BC_CHANNEL, BC_CORE
+from custody.names import BreakKind as Kind
 from schemas.rule_book import book_with, rules_of, shipped_rules
 
 DAY = date(2020, 1, 1)
 NEXT = DAY + timedelta(days=1)
+AB_TXN = book_with([]).rules_on(DAY).relation("AB_TXN")
 TIMING: dict[str, Any] = {
     "rule": "ab_txn_timing", "version": 2, "form": "pair", "relation": "AB_TXN", "priority": 80, "kind": "TIMING",
     "differs": ["item_date"], "unless": "in_window", "valid_from": "2020-01-01", "owner": "supervisor", "basis": "a circular",
@@ -39,7 +40,16 @@ def amount(**changed: Any) -> Any:
 
 def test_the_shipped_book_says_what_domain_md_says() -> None:
     rules = book_with([]).rules_on(DAY)
-    assert {r.name: r for r in rules.relations} == {r.name: r for r in (AB_TXN, BC_CORE, BC_CHANNEL)}
+    assert [(r.name, r.sides, r.nets, r.missing_left, r.missing_right) for r in rules.relations] == [
+        ("AB_TXN", "AB", False, Kind.MISSING_IN_PLATFORM, Kind.UNAUTHORISED),
+        ("BC_CORE", "BC", True, Kind.MISSING_IN_LEDGER, Kind.MISSING_IN_CORE),
+        ("BC_CHANNEL", "BC", False, Kind.MISSING_IN_LEDGER, Kind.MISSING_IN_CHANNEL),
+    ]
+    assert [r.kind for r in AB_TXN.rules] == [
+        Kind.CURRENCY, Kind.DIRECTION, Kind.WRONG_ACCOUNT, Kind.WRONG_LOAN, Kind.AMOUNT, Kind.ALLOCATION, Kind.STATUS, Kind.TIMING,
+    ]  # fmt: skip
+    assert [r.kind for r in rules.relation("BC_CHANNEL").rules] == [Kind.CURRENCY, Kind.AMOUNT, Kind.FEE, Kind.STATUS]
+    assert [r.kind for r in AB_TXN.rules if r.unless] == [Kind.TIMING]
     assert rules.window_minutes == 30
     assert [rules.due_business_days(level) for level in LEVELS] == [5, 3, 1, 0]
     assert all(needed in rules for needed in NEEDED)
@@ -164,8 +174,11 @@ def test_no_rule_set_leaves_money_uncompared() -> None:
 def test_what_nets_has_no_pair_rules_and_what_does_not_compares() -> None:
     terms = {**TIMING, "form": "relation", "priority": 0, "nets": True, "missing_left": "FEE", "missing_right": "FEE"}
     terms = {k: v for k, v in terms.items() if k not in ("kind", "differs", "unless")}
+    with pytest.raises(BadDeclaration, match="sums hide whose money it was"):
+        read(terms, rule="ab_txn")
+    pair = read(TIMING, rule="bc_core_date", version=1, relation="BC_CORE", unless=...)
     with pytest.raises(BadDeclaration, match="its pair rules would never speak"):
-        book_with([read(terms, rule="ab_txn")]).rules_on(DAY)
+        book_with([pair]).rules_on(DAY)
     with pytest.raises(BadDeclaration, match="BC_CORE: no rule compares currency"):
         book_with([read(terms, rule="bc_core", relation="BC_CORE", nets=False)]).rules_on(DAY)
 

@@ -6,9 +6,6 @@ from typing import Any
 import pytest
 
 from custody.matching import (
-    AB_TXN,
-    BC_CHANNEL,
-    BC_CORE,
     Bucket,
     Relation,
     Verdict,
@@ -20,9 +17,11 @@ from custody.matching import (
     pair_kind,
 )
 from custody.names import BreakKind
+from schemas.rule_book import book_with
 
 DAY = date(2019, 12, 30)
 NEXT = date(2019, 12, 31)
+AB_TXN, BC_CORE, BC_CHANNEL = book_with([]).rules_on(DAY).relations
 
 
 def item(side: str, **other: Any) -> dict[str, Any]:
