@@ -178,6 +178,26 @@ recon_case = Table(
     _text("cause", null=True),
     # The person responsible; null until somebody is.
     Column("owner", String(60), nullable=True),
+    # The bank business day by whose end it is to be settled; null for a case of before it was kept.
+    Column("due_on", Date, nullable=True),
+    # Who opened it again after it was settled: until two people settle it anew it stays open, whatever is found.
+    Column("reopened_by", String(60), nullable=True),
+)
+
+# All that ever happened to a case, in order. Nothing is changed or deleted here.
+case_event = Table(
+    "case_event",
+    metadata,
+    Column("event_no", Integer, primary_key=True, autoincrement=False),
+    Column("case_id", String(64), nullable=False, index=True),
+    _text("event"),
+    # Of what a custody day did; null for what a person did.
+    Column("custody_date", Date, nullable=True),
+    _text("actor"),
+    _text("at"),
+    _json("details"),
+    Column("note", Text, nullable=False),
+    info={"numbered_by": "event_no"},
 )
 
 alert = Table(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from console.commands.cases import add_cases
 from console.commands.customers import add_customers
 from console.commands.desk import add_desk
 from console.commands.exchange import add_exchange
@@ -28,6 +29,7 @@ add_exchange(app)
 add_layouts(app)
 add_steps(app)
 add_desk(app)
+add_cases(app)
 add_ledger(app)
 add_customers(app)
 add_expectations(app)

@@ -1,4 +1,4 @@
-"""The desk's work: the day at a glance, cases, alerts, parties, calendar, reports, scores."""
+"""The desk's work: the day at a glance, alerts, parties, calendar, reports, scores."""
 
 from __future__ import annotations
 
@@ -11,27 +11,21 @@ import typer
 
 from console.commands import proposals
 from console.commands.steps import step_callback
-from console.output import ActorOption, DateOption, JsonOption, NoteOption, command, emit, emit_proposal, parse_date, wired
+from console.output import ActorOption, DateOption, JsonOption, NoteOption, command, emit, parse_date, wired
 from custody.calendar import dates
 from custody.errors import UsageError
 from custody.services import alerts as alert_service
 from custody.services import calendars, organisations, releases
-from custody.services import cases as case_service
 from custody.services.access import SYSTEM
 from custody.services.outputs import days_begun, latest_seal
 from custody.steps import STEPS
 
-CaseArgument = Annotated[str, typer.Argument(help="Case id. 案件编号")]
 ActorSystem = Annotated[str, typer.Option("--as", help="Who acts. 操作人", envvar="CUSTODY_ACTOR")]
 
 
 def add_desk(app: typer.Typer) -> None:
     groups: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
         "day": ("The custody day at a glance. 日终一览", {"status": day_status}),
-        "case": (
-            "Differences, and how they are settled. 差错案件",
-            {"list": case_list, "show": case_show, "assign": case_assign, "propose": case_propose},
-        ),
         "alert": ("Alerts. 预警", {"list": alert_list, "ack": alert_ack, "raise": alert_raise, "send": alert_send}),
         "org": ("Platforms, channels, the gateway. 机构", {"onboard": org_onboard, "list": org_list, "suspend": org_suspend}),
         "calendar": ("The bank's own holidays and working days. 日历", {"show": calendar_show, "propose": calendar_propose}),
@@ -85,50 +79,6 @@ def day_status(
                 f"unusual {known['unusual']}  breaks {known['breaks']}  alerts {known['alerts']}"
             )
     emit({"days": days}, as_json, words)
-    return 0
-
-
-@command
-def case_list(
-    platform: Annotated[str, typer.Option("--platform", help="Platform. 平台")] = "",
-    state: Annotated[str, typer.Option("--state", help="OPEN, CLOSED. 状态")] = "OPEN",
-    as_json: JsonOption = False,
-) -> int:
-    with wired() as wiring, wiring.register.transaction() as tx:
-        rows = case_service.cases(tx, platform or None, state or None)
-    words = [
-        f"{r['case_id']}  {r['severity']:<8} {r['kind']:<20} {r['platform']:<6} {r['opened_on']}  {r['subject']}" for r in rows
-    ]
-    emit({"cases": rows}, as_json, words or ["no cases 无案件"])
-    return 0
-
-
-@command
-def case_show(case_id: CaseArgument, as_json: JsonOption = False) -> int:
-    with wired() as wiring, wiring.register.transaction() as tx:
-        row = case_service.case(tx, case_id)
-    emit({**row, "evidence": json.loads(row["evidence"])}, as_json)
-    return 0
-
-
-@command
-def case_assign(
-    case_id: CaseArgument,
-    actor: ActorOption,
-    to: Annotated[str, typer.Option("--to", help="Person. 负责人")],
-    as_json: JsonOption = False,
-) -> int:
-    with wired() as wiring:
-        case_service.assign(wiring.register, actor, case_id, to)
-    emit({"case": case_id, "owner": to}, as_json)
-    return 0
-
-
-@command
-def case_propose(case_id: CaseArgument, actor: ActorOption, note: NoteOption, as_json: JsonOption = False) -> int:
-    with wired() as wiring:
-        proposal = case_service.propose_settlement(wiring.register, wiring.clock, actor, case_id, note)
-    emit_proposal(proposal, as_json)
     return 0
 
 

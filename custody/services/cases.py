@@ -1,4 +1,4 @@
-"""The life of a case: assign, propose a settlement, approve it (domain.md §6).
+"""What people do about a case: assign, comment, propose a settlement, approve it, open it again (domain.md §6).
 
 A decision is bound to the evidence that the person saw: should the rows behind a case change before the next cut-off, the
 decision settles nothing and the case stays open.
@@ -9,25 +9,22 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from custody.case_life import CLOSED, OPEN, CaseEvent
 from custody.errors import UsageError
 from custody.ports import Clock, Register, RegisterTx, Row
 from custody.posting_findings import FINAL_REFUSALS
 from custody.services.access import permitted_transaction
+from custody.services.calendars import settlement_calendar
+from custody.services.case_desk import standing_on
+from custody.services.case_history import history_of, record
 from custody.services.four_eyes import DecisionKind, propose
 
+LONGEST_NOTE = 2_000
+# What closed a case that people settled.
+SETTLED_BY = ("decision ", "adjustment ")
 # Cases about given rows, which a decision can settle for good. A difference of balances, claims or terms is found anew
 # each day from that day's figures: it ends when they agree, so there is nothing for a decision to be bound to.
 _SETTLED_BY_DECISION = ("TXN|", "CHANNEL|", "CORE|", "CUSTOMER|", "POSTING|", "SETTLEMENT|", "CHAIN|", "INV|INV_09|")
-
-
-def cases(tx: RegisterTx, platform: str | None, state: str | None) -> list[Row]:
-    """Cases by state, platform, age."""
-    wanted: dict[str, object] = {}
-    if platform:
-        wanted["platform"] = platform
-    if state:
-        wanted["state"] = state
-    return tx.find("recon_case", ("state", "platform", "opened_on", "case_id"), **wanted)
 
 
 def case(tx: RegisterTx, case_id: str) -> Row:
@@ -38,17 +35,56 @@ def case(tx: RegisterTx, case_id: str) -> Row:
     return row
 
 
-def assign(register: Register, actor: str, case_id: str, owner: str) -> None:
+def assign(register: Register, clock: Clock, actor: str, case_id: str, owner: str) -> None:
     """Make a person responsible for a case. Raises NotPermitted; UsageError when there is no such case or active person."""
     with permitted_transaction(register, actor, "case.assign", case_id) as tx:
-        case(tx, case_id)
+        before = case(tx, case_id)["owner"]
         person = tx.get("person", person_id=owner)
         if person is None:
             raise UsageError(f"no person {owner!r}; see: custody person list")
         if not person["active"]:
             raise UsageError(f"{owner} is not active and cannot own a case; see: custody person list")
+        if owner == before:
+            return
         tx.update("recon_case", {"case_id": case_id}, {"owner": owner})
+        record(tx, _at(clock), case_id, actor, [(CaseEvent.ASSIGNED, {"before": before, "after": owner})])
         tx.audit(actor, "case.assign", case_id, {"owner": owner})
+
+
+def comment(register: Register, clock: Clock, actor: str, case_id: str, words: str) -> None:
+    """Say something about a case; it stays for ever. Raises NotPermitted; UsageError when there is no such case or nothing is said."""
+    said = words.strip()
+    if not said:
+        raise UsageError("say something: --note is empty")
+    if len(said) > LONGEST_NOTE:
+        raise UsageError(f"a comment has at most {LONGEST_NOTE} characters, this has {len(said)}")
+    with permitted_transaction(register, actor, "case.comment", case_id) as tx:
+        case(tx, case_id)
+        record(tx, _at(clock), case_id, actor, [(CaseEvent.COMMENTED, {})], note=said)
+        tx.audit(actor, "case.comment", case_id, {"note": said})
+
+
+def reopen(register: Register, clock: Clock, actor: str, case_id: str, reason: str) -> None:
+    """Open a case again that people settled: it stays open until two people settle it anew, whatever is found meanwhile.
+
+    Raises NotPermitted; UsageError when there is no such case, when nobody settled it, or without a reason.
+    """
+    if not reason.strip():
+        raise UsageError("say in --note why it is opened again")
+    with permitted_transaction(register, actor, "case.reopen", case_id) as tx:
+        row = case(tx, case_id)
+        if row["state"] != CLOSED:
+            raise UsageError(f"case {case_id} is {row['state']}")
+        if not str(row["closed_by"]).startswith(SETTLED_BY):
+            words = "nobody settled it; it opens by itself when it is found again"
+            raise UsageError(f"case {case_id} was closed as {row['closed_by']}: {words}")
+        on = standing_on(tx) or row["closed_on"]
+        due = settlement_calendar(tx).next_business_day(on)
+        change = {"state": OPEN, "opened_on": on, "closed_on": None, "closed_by": None, "reopened_by": actor, "due_on": due}
+        tx.update("recon_case", {"case_id": case_id}, change | {"episode": row["episode"] + 1})
+        details = {"episode": row["episode"] + 1, "closed_by": row["closed_by"], "due_on": due.isoformat()}
+        record(tx, _at(clock), case_id, actor, [(CaseEvent.REOPENED, details)], note=reason.strip())
+        tx.audit(actor, "case.reopen", case_id, {"closed_by": row["closed_by"], "note": reason.strip()})
 
 
 def propose_settlement(register: Register, clock: Clock, actor: str, case_id: str, note: str) -> str:
@@ -65,8 +101,12 @@ def propose_settlement(register: Register, clock: Clock, actor: str, case_id: st
         why_not = _not_for_decision(row)
         if why_not:
             raise UsageError(f"case {case_id} ({row['subject']}) {why_not}")
+        done = {line.details["closed_by"] for line in history_of(tx, case_id) if line.event == CaseEvent.CLOSED}
         for decided in tx.find("proposal", kind=CASE.kind, subject=case_id, state="APPROVED"):
-            if json.loads(decided["payload"])["evidence_digest"] == row["evidence_digest"]:
+            if (
+                f"decision {decided['proposal_id']}" not in done
+                and json.loads(decided["payload"])["evidence_digest"] == row["evidence_digest"]
+            ):
                 raise UsageError(f"case {case_id} is settled by {decided['proposal_id']}; it closes when the next day is cut off")
     payload = {"evidence_digest": row["evidence_digest"], "kind": row["kind"]}
     return propose(register, clock, actor, CASE, case_id, payload, note)
@@ -97,4 +137,18 @@ def _apply(tx: RegisterTx, subject: str, payload: Mapping[str, object]) -> None:
         raise UsageError(f"the evidence of case {subject} changed since it was proposed: look again and propose again")
 
 
-CASE = DecisionKind("case", "case.propose", "case.approve", _apply)
+def _told(tx: RegisterTx, row: Row) -> None:
+    """What is proposed and decided about a case stands in its history."""
+    is_new = row["state"] == "PROPOSED"
+    at, actor, note = (
+        row[name] for name in (("proposed_at", "maker", "note") if is_new else ("decided_at", "checker", "decision_note"))
+    )
+    event = CaseEvent(row["state"])
+    record(tx, at, row["subject"], actor, [(event, {"proposal": row["proposal_id"], "remedy": row["kind"]})], note=note)
+
+
+def _at(clock: Clock) -> str:
+    return clock.now().isoformat(timespec="microseconds")
+
+
+CASE = DecisionKind("case", "case.propose", "case.approve", _apply, _told)

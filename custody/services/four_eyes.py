@@ -19,12 +19,14 @@ from custody.services.access import permitted_transaction
 
 @dataclass(frozen=True)
 class DecisionKind:
-    """``apply(tx, subject, payload)`` makes the approved change; None where the day's cut-off is what takes it up."""
+    """``apply(tx, subject, payload)`` makes the approved change; None where the day's cut-off is what takes it up. ``told(tx, row)``
+    is told of the proposal as it is made and as it is decided, either way."""
 
     kind: str
     propose_action: str
     approve_action: str
     apply: Callable[[RegisterTx, str, Mapping[str, object]], None] | None = None
+    told: Callable[[RegisterTx, Row], None] | None = None
 
 
 def propose(
@@ -59,6 +61,8 @@ def propose(
             tx.insert("proposal", row)
         except DuplicateRow as error:
             raise UsageError(f"proposal {proposal_id} stands already") from error
+        if kind.told is not None:
+            kind.told(tx, row)
         tx.audit(actor, kind.propose_action, subject, {"proposal": proposal_id, "payload": json.loads(body), "note": note})
         return proposal_id
 
@@ -95,6 +99,8 @@ def _decide(register: Register, clock: Clock, actor: str, kind: DecisionKind, pr
             "decision_note": note,
         }
         tx.update("proposal", {"proposal_id": proposal_id}, change)
+        if kind.told is not None:
+            kind.told(tx, {**row, **change})
         details = {"proposal": proposal_id, "maker": row["maker"], "outcome": outcome, "note": note}
         tx.audit(actor, kind.approve_action, row["subject"], details)
         return {**row, **change}

@@ -40,7 +40,7 @@ _OF_THE_RUN = {
     "published_at", "fence", "path", "code_digest", "run_digest",
 }  # fmt: skip
 REPEATABLE_TABLES = (
-    "step_output", "publication", "recon_case", "alert", "file", "file_event", "proposal", "party", "outbound", "audit_event",
+    "step_output", "publication", "recon_case", "case_event", "alert", "file", "file_event", "proposal", "party", "outbound", "audit_event",
 )  # fmt: skip
 _ALL_KEYS = (b"", b"\xff" * 32)
 

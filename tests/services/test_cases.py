@@ -1,12 +1,19 @@
 """A case's life: assigned, proposed with a reason, approved on the evidence that was seen."""
 
+from datetime import date
+from typing import Any
+
 import pytest
 from stepping_clock import SteppingClock
 
 from connectors.register import SqlRegister
+from custody.case_life import closed
 from custody.errors import NotPermitted, UsageError
-from custody.services.cases import CASE, assign, case, cases, propose_settlement
-from custody.services.four_eyes import approve
+from custody.ports import RegisterTx
+from custody.services.case_desk import CaseFilter, find_cases, next_case
+from custody.services.case_history import history_of, record
+from custody.services.cases import CASE, assign, case, comment, propose_settlement, reopen
+from custody.services.four_eyes import approve, reject
 
 
 def test_a_case_is_settled_by_two_people(register: SqlRegister, clock: SteppingClock) -> None:
@@ -53,29 +60,135 @@ def test_only_an_operator_proposes(register: SqlRegister, clock: SteppingClock) 
         propose_settlement(register, clock, "sup1", "c1", "why")
 
 
-def test_cases_are_listed_by_state_and_platform(register: SqlRegister) -> None:
+def listed(register: SqlRegister, sort: str = "urgency", **wanted: Any) -> list[str]:
     with register.transaction() as tx:
-        assert [c["case_id"] for c in cases(tx, None, None)] == ["c2", "c1"]
-        assert [c["case_id"] for c in cases(tx, "P001", "OPEN")] == ["c1"]
-        assert cases(tx, "P002", None) == []
+        return [found["case_id"] for found in find_cases(tx, CaseFilter(**wanted), sort)]
 
 
-def test_a_case_is_assigned_to_a_person(register: SqlRegister) -> None:
-    assign(register, "sup1", "c1", "op2")
+def test_cases_are_found_by_what_they_are_and_whose(register: SqlRegister) -> None:
+    with register.transaction() as tx:
+        tx.update("recon_case", {"case_id": "c1"}, {"due_on": date(2020, 1, 2), "cause": "sign:-1/1", "owner": "op1"})
+        tx.insert("step_output", _RECONCILED)
+    assert listed(register) == ["c1"] and listed(register, state="") == ["c1", "c2"]
+    assert listed(register, platform="P002") == [] and listed(register, kind="FEE") == [] == listed(register, severity="HIGH")
+    assert listed(register, cause="sign") == ["c1"] and listed(register, cause="cut_off") == []
+    assert listed(register, owner="op1") == ["c1"] and listed(register, owner="-") == []
+    assert listed(register, overdue=True) == ["c1"] and listed(register, overdue=True, state="CLOSED") == []
+    assert listed(register, min_age_days=4) == ["c1"] and listed(register, min_age_days=5) == []
+    with pytest.raises(UsageError, match="is no order of cases"):
+        listed(register, "colour")
+
+
+def test_what_is_due_first_comes_first_and_next_is_mine_or_nobodys(register: SqlRegister) -> None:
+    with register.transaction() as tx:
+        one = tx.get("recon_case", case_id="c1")
+        assert one is not None
+        made = {"c3": ("LOW", 2, None), "c4": ("HIGH", 2, "op2"), "c5": ("LOW", 1, None)}
+        for name, (level, due, owner) in made.items():
+            new = {"case_id": name, "severity": level, "due_on": date(2020, 1, due), "owner": owner}
+            tx.insert("recon_case", {**one, **new})
+        rows = find_cases(tx, CaseFilter())
+    assert [row["case_id"] for row in rows] == ["c5", "c4", "c3", "c1"]
+    assert listed(register, "severity")[0] == "c4"
+    assert (next_case(rows, "op1") or {})["case_id"] == "c5"
+    assert (next_case(rows, "op1", after="c5") or {})["case_id"] == "c3"
+    assert (next_case(rows, "op2", after="c5") or {})["case_id"] == "c4"
+    assert next_case([], "op1") is None
+
+
+def test_all_that_people_do_stands_in_the_history_in_order(register: SqlRegister, clock: SteppingClock) -> None:
+    assign(register, clock, "sup1", "c1", "op2")
+    assign(register, clock, "sup1", "c1", "op2")  # again: nothing happened
+    comment(register, clock, "op2", "c1", " asked the platform ")
+    number = propose_settlement(register, clock, "op1", "c1", "paid twice")
+    reject(register, clock, "sup1", CASE, number, "show the voucher")
+    again = propose_settlement(register, clock, "op1", "c1", "paid twice")
+    approve(register, clock, "sup1", CASE, again, "seen")
+    with register.transaction() as tx:
+        told = history_of(tx, "c1")
+    assert [(line.event, line.actor, line.note) for line in told] == [
+        ("ASSIGNED", "sup1", ""),
+        ("COMMENTED", "op2", "asked the platform"),
+        ("PROPOSED", "op1", "paid twice"),
+        ("REJECTED", "sup1", "show the voucher"),
+        ("PROPOSED", "op1", "paid twice"),
+        ("APPROVED", "sup1", "seen"),
+    ]
+    assert told[3].details == {"proposal": number, "remedy": "case"} and told[5].details["proposal"] == again != number
+    assert [line.at for line in told] == sorted(line.at for line in told)
+
+
+def test_a_comment_says_something_short_about_a_case_that_there_is(register: SqlRegister, clock: SteppingClock) -> None:
+    for words, why in (("  ", "say something"), ("x" * 2_001, "at most 2000")):
+        with pytest.raises(UsageError, match=why):
+            comment(register, clock, "op1", "c1", words)
+    with pytest.raises(UsageError, match="no case 'c9'"):
+        comment(register, clock, "op1", "c9", "hello")
+    with pytest.raises(NotPermitted):
+        comment(register, clock, "audit1", "c1", "hello")
+    with register.transaction() as tx:
+        assert tx.find("case_event") == []
+
+
+def test_a_settled_case_is_opened_again_with_a_reason_and_settled_anew(register: SqlRegister, clock: SteppingClock) -> None:
+    number = propose_settlement(register, clock, "op1", "c1", "paid twice")
+    approve(register, clock, "sup1", CASE, number, "seen")
+    with register.transaction() as tx:
+        _close(tx, "c1", f"decision {number}")
+        tx.insert("step_output", _RECONCILED)
+    with pytest.raises(UsageError, match="say in --note why"):
+        reopen(register, clock, "op2", "c1", " ")
+    reopen(register, clock, "op2", "c1", "the voucher is another one's")
+    with register.transaction() as tx:
+        row, told = case(tx, "c1"), history_of(tx, "c1")
+    assert (row["state"], row["closed_by"], row["closed_on"], row["reopened_by"]) == ("OPEN", None, None, "op2")
+    # 2020-01-03 is a Friday.
+    assert (row["episode"], row["opened_on"], row["due_on"]) == (2, date(2020, 1, 3), date(2020, 1, 6))
+    assert (told[-1].event, told[-1].note) == ("REOPENED", "the voucher is another one's")
+    # The decision of before is spent: another may follow on the same evidence.
+    assert propose_settlement(register, clock, "op1", "c1", "now it is the right one") != number
+
+
+def test_only_what_people_settled_is_opened_again(register: SqlRegister, clock: SteppingClock) -> None:
+    with pytest.raises(UsageError, match="c1 is OPEN"):
+        reopen(register, clock, "op1", "c1", "why")
+    with register.transaction() as tx:
+        _close(tx, "c1", "no_longer_found")
+    with pytest.raises(UsageError, match="nobody settled it"):
+        reopen(register, clock, "op1", "c1", "why")
+    with pytest.raises(NotPermitted):
+        reopen(register, clock, "risk1", "c1", "why")
+
+
+_RECONCILED = {
+    "custody_date": date(2020, 1, 3), "step": "reconcile", "version": 1, "run_digest": "", "inputs_digest": "", "manifest_digest": "",
+    "path": "", "code_digest": "", "fence": 1, "reason": "", "committed_at": "",
+}  # fmt: skip
+
+
+def _close(tx: RegisterTx, case_id: str, closed_by: str) -> None:
+    """As the day's publication does it."""
+    change = closed(date(2020, 1, 2), closed_by)
+    tx.update("recon_case", {"case_id": case_id}, change.columns)
+    record(tx, "2020-01-02T12:00:00", case_id, "system", change.events, date(2020, 1, 2))
+
+
+def test_a_case_is_assigned_to_a_person(register: SqlRegister, clock: SteppingClock) -> None:
+    assign(register, clock, "sup1", "c1", "op2")
     with register.transaction() as tx:
         assert case(tx, "c1")["owner"] == "op2"
         assert [(e["actor"], e["action"]) for e in tx.find("audit_event")] == [("sup1", "case.assign")]
 
 
-def test_a_case_is_assigned_only_to_people_and_by_those_who_may(register: SqlRegister) -> None:
+def test_a_case_is_assigned_only_to_people_and_by_those_who_may(register: SqlRegister, clock: SteppingClock) -> None:
     with pytest.raises(UsageError, match="no person 'x'"):
-        assign(register, "sup1", "c1", "x")
+        assign(register, clock, "sup1", "c1", "x")
     with pytest.raises(UsageError, match="gone is not active"):
-        assign(register, "sup1", "c1", "gone")
+        assign(register, clock, "sup1", "c1", "gone")
     with pytest.raises(UsageError, match="no case 'c9'"):
-        assign(register, "sup1", "c9", "op1")
+        assign(register, clock, "sup1", "c9", "op1")
     with pytest.raises(NotPermitted):
-        assign(register, "audit1", "c1", "op1")
+        assign(register, clock, "audit1", "c1", "op1")
     with register.transaction() as tx:
         assert case(tx, "c1")["owner"] is None
 

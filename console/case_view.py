@@ -1,0 +1,130 @@
+"""One case as a person sees it, on a screen or a page: user numbers masked, amounts in yuan, both languages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from custody.calendar import CHINA
+from custody.case_evidence import Line, Sheet, side_by_side
+from custody.case_words import Words, closed_words, detail_words, event_words, field_words, kind_words
+from custody.causes import cause_words
+from custody.masking import mask_user_numbers
+from custody.money import format_amount
+from custody.ports import RegisterTx, Row
+from custody.services.case_desk import age_days, is_overdue, standing_on
+from custody.services.case_history import HistoryLine, history_of
+from custody.services.cases import case
+from custody.texts import RULES as TEXTS
+
+
+@dataclass(frozen=True)
+class Told:
+    """A line of the history in words. ``day``: a custody date, else the time at which a person did it."""
+
+    day: str
+    actor: str
+    what: Words
+    detail: str
+    note: str
+
+
+@dataclass(frozen=True)
+class CaseView:
+    row: Row
+    sheet: Sheet
+    history: tuple[Told, ...]
+    # Proposals about it, the newest first.
+    proposals: tuple[Row, ...]
+    on: date | None
+
+    @property
+    def kind(self) -> Words:
+        return kind_words(self.row["kind"])
+
+    @property
+    def subject(self) -> str:
+        return mask_user_numbers(self.row["subject"])
+
+    @property
+    def age_days(self) -> int:
+        return age_days(self.row, self.on)
+
+    @property
+    def is_overdue(self) -> bool:
+        return is_overdue(self.row, self.on)
+
+    @property
+    def ended(self) -> Words | None:
+        return closed_words(self.row["closed_by"])
+
+    @property
+    def cause(self) -> Words | None:
+        """What happened; of a refusal the rule's own words stand in the evidence."""
+        told = cause_words(self.row["cause"])
+        if told is not None:
+            return _masked(told[0])
+        return ("refused by the ledger's rule " + self.row["cause"], "账簿规则拒绝") if self.row["cause"] in TEXTS else None
+
+    @property
+    def next_step(self) -> Words | None:
+        told = cause_words(self.row["cause"])
+        return told[1] if told else None
+
+    @property
+    def waiting(self) -> list[Row]:
+        return [row for row in self.proposals if row["state"] == "PROPOSED"]
+
+
+def view_case(tx: RegisterTx, case_id: str) -> CaseView:
+    """Raises UsageError when there is no such case."""
+    row = case(tx, case_id)
+    proposals = tx.find("proposal", ("proposed_at", "proposal_id"), kind=["case", "adjustment"], subject=case_id)
+    history = tuple(_told(line) for line in history_of(tx, case_id))
+    return CaseView(row, side_by_side(json.loads(row["evidence"])), history, tuple(reversed(proposals)), standing_on(tx))
+
+
+def line_words(line: Line) -> Words:
+    return field_words(line.field)
+
+
+def cell(field: str, value: Any) -> str:
+    """A cell of the evidence: amounts in yuan, user numbers masked, nothing as a dash."""
+    if value is None:
+        return "–"
+    if field.endswith("_minor") and isinstance(value, int):
+        return yuan(value)
+    return mask_user_numbers(str(value))
+
+
+def yuan(minor: int) -> str:
+    whole, _, cents = format_amount(abs(minor), "CNY").partition(".")
+    return f"{'-' if minor < 0 else ''}{int(whole):,}.{cents}"
+
+
+def as_plain(view: CaseView) -> Mapping[str, Any]:
+    """For --json: the row as it stands in the register, its evidence apart, and its history."""
+    return {
+        **view.row,
+        "evidence": json.loads(view.row["evidence"]),
+        "differs": [line.field for line in view.sheet.lines if line.differs],
+        "age_days": view.age_days,
+        "overdue": view.is_overdue,
+        "history": [
+            {"day": told.day, "actor": told.actor, "event": told.what[0], "detail": told.detail, "note": told.note}
+            for told in view.history
+        ],
+    }
+
+
+def _told(line: HistoryLine) -> Told:
+    day = line.on.isoformat() if line.on else f"{datetime.fromisoformat(line.at).astimezone(CHINA):%Y-%m-%d %H:%M}"
+    detail = mask_user_numbers(detail_words(line.event, line.details))
+    return Told(day, line.actor, event_words(line.event), detail, line.note)
+
+
+def _masked(words: Words) -> Words:
+    return mask_user_numbers(words[0]), mask_user_numbers(words[1])

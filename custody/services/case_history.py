@@ -1,0 +1,48 @@
+"""What happened to a case, written once and never changed; told again in order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from custody.case_life import CaseEvent
+from custody.digest import canonical_json
+from custody.ports import RegisterTx
+
+
+@dataclass(frozen=True)
+class HistoryLine:
+    """``on``: the custody date that did it, None where ``actor`` is a person."""
+
+    event: str
+    on: date | None
+    actor: str
+    at: str
+    details: dict[str, Any]
+    note: str
+
+
+def record(
+    tx: RegisterTx,
+    at: str,
+    case_id: str,
+    actor: str,
+    events: Iterable[tuple[CaseEvent, Mapping[str, Any]]],
+    on: date | None = None,
+    note: str = "",
+) -> None:
+    """Append what was done to a case, in the transaction that did it."""
+    for event, details in events:
+        row = {"case_id": case_id, "event": str(event), "custody_date": on, "actor": actor, "at": at, "note": note}
+        tx.insert("case_event", {**row, "details": canonical_json(dict(details))})
+
+
+def history_of(tx: RegisterTx, case_id: str) -> list[HistoryLine]:
+    """From the first event to the last."""
+    return [
+        HistoryLine(r["event"], r["custody_date"], r["actor"], r["at"], json.loads(r["details"]), r["note"])
+        for r in tx.find("case_event", ("event_no",), case_id=case_id)
+    ]
