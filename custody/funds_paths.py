@@ -84,6 +84,11 @@ class Move(NamedTuple):
     source: str | None
     target: str | None
 
+    @property
+    def lends(self) -> bool:
+        """A coupon that comes to the lender in the entry that lends is his own money first."""
+        return self.txn_type == TxnType.TENDER_SETTLE and self.source is not None
+
 
 class Lot(NamedTuple):
     """A loan's money that lies on a node since a date. ``at_minor``: how much lies before it in the node's queue."""
@@ -146,7 +151,9 @@ def trace(moves: Iterable[Move], lots: Iterable[Lot], opening: Mapping[str, int]
     legs: list[Leg] = []
     queues = _queues(lots, opening, today, legs)
     for move in sorted(moves):
-        taken = _take(queues[move.source], move.amount_minor) if move.source else [(move.amount_minor, None)]
+        taken: list[Piece] = [(move.amount_minor, None)]
+        if move.source is not None:
+            taken = _take(queues[move.source], move.amount_minor)
         _note(legs, move, taken)
         if move.target is not None:
             queues[move.target].extend(_arriving(move, taken, today))
@@ -187,7 +194,7 @@ def _take(queue: deque[Piece], amount: int) -> list[Piece]:
 
 
 def _note(legs: list[Leg], move: Move, taken: list[Piece]) -> None:
-    if move.txn_type == TxnType.TENDER_SETTLE and move.loan_id and move.target:
+    if move.loan_id and move.target and move.lends:
         lent = (Way.LENT, move.request_no, move.target, None, move.amount_minor)
         legs.append(Leg(move.loan_id, 0, LENDERS, move.entry_no, *lent))
     for amount, label in taken:
@@ -203,7 +210,7 @@ def _note(legs: list[Leg], move: Move, taken: list[Piece]) -> None:
 
 
 def _arriving(move: Move, taken: list[Piece], today: date) -> list[Piece]:
-    if move.txn_type == TxnType.TENDER_SETTLE and move.loan_id:
+    if move.loan_id and move.lends:
         return [(move.amount_minor, _Label(move.loan_id, 1, today))]
     arriving: list[Piece] = []
     for amount, label in taken:

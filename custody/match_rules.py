@@ -18,7 +18,7 @@ from custody.declared import BadDeclaration, Declared
 from custody.digest import digest_of_json
 from custody.errors import UsageError
 from custody.matching import PairRule, Relation
-from custody.rule_forms import SIDES, Condition, Figures, Levels, RelationTerms, Steps, Window, read_condition
+from custody.rule_forms import SIDES, Condition, Figures, Levels, RedLine, RelationTerms, Steps, Window, read_condition
 
 # Entries without which nothing could be judged: they may be changed, never withdrawn.
 NEEDED = ("cut_off_window", "severity_by_age", "severity_by_amount", "due_by_severity", *(s.rule_id for s in SIDES.values()))
@@ -226,6 +226,10 @@ class RuleSet:
         if not isinstance(found, Figures):
             raise UsageError(f"rule {rule_id} has no figures: it is of form {self.rule(rule_id).form}")
         return found.figures
+
+    def red_lines(self) -> Mapping[str, RedLine]:
+        """By id, those in force."""
+        return {rule.rule_id: rule.says for rule in self.rules if isinstance(rule.says, RedLine)}
 
     def _step(self, rule_id: str, value: int) -> int:
         steps = self.rule(rule_id).says

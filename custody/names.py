@@ -162,6 +162,8 @@ class BreakKind(StrEnum):
     HOLD = "HOLD"
     SHORTFALL = "SHORTFALL"
     DISCLOSURE = "DISCLOSURE"
+    # Ours: the path of a loan's money contradicts its stated use, or crosses a red line (domain.md §1, module 5; §8).
+    USE_OF_FUNDS = "USE_OF_FUNDS"
     INV_01 = "INV_01"
     INV_02 = "INV_02"
     INV_03 = "INV_03"

@@ -94,8 +94,16 @@ class Figures:
     figures: Mapping[str, int]
 
 
-Condition: TypeAlias = RelationTerms | PairRule | Window | Steps | Levels | Figures
-FORMS = ("relation", "pair", "window", "steps", "levels", "cause")
+@dataclass(frozen=True)
+class RedLine:
+    """The parameters of a rule that money's path or stated use may break: whole numbers, and words that a stated use may not hold."""
+
+    figures: Mapping[str, int]
+    terms: tuple[str, ...]
+
+
+Condition: TypeAlias = RelationTerms | PairRule | Window | Steps | Levels | Figures | RedLine
+FORMS = ("relation", "pair", "window", "steps", "levels", "cause", "red_line")
 _SEVERITIES = ("LOW", "MEDIUM", "HIGH", "CRITICAL")
 
 
@@ -126,6 +134,9 @@ def read_condition(d: Declared) -> tuple[str, Condition, str | None]:
         found = {level: _within(levels, level, 0, 250) for level in _SEVERITIES}
         levels.close()
         return form, Levels(MappingProxyType(found)), None
+    if form == "red_line":
+        figures = _figures(d).figures if "figures" in d else MappingProxyType(dict[str, int]())
+        return form, RedLine(figures, d.texts("terms", [])), None
     return form, _figures(d), None
 
 

@@ -44,6 +44,10 @@ class Reference:
         """All parties of a kind, suspended ones too: their money is still there."""
         return sorted(p for p, body in self.parties.items() if body["kind"] == kind)
 
+    def related_parties(self, platform: str) -> frozenset[str]:
+        """Those of the platform that its contract states, as customer ids."""
+        return frozenset(self.parties[platform]["contract"].get("related_parties", ()))
+
     def channel_rates(self) -> list[Rate]:
         """What each channel's contract asks for what customers pay in."""
         contracts = {channel: self.parties[channel]["contract"] for channel in self.of_kind(PartyKind.CHANNEL)}

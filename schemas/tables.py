@@ -301,6 +301,22 @@ TABLES: dict[str, TableSpec] = {
             "carried_in_minor:int new_minor:int matched_minor:int broken_minor:int carried_minor:int rejected_minor:int "
             "trailer_rows:int trailer_minor:int holds:bool",
         ),
+        # The path of loans' money (custody/funds_paths.py): the day's legs; all days' by loan and way, of these what left the
+        # borrower's own account; and what lies where at the end of the day. A node is a sub-account, or PLATFORM.CARD.CUSTOMER_ID.
+        _table(
+            "funds_paths",
+            "platform loan_id hop source entry_no way",
+            "platform:text loan_id:text hop:int source:text entry_no:int way:text request_no:text? target:text? other_loan:text? "
+            "amount_minor:int",
+        ),
+        _table(
+            "funds_sums", "platform loan_id way", "platform:text loan_id:text way:text amount_minor:int from_borrower_minor:int"
+        ),
+        _table(
+            "funds_lots",
+            "platform node at_minor",
+            "platform:text node:text at_minor:int amount_minor:int loan_id:text hop:int since:date",
+        ),
         # fees
         _table(
             "fee_accruals",

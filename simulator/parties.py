@@ -105,7 +105,17 @@ class SendingParty:
             "file_types": [file_type.value for file_type in self.file_types],
             "fee_rate": FEE_RATE if self.kind is PartyKind.CHANNEL else None,
             "fee_contract": _FEE_CONTRACT if self.kind is PartyKind.PLATFORM else None,
+            "related_parties": [_paper(related_party(self.party))] if self.kind is PartyKind.PLATFORM else [],
         }
+
+
+def related_party(platform: str) -> Person:
+    """A company that belongs to the platform's owners: the bank was told of it."""
+    return make_company(Random(f"related|{platform}"))
+
+
+def _paper(person: Person) -> dict[str, str]:
+    return {"id_type": person.id_type, "id_no": person.id_no}
 
 
 def make_parties(platforms: int, channels: int) -> list[SendingParty]:

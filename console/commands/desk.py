@@ -151,7 +151,7 @@ def org_onboard(
                 p["kind"],
                 p["name_en"],
                 p["name_zh"],
-                _contract(p),
+                _contract(p, wiring.secrets.identity_digest),
                 key,
                 note,
             )
@@ -163,11 +163,14 @@ def org_onboard(
 _SIMULATED_MIN_FEE_MINOR = 1
 
 
-def _contract(party: dict[str, Any]) -> dict[str, object]:
-    """A world's description of a party as the contract that the register keeps."""
+def _contract(party: dict[str, Any], identity_digest: Callable[[str, str], str]) -> dict[str, object]:
+    """A world's description of a party as the contract that the register keeps: of its related parties the digests alone."""
     contract = {n: party[n] for n in ("encoding", "layouts", "dialect", "file_types", "core_model")}
     if party["fee_contract"] is not None:
         contract["fee_contract"] = party["fee_contract"]
+    # A world that was frozen before names none.
+    if related := party.get("related_parties"):
+        contract["related_parties"] = sorted(identity_digest(one["id_type"], one["id_no"]) for one in related)
     if party["fee_rate"] is not None:
         contract |= {"channel_fee_rate": party["fee_rate"], "channel_fee_min_minor": _SIMULATED_MIN_FEE_MINOR}
     return contract

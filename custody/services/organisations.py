@@ -38,8 +38,11 @@ _OF_KIND = {
     str(PartyKind.CHANNEL): frozenset({"channel_fee_rate", "channel_fee_min_minor"}),
     str(PartyKind.GATEWAY): frozenset[str](),
 }
+# A platform's related parties as far as the bank was told, as customer ids (keyed digests); left out where it was told of none.
+_OPTIONAL = {str(PartyKind.PLATFORM): frozenset({"related_parties"})}
 # Reconciliation expects fees in millionths of the amount, exactly.
 _RATE = re.compile(r"0(\.[0-9]{1,6})?")
+_CUSTOMER_ID = re.compile(r"C[0-9a-f]{24}")
 _KEY_TYPE = "ssh-ed25519"
 
 
@@ -125,7 +128,8 @@ def contract_faults(kind: str, contract: Mapping[str, object]) -> list[str]:
         return [f"contract: {error}"]
     names, wanted = set(contract), _REQUIRED | _OF_KIND[kind]
     faults = [f"the contract of a {kind} lacks {name}" for name in sorted(wanted - names)]
-    faults += [f"the contract of a {kind} has {name}, which nobody reads" for name in sorted(names - wanted)]
+    known = wanted | _OPTIONAL.get(kind, frozenset())
+    faults += [f"the contract of a {kind} has {name}, which nobody reads" for name in sorted(names - known)]
     if faults:
         return faults
     layouts, types = contract["layouts"], contract["file_types"]
@@ -141,6 +145,9 @@ def contract_faults(kind: str, contract: Mapping[str, object]) -> list[str]:
         faults.append("layouts must name a list of layout ids for each file type")
     if not isinstance(contract["dialect"], Mapping):
         faults.append("dialect must be an object, empty where the layouts are our own")
+    related = contract.get("related_parties", [])
+    if not isinstance(related, list) or not all(isinstance(one, str) and _CUSTOMER_ID.fullmatch(one) for one in related):
+        faults.append("related_parties must list customer ids: keyed digests, never numbers of papers")
     if kind == PartyKind.PLATFORM:
         faults += _fee_contract_faults(contract["fee_contract"])
     if kind == PartyKind.CHANNEL:

@@ -137,8 +137,8 @@ def still_open(previous: Iterable[Row], breaks: Breaks, judged: Mapping[str, fro
         elif word == "FILE":
             stays = any(e["instead_of"] in late for e in json.loads(row["evidence"]))
         else:
-            # A final refusal belongs to its posting: nothing of today can heal it.
-            stays = word == "POSTING" and row["cause"] in FINAL_REFUSALS
+            # A final refusal belongs to its posting, a loan's money is where it went: nothing of today can heal them.
+            stays = word == "FUNDS" or (word == "POSTING" and row["cause"] in FINAL_REFUSALS)
         if stays:
             evidence = json.loads(row["evidence"])
             breaks.add(row["platform"], row["sides"], row["subject"], row["kind"], row["amount_minor"], evidence, row["cause"])

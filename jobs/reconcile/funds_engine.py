@@ -28,6 +28,8 @@ LEGS = pa.schema(
     + [("amount_minor", pa.int64())]
 )
 _REQUEST = [name for name in LEGS.names if name not in ("entry_no", "amount_minor")]
+# The coupon's way to the lender is part of the entry that lends, not of what is lent.
+_LENDS = f"txn_type = '{TxnType.TENDER_SETTLE}' and loan_id is not null and source is not null and target is not null"
 # Past every number of an entry, and past every amount.
 _LAST, _WITHOUT_END = (1 << 63) - 1, 1 << 62
 # What stays where it is, as a way.
@@ -43,7 +45,7 @@ class Traced:
 
 
 def trace_day(spark: SparkSession, today: date, before: pa.Table) -> Traced:
-    """Of the day's views ``journal``, ``balances`` and ``sub_accounts``; ``before``: yesterday's lots."""
+    """Of the day's views ``funds_journal``, ``funds_balances`` and ``funds_sub_accounts``; ``before``: yesterday's lots."""
     _moves(spark)
     _openings(spark, before)
     forgotten = pc.and_(_on_card(before), pc.less(before["since"], pa.scalar(today - timedelta(days=CARD_DAYS), pa.date32())))
@@ -69,12 +71,12 @@ def trace_day(spark: SparkSession, today: date, before: pa.Table) -> Traced:
 def _moves(spark: SparkSession) -> None:
     spark.sql(
         f"""
-        with cards as (select sub_account, concat(platform, '{CARD_MARK}', customer_id) as card from sub_accounts),
+        with cards as (select sub_account, concat(platform, '{CARD_MARK}', customer_id) as card from funds_sub_accounts),
         named as (
             select platform, entry_no, move_no, txn_type, request_no, loan_id, amount_minor,
                    if(instr(from_account, '.') > 0, substring_index(from_account, ':', 1), null) as payer,
                    if(instr(to_account, '.') > 0, substring_index(to_account, ':', 1), null) as payee
-            from journal where book = '{Book.CUSTODY}'
+            from funds_journal where book = '{Book.CUSTODY}'
         ),
         placed as (
             select n.platform, n.entry_no, n.move_no, n.txn_type, n.request_no, n.loan_id, n.amount_minor,
@@ -99,7 +101,7 @@ def _openings(spark: SparkSession, before: pa.Table) -> None:
         select node, max(minor) as opening_minor
         from (
             select substring_index(account, ':', 1) as node, cast(sum(opening_minor) as bigint) as minor
-            from balances where instr(account, '.') > 0 group by 1
+            from funds_balances where instr(account, '.') > 0 group by 1
             union all
             select node, end_minor as minor from funds_ends_of_lots
         ) as of_each group by node
@@ -117,7 +119,7 @@ def _begin(spark: SparkSession, lots: pa.Table, today: date) -> None:
         union all
         select platform, loan_id, target as node, cast(1 as bigint) as hop, date '{today.isoformat()}' as since, entry_no, move_no,
                cast(0 as bigint) as off_minor, amount_minor
-        from funds_moves where txn_type = '{TxnType.TENDER_SETTLE}' and loan_id is not null and target is not null
+        from funds_moves where {_LENDS}
         """
     ).createOrReplaceTempView("funds_frontier")
 
@@ -157,7 +159,7 @@ def way_sql(txn_type: str, target: str, move_loan: str, loan: str) -> str:
 _LENT = f"""
     select platform, loan_id, cast(0 as bigint) as hop, '{LENDERS}' as source, min(entry_no) as entry_no, '{Way.LENT}' as way,
            request_no, target, cast(null as string) as other_loan, cast(sum(amount_minor) as bigint) as amount_minor
-    from funds_moves where txn_type = '{TxnType.TENDER_SETTLE}' and loan_id is not null and target is not null
+    from funds_moves where {_LENDS}
     group by platform, loan_id, request_no, target
 """
 

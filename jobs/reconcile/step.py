@@ -18,6 +18,7 @@ from jobs.reconcile.day import read_day
 from jobs.reconcile.day_invariants import add_invariants, paths_of_money
 from jobs.reconcile.flow_verdicts import judge_flows, settled_by_decision
 from jobs.reconcile.flows import match_flows
+from jobs.reconcile.funds import add_use_of_funds, trace_funds, write_funds
 from jobs.reconcile.proof import prove
 from jobs.reconcile.settlements import add_settlements, batch_rows, batch_sums
 from jobs.reconcile.states import match_states
@@ -36,11 +37,13 @@ def _run(context: StepContext) -> None:
         states = match_states(spark, day.today, [on for on in compared if day.lacks_instructions(on)])
         paths = paths_of_money(spark)
         sums = batch_sums(day, spark, flows.rest)
+        funds = trace_funds(day, spark)
     verdicts = judge_flows(day, flows, breaks)
     for difference in states.differences:
         add_difference(breaks, difference)
     batches = add_settlements(day, breaks, sums, verdicts.rows)
     add_invariants(context, breaks, day.reference, day.missing, paths)
+    add_use_of_funds(day, breaks, funds)
     add_files(breaks, day.outcomes)
     add_postings(breaks, context.rows("post", "posting_findings"))
     still_open(day.breaks_before, breaks, day.judged_parties(), day.missing)
@@ -52,6 +55,7 @@ def _run(context: StepContext) -> None:
     context.write("open_items", verdicts.open_items)
     context.write("settlement_batches", batch_rows(batches, cases, day.resolved))
     context.write("matched_keys", _matched_keys(flows.matched, verdicts.rows))
+    write_funds(day, funds)
     context.write("proof", prove(context, matches, day.outcomes))
 
 

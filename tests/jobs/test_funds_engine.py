@@ -25,11 +25,11 @@ def on_engine(
     schema = pa.schema([(n, pa.string()) for n in texts] + [(n, pa.int64()) for n in ("entry_no", "move_no", "amount_minor")])
     # A day without any move has a journal too; this one touches nobody.
     rows = rows or [dict.fromkeys(schema.names) | {"book": "OWN", "from_account": "x", "to_account": "y"}]
-    spark.createDataFrame(pa.Table.from_pylist(rows, schema)).createOrReplaceTempView("journal")
+    spark.createDataFrame(pa.Table.from_pylist(rows, schema)).createOrReplaceTempView("funds_journal")
     balances = {"account": [f"{a}:available" for a in opening], "opening_minor": list(opening.values())}
-    spark.createDataFrame(pa.table(balances)).createOrReplaceTempView("balances")
+    spark.createDataFrame(pa.table(balances)).createOrReplaceTempView("funds_balances")
     people = {"platform": ["P1"] * len(PERSON), "sub_account": list(PERSON), "customer_id": list(PERSON.values())}
-    spark.createDataFrame(pa.table(people)).createOrReplaceTempView("sub_accounts")
+    spark.createDataFrame(pa.table(people)).createOrReplaceTempView("funds_sub_accounts")
     before = pa.Table.from_pylist([{"platform": "P1", **lot._asdict()} for lot in lots], LOTS)
     traced = trace_day(spark, today, before)
     assert traced.legs.schema == LEGS and traced.lots.schema == LOTS
@@ -54,7 +54,7 @@ def test_the_engine_traces_as_the_rule_says(seed: int, spark: SparkSession) -> N
         accounts, loans = range(len(PERSON)), ("L1", "L2")
         drafts = [
             (rng.randrange(len(KINDS)), rng.choice(accounts), rng.choice(accounts), rng.randrange(1, 41), rng.choice(loans))
-            for _ in range(30)
+            for _ in range(80)
         ]
         opening = dict(held)
         rows = journal_of(drafts, held, number)

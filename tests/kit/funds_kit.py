@@ -20,6 +20,7 @@ KINDS = [
     (T.ENTRUSTED_PAYMENT, "any", "P1.PAYEE.y1"), (T.WITHDRAW, "any", None), (T.WITHDRAW, "any", None), (T.REPAYMENT, "any", "P1.LENDER.u1"),
     (T.COMMISSION, "any", "P1:P_INCOME"), (T.ADJUSTMENT, "any", "any"), (T.WITHDRAW_RETURN, None, "any"), (T.LEGAL_DEDUCT, "any", OUTSIDE),
     (T.CREDIT_ASSIGNMENT, "any", "any"), (T.MARKETING, "P1:P_MARKETING", "any"),
+    (T.TENDER_SETTLE, "P1:P_MARKETING", "P1.LENDER.u1"),
 ]  # fmt: skip
 # (kind, payer if any, payee if any, amount, loan)
 Draft = tuple[int, int, int, int, str]

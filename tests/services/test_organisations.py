@@ -25,7 +25,8 @@ from custody.services.organisations import (
 from simulator.parties import make_parties
 
 KEY = "ssh-ed25519 " + base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0 " + bytes(32)).decode()
-WORLD = {p.kind.value: _contract(p.as_json()) for p in make_parties(1, 1)}
+RELATED = "C" + "0a" * 12
+WORLD = {p.kind.value: _contract(p.as_json(), lambda id_type, id_no: RELATED) for p in make_parties(1, 1)}
 Contract = dict[str, Any]
 
 
@@ -44,6 +45,7 @@ def gateways(register: SqlRegister) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("kind", ["PLATFORM", "CHANNEL", "GATEWAY"])
 def test_a_simulated_partys_contract_can_be_adopted(kind: str) -> None:
+    assert WORLD["PLATFORM"]["related_parties"] == [RELATED]
     assert contract_faults(kind, WORLD[kind]) == []
 
 
@@ -51,6 +53,8 @@ def test_a_simulated_partys_contract_can_be_adopted(kind: str) -> None:
     ("kind", "contract", "words"),
     [
         ("PLATFORM", WORLD["GATEWAY"], "lacks fee_contract"),
+        ("PLATFORM", {**WORLD["PLATFORM"], "related_parties": ["91110101MA0000000X"]}, "never numbers of papers"),
+        ("GATEWAY", {**WORLD["GATEWAY"], "related_parties": [RELATED]}, "has related_parties, which nobody reads"),
         ("PLATFORM", {**WORLD["PLATFORM"], "fee_contract": None}, "fee_contract must be an object"),
         ("PLATFORM", {**WORLD["PLATFORM"], "fee_contract": {}}, "wrong or missing"),
         ("PLATFORM", {**WORLD["PLATFORM"], "fee_contract": {1: 2, "x": 3}}, "contract: "),
