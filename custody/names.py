@@ -119,10 +119,17 @@ class FileType(StrEnum):
     INSTRUCTION = "INSTRUCTION"
     MANDATE = "MANDATE"
     LEGAL_ORDER = "LEGAL_ORDER"
+    # A platform's answer to a RECON_RESULT (domain.md §6, results to platforms).
+    CONFIRMATION = "CONFIRMATION"
     # outbound
     RECEIPT = "RECEIPT"
     VALIDATION = "VALIDATION"
     RECON_RESULT = "RECON_RESULT"
+    RECON_ROWS = "RECON_ROWS"
+
+
+# Types that a contract may allow and that no date is without: nothing of them is ever EXPECTED.
+OCCASIONAL = frozenset({FileType.CONFIRMATION})
 
 
 class BreakKind(StrEnum):

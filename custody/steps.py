@@ -44,7 +44,8 @@ _READS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
     # when all its files are there, hence what landed of it before. Bank interest is owned by the balances up to yesterday.
     "reconcile": (("cut_off", "land", "extract", "post"), ("fees",), ("reconcile", "post", "extract", "land")),
     "fees": (("cut_off", "post"), ("fees",), ()),
-    "risk": (("cut_off", "post"), (), ()),
+    # Whether platforms confirm what they were told: each date's result states the seal of its reconciliation.
+    "risk": (("cut_off", "land", "post"), ("risk",), ("reconcile",)),
     "statement": (("post",), (), ()),
     "report": (("cut_off", "post", "reconcile"), (), ("post",)),
     "close": (tuple(s for s in STEPS if s != "close"), ("close",), ()),

@@ -12,7 +12,7 @@ from custody.calendar import SettlementCalendar
 from custody.causes import Rate
 from custody.errors import StopRun
 from custody.match_rules import RuleBook, RuleSet, read_rule
-from custody.names import PartyKind
+from custody.names import FileType, PartyKind
 from custody.services.organisations import LIVE
 from jobs.step import StepContext
 
@@ -39,6 +39,12 @@ class Reference:
     def gateways(self) -> list[str]:
         """The live gateway (organisations admits one at a time); none while it is suspended."""
         return [g for g in self.of_kind(PartyKind.GATEWAY) if self.parties[g]["status"] == LIVE]
+
+    def confirming(self) -> list[str]:
+        """Live platforms whose contract lets them confirm results, and so asks it of them."""
+        platforms = self.of_kind(PartyKind.PLATFORM)
+        layouts = {p: self.parties[p]["contract"]["layouts"] for p in platforms if self.parties[p]["status"] == LIVE}
+        return [p for p in platforms if FileType.CONFIRMATION in layouts.get(p, ())]
 
     def of_kind(self, kind: str) -> list[str]:
         """All parties of a kind, suspended ones too: their money is still there."""

@@ -1,4 +1,5 @@
-"""What each platform is told about its day: row-by-row validation and the result of reconciliation (domain.md §5)."""
+"""What each platform is told about its day: row-by-row validation, the result of reconciliation, and our verdict on its rows with
+the reason (domain.md §5, §6). It answers with a CONFIRMATION that names the result and its seal (custody.confirmations)."""
 
 from __future__ import annotations
 
@@ -6,18 +7,29 @@ import json
 from datetime import date
 from typing import Any
 
+import pyarrow.compute as pc
+
 from connectors.bootstrap import Wiring
 from custody.errors import OutOfOrder
-from custody.names import PartyKind
+from custody.matching import case_id
+from custody.money import format_amount
+from custody.names import FileType, PartyKind
 from custody.ports import Row
 from custody.services.access import check_permission
 from custody.services.outbound import deliver_pending, queue
 from custody.services.outputs import Seal, latest_seal
+from custody.verdict_words import why
+from reports.csv_file import csv_bytes, safe_text
 from schemas.exchange import ExchangeName, sha256_hex
+
+# What a platform claims, and is judged row by row.
+_JUDGED_TYPES = frozenset({FileType.CUSTOMER, FileType.LOAN, FileType.TXN, FileType.CLAIM, FileType.BALANCE})
+# Layouts admit no other (ARCHITECTURE.md, non-goals).
+_CURRENCY = "CNY"
 
 
 def send_results(wiring: Wiring, custody_date: date, actor: str) -> dict[str, Any]:
-    """Queue VALIDATION and RECON_RESULT of the date for every party that must have them, and deliver what waits.
+    """Queue VALIDATION, RECON_RESULT and RECON_ROWS of the date for every party that must have them, and deliver what waits.
 
     Names and bytes follow from the sealed steps alone, so sending again sends the same. Raises OutOfOrder, NotPermitted.
     """
@@ -27,20 +39,19 @@ def send_results(wiring: Wiring, custody_date: date, actor: str) -> dict[str, An
     parties = {r["id"]: json.loads(r["payload"]) for r in wiring.lake.rows(cut_off.path, "reference") if r["kind"] == "party"}
     outcomes = wiring.lake.rows(land.path, "file_outcomes")
     rejected = wiring.lake.rows(land.path, "rejected_rows")
-    breaks = wiring.lake.rows(reconcile.path, "breaks")
-    files: list[tuple[str, str, dict[str, Any]]] = []
-    for party, body in sorted(parties.items()):
-        files.append((party, "VALIDATION", _validation(party, custody_date, outcomes, rejected)))
-        if body["kind"] == PartyKind.PLATFORM:
-            files.append((party, "RECON_RESULT", _recon_result(party, custody_date, reconcile, breaks)))
     queued = []
-    for party, kind, content in files:
-        data = (json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()
-        # A new version of the sealed step is a new version of its result.
-        version = reconcile.version if kind == "RECON_RESULT" else land.version
-        name = str(ExchangeName(party, kind, custody_date, 1, version)).replace(".csv", ".json")
+
+    def keep(party: str, name: str, data: bytes) -> None:
         sha256 = sha256_hex(data)
         queued.append((party, name, sha256, wiring.archive.keep(data, sha256)))
+
+    for party, body in sorted(parties.items()):
+        keep(party, _name(party, FileType.VALIDATION, land), _as_json(_validation(party, custody_date, outcomes, rejected)))
+        if body["kind"] == PartyKind.PLATFORM:
+            rows, rows_file = _result_rows(wiring, party, land, reconcile), rows_name(party, reconcile)
+            keep(party, rows_file, csv_bytes(_ROW_HEADER, (tuple(map(safe_text, row)) for row in rows)))
+            result = _recon_result(wiring, party, land, reconcile, rows_file, len(rows))
+            keep(party, result_name(party, reconcile), _as_json(result))
     with wiring.register.transaction() as tx:
         for party, name, sha256, reference in queued:
             queue(tx, wiring.clock, party, name, sha256, reference)
@@ -51,6 +62,24 @@ def send_results(wiring: Wiring, custody_date: date, actor: str) -> dict[str, An
         "delivered": len(delivery.delivered),
         "failed": [list(f) for f in delivery.failed],
     }
+
+
+def result_name(party: str, reconcile: Seal) -> str:
+    """``P001_RECON_RESULT_20191230_01_v1.json``: a new version of the sealed step is a new version of its result."""
+    return _name(party, FileType.RECON_RESULT, reconcile)
+
+
+def rows_name(party: str, reconcile: Seal) -> str:
+    """The platform's rows that are not clean, beside its result."""
+    return str(ExchangeName(party, FileType.RECON_ROWS, reconcile.custody_date, 1, reconcile.version))
+
+
+def _name(party: str, kind: str, seal: Seal) -> str:
+    return str(ExchangeName(party, kind, seal.custody_date, 1, seal.version)).replace(".csv", ".json")
+
+
+def _as_json(content: dict[str, Any]) -> bytes:
+    return (json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()
 
 
 def _sealed(wiring: Wiring, custody_date: date, step: str) -> Seal:
@@ -76,16 +105,58 @@ def _validation(party: str, custody_date: date, outcomes: list[Row], rejected: l
 
 
 # Sides of a case that a platform may see: its own statements against ours. Core, channel and posting matters are the bank's.
-_PLATFORM_SIDES = ("AB", "FILE")
+_PLATFORM_SIDES = ("A", "AB", "FILE")
 
 
-def _recon_result(party: str, custody_date: date, reconcile: Seal, breaks: list[Row]) -> dict[str, Any]:
+def _recon_result(wiring: Wiring, party: str, land: Seal, reconcile: Seal, rows_file: str, told: int) -> dict[str, Any]:
+    """The result in one sheet: what became of each file's rows, and each break with its evidence. ``told``: rows of ``rows_file``."""
+    lake = wiring.lake
     shown = ("case_id", "subject", "kind", "amount_minor", "cause")
-    own = [b for b in breaks if b["platform"] == party and b["sides"] in _PLATFORM_SIDES]
+    breaks = [b for b in lake.rows(reconcile.path, "breaks") if b["platform"] == party and b["sides"] in _PLATFORM_SIDES]
+    figures = ("file_name", "file_type", "rows", "rows_landed", "rows_rejected")
+    files = [
+        {n: o[n] for n in figures}
+        for o in lake.rows(land.path, "file_outcomes")
+        if o["party"] == party and o["outcome"] == "LANDED" and o["file_type"] in _JUDGED_TYPES
+    ]
     return {
         "party": party,
-        "custody_date": custody_date.isoformat(),
-        "balanced": not own,
+        "custody_date": reconcile.custody_date.isoformat(),
+        "balanced": not breaks,
         "seal": reconcile.manifest_digest,
-        "breaks": [{n: b[n] for n in shown} | {"evidence": json.loads(b["evidence"])} for b in own],
+        "files": files,
+        "rows_file": rows_file,
+        "rows_not_clean": told,
+        "every_other_row": "MATCHED",
+        "breaks": [
+            {n: b[n] for n in shown}
+            | dict(zip(("why_en", "why_zh"), why(b["kind"]), strict=True))
+            | {"evidence": json.loads(b["evidence"])}
+            for b in breaks
+        ],
     }
+
+
+_ROW_HEADER = ("file_name", "line_no", "subject", "amount", "verdict", "rule", "why_en", "why_zh", "case_id")
+
+
+def _result_rows(wiring: Wiring, party: str, land: Seal, reconcile: Seal) -> list[tuple[str, ...]]:
+    """The platform's own rows that are not clean, with our verdict and why: of today's files, and those of earlier days that are
+    open still or found their counterpart today. Every other row of its files is matched."""
+    table = wiring.lake.read(reconcile.path, "matches")
+    own = pc.and_(pc.equal(table["platform"], party), pc.equal(table["side"], "A"))
+    unclean = pc.or_(pc.not_equal(table["bucket"], "MATCHED"), pc.not_equal(table["rule"], "exact"))
+    cases = {b["case_id"] for b in wiring.lake.rows(reconcile.path, "breaks") if b["platform"] == party}
+    rows = []
+    for batch in table.filter(pc.and_(own, unclean)).to_batches():
+        for match in batch.to_pylist():
+            file_name, _, line = match["row_ref"].rpartition(":")
+            identity = case_id(party, "AB", match["subject"])
+            amount = format_amount(match["amount_minor"], _CURRENCY)
+            of_case = identity if match["bucket"] == "BREAK" and identity in cases else ""
+            rows.append((file_name, line, match["subject"], amount, match["bucket"], match["rule"], *why(match["rule"]), of_case))
+    for bad in wiring.lake.rows(land.path, "rejected_rows"):
+        if bad["party"] == party:
+            words = bad["words_en"], bad["words_zh"]
+            rows.append((bad["file_name"], str(bad["line_no"]), bad["row_key"] or "", "", "REJECTED", bad["rule"], *words, ""))
+    return sorted(rows, key=lambda row: (row[0], int(row[1]), row[2:]))

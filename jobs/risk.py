@@ -1,16 +1,20 @@
-"""risk: days past due and borrowers short of their next instalments, with the alerts that follow (domain.md §8)."""
+"""risk: days past due, borrowers short of their next instalments, results that no platform confirms, and the alerts that follow
+(domain.md §6, §8)."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+from datetime import timedelta
 
+from custody.confirmations import KEPT_DAYS, ConfirmationAlert, Result, alerts_of, standing
 from custody.digest import canonical_json
 from custody.names import DayCount, HoldKind, RepaymentMethod
 from custody.ports import Row
 from custody.risk import Alert, LoanPosition, LoanTerms, alerts_for, assess_loan
 from custody.services.outputs import Seal
-from jobs.reference import load_reference
+from jobs.reference import Reference, load_reference
+from jobs.results import result_name
 from jobs.step import Step, StepContext
 
 
@@ -59,7 +63,24 @@ def _run(context: StepContext) -> None:
         figures = short.get((row["platform"], row["borrower"])) or short.get((row["platform"], row["loan_id"])) or {}
         row["shortfall_minor"] = int(figures.get("shortfall_minor", 0))
     context.write("loan_risk", rows)
-    context.write("alerts", [_alert_row(a) for a in alerts])
+    confirmations, unconfirmed = _confirmations(context, reference)
+    context.write("confirmations", confirmations)
+    context.write("alerts", [_alert_row(a) for a in (*alerts, *unconfirmed)])
+
+
+def _confirmations(context: StepContext, reference: Reference) -> tuple[list[Row], list[ConfirmationAlert]]:
+    """How the results of all earlier dates stand with the platforms that are to confirm them."""
+    today, calendar = context.custody_date, reference.calendar
+    results = [
+        Result(platform, result_name(platform, seal), seal.manifest_digest, seal.custody_date)
+        for seal in context.seals_of("reconcile")
+        if (today - seal.custody_date).days <= KEPT_DAYS
+        for platform in reference.confirming()
+    ]
+    said = sorted(context.rows("land", "land_confirmation"), key=lambda row: (row["file_name"], row["line_no"]))
+    before = context.rows("risk", "confirmations", on=today - timedelta(days=1))
+    rows = standing(before, results, said, today, calendar)
+    return rows, alerts_of(rows, said, today, calendar)
 
 
 def _available_for_repayment(context: StepContext) -> Mapping[str, int]:
@@ -75,7 +96,7 @@ def _available_for_repayment(context: StepContext) -> Mapping[str, int]:
     return money
 
 
-def _alert_row(alert: Alert) -> Row:
+def _alert_row(alert: Alert | ConfirmationAlert) -> Row:
     english, chinese = alert.words
     return {
         "alert_id": alert.alert_id,

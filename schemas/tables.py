@@ -115,6 +115,7 @@ TABLES: dict[str, TableSpec] = {
         _landed(load_layout("gateway_instruction/1")),
         _landed(load_layout("gateway_mandate/1")),
         _landed(load_layout("gateway_legal_order/1")),
+        _landed(load_layout("platform_confirmation/1")),
         _table(
             "rejected_rows",
             "file_name line_no fault_no",
@@ -338,6 +339,13 @@ TABLES: dict[str, TableSpec] = {
             "alerts",
             "alert_id",
             "alert_id:text rule:text platform:text subject:text severity:text figures:text words_en:text words_zh:text",
+        ),
+        # What each platform says of the result of each date (custody.confirmations); said_in: FILE:LINE.
+        _table(
+            "confirmations",
+            "platform result_date",
+            "platform:text result_date:date result:text seal:text due_on:date state:text said_in:text? said_on:date? disputed_rows:int "
+            "remark:text?",
         ),
         # statement
         _table(

@@ -27,12 +27,15 @@ _LAYOUTS = {
     FileType.INSTRUCTION: "gateway_instruction/1",
     FileType.MANDATE: "gateway_mandate/1",
     FileType.LEGAL_ORDER: "gateway_legal_order/1",
+    FileType.CONFIRMATION: "platform_confirmation/1",
 }
 _SENDS = {
     PartyKind.PLATFORM: (FileType.CUSTOMER, FileType.LOAN, FileType.TXN, FileType.CLAIM, FileType.BALANCE),
     PartyKind.CHANNEL: (FileType.SETTLEMENT,),
     PartyKind.GATEWAY: (FileType.INSTRUCTION, FileType.MANDATE, FileType.LEGAL_ORDER),
 }
+# What a world's files do not hold, since it answers the bank: whoever plays the parties writes it.
+_ANSWERS: dict[PartyKind, tuple[FileType, ...]] = {PartyKind.PLATFORM: (FileType.CONFIRMATION,)}
 _FEE_CONTRACT = {
     "valid_from": VALID_FROM.isoformat(),
     "valid_to": VALID_TO.isoformat(),
@@ -99,7 +102,7 @@ class SendingParty:
             "name_en": self.name_en,
             "name_zh": self.name_zh,
             "encoding": self.encoding,
-            "layouts": {file_type.value: [_LAYOUTS[file_type]] for file_type in self.file_types},
+            "layouts": {file_type.value: [_LAYOUTS[file_type]] for file_type in (*self.file_types, *_ANSWERS.get(self.kind, ()))},
             "dialect": {},
             "core_model": "HUB",
             "file_types": [file_type.value for file_type in self.file_types],

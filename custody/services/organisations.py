@@ -18,7 +18,7 @@ from custody.digest import canonical_json
 from custody.errors import UsageError
 from custody.fees import FeeContract
 from custody.money import MAX_MINOR
-from custody.names import FileType, PartyKind
+from custody.names import OCCASIONAL, FileType, PartyKind
 from custody.ports import Clock, Register, RegisterTx, Row
 from custody.services.access import permitted_transaction
 from custody.services.four_eyes import DecisionKind, propose
@@ -116,8 +116,10 @@ def contract_faults(kind: str, contract: Mapping[str, object]) -> list[str]:
     """What is wrong with a contract of a party of this kind, in words; an empty list when it can be adopted.
 
     Every day's steps read it as it stands, so it must hold here: ``layouts`` names for each file type the layouts that it may
-    have, ``dialect`` what a foreign layout needs to become ours (schemas.landing; empty where there is none); a platform has a ``fee_contract`` (custody.fees), a channel
-    ``channel_fee_rate`` (text, at most six decimals) and ``channel_fee_min_minor`` (minor units), the gateway neither.
+    have, and for each occasional one that it may send (custody.names.OCCASIONAL), ``dialect`` what a
+    foreign layout needs to become ours (schemas.landing; empty where there is none); a platform has a ``fee_contract``
+    (custody.fees), a channel ``channel_fee_rate`` (text, at most six decimals) and ``channel_fee_min_minor`` (minor units), the
+    gateway neither.
     """
     if kind not in _OF_KIND:
         return []  # _identity_faults names it
@@ -139,8 +141,10 @@ def contract_faults(kind: str, contract: Mapping[str, object]) -> list[str]:
         faults.append(f"core_model must be one of {', '.join(CORE_MODELS)}")
     if not isinstance(types, (list, tuple)) or not types or not all(t in list(FileType) for t in types):
         faults.append("file_types must be a list of file types")
-    elif not isinstance(layouts, Mapping) or sorted(layouts) != sorted(set(types)):
-        faults.append("layouts must name the layouts of each of file_types")
+    elif set(types) & OCCASIONAL:
+        faults.append(f"file_types are due every date: {', '.join(sorted(set(types) & OCCASIONAL))} stands in layouts alone")
+    elif not isinstance(layouts, Mapping) or not set(types) <= set(layouts) <= set(types) | OCCASIONAL:
+        faults.append(f"layouts must name the layouts of each of file_types, and of no other but {', '.join(sorted(OCCASIONAL))}")
     elif not all(isinstance(ids, list) and ids and all(isinstance(one, str) for one in ids) for ids in layouts.values()):
         faults.append("layouts must name a list of layout ids for each file type")
     if not isinstance(contract["dialect"], Mapping):

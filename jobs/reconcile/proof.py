@@ -26,9 +26,14 @@ _TRAILERS = {
     ("POSTING", "B"): "INSTRUCTION",
     ("MANDATE", "B"): "MANDATE",
     ("LEGAL_ORDER", "B"): "LEGAL_ORDER",
+    ("CONFIRMATION", "A"): "CONFIRMATION",
 }
 # What is kept as it came and has no counterpart: (table, relation and side, amount).
-_REGISTERED = (("land_mandate", ("MANDATE", "B"), None), ("land_legal_order", ("LEGAL_ORDER", "B"), "amount_minor"))
+_REGISTERED = (
+    ("land_mandate", ("MANDATE", "B"), None),
+    ("land_legal_order", ("LEGAL_ORDER", "B"), "amount_minor"),
+    ("land_confirmation", ("CONFIRMATION", "A"), None),
+)
 # The trailer's sum is the layout's first control total; of these relations the items' amount is the same figure.
 _SUMS_AGREE = frozenset(
     {("AB_TXN", "A"), ("BC_CHANNEL", "C"), ("AB_CLAIM", "A"), ("AB_LOAN", "A"), ("POSTING", "B"), ("LEGAL_ORDER", "B")}
