@@ -1,15 +1,21 @@
-"""Plays the parties: puts one date's files of a simulated world into the SFTP drop, each party with its own key."""
+"""Plays the parties: puts one date's files of a simulated world into the SFTP drop, each party with its own key. A platform whose
+contract lets it confirm answers yesterday's result besides."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from connectors.settings import Settings
 from connectors.sftp_drop import PartyClient
+from console.platform_answer import MAX_RESULT_BYTES, confirmation, result_of_yesterday
 from custody.errors import UsageError
+from custody.names import FileType
 from schemas.exchange import parse_name
 
 # The bank core's flows: they come by the core's own tables, not by the drop.
@@ -27,8 +33,9 @@ class Delivered:
     bytes: int
 
 
-def deliver(world_dir: Path, day: date, settings: Settings) -> Delivered:
-    """Upload each party's folder of that date, its data files first and its seals last. Delivering again is harmless.
+def deliver(world_dir: Path, day: date, settings: Settings, silent: Collection[str] = ()) -> Delivered:
+    """Upload each party's folder of that date, its data files first and its seals last. Delivering again is harmless. Platforms in
+    ``silent`` do not confirm yesterday's result.
 
     Raises UsageError when the world has no such date or no key for a party, RetryLater when the drop is away, StopRun
     when it does not take a party's key or shows another host key.
@@ -39,6 +46,8 @@ def deliver(world_dir: Path, day: date, settings: Settings) -> Delivered:
     parties = sorted(p for p in folder.iterdir() if p.is_dir() and p.name != _CORE)
     with ThreadPoolExecutor(max_workers=_THREADS) as pool:
         parts = list(pool.map(lambda party: _deliver_party(party, world_dir / "keys" / party.name, settings), parties))
+        answering = [p for p in _answering(world_dir) if (folder / p["party"]).is_dir() and p["party"] not in silent]
+        parts += pool.map(lambda party: _answer(party, day, world_dir / "keys" / party["party"], settings), answering)
     return Delivered(len(parties), sum(p.files for p in parts), sum(p.seals for p in parts), sum(p.bytes for p in parts))
 
 
@@ -57,3 +66,24 @@ def _deliver_party(folder: Path, key: Path, settings: Settings) -> Delivered:
         client.close()
     size = sum(len(data) for data in (*files.values(), *seals.values()))
     return Delivered(1, len(files), len(seals), size)
+
+
+def _answering(world_dir: Path) -> list[dict[str, Any]]:
+    """The world's parties that may confirm; none where the world does not describe them."""
+    described = world_dir / "world.json"
+    parties = json.loads(described.read_text(encoding="utf-8"))["parties"] if described.is_file() else []
+    return [p for p in parties if FileType.CONFIRMATION in p["layouts"]]
+
+
+def _answer(party: Mapping[str, Any], day: date, key: Path, settings: Settings) -> Delivered:
+    client = PartyClient(settings, party["party"], key)
+    try:
+        result = result_of_yesterday(party["party"], (name for name, _ in client.list_out()), day)
+        if result is None:
+            return Delivered(0, 0, 0, 0)
+        content = client.get(result, MAX_RESULT_BYTES)
+        files, seals = confirmation(party["party"], party["encoding"], day, result, content)
+        client.put_set(files, seals)
+    finally:
+        client.close()
+    return Delivered(0, len(files), len(seals), sum(map(len, (*files.values(), *seals.values()))))

@@ -65,20 +65,20 @@ def _run(context: StepContext) -> None:
     context.write("loan_risk", rows)
     confirmations, unconfirmed = _confirmations(context, reference)
     context.write("confirmations", confirmations)
-    context.write("alerts", [_alert_row(a) for a in (*alerts, *unconfirmed)])
+    context.write("alerts", [_alert_row(a) for a in alerts] + [_alert_row(a) for a in unconfirmed])
 
 
 def _confirmations(context: StepContext, reference: Reference) -> tuple[list[Row], list[ConfirmationAlert]]:
     """How the results of all earlier dates stand with the platforms that are to confirm them."""
-    today, calendar = context.custody_date, reference.calendar
+    today, calendar, platforms = context.custody_date, reference.calendar, reference.confirming()
     results = [
         Result(platform, result_name(platform, seal), seal.manifest_digest, seal.custody_date)
         for seal in context.seals_of("reconcile")
         if (today - seal.custody_date).days <= KEPT_DAYS
-        for platform in reference.confirming()
+        for platform in platforms
     ]
     said = sorted(context.rows("land", "land_confirmation"), key=lambda row: (row["file_name"], row["line_no"]))
-    before = context.rows("risk", "confirmations", on=today - timedelta(days=1))
+    before = [r for r in context.rows("risk", "confirmations", on=today - timedelta(days=1)) if r["platform"] in platforms]
     rows = standing(before, results, said, today, calendar)
     return rows, alerts_of(rows, said, today, calendar)
 

@@ -71,13 +71,17 @@ def results(date_: DateOption, actor: ActorSystem = SYSTEM, as_json: JsonOption 
 def deliver(
     world: Annotated[str, typer.Option("--from", help="Folder that custody simulate wrote. 模拟数据目录")],
     date_: DateOption,
+    silent: Annotated[
+        list[str] | None,
+        typer.Option("--silent", help="A platform that does not confirm yesterday's result. 不确认对账结果的平台"),
+    ] = None,
     as_json: JsonOption = False,
 ) -> int:
     from console.deliver import deliver as play
 
     with wired() as wiring:
         on = parse_date(date_)
-        sent = play(Path(world), on, wiring.settings)
+        sent = play(Path(world), on, wiring.settings, silent or ())
         folder = Path(world) / on.isoformat() / "CORE"
         flows, balances = (
             [json.loads(line) for line in (folder / name).read_text(encoding="utf-8").splitlines()]

@@ -1,0 +1,47 @@
+"""Plays a platform that confirms: it reads the result that the bank wrote for yesterday and answers it with a CONFIRMATION."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import date, timedelta
+
+from custody.confirmations import WHOLE, State
+from custody.names import FileType
+from schemas.exchange import ExchangeName, Seal, SealedFile, sha256_hex
+from schemas.fast_writer import write_columns
+from schemas.layout import load_layout
+
+_LAYOUT = "platform_confirmation/1"
+# Apart from the batches in which a platform reports its day.
+_BATCH = 50
+MAX_RESULT_BYTES = 64 * 1024 * 1024
+
+
+def result_of_yesterday(party: str, delivered: Iterable[str], today: date) -> str | None:
+    """Of the names in the platform's out/, the newest version of yesterday's RECON_RESULT."""
+    stem = str(ExchangeName(party, FileType.RECON_RESULT, today - timedelta(days=1), 1, 1)).removesuffix("1.csv")
+    found = [name for name in delivered if name.startswith(stem) and name.endswith(".json")]
+    return max(found, key=lambda name: (len(name), name), default=None)
+
+
+def confirmation(
+    party: str, encoding: str, today: date, result: str, content: bytes, verdict: str = State.AGREED
+) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """({file name: bytes}, {seal name: bytes}) that speak of the result as a whole. ``content``: the result's own bytes."""
+    row = {"result": result, "seal": json.loads(content)["seal"], "row": WHOLE, "verdict": str(verdict), "remark": None}
+    written = write_columns(load_layout(_LAYOUT), [row], encoding, today)
+    name = ExchangeName(party, FileType.CONFIRMATION, today, _BATCH, 1)
+    entry = SealedFile(
+        name=str(name),
+        layout=_LAYOUT,
+        encoding=encoding,
+        bytes=len(written.data),
+        rows=written.rows,
+        sha256=sha256_hex(written.data),
+        totals=written.totals,
+        batches=1,
+    )
+    seal = Seal(party=party, custody_date=today.isoformat(), batch=_BATCH, version=1, files=[entry])
+    seal_name = str(ExchangeName(party, "SEAL", today, _BATCH, 1))
+    return {str(name): written.data}, {seal_name: seal.to_bytes()}

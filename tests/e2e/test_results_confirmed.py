@@ -1,0 +1,101 @@
+"""What platforms are told of a faulted day, row by row; what they answer; and what the desk hears when they do not."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+import pytest
+from instance_kit import GO_LIVE, Instance, make_instance, make_world, opened
+
+from console.platform_answer import confirmation, result_of_yesterday
+from custody.services.access import SYSTEM
+from jobs.results import send_results
+
+FAULTS = [
+    {"kind": "txn_amount", "count": 1, "date": "2019-12-30", "party": "P001"},
+    {"kind": "impossible_date", "count": 1, "date": "2019-12-30", "party": "P001"},
+]
+SECOND, THIRD, FOURTH = (GO_LIVE + timedelta(days=n) for n in (1, 2, 3))
+
+
+def answer(instance: Instance, party: str, today: date, verdict: str = "AGREED") -> None:
+    delivered = instance.drop.sent[party]
+    result = result_of_yesterday(party, delivered, today)
+    assert result is not None
+    encoding = "gb18030" if party == "P002" else "utf-8"
+    files, seals = confirmation(party, encoding, today, result, delivered[result], verdict)
+    for name, data in {**files, **seals}.items():
+        instance.drop.put(party, name, data)
+
+
+@pytest.fixture(scope="module")
+def days(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    """Four days of three platforms: P001 agrees each day, P002 disputes the first result, P003 never says anything."""
+    folder = tmp_path_factory.mktemp("results")
+    world = make_world(folder / "world", FAULTS, seed=5, platforms=3, days=4)
+    home = make_instance(folder / "home", world)
+    with opened(home) as instance:
+        for on in (GO_LIVE, SECOND, THIRD, FOURTH):
+            if on > GO_LIVE:
+                answer(instance, "P001", on)
+                answer(instance, "P002", on, "DISPUTED" if on == SECOND else "AGREED")
+            instance.deliver(world, on)
+            instance.run_day(on)
+            send_results(instance.wiring, on, SYSTEM)
+        yield instance
+
+
+def sent(instance: Instance, party: str, kind: str, on: date) -> bytes:
+    names = [name for name in instance.drop.sent[party] if f"_{kind}_{on:%Y%m%d}_" in name]
+    assert len(names) == 1
+    return instance.drop.sent[party][names[0]]
+
+
+def rows_of(instance: Instance, party: str, on: date) -> list[dict[str, str]]:
+    text = sent(instance, party, "RECON_ROWS", on).decode("utf-8-sig")
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_a_platform_is_told_of_each_row_that_is_not_clean_and_why(days: Instance) -> None:
+    result = json.loads(sent(days, "P001", "RECON_RESULT", GO_LIVE))
+    rows = rows_of(days, "P001", GO_LIVE)
+    assert result["balanced"] is False and result["rows_not_clean"] == len(rows)
+    (wrong,) = [row for row in rows if row["rule"] == "AMOUNT"]
+    assert wrong["verdict"] == "BREAK" and wrong["file_name"] == "P001_TXN_20191230_01_v1.csv"
+    assert wrong["why_zh"] == "金额不符"
+    assert wrong["case_id"] in {b["case_id"] for b in result["breaks"] if b["kind"] == "AMOUNT"}
+    (bad,) = [row for row in rows if row["verdict"] == "REJECTED"]
+    assert bad["rule"] == "date"
+
+
+def test_every_row_of_a_platforms_files_has_exactly_one_verdict(days: Instance) -> None:
+    """What is not named is matched: named and unnamed make up the files."""
+    for on in (GO_LIVE, SECOND):
+        rows = rows_of(days, "P001", on)
+        named = [(row["file_name"], row["line_no"]) for row in rows]
+        assert len(named) == len(set(named))
+        proof = {r["relation"]: r for r in days.lake_rows(on, "reconcile", "proof") if r["side"] == "A"}
+        assert all(row["holds"] for row in proof.values())
+
+
+def test_results_are_the_same_bytes_however_often_they_are_sent(days: Instance) -> None:
+    before = {party: dict(files) for party, files in days.drop.sent.items()}
+    assert send_results(days.wiring, SECOND, SYSTEM)["failed"] == []
+    assert {party: dict(files) for party, files in days.drop.sent.items()} == before
+
+
+def test_answers_are_kept_and_silence_is_an_alert(days: Instance) -> None:
+    states = {(r["platform"], r["result_date"]): r["state"] for r in days.lake_rows(FOURTH, "risk", "confirmations")}
+    assert states["P001", GO_LIVE] == "AGREED" and states["P001", THIRD] == "AGREED"
+    assert states["P002", GO_LIVE] == "DISPUTED" and states["P002", SECOND] == "AGREED"
+    assert states["P003", GO_LIVE] == "AWAITED"
+    alerts = {(a["rule"], a["platform"], a["subject"]) for a in days.find("alert") if a["rule"].startswith("RESULT_")}
+    # Of 31 December the next bank business day is 2 January: its result is not overdue yet.
+    assert alerts == {
+        ("RESULT_DISPUTED", "P002", "RESULT|P002_RECON_RESULT_20191230_01_v1.json"),
+        ("RESULT_UNCONFIRMED", "P003", "RESULT|P003_RECON_RESULT_20191230_01_v1.json"),
+    }
