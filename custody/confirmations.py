@@ -100,10 +100,12 @@ class ConfirmationAlert:
 
     @property
     def alert_id(self) -> str:
+        """The same as long as the condition lasts, so that it is raised once."""
         return digest_of_json([self.rule, self.platform, self.subject])
 
     @property
     def words(self) -> tuple[str, str]:
+        """(English, Chinese)"""
         english, chinese = _WORDS[self.rule]
         return english.format(**self.figures), chinese.format(**self.figures)
 

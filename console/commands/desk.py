@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from console.commands import proposals
+from console.commands.results import day_results
 from console.commands.steps import step_callback
 from console.output import ActorOption, DateOption, JsonOption, NoteOption, command, emit, parse_date, wired
 from custody.calendar import dates
@@ -25,7 +26,7 @@ ActorSystem = Annotated[str, typer.Option("--as", help="Who acts. 操作人", en
 
 def add_desk(app: typer.Typer) -> None:
     groups: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
-        "day": ("The custody day at a glance. 日终一览", {"status": day_status}),
+        "day": ("The custody day at a glance. 日终一览", {"status": day_status, "results": day_results}),
         "alert": ("Alerts. 预警", {"list": alert_list, "ack": alert_ack, "raise": alert_raise, "send": alert_send}),
         "org": ("Platforms, channels, the gateway. 机构", {"onboard": org_onboard, "list": org_list, "suspend": org_suspend}),
         "calendar": ("The bank's own holidays and working days. 日历", {"show": calendar_show, "propose": calendar_propose}),

@@ -12,14 +12,13 @@ import pytest
 from instance_kit import GO_LIVE, Instance, make_instance, make_world, opened
 
 from console.platform_answer import confirmation, result_of_yesterday
+from console.results_view import results_of
 from custody.services.access import SYSTEM
 from jobs.results import send_results
+from simulator.faults import FaultRequest
 
-FAULTS = [
-    {"kind": "txn_amount", "count": 1, "date": "2019-12-30", "party": "P001"},
-    {"kind": "impossible_date", "count": 1, "date": "2019-12-30", "party": "P001"},
-]
-SECOND, THIRD, FOURTH = (GO_LIVE + timedelta(days=n) for n in (1, 2, 3))
+FAULTS = [FaultRequest(kind=kind, count=1, date=GO_LIVE, party="P001") for kind in ("txn_amount", "impossible_date")]
+SECOND, THIRD = GO_LIVE + timedelta(days=1), GO_LIVE + timedelta(days=2)
 
 
 def answer(instance: Instance, party: str, today: date, verdict: str = "AGREED") -> None:
@@ -34,12 +33,12 @@ def answer(instance: Instance, party: str, today: date, verdict: str = "AGREED")
 
 @pytest.fixture(scope="module")
 def days(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
-    """Four days of three platforms: P001 agrees each day, P002 disputes the first result, P003 never says anything."""
+    """Three days of three platforms: P001 agrees each day, P002 disputes the first result, P003 never says anything."""
     folder = tmp_path_factory.mktemp("results")
-    world = make_world(folder / "world", FAULTS, seed=5, platforms=3, days=4)
+    world = make_world(folder / "world", FAULTS, seed=5, platforms=3, days=3)
     home = make_instance(folder / "home", world)
     with opened(home) as instance:
-        for on in (GO_LIVE, SECOND, THIRD, FOURTH):
+        for on in (GO_LIVE, SECOND, THIRD):
             if on > GO_LIVE:
                 answer(instance, "P001", on)
                 answer(instance, "P002", on, "DISPUTED" if on == SECOND else "AGREED")
@@ -69,7 +68,7 @@ def test_a_platform_is_told_of_each_row_that_is_not_clean_and_why(days: Instance
     assert wrong["why_zh"] == "金额不符"
     assert wrong["case_id"] in {b["case_id"] for b in result["breaks"] if b["kind"] == "AMOUNT"}
     (bad,) = [row for row in rows if row["verdict"] == "REJECTED"]
-    assert bad["rule"] == "date"
+    assert bad["rule"] == "time"
 
 
 def test_every_row_of_a_platforms_files_has_exactly_one_verdict(days: Instance) -> None:
@@ -89,8 +88,8 @@ def test_results_are_the_same_bytes_however_often_they_are_sent(days: Instance) 
 
 
 def test_answers_are_kept_and_silence_is_an_alert(days: Instance) -> None:
-    states = {(r["platform"], r["result_date"]): r["state"] for r in days.lake_rows(FOURTH, "risk", "confirmations")}
-    assert states["P001", GO_LIVE] == "AGREED" and states["P001", THIRD] == "AGREED"
+    states = {(r["platform"], r["result_date"]): r["state"] for r in days.lake_rows(THIRD, "risk", "confirmations")}
+    assert states["P001", GO_LIVE] == "AGREED" and states["P001", SECOND] == "AGREED"
     assert states["P002", GO_LIVE] == "DISPUTED" and states["P002", SECOND] == "AGREED"
     assert states["P003", GO_LIVE] == "AWAITED"
     alerts = {(a["rule"], a["platform"], a["subject"]) for a in days.find("alert") if a["rule"].startswith("RESULT_")}
@@ -99,3 +98,16 @@ def test_answers_are_kept_and_silence_is_an_alert(days: Instance) -> None:
         ("RESULT_DISPUTED", "P002", "RESULT|P002_RECON_RESULT_20191230_01_v1.json"),
         ("RESULT_UNCONFIRMED", "P003", "RESULT|P003_RECON_RESULT_20191230_01_v1.json"),
     }
+
+
+def test_the_desk_sees_rows_breaks_answers_and_the_trend(days: Instance) -> None:
+    first, newest = results_of(days.wiring, GO_LIVE), results_of(days.wiring, THIRD)
+    one = {p.platform: p for p in first.platforms}["P001"]
+    assert one.rows["REJECTED"] == 1 and one.rows["BREAK"] >= 1 and one.rows["MATCHED"] > 100
+    assert one.judged == sum(json.loads(sent(days, "P001", "RECON_RESULT", GO_LIVE))["files"][n]["rows"] for n in range(5))
+    assert {k.kind: k.breaks for k in one.kinds}["AMOUNT"] == 1
+    assert (one.told, one.answer, one.answer_on) == ("DELIVERED", "AGREED", THIRD)
+    assert {p.platform: p.answer for p in first.platforms} == {"P001": "AGREED", "P002": "DISPUTED", "P003": "AWAITED"}
+    assert [day for day, _ in newest.trend["P001"]] == [GO_LIVE, SECOND, THIRD]
+    assert newest.trend["P001"][0][1] == one.breaks
+    assert [p.platform for p in results_of(days.wiring, GO_LIVE, "P002").platforms] == ["P002"]

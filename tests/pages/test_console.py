@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 PAGES = {
     "day": "day.view",
+    "results": "day.view",
     "customers": "customer.view",
     "customer": "customer.view",
     "deletion": "customer.view",
