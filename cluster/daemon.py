@@ -101,10 +101,11 @@ class Daemon:
             time.sleep(_POLL_SECONDS)
 
     def tail(self) -> str:
-        """The last lines of the log."""
+        """The last lines of the log, without what Java's stack traces fill it with."""
         if not self.log.exists():
             return f"({self.log} does not exist)"
         lines = self.log.read_text(encoding="utf-8", errors="backslashreplace").splitlines()
+        lines = [line for line in lines if line and not line.startswith("\t")]
         return "\n".join([f"{self.log}:", *lines[-_LOG_TAIL_LINES:]])
 
     def _signal(self, number: signal.Signals) -> bool:

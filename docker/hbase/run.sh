@@ -22,7 +22,7 @@ stop() {
 trap stop EXIT
 trap "exit 0" TERM INT
 
-java -Xmx1g -XX:+UseG1GC -cp "$classes" "$server.master.HMaster" start &
+java -Xmx1g -XX:+UseG1GC -XX:+ExitOnOutOfMemoryError -cp "$classes" "$server.master.HMaster" start &
 master=$!
 # The tool fails while the master comes up.
 while read -ra words; do
@@ -33,7 +33,7 @@ while read -ra words; do
   done
 done <<<"$TABLES"
 
-java -Xmx512m -XX:+UseG1GC -cp "$classes" "$server.thrift.ThriftServer" start &
+java -Xmx512m -XX:+UseG1GC -XX:+ExitOnOutOfMemoryError -cp "$classes" "$server.thrift.ThriftServer" start &
 thrift=$!
 wait -n
 exit 1

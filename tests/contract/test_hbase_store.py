@@ -1,6 +1,8 @@
 """What is HBase's own: numbers instead of replacing, scanners the server forgets, connections, tables somebody must make."""
 
 import multiprocessing
+import re
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from multiprocessing.connection import Connection
@@ -16,7 +18,7 @@ from connectors.loopback import LOOPBACK
 from connectors.settings import HbaseSettings
 from custody.errors import LeaseLost, SettingsError, StopRun
 from custody.ports import StoreRow
-from schemas.store_keys import CORE_FLOW, CUSTOMER, SALTS, WATERMARK
+from schemas.store_keys import CORE_FLOW, CUSTOMER, LEDGER_TABLES, SALTS, WATERMARK
 
 pytestmark = pytest.mark.real
 
@@ -137,6 +139,30 @@ def test_what_was_not_made_is_named(hbase: Hbase) -> None:
     assert starts == [b"", *(bytes([n]) for n in range(1, SALTS))]
     assert len(connection.table(f"made:{WATERMARK}").regions()) == 1
     connection.close()
+
+
+def heap_megabytes(server: Hbase) -> float:
+    """What lives in the master's heap."""
+
+    def asked(question: str) -> str:
+        return subprocess.run(["jcmd", str(server.master.pid), question], capture_output=True, text=True, check=True).stdout
+
+    asked("GC.run")
+    used = re.search(r"total \d+K, used (\d+)K", asked("GC.heap_info"))
+    assert used is not None
+    return int(used[1]) / 1024
+
+
+def test_a_region_that_holds_little_takes_little_memory(hbase: Hbase) -> None:
+    """A ledger has over two hundred regions: at 3 MB each, two ledgers' tables filled the heap, and puts timed out for good."""
+    tables = LEDGER_TABLES[:4]
+    hbase.create_tables("little", tables)
+    store = HbaseStore.at(hbase.url("little"), SETTINGS)
+    before = heap_megabytes(hbase)
+    for table in tables:
+        store.put_many(table, [(bytes([salt]), {b"p": b"v"}) for salt in range(SALTS)])
+    store.close()
+    assert heap_megabytes(hbase) - before < 0.5 * len(tables) * SALTS
 
 
 @pytest.mark.parametrize("url", ["hbase://h:1", "hbase://h/n", "hbase://h:x/n", "hbase://h:1/a/b", "hbase://h:1/a-b"])

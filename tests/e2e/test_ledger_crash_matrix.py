@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,11 +20,11 @@ from typing import Any
 
 import pytest
 from instance_kit import GO_LIVE, Instance, change_settings, copy_of, opened, seeds
-from kill_kit import LEDGER, CopyOf, Undisturbed, assert_same, kill, run_on, start, told
+from kill_kit import LEDGER, CopyOf, Undisturbed, assert_same, kill, run_on, start, told, wait_until_stopped
+from real_hbase import SETTINGS
 
 from cluster.hbase import Hbase
 from connectors.hbase_store import HbaseStore
-from connectors.settings import HbaseSettings
 from custody.errors import RetryLater
 from custody.ports import KeyedStore, StoreRow
 from jobs.store_proof import store_faults
@@ -107,7 +106,6 @@ def test_killed_at_a_point_of_the_seed(
 MORTAL = ("the job", "master and Thrift", "Thrift", "master")
 _PARTS = {"the job": (), "Thrift": ("thrift",), "master": ("master",), "master and Thrift": ("master", "thrift")}
 _STEP_SECONDS = 300
-_SETTINGS = HbaseSettings(timeout_seconds=10, give_up_after_seconds=300)
 
 
 class HbaseInstances:
@@ -124,13 +122,13 @@ class HbaseInstances:
         with opened(home) as instance, instance.wiring.register.transaction() as tx:
             tx.update("lease", {"name": "custody-day"}, {"fence": self._fence})
             wanted = {table: list(instance.wiring.keyed.scan(table, *_ALL_KEYS)) for table in OWN_TABLES}
-        store = HbaseStore.at(self._url, _SETTINGS)
+        store = HbaseStore.at(self._url, SETTINGS)
         for table, rows in wanted.items():
             self._put_back(store, table, rows)
         store.close()
         change_settings(
             home,
-            {"stores.keyed": self._url} | {f"hbase.{name}": value for name, value in _SETTINGS.model_dump().items()},
+            {"stores.keyed": self._url} | {f"hbase.{name}": value for name, value in SETTINGS.model_dump().items()},
         )
         return home
 
@@ -181,7 +179,7 @@ def _run_killed(home: Path, on: date, hbase: Hbase, who: str, number: int, rng: 
         child.communicate(timeout=_STEP_SECONDS)
         return child.returncode
     child = start(home, "project", on, "before", f"hbase:{number}")
-    _wait_until_stopped(child)
+    wait_until_stopped(child)
     for part in _PARTS[who]:
         hbase.kill(part)
     os.kill(child.pid, signal.SIGCONT)
@@ -191,14 +189,6 @@ def _run_killed(home: Path, on: date, hbase: Hbase, who: str, number: int, rng: 
     _, errors = child.communicate(timeout=_STEP_SECONDS)
     assert child.returncode in (0, RetryLater.exit_code), errors
     return child.returncode
-
-
-def _wait_until_stopped(child: subprocess.Popen[str]) -> None:
-    until = time.monotonic() + _STEP_SECONDS
-    while (waited := os.waitpid(child.pid, os.WUNTRACED | os.WNOHANG))[0] == 0:
-        assert time.monotonic() < until, "the step does not get on"
-        time.sleep(0.02)
-    assert os.WIFSTOPPED(waited[1]), "the step never got to its point"
 
 
 @pytest.mark.real

@@ -21,7 +21,8 @@ from typing import Any
 
 import pytest
 from instance_kit import BANK, GO_LIVE, copy_core, make_instance, make_world, opened, seeds
-from kill_kit import content_of, start, told
+from kill_kit import content_of, start, told, wait_until_stopped
+from real_hbase import SETTINGS
 from real_sshd import RealSshd
 
 from cluster.hbase import Hbase
@@ -119,7 +120,11 @@ def make_parts(
         settings = home / "prepared.toml"
         text = initial_settings(BANK, GO_LIVE, 0)
         stores = {"stores.lake": f"{hdfs.url}/{own}", "stores.keyed": hbase.url(own), "stores.core": hbase.url(core)}
-        limits = {"hbase.timeout_seconds": 10, "hbase.give_up_after_seconds": GIVE_UP_SECONDS, "lease.seconds": 10}
+        limits = {
+            "hbase.timeout_seconds": SETTINGS.timeout_seconds,
+            "hbase.give_up_after_seconds": GIVE_UP_SECONDS,
+            "lease.seconds": 10,
+        }
         register = {"register.url": postgres.register_url(database)}
         settings.write_text(changed(text, {**sshd.changes, **stores, **limits, **register}), encoding="utf-8")
         make_instance(home, world, settings=settings)
@@ -153,11 +158,7 @@ def run_killed(parts: Parts, step: str, server: str, calls: int, who: str, rng: 
     point = f"{step}, {who} killed before call {number} of {calls} to {server}"
     print(point, flush=True)
     child = start(parts.home, step, GO_LIVE, "before", f"{server}:{number}")
-    until = time.monotonic() + STEP_SECONDS
-    while (waited := os.waitpid(child.pid, os.WUNTRACED | os.WNOHANG))[0] == 0:
-        assert time.monotonic() < until, f"{point}: the step does not get on"
-        time.sleep(0.02)
-    assert os.WIFSTOPPED(waited[1]), f"{point}: the step never got there"
+    wait_until_stopped(child)
     again = parts.killer.kill(who)
     os.kill(child.pid, signal.SIGCONT)
     # It first meets the dead server.

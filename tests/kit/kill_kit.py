@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -54,6 +55,15 @@ def start(home: Path, step: str, on: date, how: str, number: int | str = 0) -> s
     line = child.stdout.readline()
     assert line == "ready\n", f"the runner did not start: {line}{child.communicate()}"
     return child
+
+
+def wait_until_stopped(child: subprocess.Popen[str]) -> None:
+    """Until the runner has stopped itself at its point."""
+    until = time.monotonic() + _STEP_SECONDS
+    while (waited := os.waitpid(child.pid, os.WUNTRACED | os.WNOHANG))[0] == 0:
+        assert time.monotonic() < until, "the step does not get on"
+        time.sleep(0.02)
+    assert os.WIFSTOPPED(waited[1]), "the step never got to its point"
 
 
 def told(child: subprocess.Popen[str], line: str = "") -> dict[str, Any]:

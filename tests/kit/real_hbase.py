@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from itertools import count
 
 import happybase
@@ -15,9 +15,11 @@ from connectors.hbase_store import FAMILY, HbaseStore
 from connectors.loopback import LOOPBACK
 from connectors.settings import HbaseSettings
 
-# A killed master takes its time on a busy machine.
-SETTINGS = HbaseSettings(timeout_seconds=20, give_up_after_seconds=300)
+# A killed master takes its time on a busy machine. An answer is waited for longer than the Thrift server's own 10 seconds, so that
+# its words are heard.
+SETTINGS = HbaseSettings(timeout_seconds=15, give_up_after_seconds=300)
 _NUMBERS = count(1)
+_SERVERS: list[Hbase] = []
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +27,7 @@ def hbase() -> Iterator[Hbase]:
     """Running and empty: a test makes a namespace of its own by ``create_tables``, and starts again what it killed."""
     with server_folder("hbase") as folder:
         server = Hbase(folder, Ports(folder))
+        _SERVERS.append(server)
         try:
             server.start()
             yield server
@@ -32,6 +35,18 @@ def hbase() -> Iterator[Hbase]:
             # Nothing of it is kept, so nothing need be flushed.
             server.kill("thrift")
             server.kill("master")
+            _SERVERS.remove(server)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What fails on HBase's side is seldom more than a time-out on ours, and the logs are gone after the run."""
+    report = yield
+    if report.failed and item.get_closest_marker("real"):
+        report.sections += [
+            (f"HBase's {daemon.name}", daemon.tail()) for server in _SERVERS for daemon in (server.master, server.thrift)
+        ]
+    return report
 
 
 class OwnTables(HbaseStore):
