@@ -294,6 +294,14 @@ TABLES: dict[str, TableSpec] = {
             "platform:text settlement_batch:text channel:text expected_on:date rows:int own_minor:int net_minor:int faulty_rows:int "
             "instructions:int instructed_minor:int core_flows:int core_minor:int last_core_date:date? state:text",
         ),
+        # Accounts whose balances, as the platform files them, do not follow from its own movements: by date, until they cancel out.
+        _table(
+            "shadow_differences",
+            "platform account as_of",
+            "platform:text account:text as_of:date available_minor:int frozen_minor:int before_available_minor:int "
+            "before_frozen_minor:int after_available_minor:int after_frozen_minor:int moved_available_minor:int "
+            "moved_frozen_minor:int awaited_available_minor:int awaited_frozen_minor:int movements:int before_ref:text? after_ref:text?",
+        ),
         _table("matched_keys", "relation match_key", "relation:text match_key:text"),
         _table(
             "proof",

@@ -173,6 +173,7 @@ class _Planter:
             "keys": keys | {name: places for name, places in (("lines", lines), ("balances", list(moved))) if places},
             "expects": [asdict(expect) for expect in (*rejected, *victim.expects)],
             "allows": [asdict(allowed) for allowed in (*victim.allows, *_whole_batches(victim))],
+            "follows": [asdict(following) for following in victim.follows],
             "words_en": f"{victim.party}: {kind.en} ({what})",
             "words_zh": f"{victim.party}：{kind.zh}（{what}）",
         }

@@ -62,8 +62,9 @@ def score(planted: Iterable[Mapping[str, Any]], found: Iterable[Mapping[str, Any
     with their earliest date. Dates are ISO text; ``found_on`` is null where it was not noted. ``as_of``: what is found later
     does not count, and what can be known only later is not due; without it everything counts and is due.
 
-    A fault is found when all that it expects was found, and late when one of these came after its ``known_by``. A finding
-    that no fault expects or allows is false: it goes to the kind that was planted on the same subject, else to "unexplained".
+    A fault is found when all that it expects was found, and late when one of these came after its ``known_by``. A finding that
+    no fault expects, allows or brings with it (``follows``: such as several may) is false: it goes to the kind that was planted
+    on the same subject, else to "unexplained".
     """
     labels = list(planted)
     first: dict[Item, Mapping[str, Any]] = {}
@@ -99,7 +100,7 @@ def score(planted: Iterable[Mapping[str, Any]], found: Iterable[Mapping[str, Any
 
 
 def _false(labels: list[Mapping[str, Any]], first: Mapping[Item, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    explained = {_item(one) for label in labels for one in (*label["expects"], *label["allows"])}
+    explained = {_item(one) for label in labels for one in (*label["expects"], *label["allows"], *label["follows"])}
     planted_on = {(one["platform"], one["subject"]): label["kind"] for label in labels for one in label["expects"]}
     return [
         {**first[item], "fault_kind": planted_on.get((item[0], item[3]), UNEXPLAINED)}

@@ -8,10 +8,10 @@ from datetime import date, time, timedelta
 from random import Random
 
 from custody.calendar import SettlementCalendar, at
-from custody.names import FileType, TxnStatus, TxnType
+from custody.names import BreakKind, FileType, TxnStatus, TxnType
 from schemas.exchange import ExchangeName
 from simulator.edits import CoreEdit, FileKey, RowEdit, RowKey, SetKey
-from simulator.movement import DayTruth, Holder, Movement, PlatformDay, Row
+from simulator.movement import P_MARKETING, SUSPENSE, DayTruth, Holder, Movement, PlatformDay, Row
 from simulator.parties import SendingParty
 
 CORE = "CORE"  # the bank core, as the party that errs
@@ -47,7 +47,8 @@ class Line:
 class Victim:
     """A possible fault. ``party``: who errs. ``keys``: the business keys of what is spoilt. ``rejected``: rows that landing must
     refuse (the last one with the key), which is expected besides ``expects`` once their line is known. ``allows``: findings that may or
-    may not follow. ``touches``: what no other fault may touch, beside all that is expected, allowed or edited. ``sound``: files
+    may not follow. ``follows``: findings that follow, but that other faults may bring about as well, or that a file that comes
+    late puts off. ``touches``: what no other fault may touch, beside all that is expected, allowed or edited. ``sound``: files
     that must not be spoilt as a whole, though none of their rows is edited."""
 
     party: str
@@ -55,6 +56,7 @@ class Victim:
     expects: tuple[Expect, ...]
     known_by: date
     allows: tuple[Expect, ...] = ()
+    follows: tuple[Expect, ...] = ()
     rows: tuple[tuple[FileKey, RowEdit], ...] = ()
     core: tuple[tuple[date, CoreEdit], ...] = ()
     lines: tuple[Line, ...] = ()
@@ -131,6 +133,15 @@ class Scene:
 
     def b(self, kind: str, subject: str) -> Expect:
         return Expect(self.platform, "B", kind, subject)
+
+    def chains(self, *holders: Holder | None) -> tuple[Expect, ...]:
+        """That these accounts' balances do not follow from the platform's own movements; of those that its balances show."""
+        shown = sorted({holder for holder in holders if holder is not None and holder != SUSPENSE})
+        return tuple(Expect(self.platform, "A", BreakKind.BALANCE_CHAIN.value, f"SHADOW|{role}.{user}") for role, user in shown)
+
+    def chains_of(self, move: Movement, *others: Holder | None) -> tuple[Expect, ...]:
+        """The same of all accounts that a movement touches, and of ``others``."""
+        return self.chains(move.payer, move.payee, P_MARKETING if move.coupon_minor else None, *others)
 
     def claimed(self, *types: TxnType) -> list[Movement]:
         """Movements in the platform's TXN file that may be spoilt; of all types when none is named. What is still under way

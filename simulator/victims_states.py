@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 
 from custody.names import BreakKind, FileType
 from simulator.edits import RowEdit, RowKey
@@ -29,8 +31,13 @@ def _whole(row: Row, column: str) -> int:
 
 
 def _balance(scene: Scene, row: Row, found: BreakKind, action: str, values: Row | None = None) -> Victim:
-    key: RowKey = (row["role"], row["user_no"])
-    return _row(scene, FileType.BALANCE, key, found, f"{row['role']}.{row['user_no']}", action, values)
+    """The balance differs from ours, and does not follow from the platform's own of the day before."""
+    holder = str(row["role"]), str(row["user_no"])
+    victim = _row(scene, FileType.BALANCE, holder, found, ".".join(holder), action, values)
+    needed = [scene.key(FileType.TXN)]
+    if scene.index:
+        needed.append(scene.key(FileType.BALANCE, day=scene.day - timedelta(days=1)))
+    return replace(victim, expects=(*victim.expects, *scene.chains(holder)), sound=tuple(needed))
 
 
 def balance_wrong(scene: Scene) -> Iterator[Victim]:

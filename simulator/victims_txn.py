@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from custody.names import BreakKind, FileType, TxnStatus, TxnType
 from simulator.edits import RowEdit
-from simulator.movement import P_MARKETING, Movement, Row
+from simulator.movement import P_MARKETING, Holder, Movement, Row
 from simulator.victim import Expect, Scene, Victim, tomorrow
 
 _SPLIT = (TxnType.REPAYMENT, TxnType.COMPENSATION, TxnType.COMPENSATION_REPAYMENT)
@@ -22,11 +22,15 @@ def keys(move: Movement) -> dict[str, object]:
     return {name: value for name, value in known.items() if value is not None}
 
 
-def _txn(scene: Scene, move: Movement, found: BreakKind, action: str, values: Row | None = None) -> Victim:
+def _txn(
+    scene: Scene, move: Movement, found: BreakKind, action: str, values: Row | None = None, other: Holder | None = None
+) -> Victim:
+    """``other``: an account that the platform names and that the movement does not touch."""
     return Victim(
         party=scene.platform,
         keys=keys(move),
         expects=(scene.ab(found.value, subject(move)),),
+        follows=scene.chains_of(move, other),
         known_by=scene.day,
         rows=((scene.key(FileType.TXN), RowEdit(action, (move.request_no, move.leg), values or {})),),
     )
@@ -72,7 +76,8 @@ def wrong_account(scene: Scene) -> Iterator[Victim]:
         assert holder is not None
         others = [user for user in scene.users(holder[0]) if user != holder[1]] if holder[0] != "PLATFORM" else []
         if others:
-            yield _txn(scene, move, BreakKind.WRONG_ACCOUNT, "change", {column: scene.rng.choice(others)})
+            other = scene.rng.choice(others)
+            yield _txn(scene, move, BreakKind.WRONG_ACCOUNT, "change", {column: other}, (holder[0], other))
 
 
 def wrong_loan(scene: Scene) -> Iterator[Victim]:
@@ -124,6 +129,7 @@ def filed_late(scene: Scene) -> Iterator[Victim]:
                 scene.ab(BreakKind.MISSING_IN_PLATFORM.value, subject(move)),
                 scene.ab(BreakKind.TIMING.value, subject(move)),
             ),
+            follows=scene.chains_of(move),
             known_by=tomorrow(scene.day),
             rows=((file, RowEdit("drop", key)), (next_file, RowEdit("add", key, move.txn_row()))),
         )
@@ -156,6 +162,7 @@ def rounding(scene: Scene) -> Iterator[Victim]:
             keys=keys(two[0]) | {"other_leg": two[1].leg},
             expects=tuple(scene.ab(BreakKind.ROUNDING.value, subject(m)) for m in two),
             allows=tuple(scene.ab(BreakKind.AMOUNT.value, subject(m)) for m in two),
+            follows=scene.chains(*(m.payee for m in two)),
             known_by=scene.day,
             rows=tuple((file, RowEdit("change", (m.request_no, m.leg), dict(v))) for m, v in zip(two, values, strict=True)),
         )
@@ -184,6 +191,7 @@ def most_missing(scene: Scene) -> Iterator[Victim]:
         party=scene.platform,
         keys={"file": FileType.TXN.value, "left": left, "requests": sorted({move.request_no for move in dropped})},
         expects=(small, *(scene.ab(BreakKind.MISSING_IN_PLATFORM.value, subject(move)) for move in dropped)),
+        follows=tuple(dict.fromkeys(chain for move in dropped for chain in scene.chains_of(move))),
         known_by=scene.day,
         rows=tuple((file, RowEdit("drop", (move.request_no, move.leg))) for move in dropped),
     )

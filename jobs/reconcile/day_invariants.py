@@ -172,7 +172,9 @@ def _core_chains(context: StepContext) -> Iterator[Iterator[Violation]]:
     """Of today, and of each date whose chain was broken when it was last looked at: a flow that reached the core's table late may
     explain it."""
     today, yesterday = context.custody_date, context.custody_date - timedelta(days=1)
-    open_before = [b for b in context.rows("reconcile", "breaks", on=yesterday) if b["kind"] == BreakKind.BALANCE_CHAIN]
+    open_before = [
+        b for b in context.rows("reconcile", "breaks", on=yesterday) if b["kind"] == BreakKind.BALANCE_CHAIN and "C" in b["sides"]
+    ]
     broken = {date.fromisoformat(e["date"]) for b in open_before for e in json.loads(b["evidence"])}
     for on in sorted({today} | broken, reverse=True):
         flows: Counter[str] = Counter()

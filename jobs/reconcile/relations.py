@@ -16,14 +16,19 @@ _ACCOUNT = (
 )
 # Minutes from the event to the nearer midnight of UTC+8, and whether that lies in the cut-off window.
 _WINDOW = (
-    "least((unix_micros(event_time) + 28800000000) % 86400000000, "
-    "86400000000 - (unix_micros(event_time) + 28800000000) % 86400000000) <= {window} * 60000000"
+    "least((unix_micros({event_time}) + 28800000000) % 86400000000, "
+    "86400000000 - (unix_micros({event_time}) + 28800000000) % 86400000000) <= {window} * 60000000"
 )
+
+
+def in_window_sql(window_minutes: int, event_time: str = "event_time") -> str:
+    """Whether an event lies so near midnight that the other side may have it on another date."""
+    return _WINDOW.format(window=window_minutes, event_time=event_time)
 
 
 def items_sql(window_minutes: int, gateway: str) -> str:
     """All new items of the day, both sides of every flow relation."""
-    window = _WINDOW.format(window=window_minutes)
+    window = in_window_sql(window_minutes)
     return f"""
 select 'AB_TXN' as relation, 'A' as side, concat(file_name, ':', line_no) as row_ref,
        concat(party, '|', request_no, '|', leg) as match_key, party as platform, concat('TXN|', request_no, '|', leg) as subject,

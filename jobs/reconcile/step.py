@@ -21,6 +21,7 @@ from jobs.reconcile.flows import match_flows
 from jobs.reconcile.funds import add_use_of_funds, trace_funds, write_funds
 from jobs.reconcile.proof import prove
 from jobs.reconcile.settlements import add_settlements, batch_rows, batch_sums
+from jobs.reconcile.shadow import add_shadow, kept, shadow_differences
 from jobs.reconcile.states import match_states
 from jobs.reconcile.views import flow_views, state_views
 from jobs.step import Step, StepContext
@@ -38,6 +39,7 @@ def _run(context: StepContext) -> None:
         paths = paths_of_money(spark)
         sums = batch_sums(day, spark, flows.rest)
         funds = trace_funds(day, spark)
+        shadow = shadow_differences(day, spark)
     verdicts = judge_flows(day, flows, breaks)
     for difference in states.differences:
         add_difference(breaks, difference)
@@ -46,6 +48,7 @@ def _run(context: StepContext) -> None:
     add_use_of_funds(day, breaks, funds)
     add_files(breaks, day.outcomes)
     add_postings(breaks, context.rows("post", "posting_findings"))
+    add_shadow(breaks, shadow)
     still_open(day.breaks_before, breaks, day.judged_parties(), day.missing)
     cases = breaks.rows()
     verdicts = settled_by_decision(verdicts, cases, day.resolved)
@@ -54,6 +57,7 @@ def _run(context: StepContext) -> None:
     context.write("breaks", [b for b in cases if (b["case_id"], b["evidence_digest"]) not in day.resolved])
     context.write("open_items", verdicts.open_items)
     context.write("settlement_batches", batch_rows(batches, cases, day.resolved))
+    context.write("shadow_differences", kept(shadow, cases, day.resolved))
     context.write("matched_keys", _matched_keys(flows.matched, verdicts.rows))
     write_funds(day, funds)
     context.write("proof", prove(context, matches, day.outcomes))

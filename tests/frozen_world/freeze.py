@@ -29,7 +29,7 @@ def make(out: Path) -> None:
 
 
 def expected(world: Path) -> dict[str, Any]:
-    """What the labels demand, and every account at the end of each day by the checker's own books, from INSTRUCTION alone."""
+    """What the labels demand and what follows from it, and every account at the end of each day by the checker's own books, from INSTRUCTION alone."""
     labels = json.loads((world / "truth" / "faults.json").read_text(encoding="utf-8"))
     findings = [
         {
@@ -40,7 +40,7 @@ def expected(world: Path) -> dict[str, Any]:
             "fault": label["kind"],
         }
         for label in labels
-        for one in label["expects"]
+        for one in (*label["expects"], *label["follows"])
     ]
     return {"findings": sorted(findings, key=str), "balances": _balances(world)}
 

@@ -12,7 +12,7 @@ def _expect(kind: str, subject: str, platform: str = "P001") -> dict[str, str]:
 def _label(
     kind: str, *expects: dict[str, str], allows: tuple[dict[str, str], ...] = (), known_by: str = "2020-01-02"
 ) -> dict[str, Any]:
-    return {"fault_id": "F1", "kind": kind, "known_by": known_by, "expects": list(expects), "allows": list(allows)}
+    return {"fault_id": "F1", "kind": kind, "known_by": known_by, "expects": list(expects), "allows": list(allows), "follows": []}
 
 
 def _found(kind: str, subject: str, on: str | None = "2020-01-02", platform: str = "P001") -> dict[str, Any]:
