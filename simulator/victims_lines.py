@@ -41,7 +41,8 @@ def _known_loans(scene: Scene) -> list[Row]:
 
 
 def loan_purpose(spoil: Spoil) -> Victims:
-    """The purpose of a loan: its line is refused, what is registered of it stands."""
+    """The purpose of a loan: its line is refused, what is registered of it stands. Where not even the line's key can be read, the
+    loan is left out."""
 
     def victims(scene: Scene) -> Iterator[Victim]:
         file = scene.key(FileType.LOAN)
@@ -51,6 +52,7 @@ def loan_purpose(spoil: Spoil) -> Victims:
                 party=scene.platform,
                 keys={"loan": row["loan_id"]},
                 expects=(),
+                follows=(scene.ab(BreakKind.LOAN_TERMS.value, f"LOAN|{row['loan_id']}"),),
                 known_by=scene.day,
                 lines=(Line(file=file, key=key, column="purpose", spoil=spoil),),
                 rejected=((file, key),),
@@ -61,7 +63,8 @@ def loan_purpose(spoil: Spoil) -> Victims:
 
 
 def wrong_encoding(scene: Scene) -> Iterator[Victim]:
-    """The loans known from earlier are written in the other encoding; refused are the lines that are not valid in the agreed one."""
+    """The loans known from earlier are written in the other encoding; refused are the lines that are not valid in the agreed one,
+    the others state another purpose."""
     known = _known_loans(scene)
     agreed = scene.party.encoding
     other = "gb18030" if agreed == "utf-8" else "utf-8"
@@ -73,6 +76,7 @@ def wrong_encoding(scene: Scene) -> Iterator[Victim]:
         party=scene.platform,
         keys={"file": FileType.LOAN.value, "encoding": other, "loans": [row["loan_id"] for row in known]},
         expects=(),
+        follows=tuple(scene.ab(BreakKind.LOAN_TERMS.value, f"LOAN|{row['loan_id']}") for row in known),
         known_by=scene.day,
         lines=tuple(
             Line(file=file, key=(row["loan_id"],), column="purpose", spoil=lambda text, _: text.encode(other)) for row in known

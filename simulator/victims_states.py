@@ -147,8 +147,10 @@ def loan_state(scene: Scene) -> Iterator[Victim]:
 
 
 def loan_missing(scene: Scene) -> Iterator[Victim]:
-    """A loan that is running is left out of the file."""
+    """A loan in which there is lenders' money, tendered or lent, is left out of the file."""
     for row in _loans(scene):
+        if row["state"] in ("SETTLED", "MISCARRIED") or not row["raised_minor"]:
+            continue
         yield _row(scene, FileType.LOAN, (row["loan_id"],), BreakKind.LOAN_TERMS, str(row["loan_id"]), "drop")
 
 

@@ -77,7 +77,13 @@ def of_difference(difference: Row) -> list[Object]:
         stands = {"row_ref": difference["row_ref"], "store_key": None} if side == "A" else _snapshot(difference)
         words = _words(difference["subject"], difference["platform"], side, said or "")
         found.append({"side": side, **stands, "as_of": difference["as_of"].isoformat(), **words})
-    return found
+    return found + [_later(posting) for posting in (difference["later"] or "").split()]
+
+
+def _later(posting: str) -> Object:
+    """What was posted after the date and is valued on it: part of what stood on our side, itemised."""
+    ref, _, minor = posting.partition("=")
+    return {"side": "B", "row_ref": ref, "store_key": None, "posted_later_minor": int(minor)}
 
 
 def _snapshot(difference: Row) -> Object:
@@ -107,7 +113,7 @@ def _words(subject: str, platform: str, side: str, said: str) -> Object:
         case "CLAIM" if len(parts) == 3:
             return {"loan_id": parts[0], "holder": f"{platform}.{parts[1]}", "principal_minor": int(parts[2])}
         case "CUSTOMER":
-            return {"customer_id": said or None}
+            return {"customer_id": parts[0] or None, "says": " ".join(parts[1:])}
         case _:
             return {"says": said}
 

@@ -1,7 +1,7 @@
-"""State relations: what the platform says stands at the end of a date against our snapshot of that same date.
+"""State relations: what the platform says stands at the end of a date against what stood with us on that same date.
 
 Each comparison belongs to its as-of date and carries no rows to the next day; only its case lives on. Absence is judged
-only where the platform's file for that date has landed. Tolerance is 0.00.
+only where the platform's file for that date has landed whole. Tolerance is 0.00.
 """
 
 from __future__ import annotations
@@ -21,32 +21,35 @@ STATE_RELATIONS = {"AB_BALANCE": "BALANCE", "AB_CLAIM": "CLAIM", "AB_LOAN": "LOA
 
 @dataclass(frozen=True)
 class StateMatches:
-    """``rows``: every side-A row with its bucket, as rows of the matches table. ``differences``: one for each subject."""
+    """``rows``: every side-A row that landed today with its bucket, as rows of the matches table. ``differences``: one for each
+    subject, with what was posted later and belongs to the date (``later``)."""
 
     rows: pa.Table
     differences: list[Row]
 
 
 def match_states(spark: SparkSession, today: date, unjudged_dates: Sequence[date]) -> StateMatches:
-    """Views: land_balance, land_claim, land_loan, land_customer, and the snapshots balances, claims, loans,
-    sub_accounts with their ``as_of``. Customers and loans are registered when their file lands, be it late, so they are
-    compared with ``today``'s snapshot. Dates in ``unjudged_dates`` lack instructions, so nothing is judged for them."""
-    terms = {"a_terms": _terms("a", "_user_no"), "b_terms": _terms("b", "")}
-    spark.sql(_COMPARED.format(today=today.isoformat(), **terms)).createOrReplaceTempView("compared")
+    """Views (jobs.reconcile.state_views): land_balance, land_claim, land_loan, land_customer, told_whole, the snapshots balances,
+    claims, loans, holds, sub_accounts with their ``as_of``, later_moves, busy_loans, rejected_loans. Customers and loans are
+    registered when their file lands, be it late, so their terms are compared with ``today``'s snapshot. Dates in
+    ``unjudged_dates`` lack instructions, so nothing is judged for them."""
+    words = {"a_terms": _terms("a", "_user_no"), "b_terms": _terms("b", ""), "told_on": _DATE_OF.format("a.event_time")}
+    spark.sql(_COMPARED.format(today=today.isoformat(), **words)).createOrReplaceTempView("compared")
     unjudged = ", ".join(f"date '{day.isoformat()}'" for day in unjudged_dates) or "date '0001-01-01'"
     rows = spark.sql(
         f"""
         select relation, 'A' as side, row_ref, as_of as item_date, platform, subject,
-               case when as_of in ({unjudged}) then 'CARRIED' when kind is null then 'MATCHED' else 'BREAK' end as bucket,
-               case when as_of in ({unjudged}) then 'late_file' when kind is null then 'exact' else kind end as rule,
+               case when as_of in ({unjudged}) or is_open then 'CARRIED' when kind is null then 'MATCHED' else 'BREAK' end as bucket,
+               case when as_of in ({unjudged}) then 'late_file' when is_open then 'later_postings' when kind is null then 'exact'
+                    else kind end as rule,
                subject as match_key, coalesce(a_minor, 0) as amount_minor
-        from compared where row_ref is not null
+        from compared where row_ref is not null and is_new
         """
     ).toArrow()
     differences = spark.sql(
         f"""
-        select relation, platform, subject, kind, as_of, row_ref, a_minor, b_minor, a_text, b_text
-        from compared where kind is not null and as_of not in ({unjudged})
+        select relation, platform, subject, kind, as_of, row_ref, a_minor, b_minor, a_text, b_text, later
+        from compared where kind is not null and not is_open and as_of not in ({unjudged})
         """
     ).toArrow()
     # The engine's row order must decide nothing: the newest date speaks first, then the subject's own order.
@@ -63,69 +66,131 @@ def _terms(side: str, party: str) -> str:
     return f"concat_ws(' ', {', '.join(terms)})"
 
 
-_COMPARED = """
+# The custody date (UTC+8) of a moment.
+_DATE_OF = "date_add(date '1970-01-01', cast((unix_micros({0}) + 28800000000) div 86400000000 as int))"
+# An account of ours as a BALANCE file names it.
+_WHO = (
+    "if({0}.account like '%.%', substring(substring_index({0}.account, ':', 1), length({0}.platform) + 2), "
+    "concat('PLATFORM.', substring_index(substring_index({0}.account, ':', 2), ':', -1)))"
+)
+_SHOWN = r"({0}.account like '%.%' or {0}.account like '%:P\\_%')"
+
+_COMPARED = f"""
 with a_balance as (
-  select party as platform, custody_date as as_of, concat(role, '.', user_no) as who, available_minor, frozen_minor,
+  select party as platform, custody_date as as_of, concat(role, '.', user_no) as who, available_minor, frozen_minor, is_new,
          concat(file_name, ':', line_no) as row_ref
   from land_balance
 ),
 b_balance as (
-  select b.platform, b.as_of,
-         if(b.account like '%.%', substring(substring_index(b.account, ':', 1), length(b.platform) + 2),
-            concat('PLATFORM.', substring_index(substring_index(b.account, ':', 2), ':', -1))) as who,
-         cast(sum(if(b.account like '%:frozen', 0, b.closing_minor)) as bigint) as available_minor,
-         cast(sum(if(b.account like '%:frozen', b.closing_minor, 0)) as bigint) as frozen_minor
-  from balances b
-  join (select distinct party, custody_date from land_balance) f on f.party = b.platform and f.custody_date = b.as_of
-  where b.book = 'CUSTODY' and (b.account like '%.%' or b.account like '%:P\\\\_%')
-  group by 1, 2, 3
+  select platform, as_of, who, cast(sum(if(part = 'frozen', 0, minor)) as bigint) as available_minor,
+         cast(sum(if(part = 'frozen', minor, 0)) as bigint) as frozen_minor,
+         array_join(sort_array(collect_set(ref)), ' ') as later
+  from (
+    select b.platform, b.as_of, {_WHO.format("b")} as who, if(b.account like '%:frozen', 'frozen', 'available') as part,
+           b.closing_minor as minor, cast(null as string) as ref
+    from balances b where b.book = 'CUSTODY' and {_SHOWN.format("b")}
+    union all
+    select l.platform, l.as_of, {_WHO.format("l")}, if(l.account like '%:frozen', 'frozen', 'available'), l.amount_minor,
+           concat(l.ref, '=', l.amount_minor)
+    from later_moves l where {_SHOWN.format("l")}
+  ) group by platform, as_of, who
+),
+told_balance as (
+  select b.* from b_balance b join told_whole t on t.relation = 'AB_BALANCE' and t.platform = b.platform and t.as_of = b.as_of
+),
+late_loan as (select distinct platform, as_of, loan_id from later_moves where loan_id is not null),
+open_loan as (
+  select l.* from late_loan l join busy_loans u on u.platform = l.platform and u.as_of = l.as_of and u.loan_id = l.loan_id
 ),
 b_claim as (
-  select c.* from claims c
-  join (select distinct party, custody_date from land_claim) f on f.party = c.platform and f.custody_date = c.as_of
+  select c.platform, c.as_of, c.claim_id, c.loan_id, c.holder, c.principal_minor from claims c
+  left anti join late_loan l on l.platform = c.platform and l.as_of = c.as_of and l.loan_id = c.loan_id
   where c.principal_minor > 0
+  union all
+  select c.platform, l.as_of, c.claim_id, c.loan_id, c.holder, c.principal_minor from claims c
+  join late_loan l on l.platform = c.platform and l.loan_id = c.loan_id
+  left anti join open_loan o on o.platform = l.platform and o.as_of = l.as_of and o.loan_id = l.loan_id
+  where c.as_of = date '{{today}}' and c.principal_minor > 0
+),
+a_claim as (
+  select a.*, o.loan_id is not null as is_open from land_claim a
+  left join open_loan o on o.platform = a.party and o.as_of = a.custody_date and o.loan_id = a.loan_id
+),
+a_loan as (
+  select a.*, case when a.state in ('BIDDING', 'FULL', 'MISCARRIED') then 'before' when a.state = 'SETTLED' then 'after'
+                   else 'running' end as stage
+  from land_loan a
+),
+running_loan as (
+  select s.platform, s.as_of, s.loan_id, s.amount_minor, s.state, s.funded_minor from loans s
+  join told_whole t on t.relation = 'AB_LOAN' and t.platform = s.platform and t.as_of = s.as_of
+  left join (select distinct platform, as_of, loan_id from holds where kind = 'TENDER' and loan_id is not null) h
+    on h.platform = s.platform and h.as_of = s.as_of and h.loan_id = s.loan_id
+  left anti join rejected_loans r on r.platform = s.platform and r.as_of = s.as_of and r.loan_id = s.loan_id
+  where (s.disbursed_on is not null and s.state <> 'SETTLED') or (s.disbursed_on is null and h.loan_id is not null)
 )
-select 'AB_BALANCE' as relation, coalesce(a.platform, b.platform) as platform, coalesce(a.as_of, b.as_of) as as_of,
-       concat('BALANCE|', coalesce(a.who, b.who)) as subject, a.row_ref,
+select 'AB_BALANCE' as relation, a.platform, a.as_of, concat('BALANCE|', a.who) as subject, a.row_ref, a.is_new, false as is_open,
        a.available_minor + a.frozen_minor as a_minor, b.available_minor + b.frozen_minor as b_minor,
        concat('available ', a.available_minor, ' frozen ', a.frozen_minor) as a_text,
-       concat('available ', b.available_minor, ' frozen ', b.frozen_minor) as b_text,
-       case when a.who is null and b.available_minor = 0 and b.frozen_minor = 0 then null
-            when a.who is null then 'MISSING_IN_PLATFORM'
-            when b.who is null and a.available_minor = 0 and a.frozen_minor = 0 then null
+       concat('available ', b.available_minor, ' frozen ', b.frozen_minor) as b_text, b.later,
+       case when b.who is null and a.available_minor = 0 and a.frozen_minor = 0 then null
             when b.who is null then 'MISSING_IN_LEDGER'
             when a.available_minor <> b.available_minor or a.frozen_minor <> b.frozen_minor then 'AMOUNT' end as kind
-from a_balance a full outer join b_balance b on a.platform = b.platform and a.as_of = b.as_of and a.who = b.who
+from a_balance a left join b_balance b on a.platform = b.platform and a.as_of = b.as_of and a.who = b.who
 union all
-select 'AB_CLAIM', coalesce(a.party, b.platform), coalesce(a.custody_date, b.as_of),
-       concat('CLAIM|', coalesce(a.claim_id, b.claim_id)), concat(a.file_name, ':', a.line_no),
+select 'AB_BALANCE', b.platform, b.as_of, concat('BALANCE|', b.who), cast(null as string), false, false, cast(null as bigint),
+       b.available_minor + b.frozen_minor, cast(null as string),
+       concat('available ', b.available_minor, ' frozen ', b.frozen_minor), b.later, 'MISSING_IN_PLATFORM'
+from told_balance b left anti join a_balance a on a.platform = b.platform and a.as_of = b.as_of and a.who = b.who
+where b.available_minor <> 0 or b.frozen_minor <> 0
+union all
+select 'AB_CLAIM', a.party, a.custody_date, concat('CLAIM|', a.claim_id), concat(a.file_name, ':', a.line_no), a.is_new, a.is_open,
        a.principal_minor, b.principal_minor,
        concat(a.loan_id, ' ', a.holder_role, '.', a.holder_user_no, ' ', a.principal_minor),
-       concat(b.loan_id, ' ', substring_index(b.holder, '.', -2), ' ', b.principal_minor),
-       case when a.claim_id is null or b.claim_id is null or a.loan_id <> b.loan_id
-                 or concat(a.party, '.', a.holder_role, '.', a.holder_user_no) <> b.holder
-                 or a.principal_minor <> b.principal_minor
-            then 'CLAIM' end
-from land_claim a full outer join b_claim b
-  on a.party = b.platform and a.custody_date = b.as_of and a.claim_id = b.claim_id
+       concat(b.loan_id, ' ', substring_index(b.holder, '.', -2), ' ', b.principal_minor), cast(null as string),
+       case when b.claim_id is null or a.loan_id <> b.loan_id or concat(a.party, '.', a.holder_role, '.', a.holder_user_no) <> b.holder
+                 or a.principal_minor <> b.principal_minor then 'CLAIM' end
+from a_claim a left join b_claim b on a.party = b.platform and a.custody_date = b.as_of and a.claim_id = b.claim_id
 union all
-select 'AB_LOAN', a.party, a.custody_date, concat('LOAN|', a.loan_id), concat(a.file_name, ':', a.line_no),
-       a.amount_minor, b.amount_minor,
-       concat({a_terms}, ' raised ', a.raised_minor), concat({b_terms}, ' raised ', b.funded_minor),
+select 'AB_CLAIM', b.platform, b.as_of, concat('CLAIM|', b.claim_id), cast(null as string), false, false, cast(null as bigint),
+       b.principal_minor, cast(null as string), concat(b.loan_id, ' ', substring_index(b.holder, '.', -2), ' ', b.principal_minor),
+       cast(null as string), 'CLAIM'
+from b_claim b
+join told_whole t on t.relation = 'AB_CLAIM' and t.platform = b.platform and t.as_of = b.as_of
+left anti join land_claim a on a.party = b.platform and a.custody_date = b.as_of and a.claim_id = b.claim_id
+union all
+select 'AB_LOAN', a.party, a.custody_date, concat('LOAN|', a.loan_id), concat(a.file_name, ':', a.line_no), a.is_new, false,
+       a.amount_minor, b.amount_minor, concat({{a_terms}}, ' raised ', a.raised_minor, ' ', a.state),
+       concat({{b_terms}}, ' raised ', b.funded_minor, ' ', b.state), cast(null as string),
        case when b.loan_id is null or a.amount_minor <> b.amount_minor or a.annual_rate <> b.annual_rate
                  or a.method <> b.method or a.periods <> b.periods or a.every <> b.every or a.day_count <> b.day_count
+                 or a.currency <> b.currency or a.purpose <> b.purpose
                  or concat(a.party, '.BORROWER.', a.borrower_user_no) <> b.borrower
                  or not (a.minimum_minor <=> b.minimum_minor) or not (a.penalty_rate <=> b.penalty_rate)
                  or not (concat(a.party, '.GUARANTOR.', a.guarantor_user_no) <=> b.guarantor)
                  or not (concat(a.party, '.PAYEE.', a.payee_user_no) <=> b.payee)
-                 or (a.custody_date = b.as_of and b.disbursed_on is not null and a.raised_minor <> b.funded_minor)
+            then 'LOAN_TERMS'
+            when b.disbursed_on is null or b.disbursed_on > a.custody_date
+            then if(a.stage <> 'before' or a.disbursed_on is not null, 'LOAN_TERMS', null)
+            when a.stage = 'before' or a.raised_minor <> b.funded_minor or not (a.disbursed_on <=> b.disbursed_on)
+                 or (a.stage = 'after' and b.state <> 'SETTLED') or (a.stage = 'running' and s.state = 'SETTLED')
             then 'LOAN_TERMS' end
-from land_loan a left join loans b on a.party = b.platform and b.as_of = date '{today}' and a.loan_id = b.loan_id
+from a_loan a
+left join loans b on a.party = b.platform and b.as_of = date '{{today}}' and a.loan_id = b.loan_id
+left join loans s on a.party = s.platform and s.as_of = a.custody_date and a.loan_id = s.loan_id
+union all
+select 'AB_LOAN', s.platform, s.as_of, concat('LOAN|', s.loan_id), cast(null as string), false, false, cast(null as bigint),
+       s.amount_minor, cast(null as string), concat('raised ', s.funded_minor, ' ', s.state), cast(null as string), 'LOAN_TERMS'
+from running_loan s left anti join land_loan a on a.party = s.platform and a.custody_date = s.as_of and a.loan_id = s.loan_id
 union all
 select 'AB_CUSTOMER', a.party, a.custody_date, concat('CUSTOMER|', a.role, '.', a.user_no, '|', a.action),
-       concat(a.file_name, ':', a.line_no), cast(0 as bigint), cast(0 as bigint), a.customer_id, b.customer_id,
+       concat(a.file_name, ':', a.line_no), a.is_new, false, cast(0 as bigint), cast(0 as bigint),
+       concat_ws(' ', a.customer_id, a.kind, a.action, {{told_on}}),
+       concat_ws(' ', b.customer_id, b.kind, concat('opened ', b.opened_on), concat('closed ', b.closed_on)), cast(null as string),
        case when b.sub_account is null or a.customer_id <> b.customer_id or a.kind <> b.kind
+                 or (a.action = 'OPEN' and b.opened_on <> {{told_on}})
+                 or (a.action = 'CLOSE' and not (b.closed_on <=> {{told_on}}))
                  or (a.action <> 'CLOSE' and b.closed_on < a.custody_date) then 'CUSTOMER' end
 from land_customer a left join sub_accounts b
-  on b.sub_account = concat(a.party, '.', a.role, '.', a.user_no) and b.as_of = date '{today}'
+  on b.sub_account = concat(a.party, '.', a.role, '.', a.user_no) and b.as_of = date '{{today}}'
 """

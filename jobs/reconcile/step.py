@@ -22,8 +22,9 @@ from jobs.reconcile.funds import add_use_of_funds, trace_funds, write_funds
 from jobs.reconcile.proof import prove
 from jobs.reconcile.settlements import add_settlements, batch_rows, batch_sums
 from jobs.reconcile.shadow import add_shadow, kept, shadow_differences
+from jobs.reconcile.state_views import state_views
 from jobs.reconcile.states import match_states
-from jobs.reconcile.views import flow_views, state_views
+from jobs.reconcile.views import flow_views
 from jobs.step import Step, StepContext
 from schemas.tables import TABLES
 
@@ -34,8 +35,7 @@ def _run(context: StepContext) -> None:
     with engine(context.wiring.settings) as spark:
         flow_views(day, spark)
         flows = match_flows(spark, day.reference.rules.relations)
-        compared = state_views(day, spark)
-        states = match_states(spark, day.today, [on for on in compared if day.lacks_instructions(on)])
+        states = match_states(spark, day.today, state_views(day, spark))
         paths = paths_of_money(spark)
         sums = batch_sums(day, spark, flows.rest)
         funds = trace_funds(day, spark)

@@ -1,18 +1,13 @@
-"""The engine's views of the day: what flow relations and state relations are asked of."""
+"""The engine's views of the day: what flow relations are asked of."""
 
 from __future__ import annotations
 
-from datetime import date
-
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
 from custody.errors import StopRun
 from jobs.reconcile.day import Day
 from jobs.reconcile.relations import items_sql
 from jobs.step import StepContext
-
-_SNAPSHOTS = ("balances", "claims", "loans", "sub_accounts")
 
 
 def flow_views(day: Day, spark: SparkSession) -> None:
@@ -39,25 +34,6 @@ def flow_views(day: Day, spark: SparkSession) -> None:
         spark.read.parquet(*keys).createOrReplaceTempView("matched_before")
     else:
         spark.createDataFrame([], "relation string, match_key string").createOrReplaceTempView("matched_before")
-
-
-def state_views(day: Day, spark: SparkSession) -> list[date]:
-    """Views of what platforms say stands, and of our snapshots of the same dates; returns these dates."""
-    context = day.context
-    for table in ("land_balance", "land_claim", "land_loan", "land_customer"):
-        _read(context, spark, "land", table).createOrReplaceTempView(table)
-    compared = sorted({r["custody_date"] for r in day.outcomes if r["outcome"] == "LANDED"} | {day.today})
-    for table in _SNAPSHOTS:
-        union: DataFrame | None = None
-        for on in compared:
-            seal = context.seal("post", on=on)
-            if seal is None:
-                continue
-            frame = spark.read.parquet(context.wiring.lake.parquet(seal.path, table)).withColumn("as_of", F.lit(on))
-            union = frame if union is None else union.unionByName(frame)
-        assert union is not None  # today's own posting is always an input
-        union.createOrReplaceTempView(table)
-    return compared
 
 
 def _read(context: StepContext, spark: SparkSession, step: str, table: str) -> DataFrame:

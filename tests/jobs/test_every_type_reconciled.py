@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pytest
 from ledger_kit import (
     BORROWER,
     DAY,
@@ -33,7 +31,7 @@ from custody.instruction import Instruction
 from custody.names import TxnType
 from custody.posting_rules import RULES, VARIANTS, rule_of
 from jobs.reconcile.relations import items_sql
-from jobs.reconcile.states import match_states
+from jobs.reconcile.states import STATE_RELATIONS, match_states
 from schemas.tables import TABLES
 
 if TYPE_CHECKING:
@@ -160,8 +158,14 @@ STATES: dict[str, list[dict[str, Any]]] = {
             "currency": "CNY",
         }
     ],
-    "loans": [LOAN._asdict() | {"funded_minor": 600_000, "disbursed_on": DAY}],
-    "sub_accounts": [],
+    "loans": [LOAN._asdict() | {"funded_minor": 600_000, "disbursed_on": DAY, "state": "DISBURSED"}],
+    "holds": [],
+    "sub_accounts": [
+        {
+            "sub_account": LENDER, "platform": "P001", "role": "LENDER", "user_no": "u1", "customer_id": "C1", "kind": "PERSON",
+            "opened_on": DAY, "closed_on": None,
+        }
+    ],
     "land_balance": [
         LANDED | {"line_no": 1, "role": "PLATFORM", "user_no": "P_MARKETING", "available_minor": 70, "frozen_minor": 30, "currency": "CNY"}
     ],
@@ -181,44 +185,88 @@ STATES: dict[str, list[dict[str, Any]]] = {
             "state": "DISBURSED", "disbursed_on": DAY,
         }
     ],
-    "land_customer": [],
+    "land_customer": [
+        LANDED
+        | {
+            "line_no": 1, "user_no": "u1", "role": "LENDER", "action": "OPEN", "kind": "PERSON", "customer_id": "C1",
+            "personal_digest": "d", "event_time": datetime(2019, 12, 30, 4, 0, tzinfo=UTC),
+        }
+    ],
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("table", "change", "kind"),
-    [
-        ("land_loan", {}, None),
-        ("land_loan", {"minimum_minor": 500_001}, "LOAN_TERMS"),
-        ("land_loan", {"minimum_minor": None}, "LOAN_TERMS"),
-        ("land_loan", {"penalty_rate": "0.0006"}, "LOAN_TERMS"),
-        ("land_loan", {"penalty_rate": None}, "LOAN_TERMS"),
-        ("land_loan", {"guarantor_user_no": "G2"}, "LOAN_TERMS"),
-        ("land_loan", {"guarantor_user_no": None}, "LOAN_TERMS"),
-        ("land_loan", {"payee_user_no": None}, "LOAN_TERMS"),
-        ("loans", {"payee": None}, "LOAN_TERMS"),
-        ("land_loan", {"raised_minor": 1_000_000}, "LOAN_TERMS"),
-        ("land_claim", {"holder_role": "LENDER"}, "CLAIM"),
-        ("land_claim", {"holder_user_no": "G2"}, "CLAIM"),
-        ("land_balance", {"available_minor": 100, "frozen_minor": 0}, "AMOUNT"),
-        ("land_balance", {"frozen_minor": 29}, "AMOUNT"),
-    ],
-)
-def test_states_are_compared_in_all_that_a_loan_claim_or_coupon_says(
-    spark: SparkSession, tmp_path: Path, table: str, change: dict[str, Any], kind: str | None
-) -> None:
+VIEWS = {
+    "later_moves": "platform string, as_of date, account string, amount_minor bigint, loan_id string, ref string",
+    "busy_loans": "platform string, as_of date, loan_id string",
+    "rejected_loans": "platform string, as_of date, loan_id string",
+}
+
+
+# (table, change of its row, kinds of the differences that it makes)
+CHANGES: list[tuple[str, dict[str, Any], str | None]] = [
+    ("land_loan", {}, None),
+    ("land_loan", {"minimum_minor": 500_001}, "LOAN_TERMS"),
+    ("land_loan", {"minimum_minor": None}, "LOAN_TERMS"),
+    ("land_loan", {"penalty_rate": "0.0006"}, "LOAN_TERMS"),
+    ("land_loan", {"penalty_rate": None}, "LOAN_TERMS"),
+    ("land_loan", {"guarantor_user_no": "G2"}, "LOAN_TERMS"),
+    ("land_loan", {"guarantor_user_no": None}, "LOAN_TERMS"),
+    ("land_loan", {"payee_user_no": None}, "LOAN_TERMS"),
+    ("loans", {"payee": None}, "LOAN_TERMS"),
+    ("land_loan", {"raised_minor": 1_000_000}, "LOAN_TERMS"),
+    ("land_loan", {"purpose": "a house"}, "LOAN_TERMS"),
+    ("loans", {"currency": "USD"}, "LOAN_TERMS"),
+    ("land_loan", {"disbursed_on": NEXT}, "LOAN_TERMS"),
+    ("land_loan", {"state": "REPAYING"}, None),
+    ("land_loan", {"state": "OVERDUE"}, None),
+    ("land_loan", {"state": "SETTLED"}, "LOAN_TERMS"),
+    ("land_loan", {"state": "FULL"}, "LOAN_TERMS"),
+    ("loans", {"state": "SETTLED"}, "LOAN_TERMS"),
+    ("loans", {"disbursed_on": None, "state": "BIDDING", "funded_minor": 0}, "LOAN_TERMS"),
+    ("land_loan", {"loan_id": "L9"}, "LOAN_TERMS LOAN_TERMS"),
+    ("land_customer", {"user_no": "u1"}, None),
+    ("land_customer", {"kind": "COMPANY"}, "CUSTOMER"),
+    ("land_customer", {"customer_id": "C9"}, "CUSTOMER"),
+    ("land_customer", {"role": "BORROWER"}, "CUSTOMER"),
+    ("land_customer", {"event_time": datetime(2019, 12, 29, 4, 0, tzinfo=UTC)}, "CUSTOMER"),
+    ("land_customer", {"action": "CLOSE"}, "CUSTOMER"),
+    ("sub_accounts", {"closed_on": date(2019, 12, 29)}, "CUSTOMER"),
+    ("land_claim", {"holder_role": "LENDER"}, "CLAIM"),
+    ("land_claim", {"holder_user_no": "G2"}, "CLAIM"),
+    ("land_balance", {"available_minor": 100, "frozen_minor": 0}, "AMOUNT"),
+    ("land_balance", {"frozen_minor": 29}, "AMOUNT"),
+]
+
+
+def test_states_are_compared_in_all_that_a_loan_claim_customer_or_coupon_says(spark: SparkSession, tmp_path: Path) -> None:
+    """Each change on a platform of its own, all in one query."""
+    platforms = [f"P{number:03d}" for number in range(len(CHANGES))]
     for name, rows in STATES.items():
-        changed = [row | change for row in rows] if name == table else rows
-        made = table_of(TABLES[name], changed)
-        if name in ("balances", "claims", "loans", "sub_accounts"):
-            made = made.append_column("as_of", pa.array([DAY] * made.num_rows, pa.date32()))
-        pq.write_table(made, tmp_path / f"{name}.parquet")
+        made = [
+            _on(platform, row | (change if table == name else {}))
+            for platform, (table, change, _) in zip(platforms, CHANGES, strict=True)
+            for row in rows
+        ]
+        more = ("as_of", DAY, pa.date32()) if not name.startswith("land_") else ("is_new", True, pa.bool_())
+        table_ = table_of(TABLES[name], made).append_column(more[0], pa.array([more[1]] * len(made), more[2]))
+        pq.write_table(table_, tmp_path / f"{name}.parquet")
         spark.read.parquet(str(tmp_path / f"{name}.parquet")).createOrReplaceTempView(name)
+    whole = [(relation, platform, DAY) for relation in STATE_RELATIONS for platform in platforms]
+    spark.createDataFrame(whole, "relation string, platform string, as_of date").createOrReplaceTempView("told_whole")
+    for view, shape in VIEWS.items():
+        spark.createDataFrame([], shape).createOrReplaceTempView(view)
     found = match_states(spark, DAY, [])
-    assert [d["kind"] for d in found.differences] == ([kind] if kind else [])
-    assert all(_words(found.differences, side) for side in ("a_text", "b_text"))
+    kinds = {platform: [d["kind"] for d in found.differences if d["platform"] == platform] for platform in platforms}
+    for platform, (table, change, kind) in zip(platforms, CHANGES, strict=True):
+        assert " ".join(kinds[platform]) == (kind or ""), (table, change)
+    # People can read what the platform says, whatever may be null in it.
+    assert all(d["a_text"] for d in found.differences if d["row_ref"])
+    assert found.rows.num_rows == len(CHANGES) * sum(name.startswith("land_") for name in STATES)
 
 
-def _words(differences: Sequence[dict[str, Any]], side: str) -> bool:
-    """People can read what stands on each side, whatever may be null in it."""
-    return all(d[side] for d in differences)
+def _on(platform: str, row: dict[str, Any]) -> dict[str, Any]:
+    """The row as another platform's."""
+    return {
+        name: value.replace("P001", platform) if isinstance(value, str) else value
+        for name, value in (row | ({"file_name": f"{platform}F"} if "file_name" in row else {})).items()
+    } | ({"party": platform} if "party" in row else {})
