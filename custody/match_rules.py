@@ -254,7 +254,7 @@ def refuse_contradictions(rules: RuleSet) -> None:
                     f"{relation.name} nets on {rules.on}: its rows are summed, so its pair rules would never speak"
                 )
             continue
-        compared = {name for rule in relation.rules if rule.unless is None for name in rule.differs}
+        compared = {name for rule in relation.rules if rule.unless is None and rule.until is None for name in rule.differs}
         for column in ("currency", *SIDES[relation.name].money):
             if column not in compared:
                 raise BadDeclaration(

@@ -39,12 +39,14 @@ class Bucket(StrEnum):
 @dataclass(frozen=True)
 class PairRule:
     """Two items with one key are a break of ``kind`` when any of ``differs`` differs (null equals null only), or when the
-    two columns of ``swapped`` stand exchanged. ``unless`` names a bool column that excuses the difference."""
+    two columns of ``swapped`` stand exchanged. ``unless`` names a bool column that excuses the difference; ``until`` a date up to
+    which the left side may come later than the right."""
 
     kind: BreakKind
     differs: tuple[str, ...] = ()
     swapped: tuple[str, str] | None = None
     unless: str | None = None
+    until: str | None = None
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ def pair_kind(relation: Relation, left: Item, right: Item) -> BreakKind | None:
     for rule in relation.rules:
         if rule.unless is not None and (left[rule.unless] or right[rule.unless]):
             continue
+        if rule.until is not None and _explained(rule.until, left, right):
+            continue
         if rule.swapped is not None:
             a, b = rule.swapped
             if left[a] != left[b] and left[a] == right[b] and left[b] == right[a]:
@@ -75,13 +79,27 @@ def pair_kind(relation: Relation, left: Item, right: Item) -> BreakKind | None:
     return None
 
 
+def _explained(until: str, left: Item, right: Item) -> bool:
+    """Whether the left side's date is the right's, or later up to the date that explains the lag."""
+    last = right[until] or left[until]
+    return last is not None and bool(right["item_date"] <= left["item_date"] <= last)
+
+
 def netted_kind(left: Sequence[Item], right: Sequence[Item]) -> BreakKind | None:
-    """For a relation that nets: the two sums agree, or are of opposite sign, or differ."""
-    ours = sum(item["amount_minor"] for item in left)
-    theirs = sum(item["amount_minor"] for item in right)
+    """For a relation that nets: the two sums of each currency agree, or are of opposite sign, or differ."""
+    ours, theirs = _sums(left), _sums(right)
     if ours == theirs:
         return None
-    return BreakKind.DIRECTION if ours == -theirs else BreakKind.AMOUNT
+    if set(ours) != set(theirs):
+        return BreakKind.CURRENCY
+    return BreakKind.DIRECTION if all(ours[c] == -theirs[c] for c in ours) else BreakKind.AMOUNT
+
+
+def _sums(items: Sequence[Item]) -> dict[str, int]:
+    sums: dict[str, int] = {}
+    for item in items:
+        sums[item["currency"]] = sums.get(item["currency"], 0) + item["amount_minor"]
+    return sums
 
 
 @dataclass(frozen=True)

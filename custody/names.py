@@ -143,6 +143,8 @@ class BreakKind(StrEnum):
     STATUS = "STATUS"
     WRONG_ACCOUNT = "WRONG_ACCOUNT"
     WRONG_LOAN = "WRONG_LOAN"
+    # Ours: one movement, called by another type than the instruction's.
+    TXN_TYPE = "TXN_TYPE"
     FEE = "FEE"
     CURRENCY = "CURRENCY"
     TIMING = "TIMING"

@@ -39,7 +39,7 @@ SIDES: Mapping[str, Sides] = MappingProxyType(
             "A",
             "B",
             ("amount_minor", "coupon_minor", "principal_minor", "interest_minor", "penalty_minor"),
-            ("from_account", "to_account", "loan_id", "status", "item_date"),
+            ("from_account", "to_account", "loan_id", "txn_type", "status", "item_date"),
         ),
         "BC_CORE": Sides("bc_core", "BC", "B", "C", ("amount_minor",), ("item_date",), may_net=True),
         "BC_CHANNEL": Sides("bc_channel", "BC", "B", "C", ("amount_minor", "fee_minor"), ("status", "item_date")),
@@ -47,6 +47,7 @@ SIDES: Mapping[str, Sides] = MappingProxyType(
 )
 # What may excuse a difference: only time has a tolerance.
 _EXCUSES = ("in_window",)
+_LAGS = ("settle_date",)
 _EXCUSED = ("item_date",)
 
 
@@ -144,6 +145,7 @@ def _pair(d: Declared, sides: Sides) -> PairRule:
     differs = d.texts("differs", [])
     swapped = d.texts("swapped", [])
     unless = d.one_of("unless", _EXCUSES) if "unless" in d else None
+    until = d.one_of("until", _LAGS) if "until" in d else None
     for name in (*differs, *swapped):
         if name not in sides.columns:
             raise d.wrong(f"{name!r} is not compared; columns of this relation are {', '.join(sides.columns)}")
@@ -151,12 +153,12 @@ def _pair(d: Declared, sides: Sides) -> PairRule:
         raise d.wrong("differs or swapped must name columns, else the rule never speaks")
     if swapped and len(swapped) != 2:
         raise d.wrong(f"swapped names {len(swapped)} columns; it is two that stand exchanged")
-    if unless is not None and (swapped or not set(differs) <= set(_EXCUSED)):
+    if (unless or until) and (swapped or not set(differs) <= set(_EXCUSED)):
         raise d.wrong(
-            f"unless excuses {', '.join((*differs, *swapped))}: only time has a tolerance (differs: [item_date]); "
+            f"{'unless' if unless else 'until'} excuses {', '.join((*differs, *swapped))}: only time has a tolerance (differs: [item_date]); "
             "tolerance for customers' money is 0.00"
         )
-    return PairRule(_kind(d, "kind"), differs, (swapped[0], swapped[1]) if swapped else None, unless)
+    return PairRule(_kind(d, "kind"), differs, (swapped[0], swapped[1]) if swapped else None, unless, until)
 
 
 def _kind(d: Declared, key: str) -> BreakKind:

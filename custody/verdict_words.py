@@ -18,6 +18,7 @@ KIND_WORDS: dict[str, Words] = {
     BreakKind.STATUS: ("the statuses differ", "状态不符"),
     BreakKind.WRONG_ACCOUNT: ("another account is named", "账户不符"),
     BreakKind.WRONG_LOAN: ("another loan is named", "标的不符"),
+    BreakKind.TXN_TYPE: ("the movement is called by another type", "交易类型不符"),
     BreakKind.FEE: ("the fee is not the contract's", "手续费与合同不符"),
     BreakKind.CURRENCY: ("the currencies differ", "币种不符"),
     BreakKind.TIMING: ("the dates differ by more than the cut-off window explains", "日期不符，且超出日切窗口"),

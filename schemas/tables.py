@@ -72,7 +72,7 @@ ITEM_COLUMNS = (
     "relation:text side:text row_ref:text match_key:text? platform:text subject:text item_date:date event_time:time? "
     "expected_on:date? amount_minor:int currency:text from_account:text? to_account:text? loan_id:text? status:text? "
     "fee_minor:int? principal_minor:int? interest_minor:int? penalty_minor:int? coupon_minor:int? counterpart_file:text? "
-    "in_window:bool"
+    "in_window:bool txn_type:text? settle_date:date?"
 )
 
 TABLES: dict[str, TableSpec] = {
@@ -287,6 +287,12 @@ TABLES: dict[str, TableSpec] = {
             "evidence:text cause:text?",
         ),
         _table("open_items", "relation side row_ref", ITEM_COLUMNS),
+        # Two rows that stand alone and may be one movement (custody.cascade): for a person, nothing matches by them.
+        _table(
+            "suggestions",
+            "relation left_ref right_ref",
+            "relation:text platform:text left_ref:text right_ref:text left_subject:text right_subject:text amount_minor:int rule:text",
+        ),
         # Batches of settlement that are open, and those that closed today (custody.settlement). Sums are signed: money in is positive.
         _table(
             "settlement_batches",

@@ -118,6 +118,7 @@ _KINDS = (
     _kind("txn_status", txn.status, "the platform reports a success as failed", "交易状态不符"),
     _kind("txn_wrong_account", txn.wrong_account, "the platform names another customer", "交易账户不符"),
     _kind("txn_wrong_loan", txn.wrong_loan, "the platform names another loan", "交易标的不符"),
+    _kind("txn_type", txn.txn_type, "the platform calls a movement by another type", "交易类型不符"),
     _kind("txn_direction", txn.direction, "the platform exchanges payer and payee", "收付方向颠倒"),
     _kind("txn_duplicate", txn.duplicate, "the platform reports a movement twice", "交易重复报送"),
     _kind("txn_sent_again", txn.sent_again, "yesterday's movement stands in today's file again", "昨日交易今日重复报送"),

@@ -88,6 +88,13 @@ def wrong_loan(scene: Scene) -> Iterator[Victim]:
             yield _txn(scene, move, BreakKind.WRONG_LOAN, "change", {"loan_id": scene.rng.choice(others)})
 
 
+def txn_type(scene: Scene) -> Iterator[Victim]:
+    """A bonus or an entrusted payment is called a fee, a fee a bonus: who uses whose money looks other than it is."""
+    for move in scene.claimed(TxnType.MARKETING, TxnType.COMMISSION, TxnType.ENTRUSTED_PAYMENT):
+        called = TxnType.MARKETING if move.txn_type is TxnType.COMMISSION else TxnType.COMMISSION
+        yield _txn(scene, move, BreakKind.TXN_TYPE, "change", {"txn_type": called.value})
+
+
 def direction(scene: Scene) -> Iterator[Victim]:
     for move in scene.claimed(TxnType.REPAYMENT, TxnType.TENDER_SETTLE):
         row = move.txn_row()
@@ -115,11 +122,17 @@ def sent_again(scene: Scene) -> Iterator[Victim]:
         yield replace(_txn(scene, move, BreakKind.DUPLICATE, "add", move.txn_row()), sound=(sound,))
 
 
+# What a channel settles: a claim may come as late as its cash, so the next day's file is no fault.
+_AT_SETTLEMENT = (TxnType.RECHARGE, TxnType.BACKROLL_RECHARGE, TxnType.WITHDRAW, TxnType.WITHDRAW_RETURN)
+
+
 def filed_late(scene: Scene) -> Iterator[Victim]:
     """A movement of midday stands in the next day's file: missing today, and a difference in time tomorrow."""
     if not scene.days_left:
         return
     for move in scene.claimed():
+        if move.channel is not None and move.txn_type in _AT_SETTLEMENT:
+            continue
         key = (move.request_no, move.leg)
         file, next_file = scene.key(FileType.TXN), scene.key(FileType.TXN, day=tomorrow(scene.day))
         yield Victim(

@@ -37,4 +37,9 @@ def _broken(rule: PairRule, left: str, right: str) -> str:
         a, b = rule.swapped
         tests.append(f"(not ({left}.{a} <=> {left}.{b}) and {left}.{a} <=> {right}.{b} and {left}.{b} <=> {right}.{a})")
     broken = "(" + " or ".join(tests) + ")"
-    return f"{broken} and not ({left}.{rule.unless} or {right}.{rule.unless})" if rule.unless else broken
+    if rule.unless is not None:
+        broken += f" and not ({left}.{rule.unless} or {right}.{rule.unless})"
+    if rule.until is not None:
+        last = f"coalesce({right}.{rule.until}, {left}.{rule.until})"
+        broken += f" and not coalesce({right}.item_date <= {left}.item_date and {left}.item_date <= {last}, false)"
+    return broken

@@ -30,7 +30,7 @@ Object = dict[str, Any]
 
 _COMPARED = ("amount_minor", "currency", "from_account", "to_account", "loan_id", "status", "fee_minor")
 # Compared too, but of most movements nothing: shown where there is something.
-_PARTS = ("principal_minor", "interest_minor", "penalty_minor", "coupon_minor")
+_PARTS = ("txn_type", "principal_minor", "interest_minor", "penalty_minor", "coupon_minor")
 _OF_CHANNEL = frozenset({FileType.SETTLEMENT})
 _OF_BANK = frozenset({FileType.INSTRUCTION, FileType.MANDATE, FileType.LEGAL_ORDER})
 

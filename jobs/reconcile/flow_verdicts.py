@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from custody.cascade import Judged, cascade, suggestions
 from custody.matching import Bucket, case_id
 from custody.ports import Row
 from jobs.reconcile.breaks import Breaks, add_flow
@@ -13,14 +14,17 @@ from jobs.reconcile.flows import FlowMatches, judge_rest
 
 @dataclass
 class FlowVerdicts:
-    """``rows``: of the matches table. ``open_items``: what tomorrow takes in. ``breaks``: each case id with its items."""
+    """``rows``: of the matches table. ``open_items``: what tomorrow takes in. ``breaks``: each case id with its items.
+    ``suggestions``: rows of that table, for a person only."""
 
     rows: list[Row] = field(default_factory=list)
     open_items: list[Row] = field(default_factory=list)
     breaks: list[tuple[str, list[Row]]] = field(default_factory=list)
+    suggestions: list[Row] = field(default_factory=list)
 
 
-def judge_flows(day: Day, flows: FlowMatches, breaks: Breaks) -> FlowVerdicts:
+def judge_flows(day: Day, flows: FlowMatches, paid_out: frozenset[str], breaks: Breaks) -> FlowVerdicts:
+    """``paid_out``: see jobs.reconcile.returns."""
     context = day.context
     matched_before = frozenset(
         (r["relation"], r["match_key"])
@@ -33,9 +37,11 @@ def judge_flows(day: Day, flows: FlowMatches, breaks: Breaks) -> FlowVerdicts:
     rejected = {(r["party"], r["row_key"]): r for r in context.rows("land", "rejected_rows") if r["row_key"]}
     causes = {b["case_id"]: b["cause"] for b in day.breaks_before}
     found = FlowVerdicts()
-    for relation, items, verdict in judge_rest(
-        day.reference.rules.relations, flows.rest, day.today, day.missing, matched_before, waiting
-    ):
+    rules = day.reference.rules.relations
+    each = [Judged(*one) for one in judge_rest(rules, flows.rest, day.today, day.missing, matched_before, waiting)]
+    judged = cascade(each, paid_out)
+    found.suggestions = [suggestion._asdict() for suggestion in suggestions(judged)]
+    for relation, items, verdict in judged:
         if verdict.bucket == Bucket.BREAK:
             known = case_id(items[0]["platform"], relation.sides, items[0]["subject"])
             cause = _cause(items, rejected) or causes.get(known)
@@ -51,7 +57,7 @@ def settled_by_decision(found: FlowVerdicts, cases: list[Row], resolved: frozens
     settled = {r["case_id"] for r in cases if (r["case_id"], r["evidence_digest"]) in resolved}
     refs = frozenset(item["row_ref"] for identity, items in found.breaks if identity in settled for item in items)
     rows = [{**row, "bucket": Bucket.MATCHED, "rule": "resolved"} if row["row_ref"] in refs else row for row in found.rows]
-    return FlowVerdicts(rows, [item for item in found.open_items if item["row_ref"] not in refs], found.breaks)
+    return replace(found, rows=rows, open_items=[item for item in found.open_items if item["row_ref"] not in refs])
 
 
 def match_row(item: Row, bucket: str, rule: str) -> Row:

@@ -37,7 +37,8 @@ def match_flows(spark: SparkSession, relations: Sequence[Relation]) -> FlowMatch
         f"""
         select i.relation, i.match_key, count(*) as n,
                sum(if({left_side_sql(relations, "i")}, 1, 0)) as n_left,
-               sum(if({left_side_sql(relations, "i")}, i.amount_minor, -i.amount_minor)) as difference
+               sum(if({left_side_sql(relations, "i")}, i.amount_minor, -i.amount_minor)) as difference,
+               min(i.currency) = max(i.currency) as one_currency
         from items i where i.match_key is not null group by i.relation, i.match_key
         """
     ).createOrReplaceTempView("keys")
@@ -52,6 +53,7 @@ def match_flows(spark: SparkSession, relations: Sequence[Relation]) -> FlowMatch
         union all
         select k.relation, k.match_key from keys k
         where k.relation in ({netting_relations_sql(relations)}) and k.n_left > 0 and k.n > k.n_left and k.difference = 0
+          and k.one_currency
         """
     ).createOrReplaceTempView("agreeing")
     spark.sql(

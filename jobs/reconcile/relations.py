@@ -37,13 +37,15 @@ select 'AB_TXN' as relation, 'A' as side, concat(file_name, ':', line_no) as row
        cast(null as bigint) as fee_minor, coalesce(principal_minor, 0) as principal_minor,
        coalesce(interest_minor, 0) as interest_minor, coalesce(penalty_minor, 0) as penalty_minor,
        coalesce(coupon_minor, 0) as coupon_minor,
-       concat('{gateway}|INSTRUCTION|', cast(custody_date as string)) as counterpart_file, {window} as in_window
+       concat('{gateway}|INSTRUCTION|', cast(custody_date as string)) as counterpart_file, {window} as in_window,
+       txn_type, cast(null as date) as settle_date
 from land_txn
 union all
 select 'AB_TXN', 'B', concat(file_name, ':', line_no), concat(platform, '|', request_no, '|', leg), platform,
        concat('TXN|', request_no, '|', leg), value_date, event_time, cast(null as date), amount_minor, currency,
        from_account, to_account, loan_id, status, cast(null as bigint), principal_minor, interest_minor,
-       penalty_minor, coupon_minor, concat(platform, '|TXN|', cast(value_date as string)), {window}
+       penalty_minor, coupon_minor, concat(platform, '|TXN|', cast(value_date as string)), {window},
+       txn_type, settle_date
 from ledger_txn
 where outcome in ('POSTED', 'NO_POSTING')
   and concat_ws(' ', from_account, to_account) rlike '{CLAIMED_ACCOUNT}'
@@ -53,7 +55,7 @@ select 'BC_CHANNEL', 'B', concat(file_name, ':', line_no),
        concat('CHANNEL|', channel, '|', request_no), value_date, event_time, settle_date, amount_minor, currency,
        cast(null as string), cast(null as string), cast(null as string), status,
        {_expected_fee()}, cast(null as bigint), cast(null as bigint), cast(null as bigint), cast(null as bigint),
-       concat(t.channel, '|SETTLEMENT|', cast(settle_date as string)), false
+       concat(t.channel, '|SETTLEMENT|', cast(settle_date as string)), false, txn_type, settle_date
 from ledger_txn t left join fee_rates r on r.fee_channel = t.channel
 where outcome = 'POSTED' and settle_date is not null
 union all
@@ -61,15 +63,17 @@ select 'BC_CHANNEL', 'C', concat(file_name, ':', line_no), concat(party, '|', pl
        platform, concat('CHANNEL|', party, '|', request_no), trade_date, cast(null as timestamp), cast(null as date),
        gross_minor, currency, cast(null as string), cast(null as string), cast(null as string), status, fee_minor,
        cast(null as bigint), cast(null as bigint), cast(null as bigint), cast(null as bigint),
-       concat('{gateway}|INSTRUCTION|', cast(trade_date as string)), false
+       concat('{gateway}|INSTRUCTION|', cast(trade_date as string)), false,
+       cast(null as string), settle_date
 from land_settlement
 union all
 select 'BC_CORE', 'B', concat('journal:', entry_no, ':', move_no, ':', account), concat(account, '|', core_ref), platform,
        concat('CORE|', account, '|', core_ref), value_date, event_time, cast(null as date), amount_minor, currency,
        cast(null as string), cast(null as string), cast(null as string), cast(null as string), cast(null as bigint),
-       cast(null as bigint), cast(null as bigint), cast(null as bigint), cast(null as bigint), cast(null as string), false
+       cast(null as bigint), cast(null as bigint), cast(null as bigint), cast(null as bigint), cast(null as string), false,
+       txn_type, cast(null as date)
 from (
-  select entry_no, move_no, platform, core_ref, value_date, event_time, currency,
+  select entry_no, move_no, txn_type, platform, core_ref, value_date, event_time, currency,
          concat(platform, if(from_account like '%:CORE_CASH' or to_account like '%:CORE_CASH', ':CUSTODY', ':OWN')) as account,
          if(from_account like '%:CORE_CASH' or from_account like '%:OWN_CASH', amount_minor, -amount_minor) as amount_minor
   from journal
@@ -81,7 +85,8 @@ select 'BC_CORE', 'C', concat('core:', account, ':', cast(core_date as string), 
        concat(account, '|', core_ref), substring_index(account, ':', 1), concat('CORE|', account, '|', core_ref), core_date,
        booked_at, cast(null as date), amount_minor, currency, cast(null as string), cast(null as string),
        cast(null as string), cast(null as string), cast(null as bigint), cast(null as bigint), cast(null as bigint),
-       cast(null as bigint), cast(null as bigint), concat('{gateway}|INSTRUCTION|', cast(core_date as string)), false
+       cast(null as bigint), cast(null as bigint), concat('{gateway}|INSTRUCTION|', cast(core_date as string)), false,
+       cast(null as string), cast(null as date)
 from core_flow
 """
 

@@ -20,6 +20,7 @@ from jobs.reconcile.flow_verdicts import judge_flows, settled_by_decision
 from jobs.reconcile.flows import match_flows
 from jobs.reconcile.funds import add_use_of_funds, trace_funds, write_funds
 from jobs.reconcile.proof import prove
+from jobs.reconcile.returns import paid_out_keys
 from jobs.reconcile.settlements import add_settlements, batch_rows, batch_sums
 from jobs.reconcile.shadow import add_shadow, kept, shadow_differences
 from jobs.reconcile.state_views import state_views
@@ -35,12 +36,13 @@ def _run(context: StepContext) -> None:
     with engine(context.wiring.settings) as spark:
         flow_views(day, spark)
         flows = match_flows(spark, day.reference.rules.relations)
+        paid_out = paid_out_keys(spark, flows.rest)
         states = match_states(spark, day.today, state_views(day, spark))
         paths = paths_of_money(spark)
         sums = batch_sums(day, spark, flows.rest)
         funds = trace_funds(day, spark)
         shadow = shadow_differences(day, spark)
-    verdicts = judge_flows(day, flows, breaks)
+    verdicts = judge_flows(day, flows, paid_out, breaks)
     for difference in states.differences:
         add_difference(breaks, difference)
     batches = add_settlements(day, breaks, sums, verdicts.rows)
@@ -56,6 +58,7 @@ def _run(context: StepContext) -> None:
     context.write("matches", matches)
     context.write("breaks", [b for b in cases if (b["case_id"], b["evidence_digest"]) not in day.resolved])
     context.write("open_items", verdicts.open_items)
+    context.write("suggestions", verdicts.suggestions)
     context.write("settlement_batches", batch_rows(batches, cases, day.resolved))
     context.write("shadow_differences", kept(shadow, cases, day.resolved))
     context.write("matched_keys", _matched_keys(flows.matched, verdicts.rows))

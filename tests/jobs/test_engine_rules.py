@@ -60,6 +60,7 @@ def pairs() -> Pairs:
                 # The one rule with an excuse: dates that differ, and either side in the window.
                 right["item_date"] = DAY if left["item_date"] != DAY else date(2019, 12, 31)
                 right["in_window"] = random.choice([True, False])
+                right["settle_date"] = random.choice([None, DAY, date(2019, 12, 31)])
             for name in random.sample(sorted(_COLUMNS), random.randint(0, 3)):
                 kind = _COLUMNS[name]
                 right[name] = random.choice([c for c in _CELLS[kind.rstrip("?")] if c is not None or kind.endswith("?")])
@@ -90,7 +91,7 @@ def arbitrary_rules(random: Random) -> RuleSet:
                 if random.random() < 0.2:
                     columns = random.sample(SIDES[relation].columns, random.randint(1, 4))
                     own = {"rule": f"{pair['rule']}_more", "kind": random.choice(list(BreakKind)), "differs": columns}
-                    extra = {n: v for n, v in pair.items() if n not in ("swapped", "unless")}
+                    extra = {n: v for n, v in pair.items() if n not in ("swapped", "unless", "until")}
                     changes.append({**extra, **own, "priority": priority + random.randint(1, 9)})
         rules = [{**c, "version": 1 if c["rule"].endswith("_more") else 2, "valid_from": DAY.isoformat()} for c in changes]
         try:

@@ -1,7 +1,4 @@
-"""Whole days over made-up markets: every planted fault is found and nothing else, and a sound market gives no finding.
-
-Kinds in tests/faults/not_yet.yaml are planted too and must still be missed: what detects one takes it off that list.
-"""
+"""Whole days over made-up markets: every planted fault is found and nothing else, and a sound market gives no finding."""
 
 from __future__ import annotations
 
@@ -10,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from instance_kit import GO_LIVE, SMALL, Instance, copy_core, make_instance, make_world, opened, seeds
 from typer.testing import CliRunner
 
@@ -20,12 +16,10 @@ from custody.audit import first_broken
 from custody.calendar import dates
 from custody.services.access import SYSTEM
 from custody.services.intake import collect
-from simulator.faults import KINDS
 from simulator.score import Score, score
 from simulator.simulate import FaultRequest, load_faults
 
 FAULTS = Path(__file__).parents[1] / "faults"
-NOT_YET: set[str] = set(yaml.safe_load((FAULTS / "not_yet.yaml").read_text(encoding="utf-8")))
 # Ten days, so that what is known only after five business days falls due.
 ROOMY = {"platforms": 6, "channels": 3, "lenders": 40, "loans": 24, "days": 10}
 
@@ -60,36 +54,33 @@ def deliver(instance: Instance, world: Path, on: Any) -> None:
     assert result.troubles == []
 
 
-def test_the_list_of_what_is_not_found_yet_names_kinds() -> None:
-    assert set(KINDS) >= NOT_YET
-
-
 @pytest.mark.parametrize("seed", seeds(1), ids=lambda seed: f"seed{seed}")
-def test_every_kind_is_found_or_listed_and_nothing_else_is_raised(seed: int, tmp_path: Path) -> None:
+def test_every_kind_is_found_and_nothing_else_is_raised(seed: int, tmp_path: Path) -> None:
     requests = load_faults(FAULTS / "all.yaml")
     result, _, world = run_world(tmp_path, requests, seed, ROOMY)
     assert result.kinds["total"]["planted"] == sum(request.count for request in requests)
     assert [(row["platform"], row["sides"], row["kind"], row["subject"]) for row in result.false] == [], f"seed {seed}"
     assert result.late == [] and result.not_due == []
-    assert {row["kind"] for row in result.missed} == NOT_YET, f"seed {seed}"
-    assert all(result.kinds[kind]["found"] == 0 for kind in NOT_YET), "what is found must leave not_yet.yaml"
+    assert [(row["kind"], row["keys"], row["lacking"]) for row in result.missed] == [], f"seed {seed}"
     _the_command_says_the_same(tmp_path / "home", world, result)
 
 
 def _the_command_says_the_same(home: Path, world: Path, result: Score) -> None:
-    """Exit 1 as faults were missed; the rows stand in the JSON and on the screen."""
+    """The figures stand in the JSON, by date where asked, and on the screen; a fault that was missed is shown and ends with 1."""
     environment = {"CUSTODY_HOME": str(home)}
     arguments = ["score", "--truth", str(world / "truth")]
     done = CliRunner().invoke(app, [*arguments, "--json"], env=environment)
-    assert done.exit_code == 1, done.output
-    said = json.loads(done.stdout.splitlines()[-1])
-    assert said["kinds"] == result.kinds and len(said["missed"]) == len(result.missed)
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout.splitlines()[-1])["kinds"] == result.kinds
     early = CliRunner().invoke(app, [*arguments, "--as-of", GO_LIVE.isoformat(), "--json"], env=environment)
     undue = json.loads(early.stdout.splitlines()[-1])["kinds"]["total"]
     assert undue["planted"] == result.kinds["total"]["planted"] and undue["not_due"] > 50
+    path = world / "truth" / "faults.json"
+    labels = json.loads(path.read_text(encoding="utf-8"))
+    labels[0]["expects"][0]["subject"] += "_X"
+    path.write_text(json.dumps(labels), encoding="utf-8")
     shown = CliRunner().invoke(app, arguments, env=environment)
-    assert shown.exit_code == 1
-    assert all(row["fault_id"] in shown.output for row in result.missed)
+    assert shown.exit_code == 1 and labels[0]["fault_id"] in shown.output
 
 
 def test_a_channels_first_batch_comes_after_its_last(tmp_path: Path) -> None:

@@ -46,10 +46,11 @@ def test_the_shipped_book_says_what_domain_md_says() -> None:
         ("BC_CHANNEL", "BC", False, Kind.MISSING_IN_LEDGER, Kind.MISSING_IN_CHANNEL),
     ]
     assert [r.kind for r in AB_TXN.rules] == [
-        Kind.CURRENCY, Kind.DIRECTION, Kind.WRONG_ACCOUNT, Kind.WRONG_LOAN, Kind.AMOUNT, Kind.ALLOCATION, Kind.STATUS, Kind.TIMING,
+        Kind.CURRENCY, Kind.DIRECTION, Kind.WRONG_ACCOUNT, Kind.WRONG_LOAN, Kind.TXN_TYPE, Kind.AMOUNT, Kind.ALLOCATION,
+        Kind.STATUS, Kind.TIMING,
     ]  # fmt: skip
     assert [r.kind for r in rules.relation("BC_CHANNEL").rules] == [Kind.CURRENCY, Kind.AMOUNT, Kind.FEE, Kind.STATUS]
-    assert [r.kind for r in AB_TXN.rules if r.unless] == [Kind.TIMING]
+    assert [(r.kind, r.unless, r.until) for r in AB_TXN.rules if r.unless] == [(Kind.TIMING, "in_window", "settle_date")]
     assert rules.window_minutes == 30
     assert [rules.due_business_days(level) for level in LEVELS] == [5, 3, 1, 0]
     assert all(needed in rules for needed in NEEDED)
@@ -87,7 +88,7 @@ def test_a_rule_that_is_withdrawn_or_has_ended_is_not_in_force() -> None:
 
 
 def test_priorities_order_the_pair_rules() -> None:
-    first = book_with([read(TIMING, priority=5)]).rules_on(DAY).relation("AB_TXN").rules
+    first = book_with([read(TIMING, priority=5, until="settle_date")]).rules_on(DAY).relation("AB_TXN").rules
     assert first[0] == AB_TXN.rules[-1] and first[1:] == AB_TXN.rules[:-1]
 
 
@@ -97,6 +98,10 @@ def test_priorities_order_the_pair_rules() -> None:
         ({"tolerance": "0.01"}, "tolerance for customers' money is 0.00 and no rule can change it"),
         ({"unless": "in_window", "differs": ["amount_minor"]}, "only time has a tolerance"),
         ({"unless": "in_window", "differs": ["item_date", "amount_minor"]}, "only time has a tolerance"),
+        (
+            {"unless": ..., "until": "settle_date", "differs": ["amount_minor"]},
+            "until excuses amount_minor: only time has a tolerance",
+        ),
         ({"unless": "small"}, "unless is 'small', which is not one of in_window"),
         ({"differs": ["amount"]}, "'amount' is not compared; columns of this relation are currency, amount_minor"),
         ({"differs": [], "unless": ...}, "differs or swapped must name columns"),
@@ -168,7 +173,7 @@ def test_no_rule_set_leaves_money_uncompared() -> None:
     account = read(
         TIMING, rule="ab_txn_account", priority=30, kind="WRONG_ACCOUNT", unless=..., differs=["to_account", "coupon_minor"]
     )
-    assert book_with([amount(), account]).rules_on(DAY).relation("AB_TXN").rules[4].differs == ("amount_minor",)
+    assert book_with([amount(), account]).rules_on(DAY).relation("AB_TXN").rules[5].differs == ("amount_minor",)
 
 
 def test_what_nets_has_no_pair_rules_and_what_does_not_compares() -> None:

@@ -30,6 +30,7 @@ def item(side: str, **other: Any) -> dict[str, Any]:
         "currency": "CNY", "from_account": "P001.LENDER.u1", "to_account": "P001.BORROWER.b1", "loan_id": "L1",
         "status": "SUCCESS", "fee_minor": 3, "principal_minor": 0, "interest_minor": 0, "penalty_minor": 0, "coupon_minor": 0,
         "counterpart_file": "GW|INSTRUCTION|2019-12-30", "in_window": False,
+        "txn_type": "TENDER_SETTLE", "settle_date": None,
     }  # fmt: skip
     return plain | other
 
@@ -47,6 +48,7 @@ PAIRS: list[tuple[Relation, dict[str, Any], BreakKind | None]] = [
     (AB_TXN, {"from_account": None}, BreakKind.WRONG_ACCOUNT),
     (AB_TXN, {"loan_id": "L2", "amount_minor": 1}, BreakKind.WRONG_LOAN),
     (AB_TXN, {"loan_id": None}, BreakKind.WRONG_LOAN),
+    (AB_TXN, {"txn_type": "COMMISSION", "amount_minor": 999}, BreakKind.TXN_TYPE),
     (AB_TXN, {"amount_minor": 999, "status": "FAIL"}, BreakKind.AMOUNT),
     (AB_TXN, {"amount_minor": -1000}, BreakKind.AMOUNT),
     (AB_TXN, {"principal_minor": 1}, BreakKind.ALLOCATION),
@@ -108,6 +110,24 @@ def test_ties_are_shown_and_not_broken(relation: Relation) -> None:
     duplicate = Verdict(Bucket.BREAK, BreakKind.DUPLICATE)
     for group in ([left, left], [right, right], [left, left, right], [left, right, right]):
         assert verdict(relation, *group) == duplicate
+
+
+def test_a_claim_may_come_as_late_as_its_cash() -> None:
+    booked = item("B", settle_date=NEXT)
+    assert pair_kind(AB_TXN, item("A", item_date=NEXT), booked) is None
+    assert pair_kind(AB_TXN, item("A", item_date=date(2020, 1, 1)), booked) == BreakKind.TIMING, "later than its cash"
+    before = item("B", item_date=NEXT, settle_date=date(2020, 1, 2))
+    assert pair_kind(AB_TXN, item("A"), before) == BreakKind.TIMING, "earlier than the movement"
+
+
+def test_currencies_are_never_added_to_each_other() -> None:
+    yuan, dollars = item("B"), item("B", currency="USD")
+    assert netted_kind([yuan], [item("C", currency="USD")]) == BreakKind.CURRENCY
+    assert netted_kind([yuan, dollars], [item("C", amount_minor=2000)]) == BreakKind.CURRENCY
+    assert netted_kind([yuan, dollars], [item("C"), item("C", currency="USD")]) is None
+    assert netted_kind([yuan, dollars], [item("C"), item("C", currency="USD", amount_minor=1)]) == BreakKind.AMOUNT
+    opposite = item("C", amount_minor=-1000), item("C", amount_minor=-1000, currency="USD")
+    assert netted_kind([yuan, dollars], opposite) == BreakKind.DIRECTION
 
 
 def test_a_key_matched_before_is_a_duplicate() -> None:
