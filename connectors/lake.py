@@ -217,7 +217,11 @@ class Lake:
         self._files = files
 
     def attempt(self, custody_date: date, step: str, run_digest: str, fence: int) -> StepWriter:
-        return StepWriter(self._files, self.relative(custody_date, step, run_digest, fence))
+        return self.writer(self.relative(custody_date, step, run_digest, fence))
+
+    def writer(self, folder: str) -> StepWriter:
+        """Makes an output in a folder of any name."""
+        return StepWriter(self._files, folder)
 
     @staticmethod
     def relative(custody_date: date, step: str, run_digest: str, fence: int) -> str:

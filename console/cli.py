@@ -13,6 +13,7 @@ from console.commands.instance import add_instance
 from console.commands.layouts import add_layouts
 from console.commands.ledger import add_ledger
 from console.commands.replay import add_replay
+from console.commands.rules import add_rules
 from console.commands.simulation import add_simulation
 from console.commands.steps import add_steps
 from console.commands.store import add_store
@@ -30,6 +31,7 @@ add_layouts(app)
 add_steps(app)
 add_desk(app)
 add_cases(app)
+add_rules(app)
 add_ledger(app)
 add_customers(app)
 add_expectations(app)

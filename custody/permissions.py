@@ -34,6 +34,9 @@ PERMISSIONS: dict[str, frozenset[Duty]] = {
     "restatement.propose": frozenset({Duty.OPERATOR}),
     "restatement.approve": frozenset({Duty.SUPERVISOR}),
     "case.view": _DESK,
+    # Operators, and whoever owns the rule (custody.services.rules).
+    "rule.propose": frozenset({Duty.OPERATOR, Duty.SUPERVISOR, Duty.RISK_OFFICER, Duty.FEE_OFFICER, Duty.REPORT_OFFICER}),
+    "rule.approve": frozenset({Duty.SUPERVISOR}),
     "case.assign": frozenset({Duty.OPERATOR, Duty.SUPERVISOR}),
     "case.comment": frozenset({Duty.OPERATOR, Duty.SUPERVISOR, Duty.RISK_OFFICER}),
     "case.reopen": frozenset({Duty.OPERATOR, Duty.SUPERVISOR}),

@@ -10,12 +10,12 @@ import json
 from datetime import timedelta
 
 from custody.digest import canonical_json
-from custody.match_rules import read_rule
 from custody.ports import Row
 from custody.services.outputs import Seal, latest_seal
+from custody.services.rules import rule_book
 from custody.texts import text
 from jobs.step import Step, StepContext
-from schemas.rule_book import book_with
+from schemas.rule_book import shipped_rules
 
 _INPUT_STATES = ["ACCEPTED", "LATE"]
 
@@ -30,7 +30,7 @@ def _run(context: StepContext) -> None:
         decided = tx.find("proposal", order_by=["decision_no"], state=["APPROVED", "REJECTED"])
         parties = tx.find("party")
         holidays = tx.find("holiday")
-        adopted = tx.find("adopted_rule")
+        book = rule_book(tx, shipped_rules())
     accepted = [f for f in files if f["state"] in _INPUT_STATES]
     refused = [f for f in files if f["state"] in ("REFUSED", "QUARANTINED")]
     context.write("accepted_files", accepted)
@@ -42,7 +42,6 @@ def _run(context: StepContext) -> None:
         for h in holidays
     ]
     # All versions: what began under an earlier one is judged by it.
-    book = book_with(read_rule(json.loads(row["entry"]), f"adopted by {row['proposal_id']}") for row in adopted)
     book.rules_on(context.custody_date)
     reference += [{"kind": "rule", "id": rule.id, "payload": canonical_json(dict(rule.entry))} for rule in book.rules]
     instance = {

@@ -93,7 +93,7 @@ def run_step(
     no reason for a new version was given.
     """
     with held(wiring.register, DAY_LEASE, wiring.settings.lease.seconds) as lease:
-        context = StepContext(wiring, custody_date, _resolve_inputs(wiring, step.name, custody_date, among), lease)
+        context = StepContext(wiring, custody_date, resolve_inputs(wiring, step.name, custody_date, among), lease)
         inputs_digest = _inputs_digest(context)
         with wiring.register.transaction() as tx:
             current = latest_seal(tx, custody_date, step.name)
@@ -156,7 +156,8 @@ def _sources(folder: Any, prefix: str) -> list[tuple[str, bytes]]:
     return found
 
 
-def _resolve_inputs(wiring: Wiring, step: str, custody_date: date, among: Collection[str]) -> dict[StepRef, Seal]:
+def resolve_inputs(wiring: Wiring, step: str, custody_date: date, among: Collection[str] = STEPS) -> dict[StepRef, Seal]:
+    """The newest committed version of everything that a step of this date reads. Raises as run_step does."""
     go_live = wiring.settings.instance.go_live
     if custody_date < go_live:
         raise OutOfOrder(f"{custody_date} lies before the instance's first custody date {go_live}")

@@ -12,11 +12,15 @@ from console.output import ActorOption, JsonOption, NoteOption, command, emit, w
 from custody.customer_decisions import DELETE
 from custody.errors import UsageError
 from custody.masking import mask, mask_user_numbers
+from custody.rule_words import trial_words
 from custody.services import calendars, customer_desk, organisations, releases
 from custody.services import cases as case_service
 from custody.services.deletion_plan import plan_of
 from custody.services.four_eyes import DecisionKind, approve, reject
 from custody.services.restatements import RESTATEMENT
+from custody.services.rules import KIND as RULE
+from custody.services.rules import rule_decision
+from schemas.rule_book import shipped_rules
 
 _KINDS: dict[str, DecisionKind] = {
     k.kind: k
@@ -55,6 +59,9 @@ def show(proposal: ProposalArgument, as_json: JsonOption = False) -> int:
             # Who decides sees what would go, and what stays; the decision is refused when the plan has changed since.
             plan = [mask_user_numbers(line) for line in plan_words(plan_of(wiring.customer_ports, row["subject"]))]
     payload = json.loads(row["payload"])
+    if row["kind"] == RULE:
+        # Who decides sees what the rule would have changed: the decision is bound to it.
+        plan = trial_words(payload["trial"])
     if "rows" in payload:
         payload["rows"] = [{**said, "user_no": mask(said["user_no"])} for said in payload["rows"]]
     shown = {**row, "payload": payload}
@@ -79,7 +86,8 @@ def _decide(proposal: str, actor: str, note: str, as_json: bool, approved: bool)
         if row["kind"] in customer_desk.KINDS:
             decided = customer_desk.decide(wiring.customer_ports, actor, proposal, approved, note)
         else:
-            decided = service(wiring.register, wiring.clock, actor, _KINDS[row["kind"]], proposal, note)
+            kind = rule_decision(shipped_rules()) if row["kind"] == RULE else _KINDS[row["kind"]]
+            decided = service(wiring.register, wiring.clock, actor, kind, proposal, note)
         if approved and row["kind"] in (organisations.ONBOARD.kind, organisations.STATUS.kind):
             from connectors.drop_accounts import admit
 

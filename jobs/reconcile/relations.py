@@ -14,16 +14,13 @@ _ACCOUNT = (
     "case when {p}_role is null or {p}_user_no is null then null when {p}_role = 'PLATFORM' then concat(party, ':', {p}_user_no) "
     "else concat(party, '.', {p}_role, '.', {p}_user_no) end"
 )
-# Minutes from the event to the nearer midnight of UTC+8, and whether that lies in the cut-off window.
-_WINDOW = (
-    "least((unix_micros({event_time}) + 28800000000) % 86400000000, "
-    "86400000000 - (unix_micros({event_time}) + 28800000000) % 86400000000) <= {window} * 60000000"
-)
 
 
 def in_window_sql(window_minutes: int, event_time: str = "event_time") -> str:
-    """Whether an event lies so near midnight that the other side may have it on another date."""
-    return _WINDOW.format(window=window_minutes, event_time=event_time)
+    """Whether an event lies so near midnight (UTC+8) that the other side may have it on another date. (The engine would multiply
+    in 32 bits: the product is made here.)"""
+    of_day = f"(unix_micros({event_time}) + 28800000000) % 86400000000"
+    return f"least({of_day}, 86400000000 - {of_day}) <= {window_minutes * 60_000_000}"
 
 
 def items_sql(window_minutes: int, gateway: str) -> str:

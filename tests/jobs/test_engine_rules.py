@@ -1,6 +1,6 @@
 """What the engine computes and what the core computes are the same rule: compared on many rows, in one batch each."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 from random import Random
@@ -18,7 +18,7 @@ from custody.money import round_minor
 from custody.names import BreakKind
 from custody.rule_forms import SIDES
 from jobs.reconcile.engine_rules import left_side_sql, netting_relations_sql, pair_kind_sql
-from jobs.reconcile.relations import items_sql
+from jobs.reconcile.relations import in_window_sql, items_sql
 from schemas.rule_book import book_with
 from schemas.tables import ITEM_COLUMNS, TABLES
 
@@ -146,6 +146,21 @@ def test_under_any_rule_set_the_engine_and_the_core_agree(spark: "SparkSession")
         assert (seed, wrong_pairs(rules, made, found)) == (seed, [])
         answers.add(tuple(row["kind"] for row in found))
     assert len(answers) > 15
+
+
+def test_every_window_counts_minutes_from_the_nearer_midnight(spark: "SparkSession") -> None:
+    random = Random(3)
+    edges = [timedelta(minutes=m, microseconds=u) for m in (0, 1, 30, 35, 36, 60, 719, 720) for u in (-1, 0, 1)]
+    midnight = datetime(2019, 12, 30, 16, 0, tzinfo=UTC)
+    times = [midnight + sign * edge for edge in edges for sign in (1, -1)]
+    times += [midnight + timedelta(seconds=random.randrange(86_400)) for _ in range(200)]
+    columns = {"n": pa.array(range(len(times)), pa.int64()), "event_time": pa.array(times, pa.timestamp("us", tz="UTC"))}
+    spark.createDataFrame(pa.table(columns)).createOrReplaceTempView("times")
+    for minutes in (0, 1, 30, 35, 36, 60, 300, 719, 720):
+        found = spark.sql(f"select n, {in_window_sql(minutes)} as inside from times order by n").toArrow().to_pylist()
+        away = [(time - midnight) % timedelta(days=1) for time in times]
+        nearest = [min(after, timedelta(days=1) - after) for after in away]
+        assert [row["inside"] for row in found] == [near <= timedelta(minutes=minutes) for near in nearest], minutes
 
 
 def fee_rates() -> list[tuple[str, int, int]]:

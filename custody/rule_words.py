@@ -1,0 +1,75 @@
+"""What a rule's condition says, in words for people: (English, Chinese)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from custody.match_rules import Rule
+from custody.matching import PairRule
+from custody.money import format_amount
+from custody.rule_forms import Figures, Levels, RelationTerms, Steps, Window
+
+Words = tuple[str, str]
+STATES: dict[str, Words] = {
+    "IN_FORCE": ("in force", "生效"),
+    "TO_COME": ("to come", "待生效"),
+    "PAST": ("past", "已失效"),
+    "WITHDRAWN": ("withdrawn", "已撤销"),
+}
+# What becomes of a break under a trial's rules (custody.rule_trial).
+CHANGES: dict[str, Words] = {
+    "APPEARS": ("would appear", "新增差异"),
+    "VANISHES": ("would vanish", "不再出现"),
+    "KIND": ("would be of another kind", "类型改变"),
+    "AMOUNT": ("would have another amount", "金额改变"),
+    "WEIGHT": ("would have another severity or due time", "级别或时限改变"),
+}
+
+
+def condition_words(rule: Rule) -> Words:
+    """The condition as a reader takes it in; the owner's own words are in ``words_en`` and ``words_zh``."""
+    says = rule.says
+    if isinstance(says, PairRule):
+        tests_en = [f"{' or '.join(says.differs)} differ"] if says.differs else []
+        tests_zh = [f"{' 或 '.join(says.differs)} 不一致"] if says.differs else []
+        if says.swapped:
+            tests_en.append(f"{' and '.join(says.swapped)} stand exchanged")
+            tests_zh.append(f"{' 与 '.join(says.swapped)} 互换")
+        excuse = (f" unless {says.unless}", f"（{says.unless} 时除外）") if says.unless else ("", "")
+        return f"{' or '.join(tests_en)}{excuse[0]}: {says.kind}", f"{'，或 '.join(tests_zh)}{excuse[1]}：{says.kind}"
+    if isinstance(says, RelationTerms):
+        how = ("summed by key", "按键汇总") if says.nets else ("one to one", "一对一")
+        return (
+            f"{how[0]}; alone: {says.missing_right} (left), {says.missing_left} (right)",
+            f"{how[1]}；单边：{says.missing_right}（左），{says.missing_left}（右）",
+        )
+    if isinstance(says, Window):
+        return f"within {says.minutes} minutes of midnight UTC+8", f"零点（东八区）前后 {says.minutes} 分钟内"
+    if isinstance(says, Steps):
+        shown = ", ".join(f"≥ {least}: {weight}" for least, weight in says.steps)
+        return f"weight by step: {shown}", f"按档计分：{shown}"
+    if isinstance(says, Levels):
+        shown = ", ".join(f"{level} {days}" for level, days in says.business_days.items())
+        return f"business days: {shown}", f"工作日：{shown}"
+    assert isinstance(says, Figures)  # the last of the forms
+    shown = ", ".join(f"{name} {value}" for name, value in says.figures.items())
+    return f"figures: {shown}", f"参数：{shown}"
+
+
+def trial_words(found: Mapping[str, Any]) -> list[str]:
+    """What a trial showed, a line for each sort of difference, for whoever decides about the rule."""
+    span = f"{found['from']} … {found['to']}"
+    if not found["days"]:
+        return [f"trial {span}: nothing would have been different / 试算：无差异"]
+    lines = []
+    for day in found["days"]:
+        place = f"trial {day['date']} {day['platform']}"
+        for one in day["breaks"]:
+            kinds = " → ".join(one[side] or "–" for side in ("before", "after"))
+            en, zh = CHANGES[one["what"]]
+            lines.append(f"{place}: {one['count']} breaks {en} / {zh}: {kinds}, {format_amount(one['amount_minor'])}")
+        for one in day["rows"]:
+            moved = f"{one['relation']} {one['side']} {one['before']} → {one['after']}"
+            lines.append(f"{place}: {one['count']} rows / 明细 {moved}, {format_amount(one['amount_minor'])}")
+    return lines
