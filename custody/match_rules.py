@@ -7,6 +7,7 @@ ends the rule. What no rule may say is refused here: tolerance for customers' mo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -75,7 +76,7 @@ def read_rule(raw: object, where: str) -> Rule:
         valid_from=_date(d, "valid_from"),
         valid_to=_date(d, "valid_to") if "valid_to" in d else None,
         withdrawn=d.get("withdrawn", bool, False),
-        owner=_said(d, "owner"),
+        owner=_owner(d),
         basis=_said(d, "basis"),
         words_en=_said(words, "en"),
         words_zh=_said(words, "zh"),
@@ -101,6 +102,13 @@ def _said(d: Declared, key: str) -> str:
     found = d.need(key, str)
     if not found.strip() or found != found.strip():
         raise d.wrong(f"{key} is {found!r}; write it out, without blanks around it")
+    return found
+
+
+def _owner(d: Declared) -> str:
+    found = d.need("owner", str)
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,60}", found):
+        raise d.wrong(f"owner is {found!r}; write a duty such as supervisor or risk_officer, or a person's id")
     return found
 
 

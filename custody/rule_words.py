@@ -36,8 +36,10 @@ def condition_words(rule: Rule) -> Words:
         if says.swapped:
             tests_en.append(f"{' and '.join(says.swapped)} stand exchanged")
             tests_zh.append(f"{' 与 '.join(says.swapped)} 互换")
-        excuse = (f" unless {says.unless}", f"（{says.unless} 时除外）") if says.unless else ("", "")
-        return f"{' or '.join(tests_en)}{excuse[0]}: {says.kind}", f"{'，或 '.join(tests_zh)}{excuse[1]}：{says.kind}"
+        excuses = [(f" unless {says.unless}", f"（{says.unless} 时除外）")] if says.unless else []
+        excuses += [(f" or explained until {says.until}", f"（至 {says.until} 可解释时除外）")] if says.until else []
+        en, zh = ("".join(words) for words in zip(*excuses, strict=True)) if excuses else ("", "")
+        return f"{' or '.join(tests_en)}{en}: {says.kind}", f"{'，或 '.join(tests_zh)}{zh}：{says.kind}"
     if isinstance(says, RelationTerms):
         how = ("summed by key", "按键汇总") if says.nets else ("one to one", "一对一")
         return (
@@ -52,9 +54,11 @@ def condition_words(rule: Rule) -> Words:
     if isinstance(says, Levels):
         shown = ", ".join(f"{level} {days}" for level, days in says.business_days.items())
         return f"business days: {shown}", f"工作日：{shown}"
-    assert isinstance(says, Figures)  # the last of the forms
-    shown = ", ".join(f"{name} {value}" for name, value in says.figures.items())
-    return f"figures: {shown}", f"参数：{shown}"
+    shown = ", ".join(f"{name} {value}" for name, value in says.figures.items()) or "–"
+    if isinstance(says, Figures):
+        return f"figures: {shown}", f"参数：{shown}"
+    terms = ", ".join(says.terms) or "–"
+    return f"figures: {shown}; words: {terms}", f"参数：{shown}；用语：{terms}"
 
 
 def trial_words(found: Mapping[str, Any]) -> list[str]:

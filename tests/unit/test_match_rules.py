@@ -11,6 +11,7 @@ from custody.declared import BadDeclaration
 from custody.errors import UsageError
 from custody.match_rules import LEVELS, NEEDED, RuleBook, read_rule
 from custody.names import BreakKind as Kind
+from custody.rule_words import condition_words
 from schemas.rule_book import book_with, rules_of, shipped_rules
 
 DAY = date(2020, 1, 1)
@@ -113,7 +114,7 @@ def test_priorities_order_the_pair_rules() -> None:
         ({"priority": -1}, "priority is -1; write a whole number from 0"),
         ({"valid_from": "tomorrow"}, "valid_from is 'tomorrow'; write a date YYYY-MM-DD"),
         ({"valid_to": "2019-12-31"}, "lies before valid_from"),
-        ({"owner": " "}, "owner is ' '; write it out"),
+        ({"owner": "the desk"}, "owner is 'the desk'; write a duty such as supervisor"),
         ({"basis": ...}, "the key 'basis' is missing"),
         ({"words": {"en": "x"}}, "the key 'zh' is missing"),
         ({"rule": "Ab Txn"}, "a word of small letters"),
@@ -233,3 +234,15 @@ def test_a_book_is_looked_at_on_every_date_on_which_it_changes() -> None:
     late = amount(differs=["amount_minor"], valid_from="2020-03-01")
     with pytest.raises(BadDeclaration, match="no rule compares coupon_minor on 2020-03-01"):
         book_with([late]).check(DAY)
+
+
+def test_every_shipped_rule_can_be_read_by_people_in_both_languages() -> None:
+    read_out = {rule.rule_id: condition_words(rule) for rule in shipped_rules()}
+    assert all(en and zh and en != zh for en, zh in read_out.values())
+    assert read_out["ab_txn_direction"] == (
+        "from_account and to_account stand exchanged: DIRECTION",
+        "from_account 与 to_account 互换：DIRECTION",
+    )
+    assert read_out["cut_off_window"][0] == "within 30 minutes of midnight UTC+8"
+    assert read_out["bc_core"][0] == "summed by key; alone: MISSING_IN_CORE (left), MISSING_IN_LEDGER (right)"
+    assert read_out["ab_txn_timing"][0].startswith("item_date differ unless in_window")
