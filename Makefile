@@ -6,7 +6,7 @@ INSTALLED := .venv/installed
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONHASHSEED := 0
 
-.PHONY: help install demo up down test lint soak crash-matrix bench bench-large freeze-world clean debian-packages cluster-up cluster-status cluster-down
+.PHONY: help install demo up down test lint soak crash-matrix bench bench-large freeze-cases freeze-world clean debian-packages cluster-up cluster-status cluster-down
 help:            ## this list
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
@@ -74,6 +74,9 @@ bench-large: $(INSTALLED)  ## ten million rows: making a world, landing, posting
 	$(BIN)/python -m bench simulate land post project --rows 10000000 --runs 1 --out build/bench-large.json
 bench-%: $(INSTALLED)
 	$(BIN)/python -m bench $*
+
+freeze-cases: $(INSTALLED)  ## the snapshot of a case of each kind anew, after a change that was meant
+	PYTHONPATH=tests/kit $(BIN)/python tests/jobs/freeze_cases.py
 
 freeze-world: $(INSTALLED)  ## the frozen small world anew, after a change of the simulator that was meant
 	$(BIN)/python tests/frozen_world/freeze.py

@@ -87,7 +87,7 @@ def _reference() -> list[dict[str, str]]:
 
 
 def _land(writer: StepWriter, blocks: list[tuple[str, int]]) -> None:
-    for table in ("land_mandate", "land_legal_order", "decided_customers", "customer_aliases"):
+    for table in ("land_mandate", "land_legal_order", "decided_customers", "decided_adjustments", "customer_aliases"):
         writer.declare(table)
     platforms = sorted({platform for platform, _ in blocks})
     for platform in platforms:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date
+from io import StringIO
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -13,12 +14,13 @@ from rich.text import Text
 from console.case_view import CaseView, cell, line_words, yuan
 from console.ledger_tables import console
 from custody.case_patterns import Patterns, Tally
-from custody.case_words import SEVERITIES, SIDES, STATES, Words, kind_words
+from custody.case_words import SEVERITIES, SIDES, STATES, Words
 from custody.masking import mask_user_numbers
 from custody.ports import Row
 from custody.services.case_desk import age_days, is_overdue
 
 _LEVELS = {"LOW": "dim", "MEDIUM": "yellow", "HIGH": "red", "CRITICAL": "bold red"}
+_PAGE_WIDTH = 120
 _DIFFERS, _QUIET, _LATE = "bold red", "dim", "bold red"
 
 
@@ -36,7 +38,7 @@ def show_list(rows: Sequence[Row], on: date | None) -> None:
         table.add_row(
             row["case_id"],
             Text(_both(SEVERITIES[row["severity"]]), _LEVELS[row["severity"]]),
-            _both((row["kind"], kind_words(row["kind"])[1])),
+            row["kind"],
             row["platform"],
             due,
             str(age_days(row, on)),
@@ -91,6 +93,14 @@ def _evidence(view: CaseView) -> Table:
         cells = (Text(cell(line.field, value), style) for value in line.cells)
         table.add_row(Text(mark + _both(line_words(line)), style), *cells)
     return table
+
+
+def case_lines(view: CaseView) -> list[str]:
+    """The same as plain lines, for where nothing but text can be shown."""
+    page = Console(file=StringIO(), width=_PAGE_WIDTH, color_system=None)
+    show_case(view, page)
+    assert isinstance(page.file, StringIO)
+    return [line.rstrip() for line in page.file.getvalue().splitlines()]
 
 
 def show_patterns(patterns: Patterns) -> None:

@@ -8,16 +8,19 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from connectors.bootstrap import Wiring
 from custody.calendar import CHINA
 from custody.case_evidence import Line, Sheet, side_by_side
 from custody.case_words import Words, closed_words, detail_words, event_words, field_words, kind_words
 from custody.causes import cause_words
+from custody.errors import UsageError
 from custody.masking import mask_user_numbers
-from custody.money import format_amount
+from custody.money import format_amount, parse_amount
 from custody.ports import RegisterTx, Row
 from custody.services.case_desk import age_days, is_overdue, standing_on
 from custody.services.case_history import HistoryLine, history_of
 from custody.services.cases import case
+from custody.services.outputs import latest_seal
 from custody.texts import RULES as TEXTS
 
 
@@ -87,6 +90,18 @@ def view_case(tx: RegisterTx, case_id: str) -> CaseView:
     return CaseView(row, side_by_side(json.loads(row["evidence"])), history, tuple(reversed(proposals)), standing_on(tx))
 
 
+def suggestions_for(wiring: Wiring, row: Row) -> list[Row]:
+    """Rows of the other side that may be the same movement: for a person only, nothing matches by them."""
+    with wiring.register.transaction() as tx:
+        on = standing_on(tx)
+        seal = latest_seal(tx, on, "reconcile") if on else None
+    if seal is None or "suggestions" not in wiring.lake.manifest(seal.path).tables:
+        return []
+    about = (row["platform"], row["subject"])
+    found = wiring.lake.rows(seal.path, "suggestions")
+    return [s for s in found if about in ((s["platform"], s["left_subject"]), (s["platform"], s["right_subject"]))]
+
+
 def line_words(line: Line) -> Words:
     return field_words(line.field)
 
@@ -103,6 +118,14 @@ def cell(field: str, value: Any) -> str:
 def yuan(minor: int) -> str:
     whole, _, cents = format_amount(abs(minor), "CNY").partition(".")
     return f"{'-' if minor < 0 else ''}{int(whole):,}.{cents}"
+
+
+def yuan_of(text: str) -> int:
+    """What a person wrote as an amount. Raises UsageError."""
+    try:
+        return parse_amount(text)
+    except ValueError as why:
+        raise UsageError(f"{text!r} is no amount in yuan: {why}") from None
 
 
 def as_plain(view: CaseView) -> Mapping[str, Any]:

@@ -6,63 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from custody.case_life import CaseEvent
+from custody.verdict_words import KIND_WORDS
 
 Words = tuple[str, str]
 
-KINDS: dict[str, Words] = {
-    "MISSING_IN_PLATFORM": ("not in the platform's file", "平台缺失"),
-    "MISSING_IN_LEDGER": ("not in our ledger", "账簿缺失"),
-    "MISSING_IN_CORE": ("not at the bank core", "核心缺失"),
-    "MISSING_IN_CHANNEL": ("not in the channel's settlement", "渠道缺失"),
-    "AMOUNT": ("amounts differ", "金额不符"),
-    "DIRECTION": ("money goes the other way", "方向相反"),
-    "DUPLICATE": ("the same number more than once", "重复"),
-    "STATUS": ("statuses differ", "状态不符"),
-    "WRONG_ACCOUNT": ("another account", "账户不符"),
-    "WRONG_LOAN": ("another loan", "标的不符"),
-    "TXN_TYPE": ("another type of transaction", "交易类型不符"),
-    "FEE": ("fees differ", "手续费不符"),
-    "CURRENCY": ("currencies differ", "币种不符"),
-    "TIMING": ("dates differ", "日期不符"),
-    "RETURNED": ("a payment came back", "退回"),
-    "STALE_FREEZE": ("frozen too long", "冻结超期"),
-    "ORPHAN": ("nobody's", "无法归属"),
-    "LATE_FILE": ("a file has not come", "文件未到"),
-    "CONTROL_TOTAL": ("a file was refused", "文件拒收"),
-    "BALANCE_CHAIN": ("balances do not chain", "余额不连续"),
-    "UNAUTHORISED": ("claimed without authority", "未经授权"),
-    "MANDATE": ("outside the mandate", "超出授权"),
-    "LIMIT": ("beyond a limit", "超过限额"),
-    "ROUNDING": ("rounding differs", "舍入差异"),
-    "CLAIM": ("claims differ", "债权不符"),
-    "LOAN_TERMS": ("loan terms differ", "标的要素不符"),
-    "CUSTOMER": ("customer master differs", "客户信息不符"),
-    "ALLOCATION": ("a repayment is split otherwise", "还款分配不符"),
-    "UPFRONT_FEE": ("a fee taken up front", "砍头息"),
-    "UNSETTLED_USE": ("unsettled money was used", "使用未清算资金"),
-    "SETTLEMENT_SHORT": ("settled short", "清算不足"),
-    "SETTLEMENT_LATE": ("settled late", "清算迟到"),
-    "UNKNOWN_STATUS": ("status unknown too long", "状态不明超期"),
-    "SUSPENSE_AGED": ("waits in suspense too long", "挂账超期"),
-    "HOLD": ("a hold does not fit", "冻结不符"),
-    "SHORTFALL": ("money is short", "资金不足"),
-    "DISCLOSURE": ("published figures differ", "披露不符"),
-    "USE_OF_FUNDS": ("money used otherwise than stated", "资金用途不符"),
-    "INV_01": ("custody money is not what the core holds", "存管资金与核心不符"),
-    "INV_02": ("a balance does not follow from its movements", "余额与发生额不符"),
-    "INV_03": ("a balance below zero, or holds that do not add up", "余额为负或冻结不平"),
-    "INV_04": ("a loan did not begin whole", "放款不完整"),
-    "INV_05": ("debt and claims differ", "债务与债权不符"),
-    "INV_06": ("shares of a loan are not whole", "债权份额不符"),
-    "INV_07": ("a platform's own money in a loan", "平台自有资金出借"),
-    "INV_08": ("money went to somebody else", "资金流向他人"),
-    "INV_09": ("a settlement batch does not add up", "清算批次不平"),
-    "INV_10": ("a row is not accounted for", "存在未归类的行"),
-    "INV_11": ("fees do not add up", "费用不平"),
-    "INV_12": ("unsettled money left the bank", "未清算资金划出"),
-    "INV_13": ("requirement is not covered", "兑付缺口"),
-    "INV_14": ("a closed account is not empty", "销户账户未清零"),
-}
 SEVERITIES: dict[str, Words] = {
     "LOW": ("low", "低"),
     "MEDIUM": ("medium", "中"),
@@ -136,7 +83,7 @@ _ENDS: dict[str, Words] = {
 
 def kind_words(kind: str) -> Words:
     """A break kind for people; its own name where it has no words."""
-    return KINDS.get(kind, (kind, ""))
+    return KIND_WORDS.get(kind, (kind, ""))
 
 
 def field_words(name: str) -> Words:
@@ -166,7 +113,7 @@ def detail_words(event: str, details: Mapping[str, Any]) -> str:
     if "closed_by" in details and event == CaseEvent.CLOSED:
         english, chinese = closed_words(details["closed_by"]) or ("", "")
         return f"{english} / {chinese}"
-    shown = ("kind", "severity", "due_on", "episode", "proposal", "remedy", "request_no", "rule")
+    shown = ("kind", "severity", "due_on", "episode", "proposal", "remedy", "request_no", "outcome")
     return " ".join(f"{name} {details[name]}" for name in shown if details.get(name) is not None)
 
 

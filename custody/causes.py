@@ -328,3 +328,7 @@ RULES = (
         ("ask the sender why it was not in its own day's file, then settle", "询问报送方漏报原因后结案"),
     ),
 )
+# Every cause's word, with what it is called.
+CAUSES: dict[str, Words] = {
+    rule.word: (rule.word.replace("_", " "), rule.words[1].partition("：")[0]) for rule in (ROW_REJECTED, *RULES)
+}

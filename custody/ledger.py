@@ -111,7 +111,7 @@ class Ledger:
             account = str(instruction[place])
             known = self._kinds.get(account)
             if known is None:
-                known = self._kinds[account] = platform_of(account), _kind_of(account)
+                known = self._kinds[account] = platform_of(account), kind_of(account)
             if known[1] not in kinds or known[0] != instruction.platform:
                 if _platform_lends(instruction):
                     return _own_money(instruction)
@@ -184,7 +184,7 @@ def _incomplete(instruction: Instruction, name: str) -> Refusal:
     return Refusal(BreakKind.UNAUTHORISED, "incomplete_instruction", figures, False)
 
 
-def _kind_of(account: str) -> str | None:
+def kind_of(account: str) -> str | None:
     """The role of a customer's sub-account, or the name of a P_* account or SUSPENSE; None for all others."""
     owner, _, name = account.partition(":")
     if "." in owner:

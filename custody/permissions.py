@@ -41,6 +41,7 @@ PERMISSIONS: dict[str, frozenset[Duty]] = {
     "case.comment": frozenset({Duty.OPERATOR, Duty.SUPERVISOR, Duty.RISK_OFFICER}),
     "case.reopen": frozenset({Duty.OPERATOR, Duty.SUPERVISOR}),
     "case.propose": frozenset({Duty.OPERATOR}),
+    "case.adjust": frozenset({Duty.OPERATOR}),
     "case.approve": frozenset({Duty.SUPERVISOR}),
     "alert.acknowledge": frozenset({Duty.OPERATOR, Duty.RISK_OFFICER, Duty.SUPERVISOR}),
     "alert.raise": frozenset({Duty.SYSTEM, Duty.OPERATOR}),

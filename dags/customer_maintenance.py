@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from airflow.sdk import Param, chain
 
-from console.airflow.approval import AskForDecision, MakeDecision
+from console.airflow.approval import approval
 from console.airflow.defaults import CustodyDag, dag_settings
 from console.airflow.tasks import CustodyCommand
 
@@ -55,12 +55,6 @@ with CustodyDag(
     ),
 ):
     chain(
-        CustodyCommand(task_id="show", command=("proposal", "show", PROPOSAL), dated=False),
-        AskForDecision(
-            task_id="ask",
-            subject=f"Proposal {PROPOSAL}: approve or reject / 提案 {PROPOSAL} 待复核",
-            body="```\n{{ ti.xcom_pull(task_ids='show')['words'] | join('\n') }}\n```",
-        ),
-        MakeDecision(task_id="decide", proposal=PROPOSAL, answered="ask"),
+        *approval(PROPOSAL, f"Proposal {PROPOSAL}, about a customer"),
         CustodyCommand(task_id="carry_out", command=("customer", "carry-out", PROPOSAL), dated=False),
     )

@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from connectors.bootstrap import Wiring
 from connectors.lake import arrow_schema
+from custody.adjustments import decided_adjustments
 from custody.customer_decisions import aliases_of, decided_rows, merged_today
 from custody.digest import canonical_json
 from custody.names import FileType
@@ -72,6 +73,7 @@ def _land(context: StepContext, persons: Persons) -> None:
     context.write("rejected_rows", pa.concat_tables(rejected))
     context.write("file_outcomes", outcomes)
     context.write("decided_customers", decided)
+    context.write("decided_adjustments", decided_adjustments(decisions, context.custody_date))
     context.write("customer_aliases", merged_before + merged)
 
 

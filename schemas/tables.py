@@ -6,7 +6,7 @@ Amounts end in ``_minor`` and are integer minor units of the row's ``currency``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from schemas.layout import Layout, load_layout
@@ -113,6 +113,8 @@ TABLES: dict[str, TableSpec] = {
         _landed(load_layout("platform_balance/1")),
         _landed(load_layout("channel_settlement/1")),
         _landed(load_layout("gateway_instruction/1")),
+        # Adjusting entries that two people approved, as instructions (custody.adjustments): their place is the decision.
+        replace(_landed(load_layout("gateway_instruction/1")), name="decided_adjustments"),
         _landed(load_layout("gateway_mandate/1")),
         _landed(load_layout("gateway_legal_order/1")),
         _landed(load_layout("platform_confirmation/1")),

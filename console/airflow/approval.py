@@ -18,7 +18,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from console.airflow.tasks import CustodyCommand
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import BaseOperator, Context
 
 APPROVE, REJECT = "Approve", "Reject"
 _NOTE = "note"
@@ -67,3 +67,17 @@ class MakeDecision(CustodyCommand, SkipMixin):  # type: ignore[misc]  # airflow 
         if chosen == REJECT:
             self.skip(ti=context["ti"], tasks=context["task"].get_direct_relatives(upstream=False))
         return result
+
+
+def approval(proposal: str, title: str) -> list[BaseOperator]:
+    """Three tasks in a row: the proposal is shown, a person answers, our service decides as that person. ``title`` is what the
+    question is called, in both languages."""
+    return [
+        CustodyCommand(task_id="show", command=("proposal", "show", proposal), dated=False),
+        AskForDecision(
+            task_id="ask",
+            subject=f"{title}: approve or reject / 待复核 {proposal}",
+            body="```\n{{ ti.xcom_pull(task_ids='show')['words'] | join('\n') }}\n```",
+        ),
+        MakeDecision(task_id="decide", proposal=proposal, answered="ask"),
+    ]

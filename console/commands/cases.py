@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from console.case_tables import show_case, show_list, show_patterns
-from console.case_view import as_plain, view_case
+from console.case_view import as_plain, view_case, yuan_of
 from console.commands import proposals
 from console.output import ActorOption, JsonOption, NoteOption, command, emit, emit_proposal, parse_date, wired
 from console.plain import plain
@@ -29,6 +29,7 @@ def add_cases(app: typer.Typer) -> None:
         "assign": assign,
         "comment": comment,
         "propose": propose,
+        "adjust": adjust,
         "approve": proposals.decide,
         "reject": proposals.turn_down,
         "reopen": reopen,
@@ -116,6 +117,29 @@ def propose(case_id: CaseArgument, actor: ActorOption, note: NoteOption, as_json
     """Propose to settle it as it stands; another person approves. 提出结案"""
     with wired() as wiring:
         proposal = case_service.propose_settlement(wiring.register, wiring.clock, actor, case_id, note)
+    emit_proposal(proposal, as_json)
+    return 0
+
+
+@command
+def adjust(
+    case_id: CaseArgument,
+    actor: ActorOption,
+    note: NoteOption,
+    pays: Annotated[
+        str, typer.Option("--from", help="Account that pays: P001.LENDER.U1, P001:P_MARKETING, P001:SUSPENSE. 付款方")
+    ],
+    gets: Annotated[str, typer.Option("--to", help="Account that is paid. 收款方")],
+    amount: Annotated[str, typer.Option("--amount", help="In yuan, e.g. 12.30. 金额（元）")],
+    related: Annotated[str, typer.Option("--related", help="The request that this puts right. 原流水号")] = "",
+    value_date: Annotated[str, typer.Option("--value-date", help="Not later than the day that posts it. 起息日")] = "",
+    as_json: JsonOption = False,
+) -> int:
+    """Propose an adjusting entry that puts it right; approved, the next day posts it. 提出调账"""
+    on = parse_date(value_date) if value_date else None
+    wanted = case_service.Adjustment(pays, gets, yuan_of(amount), related or None, on)
+    with wired() as wiring:
+        proposal = case_service.propose_adjustment(wiring.register, wiring.clock, actor, case_id, wanted, note)
     emit_proposal(proposal, as_json)
     return 0
 

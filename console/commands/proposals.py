@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from console.case_tables import case_lines
+from console.case_view import view_case
 from console.commands.customers import plan_words
 from console.output import ActorOption, JsonOption, NoteOption, command, emit, wired
 from custody.customer_decisions import DELETE
@@ -24,7 +26,14 @@ from schemas.rule_book import shipped_rules
 
 _KINDS: dict[str, DecisionKind] = {
     k.kind: k
-    for k in (case_service.CASE, organisations.ONBOARD, organisations.STATUS, RESTATEMENT, releases.RELEASE, calendars.HOLIDAY)
+    for k in (
+        *case_service.KINDS.values(),
+        organisations.ONBOARD,
+        organisations.STATUS,
+        RESTATEMENT,
+        releases.RELEASE,
+        calendars.HOLIDAY,
+    )
 }
 ProposalArgument = Annotated[str, typer.Argument(help="Proposal id. 提案编号")]
 
@@ -58,10 +67,16 @@ def show(proposal: ProposalArgument, as_json: JsonOption = False) -> int:
         if row["kind"] == DELETE and row["state"] == "PROPOSED":
             # Who decides sees what would go, and what stays; the decision is refused when the plan has changed since.
             plan = [mask_user_numbers(line) for line in plan_words(plan_of(wiring.customer_ports, row["subject"]))]
+        if row["kind"] in case_service.KINDS:
+            # ... and who decides about a case, the rows of each side.
+            with wiring.register.transaction() as tx:
+                plan = case_lines(view_case(tx, row["subject"]))
     payload = json.loads(row["payload"])
     if row["kind"] == RULE:
         # Who decides sees what the rule would have changed: the decision is bound to it.
         plan = trial_words(payload["trial"])
+    if row["kind"] in case_service.KINDS:
+        payload = {name: mask_user_numbers(said) if isinstance(said, str) else said for name, said in payload.items()}
     if "rows" in payload:
         payload["rows"] = [{**said, "user_no": mask(said["user_no"])} for said in payload["rows"]]
     shown = {**row, "payload": payload}
@@ -94,8 +109,8 @@ def _decide(proposal: str, actor: str, note: str, as_json: bool, approved: bool)
             with wiring.register.transaction() as tx:
                 admit(wiring.settings, organisations.parties(tx))
     effect = ""
-    if approved and row["kind"] == case_service.CASE.kind:
-        effect = ": the case closes with the next day that is cut off / 自下一账务日起结案"
+    if approved and row["kind"] in case_service.KINDS:
+        effect = ": it takes effect with the next day that is cut off / 自下一账务日起生效"
     emit({"proposal": proposal, "state": decided["state"]}, as_json, [f"{proposal} {decided['state']}{effect}"])
     return 0
 

@@ -209,14 +209,15 @@ def _batch_cells(row: Row) -> list[Cell]:
 
 def _break_cells(row: Row) -> list[Cell]:
     subject = mask_user_numbers(row["subject"])
+    about = Link(row["kind"], query("case", {"id": row["case_id"]}))
     kind, _, rest = row["subject"].partition("|")
     if kind in ("TXN", "CLAIM"):
         # By search, since the ledger may well have no such request: that may be the break.
         where = {"platform": row["platform"], "request": rest.partition("|")[0]}
-        return [row["platform"], row["kind"], Link(subject, query("transactions", where)), (row["amount_minor"], "CNY")]
+        return [row["platform"], about, Link(subject, query("transactions", where)), (row["amount_minor"], "CNY")]
     if row["kind"] == "INV_01":
         subject += _direction(json.loads(row["evidence"]))
-    return [row["platform"], row["kind"], subject, (row["amount_minor"], "CNY")]
+    return [row["platform"], about, subject, (row["amount_minor"], "CNY")]
 
 
 def _direction(evidence: list[dict[str, Any]]) -> str:

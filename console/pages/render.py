@@ -29,7 +29,18 @@ def when(moment: datetime) -> str:
     return f"{moment.astimezone(CHINA):%Y-%m-%d %H:%M:%S}"
 
 
-_environment.filters.update(amount=amount, term=term, when=when)
+def pair(value: str) -> tuple[str, str]:
+    """A choice that is called as it is written."""
+    return value, value
+
+
+def coded(item: tuple[str, tuple[str, str]]) -> tuple[str, str]:
+    """A choice of a code with its words: the code itself, and its Chinese."""
+    code, (_, chinese) = item
+    return code, f"{code} {chinese}"
+
+
+_environment.filters.update(amount=amount, coded=coded, pair=pair, term=term, when=when)
 
 
 def page(template: str, **values: Any) -> str:

@@ -46,3 +46,14 @@ def history_of(tx: RegisterTx, case_id: str) -> list[HistoryLine]:
         HistoryLine(r["event"], r["custody_date"], r["actor"], r["at"], json.loads(r["details"]), r["note"])
         for r in tx.find("case_event", ("event_no",), case_id=case_id)
     ]
+
+
+def adjusted_in(history: Iterable[HistoryLine]) -> str | None:
+    """What closed the case when it closes now: an adjusting entry that was posted since it was last opened. None without one."""
+    found = None
+    for line in history:
+        if line.event in (CaseEvent.OPENED, CaseEvent.FOUND_AGAIN, CaseEvent.REOPENED):
+            found = None
+        elif line.event == CaseEvent.ADJUSTED:
+            found = f"adjustment {line.details['request_no']}"
+    return found

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
 
+from custody.adjustments import KIND, check_amount, rule_for
+from custody.calendar import ONE_DAY
 from custody.case_life import CLOSED, OPEN, CaseEvent
 from custody.errors import UsageError
+from custody.names import platform_of
 from custody.ports import Clock, Register, RegisterTx, Row
 from custody.posting_findings import FINAL_REFUSALS
 from custody.services.access import permitted_transaction
 from custody.services.calendars import settlement_calendar
 from custody.services.case_desk import standing_on
 from custody.services.case_history import history_of, record
-from custody.services.four_eyes import DecisionKind, propose
+from custody.services.four_eyes import DecisionKind, approve, propose, reject
 
 LONGEST_NOTE = 2_000
 # What closed a case that people settled.
@@ -87,17 +92,17 @@ def reopen(register: Register, clock: Clock, actor: str, case_id: str, reason: s
         tx.audit(actor, "case.reopen", case_id, {"closed_by": row["closed_by"], "note": reason.strip()})
 
 
-def propose_settlement(register: Register, clock: Clock, actor: str, case_id: str, note: str) -> str:
-    """Propose to settle an open case as it stands; returns the proposal's id. The note says why it may be settled.
+def propose_settlement(register: Register, clock: Clock, actor: str, case_id: str, note: str, seen: str = "") -> str:
+    """Propose to settle an open case as it stands; returns the proposal's id. The note says why it may be settled; ``seen`` is the
+    digest of the evidence that a page showed.
 
-    Raises NotPermitted; UsageError when there is no such open case, or when no decision can end it: the words say what does.
+    Raises NotPermitted; UsageError when there is no such open case, when its evidence is no longer what was seen, or when no decision
+    can end it: the words say what does.
     """
     if not note.strip():
         raise UsageError("say in --note why the case may be settled")
     with permitted_transaction(register, actor, CASE.propose_action, case_id) as tx:
-        row = case(tx, case_id)
-        if row["state"] != "OPEN":
-            raise UsageError(f"case {case_id} is {row['state']}")
+        row = _open_as_seen(tx, case_id, seen)
         why_not = _not_for_decision(row)
         if why_not:
             raise UsageError(f"case {case_id} ({row['subject']}) {why_not}")
@@ -110,6 +115,68 @@ def propose_settlement(register: Register, clock: Clock, actor: str, case_id: st
                 raise UsageError(f"case {case_id} is settled by {decided['proposal_id']}; it closes when the next day is cut off")
     payload = {"evidence_digest": row["evidence_digest"], "kind": row["kind"]}
     return propose(register, clock, actor, CASE, case_id, payload, note)
+
+
+@dataclass(frozen=True)
+class Adjustment:
+    """``related_request_no``: the request that it puts right; ``value_date``: None for the day that posts it."""
+
+    from_account: str
+    to_account: str
+    amount_minor: int
+    related_request_no: str | None = None
+    value_date: date | None = None
+
+
+def propose_adjustment(
+    register: Register, clock: Clock, actor: str, case_id: str, wanted: Adjustment, note: str, seen: str = ""
+) -> str:
+    """Propose an adjusting entry that puts an open case right; returns the proposal's id. Once approved, the next day that is cut off
+    posts it, and the case closes by it.
+
+    Raises NotPermitted; UsageError when there is no such open case, when an entry for it waits to be posted, or when no posting rule
+    allows the move.
+    """
+    if not note.strip():
+        raise UsageError("say in --note why the entry puts it right")
+    check_amount(wanted.amount_minor)
+    txn_type = rule_for(wanted.from_account, wanted.to_account, wanted.related_request_no)
+    with permitted_transaction(register, actor, ADJUSTMENT.propose_action, case_id) as tx:
+        row = _open_as_seen(tx, case_id, seen)
+        if platform_of(wanted.from_account) != row["platform"]:
+            raise UsageError(f"case {case_id} is {row['platform']}'s: its money is adjusted within that platform")
+        on = standing_on(tx)
+        if wanted.value_date is not None and (on is None or wanted.value_date > on + ONE_DAY):
+            raise UsageError(f"value date {wanted.value_date} lies ahead of the day that would post it")
+        if not_posted(tx, case_id):
+            raise UsageError(f"an adjusting entry for case {case_id} waits to be posted: custody case show {case_id}")
+    payload = {
+        "evidence_digest": row["evidence_digest"],
+        "from_account": wanted.from_account,
+        "to_account": wanted.to_account,
+        "amount_minor": wanted.amount_minor,
+        "txn_type": str(txn_type),
+        "related_request_no": wanted.related_request_no,
+        "value_date": wanted.value_date.isoformat() if wanted.value_date else None,
+    }
+    return propose(register, clock, actor, ADJUSTMENT, case_id, payload, note)
+
+
+def not_posted(tx: RegisterTx, case_id: str) -> list[str]:
+    """Approved adjustments of a case that are not posted (yet)."""
+    posted = {line.details["proposal"] for line in history_of(tx, case_id) if line.event == CaseEvent.ADJUSTED}
+    approved = tx.find("proposal", ("decision_no",), kind=KIND, subject=case_id, state="APPROVED")
+    return [row["proposal_id"] for row in approved if row["proposal_id"] not in posted]
+
+
+def _open_as_seen(tx: RegisterTx, case_id: str, seen: str) -> Row:
+    """Raises UsageError when the case is not open, or its evidence no longer what was seen."""
+    row = case(tx, case_id)
+    if row["state"] != OPEN:
+        raise UsageError(f"case {case_id} is {row['state']}")
+    if seen and seen != row["evidence_digest"]:
+        raise UsageError(f"the evidence of case {case_id} has changed since you looked: look again / 证据已变更，请重新查看")
+    return row
 
 
 def _not_for_decision(row: Row) -> str | None:
@@ -152,3 +219,15 @@ def _at(clock: Clock) -> str:
 
 
 CASE = DecisionKind("case", "case.propose", "case.approve", _apply, _told)
+ADJUSTMENT = DecisionKind(KIND, "case.adjust", "case.approve", _apply, _told)
+# What people decide about cases, by the proposal's kind.
+KINDS: dict[str, DecisionKind] = {CASE.kind: CASE, ADJUSTMENT.kind: ADJUSTMENT}
+
+
+def decide(register: Register, clock: Clock, actor: str, proposal_id: str, approved: bool, note: str) -> Row:
+    """Approve or reject another person's proposal about a case. Raises NotPermitted; UsageError when it cannot be decided (any more)."""
+    with register.transaction() as tx:
+        row = tx.get("proposal", proposal_id=proposal_id, kind=list(KINDS))
+    if row is None:
+        raise UsageError(f"no proposal {proposal_id!r} about a case")
+    return (approve if approved else reject)(register, clock, actor, KINDS[row["kind"]], proposal_id, note)

@@ -98,6 +98,7 @@ def _shares(context: StepContext, folder: Path) -> tuple[list[Share], int]:
     processes = wiring.settings.post.processes if rows >= _POOL_FROM else 1
     # What waited came on an earlier day: at the same moment it is before what came today.
     parts = [*_parts(wiring, yesterday, "pending_instructions"), *_parts(wiring, today, "land_instruction")]
+    parts += _parts(wiring, today, "decided_adjustments")
     tasks = [(part, folder / f"run-{number:05d}") for number, part in enumerate(parts)]
     runs = [run for answer in _each(wiring, sort_part, tasks, processes) for run in answer]
     legs: Counter[str] = Counter()

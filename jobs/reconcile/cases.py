@@ -6,11 +6,14 @@ rebuilt from the lake by replaying the days in order; its identity never changes
 
 from __future__ import annotations
 
-from custody.case_life import NO_LONGER_FOUND, OPEN, Change, closed, found
-from custody.ports import RegisterTx
+from datetime import date
+
+from custody.case_life import NO_LONGER_FOUND, OPEN, CaseEvent, Change, closed, found
+from custody.ports import RegisterTx, Row
 from custody.services.access import SYSTEM
-from custody.services.case_history import record
+from custody.services.case_history import adjusted_in, history_of, record
 from custody.services.outputs import Seal
+from jobs.reconcile.adjustments import adjusting_legs
 from jobs.reference import load_reference
 from jobs.step import StepContext
 
@@ -27,18 +30,31 @@ def publish_cases(context: StepContext, seal: Seal) -> None:
             tx.update("recon_case", {"case_id": case_id}, change.columns)
         record(tx, at, case_id, SYSTEM, change.events, on)
 
+    adjusted = adjusting_legs(context)
     with context.wiring.register.transaction() as tx:
         context.lease.check(tx)
         open_cases = {case["case_id"]: case for case in tx.find("recon_case", state=OPEN)}
+        for leg in adjusted:
+            _tell_adjustment(tx, at, leg, on)
         for row in breaks:
             case = open_cases.get(row["case_id"]) or tx.get("recon_case", case_id=row["case_id"])
             change(tx, row["case_id"], found(case, row, on, reference.rules, reference.calendar), case is None)
         seen = {row["case_id"] for row in breaks}
         cut_off = context.rows("cut_off", "decisions")
-        decided = {d["subject"]: d["proposal_id"] for d in cut_off if d["kind"] == "case" and d["outcome"] == "APPROVED"}
+        ended = {
+            d["subject"]: f"decision {d['proposal_id']}" for d in cut_off if d["kind"] == "case" and d["outcome"] == "APPROVED"
+        }
         for case_id, case in sorted(open_cases.items()):
             if case_id not in seen and case["last_seen_on"] < on:
                 # Two people's decision that the day's cut-off sealed, or else a later row or file that healed it.
-                proposal = decided.get(case_id)
-                if proposal or case["reopened_by"] is None:
-                    change(tx, case_id, closed(on, f"decision {proposal}" if proposal else NO_LONGER_FOUND))
+                by = ended.get(case_id) or adjusted_in(history_of(tx, case_id))
+                if by or case["reopened_by"] is None:
+                    change(tx, case_id, closed(on, by or NO_LONGER_FOUND))
+
+
+def _tell_adjustment(tx: RegisterTx, at: str, leg: Row, on: date) -> None:
+    """Once for each day: that the entry is posted, or that the ledger did not take it."""
+    event = CaseEvent.ADJUSTED if leg["outcome"] == "POSTED" else CaseEvent.NOT_ADJUSTED
+    told = {"proposal": leg["proposal_id"], "request_no": leg["request_no"], "outcome": leg["outcome"]}
+    if (str(event), on) not in {(line.event, line.on) for line in history_of(tx, leg["case_id"])}:
+        record(tx, at, leg["case_id"], SYSTEM, [(event, told)], on)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from custody.ports import Row
+from jobs.reconcile.adjustments import settled_by_adjustment
 from jobs.reconcile.breaks import file_key
 from jobs.reconcile.states import STATE_RELATIONS
 from jobs.reference import Reference, load_reference
@@ -65,5 +66,6 @@ def read_day(context: StepContext) -> Day:
             (d["subject"], json.loads(d["payload"])["evidence_digest"])
             for d in context.rows("cut_off", "decisions")
             if d["kind"] == "case" and d["outcome"] == "APPROVED"
-        ),
+        )
+        | settled_by_adjustment(context),
     )

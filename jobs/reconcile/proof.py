@@ -6,11 +6,13 @@ rows of the files' trailers = landed + rejected, and landed = new.
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from datetime import timedelta
 
 import pyarrow as pa
 
+from custody.adjustments import DECISION, KIND
 from custody.matching import is_claimed
 from custody.ports import Row
 from jobs.step import StepContext
@@ -61,7 +63,27 @@ def prove(context: StepContext, matches: pa.Table, outcomes: list[Row]) -> list[
         _count(carried_in, ("POSTING", "B"), waited[p["file_name"], p["line_no"]]["amount_minor"])
     new = _new_rows(context)
     sides = sorted({(relation, side) for relation, side, _ in counts} | set(carried_in) | set(_TRAILERS) | set(new))
-    return [_equation(side, counts, carried_in[side], new.get(side), outcomes) for side in sides]
+    files = [*outcomes, _decided(context)]
+    return [_equation(side, counts, carried_in[side], new.get(side), files) for side in sides]
+
+
+def _is_claimed(t: Row) -> bool:
+    """Whether the platform must have it in its file: an adjusting entry is the bank's own remedy."""
+    return is_claimed(t["from_account"], t["to_account"]) and not t["file_name"].startswith(DECISION)
+
+
+def _decided(context: StepContext) -> Row:
+    """What two people approved of adjusting entries, as the cut-off sealed it, in the shape of one more file's trailer."""
+    rows = [d for d in context.rows("cut_off", "decisions") if d["kind"] == KIND and d["outcome"] == "APPROVED"]
+    total = sum(json.loads(d["payload"])["amount_minor"] for d in rows)
+    return {
+        "outcome": "LANDED",
+        "file_type": "INSTRUCTION",
+        "rows": len(rows),
+        "total_minor": total,
+        "rows_rejected": 0,
+        "rejected_minor": 0,
+    }
 
 
 def _count(
@@ -83,6 +105,7 @@ def _new_rows(context: StepContext) -> dict[tuple[str, str], list[int]]:
         ("land_claim", ("AB_CLAIM", "A"), "principal_minor"),
         ("land_loan", ("AB_LOAN", "A"), "amount_minor"),
         ("land_instruction", ("POSTING", "B"), "amount_minor"),
+        ("decided_adjustments", ("POSTING", "B"), "amount_minor"),
         *_REGISTERED,
     ):
         for row in context.rows("land", table):
@@ -94,7 +117,7 @@ def _new_rows(context: StepContext) -> dict[tuple[str, str], list[int]]:
     for flow in context.rows("extract", "core_flow"):
         _count(new, ("BC_CORE", "C"), flow["amount_minor"])
     for t in context.rows("post", "ledger_txn"):
-        if t["outcome"] in ("POSTED", "NO_POSTING") and is_claimed(t["from_account"], t["to_account"]):
+        if t["outcome"] in ("POSTED", "NO_POSTING") and _is_claimed(t):
             _count(new, ("AB_TXN", "B"), t["amount_minor"])
         if t["outcome"] == "POSTED" and t["settle_date"] is not None:
             _count(new, ("BC_CHANNEL", "B"), t["amount_minor"])

@@ -5,6 +5,7 @@ Views: land_txn, land_settlement, ledger_txn, journal, core_flow, fee_rates(chan
 
 from __future__ import annotations
 
+from custody.adjustments import DECISION
 from custody.matching import CLAIMED_ACCOUNT
 from custody.names import TxnType
 from custody.posting_rules import RULES
@@ -46,6 +47,7 @@ select 'AB_TXN', 'B', concat(file_name, ':', line_no), concat(platform, '|', req
 from ledger_txn
 where outcome in ('POSTED', 'NO_POSTING')
   and concat_ws(' ', from_account, to_account) rlike '{CLAIMED_ACCOUNT}'
+  and file_name not like '{DECISION}%'  -- the bank's own remedy: no platform claims it
 union all
 select 'BC_CHANNEL', 'B', concat(file_name, ':', line_no),
        concat(channel, '|', platform, '|', request_no, '|', {_settled_as()}), platform,

@@ -76,8 +76,8 @@ def _answer(chosen: str, note: str, asked: list[Any], over: threading.Event) -> 
                 )
 
 
-def run(bag: DagBag) -> Any:
-    dag = bag.dags["customer_maintenance"]
+def run(bag: DagBag, dag_id: str = "customer_maintenance") -> Any:
+    dag = bag.dags[dag_id]
     for task in dag.tasks:
         task.retry_delay, task.max_retry_delay = timedelta(0), timedelta(milliseconds=1)
     return dag.test(run_conf={"proposal_id": PROPOSAL})
@@ -127,3 +127,13 @@ def test_who_did_not_say_his_name_decides_nothing(bag: DagBag, custody: Custody,
         done = run(bag)
     assert states(done)["decide"] == "failed"
     assert [call.split()[1] for call in custody.calls()] == ["show", "raise"]
+
+
+def test_a_case_is_decided_in_the_same_way_and_nothing_is_left_to_carry_out(bag: DagBag, custody: Custody) -> None:
+    custody.answers("proposal", {"words": ["kind: case", "≠ amount 100 101"], "state": "APPROVED"})
+    with answering("Approve", "seen the voucher") as asked:
+        done = run(bag, "case_approvals")
+    assert states(done) == {"show": "success", "ask": "success", "decide": "success"}
+    assert custody.calls() == [SHOW, f"proposal approve {PROPOSAL} --as checker --note seen the voucher --json"]
+    ((subject, body, _),) = asked
+    assert "about a case" in subject and "≠ amount 100 101" in body

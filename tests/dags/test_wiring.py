@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
 DAG_FILES = sorted((Path(__file__).resolve().parents[2] / "dags").glob("*.py"))
 DAG_IDS = [
-    "custody_day", "custody_fees", "customer_maintenance", "file_intake", "platform_results", "regulatory_reports", "report_deadlines", "risk_alerts",
+    "case_approvals", "custody_day", "custody_fees", "customer_maintenance", "file_intake", "platform_results", "regulatory_reports", "report_deadlines", "risk_alerts",
 ]  # fmt: skip
 PROPOSAL = "{{ (dag_run.conf or {}).get('proposal_id', '') }}"
 # The words of each command; a person's answer has none.
 CHAINS = {
+    "case_approvals": [f"proposal show {PROPOSAL}", "ask", "proposal"],
     "custody_day": ["cut-off", "land", "validate", "extract", "post", "project", "reconcile", "statement"],
     "custody_fees": ["fees"],
     "customer_maintenance": [f"proposal show {PROPOSAL}", "ask", "proposal", f"customer carry-out {PROPOSAL}"],
@@ -33,6 +34,7 @@ CHAINS = {
 }
 # (emits, listens to): the assets that carry a custody date from one DAG to the next
 ASSETS: dict[str, tuple[set[str], set[str]]] = {
+    "case_approvals": (set(), set()),
     "custody_day": ({"day_reconciled"}, set()),
     "custody_fees": ({"fees_accrued"}, {"day_reconciled"}),
     "customer_maintenance": (set(), set()),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from case_snapshot import AGAIN, GOLDEN, cases_of_each_kind
 from instance_kit import GO_LIVE, SMALL, Instance, copy_core, make_instance, make_world, opened, seeds
 from typer.testing import CliRunner
 
@@ -63,6 +64,8 @@ def test_every_kind_is_found_and_nothing_else_is_raised(seed: int, tmp_path: Pat
     assert result.late == [] and result.not_due == []
     assert [(row["kind"], row["keys"], row["lacking"]) for row in result.missed] == [], f"seed {seed}"
     _the_command_says_the_same(tmp_path / "home", world, result)
+    if seed == 0:
+        assert cases_of_each_kind(tmp_path / "home") == GOLDEN.read_text(encoding="utf-8"), AGAIN
 
 
 def _the_command_says_the_same(home: Path, world: Path, result: Score) -> None:

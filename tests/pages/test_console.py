@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 PAGES = {
     "day": "day.view",
     "results": "day.view",
+    "cases": "case.view",
+    "case": "case.view",
+    "case-patterns": "case.view",
     "customers": "customer.view",
     "customer": "customer.view",
     "deletion": "customer.view",
@@ -29,6 +32,8 @@ PAGES = {
     "loan": "loan.view",
 }
 SECTIONS = {
+    "case": "cases",
+    "case-patterns": "cases",
     "customer": "customers",
     "deletion": "customers",
     "account": "customers",

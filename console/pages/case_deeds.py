@@ -1,0 +1,82 @@
+"""What a person does about a case: each is one posted form (console.pages.asking) and one call of the service that the command line
+calls too; then the reader is sent back to the case.
+"""
+
+# No `from __future__ import annotations`: FastAPI reads the annotations of its endpoints.
+from fastapi import APIRouter
+from fastapi.responses import RedirectResponse
+
+from console.case_view import yuan_of
+from console.pages.asking import FormDep, UserDep, date_of, wired
+from console.pages.cases import accounts_named, address
+from console.pages.links import Links
+from custody.errors import UsageError
+from custody.services import cases as service
+from custody.services.cases import decide
+
+router = APIRouter()
+
+
+@router.post("/case-assign", response_class=RedirectResponse)
+def assign(user: UserDep, form: FormDep) -> RedirectResponse:
+    """Somebody becomes responsible for it."""
+    with wired() as wiring:
+        service.assign(wiring.register, wiring.clock, user.get_name(), form.get("id", ""), form.get("owner", ""))
+    return _back(form)
+
+
+@router.post("/case-comment", response_class=RedirectResponse)
+def comment(user: UserDep, form: FormDep) -> RedirectResponse:
+    """Words that stay."""
+    with wired() as wiring:
+        service.comment(wiring.register, wiring.clock, user.get_name(), form.get("id", ""), form.get("note", ""))
+    return _back(form)
+
+
+@router.post("/case-propose", response_class=RedirectResponse)
+def propose(user: UserDep, form: FormDep) -> RedirectResponse:
+    """It may be settled as it stands, on the evidence that the form's page showed."""
+    with wired() as wiring:
+        service.propose_settlement(
+            wiring.register, wiring.clock, user.get_name(), form.get("id", ""), form.get("note", ""), seen=form.get("seen", "")
+        )
+    return _back(form)
+
+
+@router.post("/case-adjust", response_class=RedirectResponse)
+def adjust(user: UserDep, form: FormDep) -> RedirectResponse:
+    """An entry puts it right: between accounts that the case names, or others that are written out."""
+    with wired() as wiring:
+        with wiring.register.transaction() as tx:
+            row = service.case(tx, form.get("id", ""))
+        named = accounts_named(Links(wiring), row)
+        pays, gets = (form.get(f"{side}_other") or named.get(form.get(side, ""), "") for side in ("from", "to"))
+        value_date = date_of(form["value_date"]) if form.get("value_date") else None
+        wanted = service.Adjustment(pays, gets, yuan_of(form.get("amount", "")), form.get("related") or None, value_date)
+        note, seen = form.get("note", ""), form.get("seen", "")
+        service.propose_adjustment(wiring.register, wiring.clock, user.get_name(), row["case_id"], wanted, note, seen)
+    return _back(form)
+
+
+@router.post("/case-decide", response_class=RedirectResponse)
+def decision(user: UserDep, form: FormDep) -> RedirectResponse:
+    """Approve or reject, as the button says that was pressed."""
+    answer = form.get("answer", "")
+    if answer not in ("approve", "reject"):
+        raise UsageError("approve or reject / 请选择通过或拒绝")
+    with wired() as wiring:
+        proposal, note = form.get("proposal", ""), form.get("note", "")
+        decide(wiring.register, wiring.clock, user.get_name(), proposal, answer == "approve", note)
+    return _back(form)
+
+
+@router.post("/case-reopen", response_class=RedirectResponse)
+def reopen(user: UserDep, form: FormDep) -> RedirectResponse:
+    """A settled case is open again."""
+    with wired() as wiring:
+        service.reopen(wiring.register, wiring.clock, user.get_name(), form.get("id", ""), form.get("note", ""))
+    return _back(form)
+
+
+def _back(form: dict[str, str]) -> RedirectResponse:
+    return RedirectResponse(address(form.get("id", "")), 303)
