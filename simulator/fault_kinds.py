@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 from custody.names import PartyKind
 from simulator import victims_channel as channel
+from simulator import victims_circular as circular
 from simulator import victims_core as core
 from simulator import victims_files as files
+from simulator import victims_funds as funds
 from simulator import victims_lines as lines
 from simulator import victims_orders as orders
 from simulator import victims_states as states
@@ -190,6 +192,16 @@ _KINDS = (
     _kind("suspense_aged", stories.suspense_aged, "a receipt without an owner is left lying", "不明来款长期挂账", _GW, sized=True),
     _kind("fee_not_restored", stories.fee_not_restored, "the channel's fee is not made good from own funds", "渠道手续费未补足"),
     _kind("custody_fee_short", stories.custody_fee_short, "less custody fee is collected than was charged", "存管费少收", _GW, sized=True),
+    # where a loan's money goes
+    _kind("payee_is_related", funds.payee_is_related, "loans are paid to a company of the platform's owners", "受托支付对象为平台关联方"),
+    _kind("borrower_is_related", funds.borrower_is_related, "the platform's owners borrow on it", "平台关联方借款（自融）"),
+    _kind("payee_is_guarantor", funds.payee_is_guarantor, "a loan is paid to its guarantor", "受托支付对象为担保人"),
+    _kind("payee_is_borrower", funds.payee_is_borrower, "a loan's payee is the borrower himself", "受托支付对象为借款人本人"),
+    _kind("payee_short", funds.payee_short, "a part of a loan is not paid on to its payee", "受托支付金额不足"),
+    _kind("purpose_forbidden", funds.purpose_forbidden, "a loan is for stocks on margin", "借款用途为股票配资"),
+    _kind("funds_back_to_platform", circular.back_to_platform, "a fifth of a loan comes to the platform as a commission", "借款资金以佣金回流平台"),
+    _kind("funds_repay_other_loan", circular.repays_other, "a loan repays another of the same person", "借新还旧"),
+    _kind("funds_relent", circular.relends, "a borrower buys a claim with his loan", "借款资金用于受让债权（转贷）"),
 )  # fmt: skip
 
 FAULT_KINDS: dict[str, FaultKind] = {kind.name: kind for kind in _KINDS}

@@ -19,7 +19,7 @@ _STALE_AFTER = 5  # business days, after which a withdrawal's freeze or an unown
 _BANKS_OWN = ("platform", "originator", "authorisation_id", "settlement_batch", "direction", "fee_minor")
 
 
-def _on_both_sides(scene: Scene, *rows: Row) -> list[tuple[FileKey, RowEdit]]:
+def on_both_sides(scene: Scene, *rows: Row) -> list[tuple[FileKey, RowEdit]]:
     edits = []
     for row in rows:
         claimed = {name: value for name, value in row.items() if name not in _BANKS_OWN}
@@ -28,7 +28,7 @@ def _on_both_sides(scene: Scene, *rows: Row) -> list[tuple[FileKey, RowEdit]]:
     return edits
 
 
-def _balances(scene: Scene, holder: Holder, available: int, frozen: int) -> list[tuple[FileKey, RowEdit]]:
+def balances_shifted(scene: Scene, holder: Holder, available: int, frozen: int) -> list[tuple[FileKey, RowEdit]]:
     """The account shows it from today to the end of the world."""
     values: Row = {"available_minor": available, "frozen_minor": frozen}
     return [(scene.key(FileType.BALANCE, day=day), RowEdit("shift", holder, values)) for day, _ in scene.later()]
@@ -61,7 +61,7 @@ def upfront_fee(scene: Scene) -> Iterator[Victim]:
 
     Only in a month whose custody fee is not collected in this world: his transfer costs the platform a fee that nobody asked for.
     """
-    if _is_charged_for(scene):
+    if is_charged_for(scene):
         return
     amount, custody = scene.size(1_000, 90_000), f"{scene.platform}:CUSTODY"
     for loan in scene.own.loans:
@@ -73,20 +73,20 @@ def upfront_fee(scene: Scene) -> Iterator[Victim]:
         row = instruction(
             scene, TxnType.COMMISSION, amount, Originator.PLATFORM, payer=payer, payee=P_INCOME, **(more | scene.when(21, 22))
         )
-        edits = [*_on_both_sides(scene, paid_in, row), *_balances(scene, P_INCOME, amount, 0)]
+        edits = [*on_both_sides(scene, paid_in, row), *balances_shifted(scene, P_INCOME, amount, 0)]
         story = _story(scene, scene.platform, row, posting(scene, BreakKind.UPFRONT_FEE, row), scene.day, edits)
         paid_by = {"paid_in": paid_in["request_no"]}
-        yield replace(story, keys=story.keys | paid_by, core=((scene.day, _transfer(custody, paid_in, "借款人转入")),))
+        yield replace(story, keys=story.keys | paid_by, core=((scene.day, transfer(custody, paid_in, "借款人转入")),))
 
 
-def _transfer(account: str, paid_in: Row, narrative: str) -> CoreEdit:
+def transfer(account: str, paid_in: Row, narrative: str) -> CoreEdit:
     """A transfer into the custody account, which the core books at once under the request's number."""
     moment, amount, number = paid_in["event_time"], paid_in["amount_minor"], str(paid_in["request_no"])
     assert isinstance(moment, datetime) and isinstance(amount, int)
     return CoreEdit("add", account, number, flow=CoreFlow(account, amount, number, "UNKNOWN", narrative, moment))
 
 
-def _is_charged_for(scene: Scene) -> bool:
+def is_charged_for(scene: Scene) -> bool:
     """Whether the custody fee of this month is collected before the world ends: on the first business day of the next."""
     return scene.calendar.next_business_day(month_end(scene.day)) <= scene.days[-1].day
 
@@ -96,7 +96,7 @@ def stale_freeze(scene: Scene) -> Iterator[Victim]:
     amount = scene.size(100, 20_000)
     for payer in _payers(scene, "LENDER", amount):
         row = instruction(scene, TxnType.WITHDRAW_FREEZE, amount, Originator.CUSTOMER, payer=payer, **scene.when(21, 22))
-        edits = [*_on_both_sides(scene, row), *_balances(scene, payer, -amount, amount)]
+        edits = [*on_both_sides(scene, row), *balances_shifted(scene, payer, -amount, amount)]
         known_by = scene.business_days_on(scene.day, _STALE_AFTER)
         yield _story(
             scene, scene.platform, row, scene.b(BreakKind.STALE_FREEZE.value, f"HOLD|{row['request_no']}"), known_by, edits
@@ -111,7 +111,7 @@ def unknown_status(scene: Scene) -> Iterator[Victim]:
             freeze = instruction(scene, TxnType.WITHDRAW_FREEZE, amount, Originator.CUSTOMER, payer=payer, **scene.when(20, 21))
             more: Row = {"related_request_no": freeze["request_no"], "channel": channel, "status": TxnStatus.UNKNOWN.value}
             out = instruction(scene, TxnType.WITHDRAW, amount, Originator.CUSTOMER, payer=payer, **(more | scene.when(21, 22)))
-            edits = [*_on_both_sides(scene, freeze, out), *_balances(scene, payer, -amount, amount)]
+            edits = [*on_both_sides(scene, freeze, out), *balances_shifted(scene, payer, -amount, amount)]
             known_by = scene.business_days_on(scene.day, 1)
             stale = scene.b(BreakKind.STALE_FREEZE.value, f"HOLD|{freeze['request_no']}")
             yield _story(scene, channel, out, posting(scene, BreakKind.UNKNOWN_STATUS, out), known_by, edits, stale)
@@ -131,7 +131,7 @@ def _in_and_out(scene: Scene, amount: int, found: Expect | None, *allows: BreakK
             freeze = instruction(scene, TxnType.WITHDRAW_FREEZE, amount, Originator.CUSTOMER, payer=holder, **scene.when(20, 21))
             more |= {"related_request_no": freeze["request_no"]}
             out = instruction(scene, TxnType.WITHDRAW, amount, Originator.CUSTOMER, payer=holder, **(more | scene.when(21, 22)))
-            edits = _on_both_sides(scene, paid_in, freeze, out)
+            edits = on_both_sides(scene, paid_in, freeze, out)
             unsettled = posting(scene, BreakKind.UNSETTLED_USE, out)
             others = [scene.b(kind.value, f"INV|{kind.value}|{scene.platform}") for kind in allows]
             expects, allowed = (unsettled, others) if found is None else (found, [unsettled, *others])
@@ -156,7 +156,7 @@ def suspense_aged(scene: Scene) -> Iterator[Victim]:
     suspense: Holder = ("PLATFORM", "SUSPENSE")
     row = instruction(scene, TxnType.RECHARGE, amount, Originator.BANK, payee=suspense)
     # A receipt costs the platform a fee, which nobody asks for.
-    unasked = (scene.b(BreakKind.INV_11.value, f"INV|INV_11|{scene.platform}"),) if _is_charged_for(scene) else ()
+    unasked = (scene.b(BreakKind.INV_11.value, f"INV|INV_11|{scene.platform}"),) if is_charged_for(scene) else ()
     yield Victim(
         party=scene.gateway,
         keys=keys(row),
@@ -164,7 +164,7 @@ def suspense_aged(scene: Scene) -> Iterator[Victim]:
         allows=unasked,
         known_by=scene.business_days_on(scene.day, _STALE_AFTER + 1),
         rows=(added(scene, row),),
-        core=((scene.day, _transfer(f"{scene.platform}:CUSTODY", row, "不明来账")),),
+        core=((scene.day, transfer(f"{scene.platform}:CUSTODY", row, "不明来账")),),
     )
 
 
