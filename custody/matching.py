@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -138,13 +138,24 @@ def judge_group(
     item = items[0]
     if waiting:
         return Verdict(Bucket.CARRIED, "instruction_waiting")
-    if item["counterpart_file"] in files_missing:
+    if not files_missing.isdisjoint(_may_stand_in(item)):
         return Verdict(Bucket.CARRIED, "late_file")
     if item["expected_on"] is not None and as_of < item["expected_on"]:
         return Verdict(Bucket.CARRIED, "not_due")
     if item["in_window"] and item["item_date"] == as_of:
         return Verdict(Bucket.CARRIED, "cut_off_window")
     return Verdict(Bucket.BREAK, relation.missing_left if right else relation.missing_right)
+
+
+def _may_stand_in(item: Item) -> list[str]:
+    """The files, as ``party|type|date``, that may hold the item's counterpart: within the cut-off window those beside its own too."""
+    named = item["counterpart_file"]
+    if named is None:
+        return []
+    if not item["in_window"]:
+        return [named]
+    file, _, day = named.rpartition("|")
+    return [f"{file}|{date.fromisoformat(day) + timedelta(days=n)}" for n in (-1, 0, 1)]
 
 
 def _judge_both(relation: Relation, left: Sequence[Item], right: Sequence[Item]) -> Verdict:

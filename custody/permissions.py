@@ -33,6 +33,8 @@ PERMISSIONS: dict[str, frozenset[Duty]] = {
     "calendar.approve": frozenset({Duty.SUPERVISOR}),
     "restatement.propose": frozenset({Duty.OPERATOR}),
     "restatement.approve": frozenset({Duty.SUPERVISOR}),
+    "file.give_up": frozenset({Duty.OPERATOR}),
+    "file.give_up_approve": frozenset({Duty.SUPERVISOR}),
     "case.view": _DESK,
     # Operators, and whoever owns the rule (custody.services.rules).
     "rule.propose": frozenset({Duty.OPERATOR, Duty.SUPERVISOR, Duty.RISK_OFFICER, Duty.FEE_OFFICER, Duty.REPORT_OFFICER}),

@@ -10,8 +10,9 @@ import json
 from datetime import timedelta
 
 from custody.digest import canonical_json
-from custody.ports import Row
+from custody.ports import RegisterTx, Row
 from custody.services.outputs import Seal, latest_seal
+from custody.services.restatements import landed_version
 from custody.services.rules import rule_book
 from custody.texts import text
 from jobs.step import Step, StepContext
@@ -27,6 +28,9 @@ def _run(context: StepContext) -> None:
     with context.wiring.register.transaction() as tx:
         files = [f for f in tx.find("file", cut_off_date=None) if f["custody_date"] <= context.custody_date]
         files += [{**f, "state": taken[f["file_name"], f["sha256"]]} for f in tx.find("file", cut_off_date=context.custody_date)]
+        restated = _restated(tx, files)
+        # A version of this very cut-off is not withdrawn by another: that one waits for the next day.
+        files = [f for f in files if restated.get(f["file_name"], {}).get("cut_off_date") != context.custody_date]
         decided = tx.find("proposal", order_by=["decision_no"], state=["APPROVED", "REJECTED"])
         parties = tx.find("party")
         holidays = tx.find("holiday")
@@ -35,6 +39,7 @@ def _run(context: StepContext) -> None:
     refused = [f for f in files if f["state"] in ("REFUSED", "QUARANTINED")]
     context.write("accepted_files", accepted)
     context.write("refused_files", [_refusal(f) for f in refused])
+    context.write("restated_files", [_restatement(f, restated[f["file_name"]]) for f in accepted if f["file_name"] in restated])
     context.write("decisions", [_decision(p) for p in decided if p["decision_no"] > sealed_up_to])
     reference: list[Row] = [{"kind": "party", "id": p["party"], "payload": canonical_json(_party(p))} for p in parties]
     reference += [
@@ -63,6 +68,18 @@ def _taken_before(context: StepContext) -> dict[tuple[str, str], str]:
     rows = context.wiring.lake.rows
     taken = {(r["file_name"], r["sha256"]): "ACCEPTED" for r in rows(earlier.path, "accepted_files")}
     return taken | {(r["file_name"], r["sha256"]): "REFUSED" for r in rows(earlier.path, "refused_files")}
+
+
+def _restated(tx: RegisterTx, files: list[Row]) -> dict[str, Row]:
+    """By the name of a file that is to be taken: the version that it replaces, where a sealed day holds its rows."""
+    newer = [f for f in files if f["version"] > 1 and f["state"] in _INPUT_STATES]
+    found = {f["file_name"]: landed_version(tx, f) for f in newer}
+    return {name: landed for name, landed in found.items() if landed is not None}
+
+
+def _restatement(file: Row, landed: Row) -> Row:
+    kept = {n: file[n] for n in ("file_name", "party", "file_type", "custody_date")}
+    return kept | {"replaces": landed["file_name"], "landed_on": landed["cut_off_date"]}
 
 
 def _decisions_sealed_before(context: StepContext) -> int:

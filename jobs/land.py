@@ -23,9 +23,11 @@ from custody.customer_decisions import aliases_of, decided_rows, merged_today
 from custody.digest import canonical_json
 from custody.names import FileType
 from custody.ports import Row
+from custody.services.absent_files import GIVE_UP
 from custody.services.files import refuse_after_landing
 from custody.services.organisations import LIVE
 from custody.services.outputs import Seal
+from custody.services.restatements import put_back
 from jobs.land_files import Landed, Task, land_files, table_name, tasks_of
 from jobs.land_persons import KeptPersons, NoPersons, Persons
 from jobs.reference import load_reference
@@ -35,7 +37,7 @@ from schemas.tables import TABLES
 
 # Below this many bytes in all, starting worker processes costs more than they save.
 _POOL_FROM_BYTES = 48_000_000
-_EXPECTED = "EXPECTED"
+_EXPECTED, _GIVEN_UP = "EXPECTED", "GIVEN_UP"
 
 
 def _run(context: StepContext) -> None:
@@ -75,6 +77,7 @@ def _land(context: StepContext, persons: Persons) -> None:
     context.write("decided_customers", decided)
     context.write("decided_adjustments", decided_adjustments(decisions, context.custody_date))
     context.write("customer_aliases", merged_before + merged)
+    context.write("superseded_files", _superseded(context, outcomes))
 
 
 def _land_all(wiring: Wiring, tasks: list[Task]) -> Generator[Landed]:
@@ -109,11 +112,23 @@ def _refused(file: Row) -> Row:
     return {**row, "rule": file["rule"], "words_en": file["words_en"], "words_zh": file["words_zh"]}
 
 
+def _superseded(context: StepContext, outcomes: list[Row]) -> list[Row]:
+    """A version is withdrawn once the file that two people put in its place has landed; it never comes back."""
+    landed = {o["file_name"] for o in outcomes if o["outcome"] == "LANDED"}
+    today = context.custody_date
+    return context.rows("land", "superseded_files", on=today - timedelta(days=1)) + [
+        {n: r[n] for n in ("party", "file_type", "custody_date", "landed_on")}
+        | {"file_name": r["replaces"], "replaced_by": r["file_name"], "superseded_on": today}
+        for r in context.rows("cut_off", "restated_files")
+        if r["file_name"] in landed
+    ]
+
+
 def _expected(context: StepContext, parties: Mapping[str, Mapping[str, Any]], outcomes: list[Row]) -> list[Row]:
     """What the contracts of live parties expect for this date, and what earlier dates still lack (LATE_FILE).
 
     A type is there when as many of its batches have landed as its last one says there are. What has landed of a type that is
-    still expected is kept with it: the other batches may come on a later day.
+    still expected is kept with it: the other batches may come on a later day. What two people gave up is not expected any more.
     """
     landed: dict[tuple[str, str, date], dict[int, int | None]] = defaultdict(dict)
     for o in context.rows("land", "file_outcomes", on=context.custody_date - timedelta(days=1)):
@@ -127,11 +142,22 @@ def _expected(context: StepContext, parties: Mapping[str, Mapping[str, Any]], ou
         key = o["party"], o["file_type"], o["custody_date"]
         if o["outcome"] == "LANDED" and key in landed:
             landed[key][o["batch"]] = o["batches"]
+    given_up = {
+        (p["party"], p["file_type"], date.fromisoformat(p["custody_date"]))
+        for p in (json.loads(d["payload"]) for d in context.rows("cut_off", "decisions") if _is_given_up(d))
+    }
     return [
-        {**_no_rows(*key, "", "", _EXPECTED), "figures": canonical_json({"landed": sorted(batches.items())})}
+        {
+            **_no_rows(*key, "", "", _GIVEN_UP if key in given_up else _EXPECTED),
+            "figures": canonical_json({"landed": sorted(batches.items())}),
+        }
         for key, batches in sorted(landed.items())
         if not _is_complete(batches)
     ]
+
+
+def _is_given_up(decision: Row) -> bool:
+    return (decision["kind"], decision["outcome"]) == (GIVE_UP.kind, "APPROVED")
 
 
 def _is_complete(batches: Mapping[int, int | None]) -> bool:
@@ -142,6 +168,7 @@ def _is_complete(batches: Mapping[int, int | None]) -> bool:
 def _publish(context: StepContext, seal: Seal) -> None:
     """Tell the register which accepted files landing refused whole: their next version is then no restatement."""
     accepted = {f["file_name"]: f for f in context.rows("cut_off", "accepted_files")}
+    replaced = {r["file_name"]: r["replaces"] for r in context.rows("cut_off", "restated_files")}
     at = context.wiring.clock.now().isoformat(timespec="microseconds")
     outcomes = context.wiring.lake.rows(seal.path, "file_outcomes")
     with context.wiring.register.transaction() as tx:
@@ -154,6 +181,8 @@ def _publish(context: StepContext, seal: Seal) -> None:
                     continue  # two people put a newer version in its place meanwhile
                 figures = json.loads(outcome["figures"])
                 refuse_after_landing(tx, at, file["file_name"], file["sha256"], outcome["rule"], figures)
+                if file["file_name"] in replaced:
+                    put_back(tx, replaced[file["file_name"]])
 
 
 STEP = Step("land", _run, _publish)

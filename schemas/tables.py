@@ -96,6 +96,12 @@ TABLES: dict[str, TableSpec] = {
             "decision_no:int proposal_id:text kind:text subject:text payload:text maker:text checker:text outcome:text",
         ),
         _table("reference", "kind id", "kind:text id:text payload:text"),
+        # Accepted files that take the place of a version whose rows an earlier day landed.
+        _table(
+            "restated_files",
+            "file_name",
+            "file_name:text replaces:text party:text file_type:text custody_date:date landed_on:date",
+        ),
         # land
         _landed(_CUSTOMER, _PERSONAL, "customer_id:text personal_digest:text"),
         # Rows of forms that two people decided on (custody.customer_decisions), and customer ids that they found to be another's, those
@@ -124,12 +130,19 @@ TABLES: dict[str, TableSpec] = {
             "party:text file_name:text file_type:text custody_date:date line_no:int fault_no:int field:text value:text "
             "rule:text words_en:text words_zh:text row_key:text? shown:text",
         ),
-        # One row for each file that was accepted, and for each that the contract expects and that is not there.
+        # One row for each file that was accepted, and for each that the contract expects and that is not there (EXPECTED), or is
+        # not waited for any longer (GIVEN_UP).
         _table(
             "file_outcomes",
             "party file_type custody_date file_name sha256",
             "party:text file_type:text custody_date:date file_name:text sha256:text outcome:text rule:text? words_en:text? words_zh:text? "
             "figures:text batch:int batches:int? rows:int rows_landed:int rows_rejected:int total_minor:int landed_minor:int rejected_minor:int",
+        ),
+        # Versions whose rows are withdrawn since another landed, on this day or an earlier one.
+        _table(
+            "superseded_files",
+            "file_name",
+            "file_name:text replaced_by:text party:text file_type:text custody_date:date landed_on:date superseded_on:date",
         ),
         # validate. One row for each batch: all that a party landed of one file type for one date. Shares are in basis points.
         _table(
@@ -311,11 +324,20 @@ TABLES: dict[str, TableSpec] = {
             "moved_frozen_minor:int awaited_available_minor:int awaited_frozen_minor:int movements:int before_ref:text? after_ref:text?",
         ),
         _table("matched_keys", "relation match_key", "relation:text match_key:text"),
+        # Keys that were matched on an earlier day by a row of a file that is withdrawn today.
+        _table("released_keys", "relation match_key", "relation:text match_key:text"),
+        # Of each file that is withdrawn today: its rows, and what they had matched (the other side), which is in the books again.
+        _table(
+            "withdrawn",
+            "file_name relation side",
+            "file_name:text replaced_by:text relation:text side:text reopened:int withdrawn:int reopened_minor:int withdrawn_minor:int",
+        ),
         _table(
             "proof",
             "relation side",
-            "relation:text side:text carried_in:int new:int matched:int broken:int carried:int rejected:int "
-            "carried_in_minor:int new_minor:int matched_minor:int broken_minor:int carried_minor:int rejected_minor:int "
+            "relation:text side:text carried_in:int reopened:int new:int matched:int broken:int carried:int withdrawn:int rejected:int "
+            "carried_in_minor:int reopened_minor:int new_minor:int matched_minor:int broken_minor:int carried_minor:int "
+            "withdrawn_minor:int rejected_minor:int "
             "trailer_rows:int trailer_minor:int holds:bool",
         ),
         # The path of loans' money (custody/funds_paths.py): the day's legs; all days' by loan and way, of these what left the

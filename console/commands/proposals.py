@@ -15,7 +15,7 @@ from custody.customer_decisions import DELETE
 from custody.errors import UsageError
 from custody.masking import mask, mask_user_numbers
 from custody.rule_words import trial_words
-from custody.services import calendars, customer_desk, organisations, releases
+from custody.services import absent_files, calendars, customer_desk, organisations, releases
 from custody.services import cases as case_service
 from custody.services.deletion_plan import plan_of
 from custody.services.four_eyes import DecisionKind, approve, reject
@@ -31,6 +31,7 @@ _KINDS: dict[str, DecisionKind] = {
         organisations.ONBOARD,
         organisations.STATUS,
         RESTATEMENT,
+        absent_files.GIVE_UP,
         releases.RELEASE,
         calendars.HOLIDAY,
     )

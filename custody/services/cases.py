@@ -183,8 +183,7 @@ def _not_for_decision(row: Row) -> str | None:
     """In words, what ends a case that no decision can end; None for a case that two people may settle."""
     subject = row["subject"]
     if subject.startswith("LATE|"):
-        # To decide that a file will never come needs a decision of its own, which later days would have to see.
-        return "ends when the file comes: remind the sender. To decide that it will not come is not possible yet"
+        return "ends when the file comes: remind the sender. That it will not come is decided by: custody file give-up"
     if not subject.startswith(_SETTLED_BY_DECISION):
         return "ends when its figures agree; correct what causes it instead"
     if subject.startswith("POSTING|") and row["cause"] not in FINAL_REFUSALS:

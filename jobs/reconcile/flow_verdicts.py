@@ -14,7 +14,8 @@ from jobs.reconcile.flows import FlowMatches, judge_rest
 
 @dataclass
 class FlowVerdicts:
-    """``rows``: of the matches table. ``open_items``: what tomorrow takes in. ``breaks``: each case id with its items.
+    """``rows``: of the matches table, with the item's status.
+    ``open_items``: what tomorrow takes in. ``breaks``: each case id with its items.
     ``suggestions``: rows of that table, for a person only."""
 
     rows: list[Row] = field(default_factory=list)
@@ -26,11 +27,6 @@ class FlowVerdicts:
 def judge_flows(day: Day, flows: FlowMatches, paid_out: frozenset[str], breaks: Breaks) -> FlowVerdicts:
     """``paid_out``: see jobs.reconcile.returns."""
     context = day.context
-    matched_before = frozenset(
-        (r["relation"], r["match_key"])
-        for seal in context.seals_of("reconcile")
-        for r in context.wiring.lake.rows(seal.path, "matched_keys")
-    )
     waiting = frozenset(
         f"{t['platform']}|{t['request_no']}|{t['leg']}" for t in context.rows("post", "ledger_txn") if t["outcome"] == "WAITING"
     )
@@ -38,7 +34,7 @@ def judge_flows(day: Day, flows: FlowMatches, paid_out: frozenset[str], breaks: 
     causes = {b["case_id"]: b["cause"] for b in day.breaks_before}
     found = FlowVerdicts()
     rules = day.reference.rules.relations
-    each = [Judged(*one) for one in judge_rest(rules, flows.rest, day.today, day.missing, matched_before, waiting)]
+    each = [Judged(*one) for one in judge_rest(rules, flows.rest, day.today, day.missing, flows.seen, waiting)]
     judged = cascade(each, paid_out)
     found.suggestions = [suggestion._asdict() for suggestion in suggestions(judged)]
     for relation, items, verdict in judged:
@@ -61,7 +57,7 @@ def settled_by_decision(found: FlowVerdicts, cases: list[Row], resolved: frozens
 
 
 def match_row(item: Row, bucket: str, rule: str) -> Row:
-    kept = ("relation", "side", "row_ref", "item_date", "platform", "subject", "match_key", "amount_minor")
+    kept = ("relation", "side", "row_ref", "item_date", "platform", "subject", "match_key", "amount_minor", "status")
     return {n: item[n] for n in kept} | {"bucket": str(bucket), "rule": str(rule)}
 
 

@@ -16,15 +16,18 @@ from pyspark.sql import SparkSession
 
 from custody.matching import Bucket, Relation, Verdict, judge_group
 from custody.ports import Row
+from custody.stages import is_posted_stage, stages
 from jobs.reconcile.engine_rules import left_side_sql, netting_relations_sql, pair_kind_sql
 
 
 @dataclass(frozen=True)
 class FlowMatches:
-    """``matched`` holds the engine's clean pairs as rows of the matches table; ``rest`` all other items, for judgement."""
+    """``matched`` holds the engine's clean pairs as rows of the matches table; ``rest`` all other items, for judgement;
+    ``seen``: (relation, key) of those that were matched on an earlier day."""
 
     matched: pa.Table
     rest: list[Row]
+    seen: frozenset[tuple[str, str]]
 
 
 def match_flows(spark: SparkSession, relations: Sequence[Relation]) -> FlowMatches:
@@ -71,10 +74,16 @@ def match_flows(spark: SparkSession, relations: Sequence[Relation]) -> FlowMatch
         join keys k on k.relation = i.relation and k.match_key = i.match_key
         """
     ).toArrow()
-    rest = spark.sql(
-        "select i.* from items i left anti join clean c on c.relation = i.relation and c.match_key = i.match_key"
+    rest = spark.sql("select i.* from items i left anti join clean c on c.relation = i.relation and c.match_key = i.match_key")
+    rest.createOrReplaceTempView("rest")
+    seen = spark.sql(
+        """
+        select distinct r.relation, r.match_key from rest r
+        left semi join matched_before m on m.relation = r.relation and m.match_key = r.match_key
+        """
     ).toArrow()
-    return FlowMatches(matched, rest.to_pylist())
+    keys = zip(seen["relation"].to_pylist(), seen["match_key"].to_pylist(), strict=True)
+    return FlowMatches(matched, rest.toArrow().to_pylist(), frozenset(keys))
 
 
 def judge_rest(
@@ -93,5 +102,7 @@ def judge_rest(
         groups[item["relation"], item["match_key"] or "", alone].append(item)
     for (name, key, _alone), items in sorted(groups.items()):
         relation = by_name[name]
-        seen = (name, key) in matched_before
-        yield relation, items, judge_group(relation, items, as_of, files_missing, seen, key in waiting_keys)
+        for stage in stages(relation, items):
+            # What we posted of a movement under way is no repetition of what matched since.
+            again = (name, key) in matched_before and not is_posted_stage(stage)
+            yield relation, stage, judge_group(relation, stage, as_of, files_missing, again, key in waiting_keys)

@@ -1,6 +1,7 @@
 """The completeness proof (domain.md §4.10): every accepted input row is in exactly one bucket, in count and in amount.
 
-For each relation and side: carried in + new = matched + broken + carried out. For each side that comes from files:
+For each relation and side: carried in + reopened + new = matched + broken + carried out + withdrawn. A restated file's earlier
+version is withdrawn: what of it had matched, and what it had matched, comes back (reopened) to be judged anew. For each side that comes from files:
 rows of the files' trailers = landed + rejected, and landed = new.
 """
 
@@ -43,8 +44,8 @@ _SUMS_AGREE = frozenset(
 _POSTING_BUCKETS = {"POSTED": "MATCHED", "REPEATED": "MATCHED", "NO_POSTING": "MATCHED", "REFUSED": "BREAK", "WAITING": "CARRIED"}
 
 
-def prove(context: StepContext, matches: pa.Table, outcomes: list[Row]) -> list[Row]:
-    """One row for each relation and side; ``holds`` says whether its equations are true."""
+def prove(context: StepContext, matches: pa.Table, outcomes: list[Row], withdrawn: list[Row]) -> list[Row]:
+    """One row for each relation and side; ``holds`` says whether its equations are true. ``withdrawn``: rows of that table."""
     counts: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0])
     grouped = matches.group_by(["relation", "side", "bucket"]).aggregate([("amount_minor", "sum"), ("amount_minor", "count")])
     for r in grouped.to_pylist():
@@ -62,9 +63,14 @@ def prove(context: StepContext, matches: pa.Table, outcomes: list[Row]) -> list[
     for p in context.rows("post", "pending_instructions", on=yesterday):
         _count(carried_in, ("POSTING", "B"), waited[p["file_name"], p["line_no"]]["amount_minor"])
     new = _new_rows(context)
-    sides = sorted({(relation, side) for relation, side, _ in counts} | set(carried_in) | set(_TRAILERS) | set(new))
+    moved: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+    for row in withdrawn:
+        entry = moved[row["relation"], row["side"]]
+        for at, name in enumerate(("reopened", "reopened_minor", "withdrawn", "withdrawn_minor")):
+            entry[at] += row[name]
+    sides = sorted({(relation, side) for relation, side, _ in counts} | set(carried_in) | set(_TRAILERS) | set(new) | set(moved))
     files = [*outcomes, _decided(context)]
-    return [_equation(side, counts, carried_in[side], new.get(side), files) for side in sides]
+    return [_equation(side, counts, carried_in[side], new.get(side), moved[side], files) for side in sides]
 
 
 def _is_claimed(t: Row) -> bool:
@@ -134,11 +140,13 @@ def _equation(
     counts: dict[tuple[str, str, str], list[int]],
     carried_in: list[int],
     new: list[int] | None,
+    moved: list[int],
     outcomes: list[Row],
 ) -> Row:
+    reopened, withdrawn = moved[:2], moved[2:]
     matched, broken, carried = (counts[(*side, bucket)] for bucket in ("MATCHED", "BREAK", "CARRIED"))
     fresh = new or [0, 0]
-    balanced = all(carried_in[i] + fresh[i] == matched[i] + broken[i] + carried[i] for i in (0, 1))
+    balanced = all(carried_in[i] + reopened[i] + fresh[i] == matched[i] + broken[i] + carried[i] + withdrawn[i] for i in (0, 1))
     files = [o for o in outcomes if o["outcome"] == "LANDED" and o["file_type"] == _TRAILERS.get(side)]
     trailer = [sum(o["rows"] for o in files), sum(o["total_minor"] for o in files)]
     rejected = [sum(o["rows_rejected"] for o in files), sum(o["rejected_minor"] for o in files)]
@@ -150,16 +158,20 @@ def _equation(
         "relation": side[0],
         "side": side[1],
         "carried_in": carried_in[0],
+        "reopened": reopened[0],
         "new": fresh[0],
         "matched": matched[0],
         "broken": broken[0],
         "carried": carried[0],
+        "withdrawn": withdrawn[0],
         "rejected": rejected[0],
         "carried_in_minor": carried_in[1],
+        "reopened_minor": reopened[1],
         "new_minor": fresh[1],
         "matched_minor": matched[1],
         "broken_minor": broken[1],
         "carried_minor": carried[1],
+        "withdrawn_minor": withdrawn[1],
         "rejected_minor": rejected[1],
         "trailer_rows": trailer[0],
         "trailer_minor": trailer[1],

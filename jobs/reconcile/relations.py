@@ -10,6 +10,14 @@ from custody.matching import CLAIMED_ACCOUNT
 from custody.names import TxnType
 from custody.posting_rules import RULES
 
+# (step, table), each a view of the table's name.
+FLOW_VIEWS = (
+    ("land", "land_txn"),
+    ("land", "land_settlement"),
+    ("post", "ledger_txn"),
+    ("post", "journal"),
+    ("extract", "core_flow"),
+)
 # The account that a role and user number name; the same as in jobs.post.columns.
 _ACCOUNT = (
     "case when {p}_role is null or {p}_user_no is null then null when {p}_role = 'PLATFORM' then concat(party, ':', {p}_user_no) "
@@ -24,8 +32,8 @@ def in_window_sql(window_minutes: int, event_time: str = "event_time") -> str:
     return f"least({of_day}, 86400000000 - {of_day}) <= {window_minutes * 60_000_000}"
 
 
-def items_sql(window_minutes: int, gateway: str) -> str:
-    """All new items of the day, both sides of every flow relation."""
+def items_sql(window_minutes: int, gateway: str, of: str = "") -> str:
+    """All new items of the day, both sides of every flow relation; ``of`` is what the views' names end in."""
     window = in_window_sql(window_minutes)
     return f"""
 select 'AB_TXN' as relation, 'A' as side, concat(file_name, ':', line_no) as row_ref,
@@ -37,14 +45,14 @@ select 'AB_TXN' as relation, 'A' as side, concat(file_name, ':', line_no) as row
        coalesce(coupon_minor, 0) as coupon_minor,
        concat('{gateway}|INSTRUCTION|', cast(custody_date as string)) as counterpart_file, {window} as in_window,
        txn_type, cast(null as date) as settle_date
-from land_txn
+from land_txn{of}
 union all
 select 'AB_TXN', 'B', concat(file_name, ':', line_no), concat(platform, '|', request_no, '|', leg), platform,
        concat('TXN|', request_no, '|', leg), value_date, event_time, cast(null as date), amount_minor, currency,
        from_account, to_account, loan_id, status, cast(null as bigint), principal_minor, interest_minor,
        penalty_minor, coupon_minor, concat(platform, '|TXN|', cast(value_date as string)), {window},
        txn_type, settle_date
-from ledger_txn
+from ledger_txn{of}
 where outcome in ('POSTED', 'NO_POSTING')
   and concat_ws(' ', from_account, to_account) rlike '{CLAIMED_ACCOUNT}'
   and file_name not like '{DECISION}%'  -- the bank's own remedy: no platform claims it
@@ -55,7 +63,7 @@ select 'BC_CHANNEL', 'B', concat(file_name, ':', line_no),
        cast(null as string), cast(null as string), cast(null as string), status,
        {_expected_fee()}, cast(null as bigint), cast(null as bigint), cast(null as bigint), cast(null as bigint),
        concat(t.channel, '|SETTLEMENT|', cast(settle_date as string)), false, txn_type, settle_date
-from ledger_txn t left join fee_rates r on r.fee_channel = t.channel
+from ledger_txn{of} t left join fee_rates r on r.fee_channel = t.channel
 where outcome = 'POSTED' and settle_date is not null
 union all
 select 'BC_CHANNEL', 'C', concat(file_name, ':', line_no), concat(party, '|', platform, '|', request_no, '|', direction),
@@ -64,7 +72,7 @@ select 'BC_CHANNEL', 'C', concat(file_name, ':', line_no), concat(party, '|', pl
        cast(null as bigint), cast(null as bigint), cast(null as bigint), cast(null as bigint),
        concat('{gateway}|INSTRUCTION|', cast(trade_date as string)), false,
        cast(null as string), settle_date
-from land_settlement
+from land_settlement{of}
 union all
 select 'BC_CORE', 'B', concat('journal:', entry_no, ':', move_no, ':', account), concat(account, '|', core_ref), platform,
        concat('CORE|', account, '|', core_ref), value_date, event_time, cast(null as date), amount_minor, currency,
@@ -75,7 +83,7 @@ from (
   select entry_no, move_no, txn_type, platform, core_ref, value_date, event_time, currency,
          concat(platform, if(from_account like '%:CORE_CASH' or to_account like '%:CORE_CASH', ':CUSTODY', ':OWN')) as account,
          if(from_account like '%:CORE_CASH' or from_account like '%:OWN_CASH', amount_minor, -amount_minor) as amount_minor
-  from journal
+  from journal{of}
   where core_ref is not null and (from_account like '%:CORE_CASH' or to_account like '%:CORE_CASH'
         or from_account like '%:OWN_CASH' or to_account like '%:OWN_CASH')
 )
@@ -86,7 +94,7 @@ select 'BC_CORE', 'C', concat('core:', account, ':', cast(core_date as string), 
        cast(null as string), cast(null as string), cast(null as bigint), cast(null as bigint), cast(null as bigint),
        cast(null as bigint), cast(null as bigint), concat('{gateway}|INSTRUCTION|', cast(core_date as string)), false,
        cast(null as string), cast(null as date)
-from core_flow
+from core_flow{of}
 """
 
 

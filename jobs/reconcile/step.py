@@ -24,6 +24,7 @@ from jobs.reconcile.returns import paid_out_keys
 from jobs.reconcile.settlements import add_settlements, batch_rows, batch_sums
 from jobs.reconcile.shadow import add_shadow, kept, shadow_differences
 from jobs.reconcile.state_views import state_views
+from jobs.reconcile.standing import standing
 from jobs.reconcile.states import match_states
 from jobs.reconcile.views import flow_views
 from jobs.step import Step, StepContext
@@ -34,7 +35,7 @@ def _run(context: StepContext) -> None:
     day = read_day(context)
     breaks = Breaks(day.today, day.reference.channel_rates())
     with engine(context.wiring.settings) as spark:
-        flow_views(day, spark)
+        withdrawal = flow_views(day, spark)
         flows = match_flows(spark, day.reference.rules.relations)
         paid_out = paid_out_keys(spark, flows.rest)
         states = match_states(spark, day.today, state_views(day, spark))
@@ -51,7 +52,7 @@ def _run(context: StepContext) -> None:
     add_files(breaks, day.outcomes)
     add_postings(breaks, context.rows("post", "posting_findings"))
     add_shadow(breaks, shadow)
-    still_open(day.breaks_before, breaks, day.judged_parties(), day.missing)
+    still_open(standing(day), breaks, day.judged_parties(), day.missing)
     cases = breaks.rows()
     verdicts = settled_by_decision(verdicts, cases, day.resolved)
     matches = pa.concat_tables([_conformed(flows.matched), _conformed(states.rows), table_of(TABLES["matches"], verdicts.rows)])
@@ -63,7 +64,9 @@ def _run(context: StepContext) -> None:
     context.write("shadow_differences", kept(shadow, cases, day.resolved))
     context.write("matched_keys", _matched_keys(flows.matched, verdicts.rows))
     write_funds(day, funds)
-    context.write("proof", prove(context, matches, day.outcomes))
+    context.write("released_keys", withdrawal.released)
+    withdrawn = context.write("withdrawn", withdrawal.summary)
+    context.write("proof", prove(context, matches, day.outcomes, withdrawn.to_pylist()))
 
 
 def _conformed(table: pa.Table) -> pa.Table:
@@ -79,7 +82,11 @@ def _matched_keys(matched: pa.Table, judged: list[Row]) -> list[Row]:
         for r in matched.select(["relation", "match_key", "status"]).to_pylist()
         if r["status"] not in under_way
     }
-    keys |= {(r["relation"], r["match_key"]) for r in judged if r["bucket"] == Bucket.MATCHED and r["match_key"]}
+    keys |= {
+        (r["relation"], r["match_key"])
+        for r in judged
+        if r["bucket"] == Bucket.MATCHED and r["match_key"] and r["status"] not in under_way
+    }
     return [{"relation": relation, "match_key": key} for relation, key in sorted(keys)]
 
 

@@ -1,0 +1,181 @@
+"""Restated files: the earlier version's rows are withdrawn from what is compared, and what they had matched is free again.
+
+Closed days stay as they are: the rows of both versions, and what became of them, stand in the tables of those days. From the day
+on which the new version lands the earlier one's rows are in one bucket, WITHDRAWN, and their counterparts in the books again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from functools import reduce
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark.sql import DataFrame, SparkSession
+
+from connectors.lake import arrow_schema, table_of
+from custody.calendar import dates
+from custody.names import UNDER_WAY, FileType
+from custody.ports import Row
+from jobs.reconcile.day import Day
+from jobs.reconcile.relations import FLOW_VIEWS, items_sql
+from jobs.reconcile.states import STATE_RELATIONS
+from schemas.tables import TABLES
+
+# What an amount of each relation is, where a file is compared with a snapshot: the proof counts the same.
+_STATE_AMOUNTS = {
+    FileType.BALANCE: ("available_minor", "frozen_minor"),
+    FileType.CLAIM: ("principal_minor",),
+    FileType.LOAN: ("amount_minor",),
+    FileType.CUSTOMER: (),
+}
+_FLOWS = (FileType.TXN, FileType.SETTLEMENT)
+_WITHDRAWN, _RELEASED = TABLES["withdrawn"], TABLES["released_keys"]
+
+
+@dataclass(frozen=True)
+class Withdrawal:
+    """``freed``: items that count as matched until now and are open again; None when there are none. ``names``: files whose rows
+    leave the open items. ``released``: keys that were matched and are so no more. ``summary``: rows of the table ``withdrawn``."""
+
+    names: frozenset[str]
+    freed: DataFrame | None
+    released: pa.Table
+    summary: pa.Table
+
+
+def withdraw(day: Day, spark: SparkSession, window_minutes: int, gateway: str) -> Withdrawal:
+    """What becomes of the versions that are superseded today. View ``fee_rates`` is there."""
+    ever = day.context.rows("land", "superseded_files")
+    superseded = [r for r in ever if r["superseded_on"] == day.today]
+    states = table_of(_WITHDRAWN, [_of_state(day, r) for r in superseded if r["file_type"] in _STATE_AMOUNTS])
+    flows = [r for r in superseded if r["file_type"] in _FLOWS]
+    if not flows:
+        return Withdrawal(frozenset(), None, arrow_schema(_RELEASED).empty_table(), states)
+    # A counterpart came into the books when its first version did, or later, or it was there already.
+    restated = {(r["party"], r["file_type"], r["custody_date"]) for r in flows}
+    first = min(r["landed_on"] for r in ever if (r["party"], r["file_type"], r["custody_date"]) in restated)
+    _books_views(day, spark, first, window_minutes, gateway)
+    spark.createDataFrame(
+        [(r["file_name"], r["replaced_by"]) for r in flows], "file_name string, replaced_by string"
+    ).createOrReplaceTempView("superseded_today")
+    freed = _freed(spark)
+    under_way = ", ".join(f"'{status}'" for status in sorted(UNDER_WAY))
+    released = spark.sql(
+        f"select distinct relation, match_key from mine_matched where match_key is not null and status not in ({under_way})"
+    )
+    counted = spark.sql(
+        """
+        select file_name, replaced_by, relation, side, cast(sum(matched) as bigint) as reopened, count(*) as withdrawn,
+               cast(sum(matched * amount_minor) as bigint) as reopened_minor, cast(sum(amount_minor) as bigint) as withdrawn_minor
+        from mine group by file_name, replaced_by, relation, side
+        union all
+        select f.file_name, s.replaced_by, f.relation, f.side, count(*), cast(0 as bigint), cast(sum(f.amount_minor) as bigint),
+               cast(0 as bigint)
+        from freed_by f join superseded_today s on s.file_name = f.file_name
+        group by f.file_name, s.replaced_by, f.relation, f.side
+        """
+    )
+    schema = arrow_schema(_WITHDRAWN)
+    summary = pa.concat_tables([states, counted.toArrow().select(schema.names).cast(schema)])
+    names = frozenset(r["file_name"] for r in flows)
+    return Withdrawal(names, freed, released.toArrow().cast(arrow_schema(_RELEASED)), summary)
+
+
+def _books_views(day: Day, spark: SparkSession, first: date, window_minutes: int, gateway: str) -> None:
+    """View ``books``: every item that was in the books on some day since ``first``; what is no longer open was matched."""
+    context, lake = day.context, day.context.wiring.lake
+    days = list(dates(first, (day.today - first).days))
+    for step, table in FLOW_VIEWS:
+        found = [lake.parquet(seal.path, table) for on in days if (seal := context.seal(step, on)) is not None]
+        spark.read.parquet(*found).createOrReplaceTempView(f"{table}_earlier")
+    items = spark.sql(items_sql(window_minutes, gateway, "_earlier"))
+    carried = context.table("reconcile", "open_items", on=first - (day.today - day.yesterday))
+    if carried is not None and carried.num_rows:
+        items = items.unionByName(spark.createDataFrame(carried.select(items.columns)))
+    items.createOrReplaceTempView("books")
+    still = context.table("reconcile", "open_items", on=day.yesterday)
+    assert still is not None
+    spark.createDataFrame(still.select(["relation", "side", "row_ref"])).createOrReplaceTempView("open_before")
+    gone = [(r["file_name"],) for r in context.rows("land", "superseded_files")]
+    spark.createDataFrame(gone, "file_name string").createOrReplaceTempView("superseded_ever")
+
+
+def _freed(spark: SparkSession) -> DataFrame:
+    """Views ``mine``: the withdrawn rows; ``freed_by``: what each file's rows had matched. Returns these items.
+
+    A movement under way has a row for each status under one key, so that a row's counterpart is that of its own status, unless
+    there is none and people settled the difference.
+    """
+    spark.sql(
+        """
+        select i.*, s.file_name, s.replaced_by, if(o.row_ref is null, 1, 0) as matched
+        from books i join superseded_today s on s.file_name = substring_index(i.row_ref, ':', 1)
+        left join open_before o on o.relation = i.relation and o.side = i.side and o.row_ref = i.row_ref
+        """
+    ).createOrReplaceTempView("mine")
+    spark.sql(
+        """
+        select i.* from books i
+        left anti join open_before o on o.relation = i.relation and o.side = i.side and o.row_ref = i.row_ref
+        left anti join superseded_ever e on e.file_name = substring_index(i.row_ref, ':', 1)
+        """
+    ).createOrReplaceTempView("matched_meanwhile")
+    spark.sql(
+        """
+        select m.relation, m.side, m.match_key, m.status, m.file_name, max(if(g.status <=> m.status, 1, 0)) as has_its_own
+        from mine m join matched_meanwhile g
+          on g.relation = m.relation and g.match_key = m.match_key and g.side <> m.side
+        where m.matched = 1 group by m.relation, m.side, m.match_key, m.status, m.file_name
+        """
+    ).createOrReplaceTempView("partners")
+    spark.sql("select relation, match_key, status from mine where matched = 1").createOrReplaceTempView("mine_matched")
+    spark.sql(
+        """
+        select g.relation, g.side, g.row_ref, g.amount_minor, min(p.file_name) as file_name
+        from matched_meanwhile g join partners p
+          on p.relation = g.relation and p.match_key = g.match_key and p.side <> g.side
+         and (p.status <=> g.status or p.has_its_own = 0)
+        group by g.relation, g.side, g.row_ref, g.amount_minor
+        """
+    ).createOrReplaceTempView("freed_by")
+    return spark.sql(
+        """
+        select g.* from matched_meanwhile g
+        left semi join freed_by f on f.relation = g.relation and f.side = g.side and f.row_ref = g.row_ref
+        """
+    )
+
+
+def _of_state(day: Day, superseded: Row) -> Row:
+    """Rows that were compared with a snapshot stay nowhere: they come back only to be withdrawn."""
+    file_type = superseded["file_type"]
+    rows = day.context.table("land", f"land_{file_type.lower()}", on=superseded["landed_on"])
+    assert rows is not None
+    mine = rows.filter(pc.equal(rows["file_name"], superseded["file_name"]))
+    minor = sum(pc.sum(mine[column]).as_py() or 0 for column in _STATE_AMOUNTS[file_type])
+    relation = next(name for name, of_type in STATE_RELATIONS.items() if of_type == file_type)
+    counts = {"reopened": mine.num_rows, "withdrawn": mine.num_rows, "reopened_minor": minor, "withdrawn_minor": minor}
+    return {n: superseded[n] for n in ("file_name", "replaced_by")} | {"relation": relation, "side": "A"} | counts
+
+
+def matched_before(day: Day, spark: SparkSession, released: pa.Table) -> DataFrame:
+    """Keys that were matched on an earlier day and not released since (``released``: today)."""
+    context, lake = day.context, day.context.wiring.lake
+    seals = context.seals_of("reconcile")
+    if not seals:
+        return spark.createDataFrame([], "relation string, match_key string")
+    keys = spark.read.parquet(*(lake.parquet(seal.path, "matched_keys") for seal in seals))
+    voids = []
+    for seal in seals:
+        if lake.manifest(seal.path).tables["released_keys"]["rows"]:
+            since = [lake.parquet(s.path, "matched_keys") for s in seals if s.custody_date >= seal.custody_date]
+            again = spark.read.parquet(*since)
+            gone = spark.read.parquet(lake.parquet(seal.path, "released_keys"))
+            voids.append(gone.join(again, ["relation", "match_key"], "left_anti"))
+    if released.num_rows:
+        voids.append(spark.createDataFrame(released))
+    if not voids:
+        return keys
+    return keys.join(reduce(DataFrame.unionByName, voids), ["relation", "match_key"], "left_anti")
