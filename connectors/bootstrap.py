@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from functools import cached_property
 from pathlib import Path
 
@@ -42,6 +43,13 @@ class Wiring:
     @cached_property
     def lake(self) -> Lake:
         return Lake(lake_files(self.settings.stores.lake, self.settings.home))
+
+    def with_lake(self, lake: Lake) -> Wiring:
+        """The same stores but for another lake, for a trial; it is closed with this one."""
+        register = self.register
+        other = copy(self)
+        other.__dict__ |= {"lake": lake, "register": register}  # fills the cached properties
+        return other
 
     @cached_property
     def secrets(self) -> FileSecrets:

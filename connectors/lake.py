@@ -216,6 +216,10 @@ class Lake:
     def __init__(self, files: LakeFiles) -> None:
         self._files = files
 
+    @property
+    def files(self) -> LakeFiles:
+        return self._files
+
     def attempt(self, custody_date: date, step: str, run_digest: str, fence: int) -> StepWriter:
         return self.writer(self.relative(custody_date, step, run_digest, fence))
 

@@ -301,6 +301,9 @@ TABLES: dict[str, TableSpec] = {
             "case_id:text platform:text sides:text subject:text kind:text amount_minor:int as_of:date evidence_digest:text "
             "evidence:text cause:text?",
         ),
+        # How each break that stood yesterday and stands no more was ended (custody.closings): of ``refs_in_all`` decisions, files or
+        # rows the first ones, as a JSON list.
+        _table("closings", "case_id", "case_id:text how:text refs:text refs_in_all:int"),
         _table("open_items", "relation side row_ref", ITEM_COLUMNS),
         # Two rows that stand alone and may be one movement (custody.cascade): for a person, nothing matches by them.
         _table(

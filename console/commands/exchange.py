@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from console.output import ActorOption, DateOption, JsonOption, NoteOption, command, emit, parse_date, progress, wired
+from console.commands.restatements import add_restatements
+from console.output import DateOption, JsonOption, command, emit, parse_date, progress, wired
 from custody.services import files as file_service
-from custody.services import restatements
 from custody.services.access import SYSTEM
 
 ActorSystem = Annotated[str, typer.Option("--as", help="Who runs it. 操作人", envvar="CUSTODY_ACTOR")]
@@ -24,11 +24,7 @@ def add_exchange(app: typer.Typer) -> None:
     file_app.command("list", help="Files of a date, party or state. 文件列表")(file_list)
     file_app.command("show", help="One file's whole history. 文件历史")(file_show)
     app.add_typer(file_app, name="file")
-    restate = typer.Typer(help="Restated files: two people accept them. 重报", no_args_is_help=True)
-    restate.command("list")(restatement_list)
-    restate.command("propose")(restatement_propose)
-    restate.command("approve")(restatement_approve)
-    app.add_typer(restate, name="restatement")
+    add_restatements(app, file_app)
 
 
 @command
@@ -116,40 +112,4 @@ def file_show(name: Annotated[str, typer.Argument(help="File name. 文件名")],
     with wired() as wiring, wiring.register.transaction() as tx:
         history = file_service.history(tx, name)
     emit({"files": list(history.versions), "events": list(history.events)}, as_json)
-    return 0
-
-
-@command
-def restatement_list(as_json: JsonOption = False) -> int:
-    with wired() as wiring, wiring.register.transaction() as tx:
-        rows = restatements.pending(tx)
-    emit({"pending": rows}, as_json, [r["file_name"] for r in rows] or ["none 无"])
-    return 0
-
-
-@command
-def restatement_propose(
-    name: Annotated[str, typer.Argument(help="File name. 文件名")],
-    actor: ActorOption,
-    note: NoteOption,
-    as_json: JsonOption = False,
-) -> int:
-    with wired() as wiring:
-        proposal = restatements.propose_restatement(wiring.register, wiring.clock, actor, name, note)
-    emit({"proposal": proposal}, as_json, [f"proposal {proposal}"])
-    return 0
-
-
-@command
-def restatement_approve(
-    proposal: Annotated[str, typer.Argument(help="Proposal id. 提案编号")],
-    actor: ActorOption,
-    note: NoteOption,
-    as_json: JsonOption = False,
-) -> int:
-    from custody.services.four_eyes import approve
-
-    with wired() as wiring:
-        row = approve(wiring.register, wiring.clock, actor, restatements.RESTATEMENT, proposal, note)
-    emit({"proposal": row["proposal_id"], "state": row["state"]}, as_json)
     return 0

@@ -10,6 +10,7 @@ import typer
 from console.case_tables import case_lines
 from console.case_view import view_case
 from console.commands.customers import plan_words
+from console.commands.restatements import effect_words
 from console.output import ActorOption, JsonOption, NoteOption, command, emit, wired
 from custody.customer_decisions import DELETE
 from custody.errors import UsageError
@@ -72,6 +73,8 @@ def show(proposal: ProposalArgument, as_json: JsonOption = False) -> int:
             # ... and who decides about a case, the rows of each side.
             with wiring.register.transaction() as tx:
                 plan = case_lines(view_case(tx, row["subject"]))
+        if row["kind"] == RESTATEMENT.kind:
+            plan = effect_words(row["payload"])
     payload = json.loads(row["payload"])
     if row["kind"] == RULE:
         # Who decides sees what the rule would have changed: the decision is bound to it.

@@ -51,7 +51,7 @@ def load_state(tables: Tables, on: date) -> LedgerState:
     state.holds = {(h.platform, h.hold_id): h for h in map(Hold._make, _tuples(tables["holds"], Hold._fields))}
     state.claims = {(c.platform, c.claim_id): c for c in map(Claim._make, _tuples(tables["claims"], Claim._fields))}
     state.loans = {(x.platform, x.loan_id): x for x in map(Loan._make, _tuples(tables["loans"], Loan._fields))}
-    _register_loans(state, tables["land_loan"].to_pylist())
+    register_loans(state, tables["land_loan"].to_pylist())
     load_registers(state, {table: tables[table].to_pylist() for table in SNAPSHOTS})
     enter_mandates(state, tables["land_mandate"].to_pylist())
     enter_orders(state, tables["land_legal_order"].to_pylist())
@@ -149,7 +149,7 @@ def account_of(platform: str, role: str, user_no: str | None) -> str | None:
     return None if user_no is None else sub_account_id(platform, role, user_no)
 
 
-def _register_loans(state: LedgerState, landed: list[Row]) -> None:
+def register_loans(state: LedgerState, landed: list[Row]) -> None:
     """A loan is registered with the terms of its first row; later rows are compared with them, never adopted."""
     for row in sorted(landed, key=lambda r: (r["custody_date"], r["file_name"], r["line_no"])):
         state.loans.setdefault(

@@ -6,9 +6,11 @@ rebuilt from the lake by replaying the days in order; its identity never changes
 
 from __future__ import annotations
 
+import json
 from datetime import date
 
 from custody.case_life import NO_LONGER_FOUND, OPEN, CaseEvent, Change, closed, found
+from custody.closings import closed_by
 from custody.ports import RegisterTx, Row
 from custody.services.access import SYSTEM
 from custody.services.case_history import adjusted_in, history_of, record
@@ -40,6 +42,7 @@ def publish_cases(context: StepContext, seal: Seal) -> None:
             case = open_cases.get(row["case_id"]) or tx.get("recon_case", case_id=row["case_id"])
             change(tx, row["case_id"], found(case, row, on, reference.rules, reference.calendar), case is None)
         seen = {row["case_id"] for row in breaks}
+        closings = {row["case_id"]: row for row in context.wiring.lake.rows(seal.path, "closings")}
         cut_off = context.rows("cut_off", "decisions")
         ended = {
             d["subject"]: f"decision {d['proposal_id']}" for d in cut_off if d["kind"] == "case" and d["outcome"] == "APPROVED"
@@ -49,7 +52,7 @@ def publish_cases(context: StepContext, seal: Seal) -> None:
                 # Two people's decision that the day's cut-off sealed, or else a later row or file that healed it.
                 by = ended.get(case_id) or adjusted_in(history_of(tx, case_id))
                 if by or case["reopened_by"] is None:
-                    change(tx, case_id, closed(on, by or NO_LONGER_FOUND))
+                    change(tx, case_id, closed(on, by or _said(closings.get(case_id))))
 
 
 def _tell_adjustment(tx: RegisterTx, at: str, leg: Row, on: date) -> None:
@@ -58,3 +61,8 @@ def _tell_adjustment(tx: RegisterTx, at: str, leg: Row, on: date) -> None:
     told = {"proposal": leg["proposal_id"], "request_no": leg["request_no"], "outcome": leg["outcome"]}
     if (str(event), on) not in {(line.event, line.on) for line in history_of(tx, leg["case_id"])}:
         record(tx, at, leg["case_id"], SYSTEM, [(event, told)], on)
+
+
+def _said(closing: Row | None) -> str:
+    """Of a row of ``closings``, in words; a case that was not among yesterday's breaks has none."""
+    return NO_LONGER_FOUND if closing is None else closed_by(closing["how"], json.loads(closing["refs"]), closing["refs_in_all"])

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from custody.case_life import NO_LONGER_FOUND
+from custody.closings import DECISION, FILE, GIVEN_UP, RESTATED, ROW
 from custody.matching import FLOW_RELATIONS, Bucket
 from custody.ports import Row
 from custody.services.absent_files import GIVE_UP
@@ -19,8 +21,6 @@ from jobs.reconcile.breaks import file_key
 from jobs.reconcile.day import Day
 from jobs.reconcile.states import STATE_RELATIONS
 
-# How a case ended; ``refs`` then name decisions, files as they are called, rows as file:line, or nothing.
-DECISION, GIVEN_UP, ROW, FILE, RESTATED, FIGURES = "decision", "given_up", "row", "file", "restated", "figures"
 # A batch that closes a case may have thousands of rows; a person needs the first ones.
 _SHOWN_REFS = 20
 _SIDES = {relation.name: relation.sides for relation in FLOW_RELATIONS}
@@ -82,7 +82,7 @@ class _Endings:
         if word in STATE_RELATIONS.values():
             return FILE, self._landed.get(f"{row['platform']}|{word}|{self._day.today.isoformat()}", [])
         posted = self._posted.get(row["subject"])
-        return (ROW, [posted]) if posted else (FIGURES, [])
+        return (ROW, [posted]) if posted else (NO_LONGER_FOUND, [])
 
     def _withdrawn(self, row: Row) -> list[str]:
         """The files that took the place of those from which the break came."""

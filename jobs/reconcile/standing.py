@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from custody.digest import canonical_json
@@ -27,19 +26,20 @@ def standing(day: Day) -> list[Row]:
         word = row["subject"].partition("|")[0]
         if word in words:
             evidence = json.loads(row["evidence"])
-            left = [e for e in evidence if not _is_withdrawn(e, names, (row["platform"], word), judged_anew)]
+            gone = {
+                said["as_of"]
+                for said in evidence
+                if (row["platform"], word, said["as_of"]) in judged_anew and _said_by(evidence, said["as_of"]) <= names
+            }
+            left = [said for said in evidence if said["as_of"] not in gone]
             if not left:
                 continue
-            if left != evidence:
+            if gone:
                 row = {**row, "evidence": canonical_json(left), "evidence_digest": evidence_digest(left)}
         stands.append(row)
     return stands
 
 
-def _is_withdrawn(
-    evidence: Mapping[str, Any], names: set[str], of_type: tuple[str, str], judged_anew: set[tuple[str, str, str]]
-) -> bool:
-    """A row of the withdrawn file; or our own side's, which that file did not have."""
-    if evidence["row_ref"] is None:
-        return (*of_type, evidence["as_of"]) in judged_anew
-    return evidence["row_ref"].rpartition(":")[0] in names
+def _said_by(evidence: list[dict[str, Any]], as_of: str) -> set[str]:
+    """The files from which the platform's side of the evidence of that date came; none where it had no row."""
+    return {said["row_ref"].rpartition(":")[0] for said in evidence if (said["side"], said["as_of"]) == ("A", as_of)}

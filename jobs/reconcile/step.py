@@ -14,6 +14,7 @@ from custody.names import UNDER_WAY
 from custody.ports import Row
 from jobs.reconcile.breaks import Breaks, add_difference, add_files, add_postings, still_open
 from jobs.reconcile.cases import publish_cases
+from jobs.reconcile.closings import closings
 from jobs.reconcile.day import read_day
 from jobs.reconcile.day_invariants import add_invariants, paths_of_money
 from jobs.reconcile.flow_verdicts import judge_flows, settled_by_decision
@@ -57,7 +58,9 @@ def _run(context: StepContext) -> None:
     verdicts = settled_by_decision(verdicts, cases, day.resolved)
     matches = pa.concat_tables([_conformed(flows.matched), _conformed(states.rows), table_of(TABLES["matches"], verdicts.rows)])
     context.write("matches", matches)
-    context.write("breaks", [b for b in cases if (b["case_id"], b["evidence_digest"]) not in day.resolved])
+    stand = [b for b in cases if (b["case_id"], b["evidence_digest"]) not in day.resolved]
+    context.write("breaks", stand)
+    context.write("closings", closings(day, stand, matches))
     context.write("open_items", verdicts.open_items)
     context.write("suggestions", verdicts.suggestions)
     context.write("settlement_batches", batch_rows(batches, cases, day.resolved))

@@ -23,6 +23,7 @@ from custody.services import cases, restatements
 from custody.services.access import SYSTEM
 from custody.services.four_eyes import approve
 from custody.steps import LEDGER_STEPS, reads
+from jobs.restatement.effect import difference_of
 from jobs.step import Step, StepContext, run_step
 from jobs.store_proof import store_faults
 from schemas.exchange import Seal, sha256_hex
@@ -76,7 +77,8 @@ def restate(instance: Instance, world: Path, on: date) -> None:
     instance.drop.put(RESTATED, f"{RESTATED}_SEAL_{on:%Y%m%d}_01_v2.json", second.to_bytes())
     instance.collect(on)
     register, clock = instance.wiring.register, instance.wiring.clock
-    proposal = restatements.propose_restatement(register, clock, "maker", name, "they found a bug")
+    seen = difference_of(instance.wiring, name).effect
+    proposal = restatements.propose_restatement(register, clock, "maker", name, "they found a bug", seen)
     approve(register, clock, "checker", restatements.RESTATEMENT, proposal, "seen")
 
 

@@ -15,6 +15,7 @@ from test_awkward_days import Market, Rows, file_of, sealed
 from custody.calendar import dates
 from custody.services import restatements
 from custody.services.four_eyes import approve
+from jobs.restatement.effect import Difference, difference_of
 from schemas.layout import load_layout
 from schemas.layout_file import control_totals, parse_file, write_file
 
@@ -59,19 +60,14 @@ def send(instance: Instance, party: str, file_type: str, on: date, version: int,
     return name
 
 
-def accept(instance: Instance, name: str) -> str:
-    register, clock = instance.wiring.register, instance.wiring.clock
-    with register.transaction() as tx:
-        seen = restatements.Effect(restatements.base_of(tx), "d", {})
-    proposal = restatements.propose_restatement(register, clock, "maker", name, "they found a bug", seen)
-    approve(register, clock, "checker", restatements.RESTATEMENT, proposal, "seen")
-    return proposal
-
-
-def restate(instance: Instance, party: str, file_type: str, on: date, version: int, rows: Rows) -> str:
+def restate(instance: Instance, party: str, file_type: str, on: date, version: int, rows: Rows) -> Difference:
+    """Sent, looked at, and accepted by two people as they saw it."""
     name = send(instance, party, file_type, on, version, rows)
-    accept(instance, name)
-    return name
+    seen = difference_of(instance.wiring, name)
+    register, clock = instance.wiring.register, instance.wiring.clock
+    proposal = restatements.propose_restatement(register, clock, "maker", name, "they found a bug", seen.effect)
+    approve(register, clock, "checker", restatements.RESTATEMENT, proposal, "seen")
+    return seen
 
 
 def run(instance: Instance, world: Path, on: date) -> None:
@@ -103,20 +99,27 @@ def test_movements_restated_into_a_sealed_day(closed: Market, fresh: CopyOf) -> 
     wanted = {("MISSING_IN_PLATFORM", gone), ("AMOUNT", other), ("UNAUTHORISED", f"TXN|R-INVENTED|{third['leg']}")}
     with opened(fresh(closed.home)) as instance:
         first = {row["step"]: row["manifest_digest"] for row in instance.find("step_output")}
-        name = restate(instance, P, "TXN", FIRST, 2, bad)
+        seen = restate(instance, P, "TXN", FIRST, 2, bad)
+        assert (seen.rows.added, seen.rows.removed, seen.rows.changed, seen.rows.same) == (1, 1, 1, len(good) - 2)
+        assert {(c["after"]["kind"], c["subject"]) for c in seen.cases if c["effect"] == "open"} == wanted
+        assert len(seen.cases) == len(wanted)
         run(instance, closed.world, SECOND)
         assert breaks(instance, SECOND) == wanted
         (withdrawn,) = [r for r in instance.lake_rows(SECOND, "reconcile", "withdrawn") if r["side"] == "A"]
-        assert (withdrawn["withdrawn"], withdrawn["reopened"], withdrawn["replaced_by"]) == (len(good), len(good), name)
+        assert (withdrawn["withdrawn"], withdrawn["reopened"], withdrawn["replaced_by"]) == (len(good), len(good), seen.file_name)
         opened_as = cases(instance)
-        third_name = restate(instance, P, "TXN", FIRST, 3, good)
+        seen = restate(instance, P, "TXN", FIRST, 3, good)
+        assert {(c["before"]["kind"], c["subject"]) for c in seen.cases if c["effect"] == "close"} == wanted
         run(instance, closed.world, THIRD)
         assert breaks(instance, THIRD) == set()
         closed_as = cases(instance)
         assert {s: c[0] for s, c in opened_as.items()} == {s: c[0] for s, c in closed_as.items()}
         assert {c[1] for c in closed_as.values()} == {"CLOSED"}
+        by_line = {f"TXN|{r['request_no']}|{r['leg']}": number for number, r in enumerate(good[:2], start=2)}
+        for subject, line in by_line.items():
+            assert closed_as[subject][2] == f"row {seen.file_name}:{line}"
+        assert closed_as[f"TXN|R-INVENTED|{third['leg']}"][2] == f"restated {seen.file_name}"
         # What matched again is not to match a third time.
         run(instance, closed.world, FOURTH)
         assert breaks(instance, FOURTH) == set()
         assert {r["step"]: r["manifest_digest"] for r in instance.find("step_output", custody_date=FIRST)} == first
-        assert third_name

@@ -13,7 +13,7 @@ from custody.services.files import expected_files, history, is_cut_off, missing,
 from custody.services.four_eyes import approve
 from custody.services.intake import collect
 from custody.services.organisations import STATUS, parties, propose_status
-from custody.services.restatements import RESTATEMENT, propose_restatement
+from custody.services.restatements import RESTATEMENT, Effect, propose_restatement
 
 TXN, CLAIM = file_name("TXN"), file_name("CLAIM")
 RECEIPT = "P001_RECEIPT_20191230_01_v1.json"
@@ -182,7 +182,7 @@ def test_a_restatement_needs_two_people(exchange: Exchange) -> None:
     assert exchange.collect_one().files[0].outcome == "RESTATEMENT_PENDING"
     assert exchange.state(TXN) == [("ACCEPTED", None)]
     clock = exchange.ports.clock
-    proposal = propose_restatement(exchange.register, clock, "chen", second, "the platform found a bug")
+    proposal = propose_restatement(exchange.register, clock, "chen", second, "the platform found a bug", Effect("", "digest", {}))
     with pytest.raises(NotPermitted):
         approve(exchange.register, clock, "chen", RESTATEMENT, proposal, "my own")
     with pytest.raises(NotPermitted):

@@ -1,0 +1,1 @@
+"""What a restated file would change, worked out before anybody accepts it; nothing is committed."""
