@@ -10,6 +10,7 @@ import typer
 from console.output import ActorOption, JsonOption, NoteOption, command, emit, emit_proposal, parse_date, wired
 from custody.masking import mask_user_numbers
 from custody.services import absent_files, restatements
+from custody.services.access import check_permission
 
 if TYPE_CHECKING:
     from jobs.restatement.effect import Difference
@@ -77,6 +78,7 @@ def propose(name: _NameArgument, actor: ActorOption, note: NoteOption, as_json: 
     from jobs.restatement.effect import difference_of
 
     with wired() as wiring:
+        check_permission(wiring.register, actor, restatements.RESTATEMENT.propose_action, name)
         effect = difference_of(wiring, name).effect
         proposal = restatements.propose_restatement(wiring.register, wiring.clock, actor, name, note, effect)
     emit_proposal(proposal, as_json)

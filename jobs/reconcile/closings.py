@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from custody.case_life import NO_LONGER_FOUND
 from custody.closings import DECISION, FILE, GIVEN_UP, RESTATED, ROW
-from custody.matching import FLOW_RELATIONS, Bucket
+from custody.matching import Bucket
 from custody.ports import Row
 from custody.services.absent_files import GIVE_UP
 from jobs.reconcile.breaks import file_key
@@ -23,7 +23,6 @@ from jobs.reconcile.states import STATE_RELATIONS
 
 # A batch that closes a case may have thousands of rows; a person needs the first ones.
 _SHOWN_REFS = 20
-_SIDES = {relation.name: relation.sides for relation in FLOW_RELATIONS}
 
 
 def closings(day: Day, cases: Iterable[Row], matches: pa.Table) -> list[Row]:
@@ -38,12 +37,13 @@ def closings(day: Day, cases: Iterable[Row], matches: pa.Table) -> list[Row]:
 class _Endings:
     def __init__(self, day: Day, ended: Sequence[Row], matches: pa.Table) -> None:
         self._day, self._ended = day, ended
+        sides = {relation.name: relation.sides for relation in day.reference.rules.relations}
         subjects = pa.array(sorted({row["subject"] for row in ended}), pa.string())
         kept = pc.and_(pc.equal(matches["bucket"], str(Bucket.MATCHED)), pc.is_in(matches["subject"], subjects))
         self._matched: dict[tuple[str, str, str], list[str]] = defaultdict(list)
         for row in matches.filter(kept).select(["relation", "platform", "subject", "row_ref"]).to_pylist():
-            if row["relation"] in _SIDES:
-                self._matched[row["platform"], _SIDES[row["relation"]], row["subject"]].append(row["row_ref"])
+            if row["relation"] in sides:
+                self._matched[row["platform"], sides[row["relation"]], row["subject"]].append(row["row_ref"])
         self._landed: dict[str, list[str]] = defaultdict(list)
         for outcome in day.outcomes:
             if outcome["outcome"] == "LANDED":
