@@ -30,14 +30,16 @@ def landed_since(context: StepContext, first: date) -> frozenset[tuple[str, str,
 
 
 def rows_of(context: StepContext, spark: SparkSession, table: str, wanted: Iterable[date]) -> DataFrame:
-    """The rows of these custody dates, whichever day up to today they landed on."""
+    """The rows of these custody dates, whichever day up to today they landed on, but those of versions that a restatement withdrew."""
     of = sorted(set(wanted))
+    gone = [r["file_name"] for r in context.rows("land", "superseded_files") if r["custody_date"] in of]
     frame: DataFrame | None = None
     for day in dates(of[0], (context.custody_date - of[0]).days + 1):
         seal = context.seal("land", on=day)
         if seal is None:
             continue
         part = spark.read.parquet(context.wiring.lake.parquet(seal.path, table)).where(F.col("custody_date").isin(of))
+        part = part.where(~F.col("file_name").isin(gone)) if gone else part
         frame = part if frame is None else frame.unionByName(part)
     assert frame is not None  # today's own landing is always an input
     return frame

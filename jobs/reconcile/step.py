@@ -24,8 +24,8 @@ from jobs.reconcile.proof import prove
 from jobs.reconcile.returns import paid_out_keys
 from jobs.reconcile.settlements import add_settlements, batch_rows, batch_sums
 from jobs.reconcile.shadow import add_shadow, kept, shadow_differences
-from jobs.reconcile.state_views import state_views
 from jobs.reconcile.standing import standing
+from jobs.reconcile.state_views import state_views
 from jobs.reconcile.states import match_states
 from jobs.reconcile.views import flow_views
 from jobs.step import Step, StepContext
