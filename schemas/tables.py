@@ -327,6 +327,13 @@ TABLES: dict[str, TableSpec] = {
             "moved_frozen_minor:int awaited_available_minor:int awaited_frozen_minor:int movements:int before_ref:text? after_ref:text?",
         ),
         _table("matched_keys", "relation match_key", "relation:text match_key:text"),
+        # Of each (party, date) of which something came late, was restated or given up: the next version, with what it changed.
+        _table(
+            "assessments",
+            "party assessed_date version file_type file_name relation side bucket rule",
+            "party:text assessed_date:date version:int cause:text file_type:text file_name:text replaces:text? relation:text side:text "
+            "bucket:text rule:text rows_before:int rows_after:int minor_before:int minor_after:int",
+        ),
         # Keys that were matched on an earlier day by a row of a file that is withdrawn today.
         _table("released_keys", "relation match_key", "relation:text match_key:text"),
         # Of each file that is withdrawn today: its rows, and what they had matched (the other side), which is in the books again.

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 import pyarrow.compute as pc
 from pyspark.sql import SparkSession
 
+from custody.calendar import dates
 from custody.matching import Bucket, case_id
+from custody.names import FileType
 from custody.ports import Row
 from custody.settlement import AGREES, Batch, Judged, Key, gather, judge
 from jobs.reconcile.breaks import Breaks, add_violation
@@ -36,7 +38,10 @@ def batch_sums(day: Day, spark: SparkSession, rest: Iterable[Row]) -> BatchSums:
     """Views land_settlement, ledger_txn, core_flow. ``rest``: the items that the engine did not match."""
     before = day.context.rows("reconcile", "settlement_batches", on=day.yesterday)
     known = [Batch(**{name: row[name] for name in _STATE}) for row in before if row["state"] != AGREES]
-    rows = _rows(spark, _ROWS)
+    rows = _rows(spark, _ROWS.format(of="land_settlement"))
+    taken = _taken_back(day, spark)
+    rows += taken
+    known = _with_closed(day, known, {(r["platform"], r["settlement_batch"]) for r in taken})
     instructed = _rows(spark, _INSTRUCTED)
     named = {batch.key for batch in known}
     new = {(r["platform"], r["settlement_batch"]) for r in (*rows, *instructed)} - named
@@ -88,6 +93,40 @@ def _booked_before(day: Day, new: Collection[Key]) -> list[Row]:
     return found
 
 
+def _taken_back(day: Day, spark: SparkSession) -> list[Row]:
+    """What restated files no longer say, by batch: the sums of the withdrawn versions' rows, negative."""
+    gone = [r for r in _superseded(day) if r["file_type"] == FileType.SETTLEMENT]
+    found: list[Row] = []
+    for on in sorted({r["landed_on"] for r in gone}):
+        seal = day.context.seal("land", on=on)
+        assert seal is not None
+        landed = spark.read.parquet(day.context.wiring.lake.parquet(seal.path, "land_settlement"))
+        names = [r["file_name"] for r in gone if r["landed_on"] == on]
+        landed.where(landed.file_name.isin(names)).createOrReplaceTempView("withdrawn_settlement")
+        for row in _rows(spark, _ROWS.format(of="withdrawn_settlement")):
+            found.append({**row, **{name: -row[name] for name in ("rows", "own_minor", "net_minor")}})
+    return found
+
+
+def _with_closed(day: Day, known: list[Batch], restated: Collection[Key]) -> list[Batch]:
+    """A batch of which rows are restated is open again, as it was closed; which of its rows are faulty is judged anew."""
+    if not restated:
+        return known
+    found: dict[Key, Batch] = {}
+    still_open = {batch.key for batch in known}
+    first = min(r["landed_on"] for r in _superseded(day))
+    for on in dates(first, (day.today - first).days):
+        for row in day.context.rows("reconcile", "settlement_batches", on=on):
+            batch = Batch(**{name: row[name] for name in _STATE})
+            if row["state"] == AGREES and batch.key in restated and batch.key not in still_open:
+                found[batch.key] = batch
+    return [batch._replace(faulty_rows=0) if batch.key in restated else batch for batch in (*known, *found.values())]
+
+
+def _superseded(day: Day) -> list[Row]:
+    return [r for r in day.context.rows("land", "superseded_files") if r["superseded_on"] == day.today]
+
+
 def _rows(spark: SparkSession, query: str) -> list[Row]:
     """The engine's row order must decide nothing."""
     return sorted(spark.sql(query).toArrow().to_pylist(), key=lambda row: str(list(row.values())))
@@ -97,7 +136,7 @@ _ROWS = """
 select platform, settlement_batch, min(party) as channel, min(settle_date) as expected_on, count(*) as rows,
        cast(sum(if(direction = 'IN', gross_minor - fee_minor, fee_minor - gross_minor)) as bigint) as own_minor,
        cast(sum(if(direction = 'IN', net_minor, -net_minor)) as bigint) as net_minor
-from land_settlement group by platform, settlement_batch
+from {of} group by platform, settlement_batch
 """
 
 _INSTRUCTED = """

@@ -12,6 +12,7 @@ from connectors.lake import arrow_schema, table_of
 from custody.matching import Bucket
 from custody.names import UNDER_WAY
 from custody.ports import Row
+from jobs.reconcile.assessments import assessments
 from jobs.reconcile.breaks import Breaks, add_difference, add_files, add_postings, still_open
 from jobs.reconcile.cases import publish_cases
 from jobs.reconcile.closings import closings
@@ -67,6 +68,7 @@ def _run(context: StepContext) -> None:
     context.write("shadow_differences", kept(shadow, cases, day.resolved))
     context.write("matched_keys", _matched_keys(flows.matched, verdicts.rows))
     write_funds(day, funds)
+    context.write("assessments", assessments(day, matches))
     context.write("released_keys", withdrawal.released)
     withdrawn = context.write("withdrawn", withdrawal.summary)
     context.write("proof", prove(context, matches, day.outcomes, withdrawn.to_pylist()))
