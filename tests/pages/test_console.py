@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 PAGES = {
     "day": "day.view",
     "results": "day.view",
+    "rules": "day.view",
     "cases": "case.view",
     "case": "case.view",
     "case-patterns": "case.view",
