@@ -18,6 +18,7 @@ from simulator import victims_lines as lines
 from simulator import victims_orders as orders
 from simulator import victims_states as states
 from simulator import victims_stories as stories
+from simulator import victims_together as both
 from simulator import victims_txn as txn
 from simulator.spoil import NAMES_IN_SEAL
 from simulator.victim import CORE, Scene, Victim
@@ -165,6 +166,18 @@ _KINDS = (
     _kind("core_chain", core.chain, "a date opens with another balance than the one before closed with", "核心余额不连续", _CORE, sized=True),
     _kind("settlement_short", core.settlement_short, "the core is credited less than the channel's net", "清算到账不足", _CORE, sized=True),
     _kind("settlement_late", core.settlement_late, "the core is credited a business day late", "清算到账延迟", _CORE),
+    # faults that meet
+    _kind("late_amount", both.late_amount, "another amount in a file that comes late", "迟到文件中金额不符", sized=True),
+    _kind("late_missing", both.late_missing, "a movement is left out of a file that comes late", "迟到文件中漏报交易"),
+    _kind("late_duplicate", both.late_duplicate, "a movement stands twice in a file that comes late", "迟到文件中重复报送"),
+    _kind("duplicate_status", both.duplicate_status, "a movement stands twice, once as failed", "重复报送且状态不一"),
+    _kind("amount_status", both.amount_status, "another amount, and failed besides", "金额与状态均不符", sized=True),
+    _kind("account_amount", both.account_amount, "another customer and another amount", "账户与金额均不符", sized=True),
+    _kind("amount_balance", both.amount_balance, "another amount and a wrong balance on one day", "同日交易金额与余额均不符", sized=True),
+    _kind("core_reference", both.core_reference, "the core booked under an unknown reference", "核心流水号不符", _CORE),
+    _kind("core_amount_currency", both.core_amount_currency, "the core booked another amount in another currency", "核心金额与币种均不符", _CORE, sized=True),
+    _kind("short_fee", both.short_fee, "a higher fee is kept of a batch whose credit is short", "清算到账不足且手续费不符", _CORE, sized=True),
+    _kind("short_unproved", both.short_unproved, "a credit is short while the channel's file is late", "清算文件迟到且到账不足", _CORE, sized=True),
     # what the gateway hands on
     _kind("order_originator", orders.originator, "a customer disposes of the platform's money", "指令发起方无权", _GW, sized=True),
     _kind("order_unknown_account", orders.unknown_account, "an instruction names an account that is not open", "指令账户不存在", _GW, sized=True),

@@ -137,7 +137,7 @@ class _Planter:
 
     def _take(self, kind: FaultKind, scene: Scene, victim: Victim) -> None:
         if victim.file is not None:
-            self.plan.files[victim.file] = kind.name
+            self.plan.files[victim.file] = victim.spoils or kind.name
         if victim.whole_set is not None:
             self.plan.sets[victim.whole_set] = kind.name
         for file, edit in victim.rows:

@@ -32,8 +32,8 @@ class _Tally:
             "late": self.late,
             "missed": due - self.found,
             "false": self.false,
-            "recall": _rate(self.found, due),
-            "precision": _rate(self.found, self.found + self.false),
+            "recall": rate(self.found, due),
+            "precision": rate(self.found, self.found + self.false),
         }
 
 
@@ -121,7 +121,8 @@ def _total(tallies: Iterable[_Tally]) -> _Tally:
     return out
 
 
-def _rate(part: int, whole: int) -> str:
+def rate(part: int, whole: int) -> str:
+    """A share as text with four decimals, cut; all of nothing is 1."""
     if whole == 0:
         return "1.0000"
     cut = part * 10_000 // whole

@@ -48,7 +48,7 @@ class Victim:
     """A possible fault. ``party``: who errs. ``keys``: the business keys of what is spoilt. ``rejected``: rows that landing must
     refuse (the last one with the key), which is expected besides ``expects`` once their line is known. ``allows``: findings that may or
     may not follow. ``follows``: findings that follow, but that other faults may bring about as well, or that a file that comes
-    late puts off. ``touches``: what no other fault may touch, beside all that is expected, allowed or edited. ``sound``: files
+    late puts off. ``spoils``: the kind by which ``file`` is spoilt, where it is not this fault's own. ``touches``: what no other fault may touch, beside all that is expected, allowed or edited. ``sound``: files
     that must not be spoilt as a whole, though none of their rows is edited."""
 
     party: str
@@ -62,6 +62,7 @@ class Victim:
     lines: tuple[Line, ...] = ()
     rejected: tuple[tuple[FileKey, RowKey], ...] = ()
     file: FileKey | None = None
+    spoils: str | None = None
     whole_set: SetKey | None = None
     touches: tuple[str, ...] = ()
     sound: tuple[FileKey, ...] = ()
