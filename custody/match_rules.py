@@ -228,6 +228,11 @@ class RuleSet:
         assert isinstance(levels, Levels)
         return levels.of(level)
 
+    @cached_property
+    def causes(self) -> tuple[tuple[str, Mapping[str, int]], ...]:
+        """(word, figures) of the probable causes in force, by priority (custody.causes)."""
+        return tuple((rule.rule_id, rule.says.figures) for rule in self.rules if isinstance(rule.says, Figures))
+
     def figures(self, rule_id: str) -> Mapping[str, int]:
         """The parameters of a rule of form ``cause``. Raises UsageError when it is not in force."""
         found = self.rule(rule_id).says

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TypeAlias
 
+from custody.cause_proofs import PROOFS
 from custody.declared import Declared
 from custody.matching import PairRule
 from custody.names import BreakKind
@@ -138,7 +139,21 @@ def read_condition(d: Declared) -> tuple[str, Condition, str | None]:
     if form == "red_line":
         figures = _figures(d).figures if "figures" in d else MappingProxyType(dict[str, int]())
         return form, RedLine(figures, d.texts("terms", [])), None
-    return form, _figures(d), None
+    return form, _cause(d), None
+
+
+def _cause(d: Declared) -> Figures:
+    """A probable cause that the program can prove, with the numbers that its proof needs."""
+    rule_id = d.need("rule", str)
+    if rule_id not in PROOFS:
+        raise d.wrong(f"no such cause can be proved; the causes are {', '.join(PROOFS)}")
+    needed = PROOFS[rule_id][1]
+    found = _figures(d) if "figures" in d else Figures(MappingProxyType({}))
+    if set(found.figures) != set(needed):
+        raise d.wrong(
+            f"its proof needs the figures {', '.join(needed) or 'none'}; the entry names {', '.join(found.figures) or 'none'}"
+        )
+    return found
 
 
 def _pair(d: Declared, sides: Sides) -> PairRule:

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from custody.calendar import SettlementCalendar
-from custody.causes import Rate
+from custody.cause_proofs import Rate
 from custody.errors import StopRun
 from custody.match_rules import RuleBook, RuleSet, read_rule
 from custody.names import FileType, PartyKind

@@ -8,7 +8,8 @@ from datetime import date
 from typing import Any
 
 from custody.case_evidence import FIGURES
-from custody.causes import Facts, Rate, is_derived, probable_cause
+from custody.cause_proofs import Facts, Figures, Rate
+from custody.causes import is_derived, probable_cause
 from custody.digest import canonical_json
 from custody.invariants import Violation
 from custody.matching import Relation, Verdict, case_id, evidence_digest
@@ -21,9 +22,9 @@ from jobs.reconcile.evidence import key_of_request, of_difference, of_file, of_i
 class Breaks:
     """Collects one row a case; the first kind found for a case stays, further evidence is added to it."""
 
-    def __init__(self, as_of: date, rates: Sequence[Rate] = ()) -> None:
+    def __init__(self, as_of: date, causes: Sequence[tuple[str, Figures]] = (), rates: Sequence[Rate] = ()) -> None:
         self._as_of = as_of
-        self._rates = rates
+        self._causes, self._rates = causes, rates
         self._rows: dict[str, Row] = {}
         self._evidence: dict[str, list[dict[str, Any]]] = {}
 
@@ -64,7 +65,7 @@ class Breaks:
             evidence = self._evidence[identity]
             cause = row["cause"]
             if cause is None or is_derived(cause):
-                cause = probable_cause(Facts(row["kind"], row["subject"], evidence, self._rates))
+                cause = probable_cause(Facts(row["kind"], row["subject"], evidence, self._rates), self._causes)
             told = {"evidence": canonical_json(evidence), "evidence_digest": evidence_digest(evidence)}
             out.append({**row, "cause": cause, **told})
         return out

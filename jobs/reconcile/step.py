@@ -35,7 +35,7 @@ from schemas.tables import TABLES
 
 def _run(context: StepContext) -> None:
     day = read_day(context)
-    breaks = Breaks(day.today, day.reference.channel_rates())
+    breaks = Breaks(day.today, day.reference.rules.causes, day.reference.channel_rates())
     with engine(context.wiring.settings) as spark:
         withdrawal = flow_views(day, spark)
         flows = match_flows(spark, day.reference.rules.relations)

@@ -1,13 +1,19 @@
 """Each cause is named when its figures prove it, and not when one of them is otherwise."""
 
+from datetime import date
 from typing import Any
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from custody.causes import RULES, Facts, Rate, cause_words, is_derived, probable_cause
+from custody.cause_proofs import PROOFS, Facts, Rate
+from custody.causes import TOLD, cause_words, is_derived, probable_cause
+from custody.match_rules import RuleBook
 from custody.names import BreakKind
+from schemas.rule_book import shipped_rules
+
+CAUSES = RuleBook.of(shipped_rules()).rules_on(date(2019, 12, 30)).causes
 
 
 def row(side: str, **other: Any) -> dict[str, Any]:
@@ -15,7 +21,7 @@ def row(side: str, **other: Any) -> dict[str, Any]:
 
 
 def cause(kind: str, *evidence: dict[str, Any], subject: str = "TXN|R1|1", rates: tuple[Rate, ...] = ()) -> str | None:
-    return probable_cause(Facts(kind, subject, evidence, rates))
+    return probable_cause(Facts(kind, subject, evidence, rates), CAUSES)
 
 
 ACCOUNTS = {"from_account": "P001.LENDER.u1", "to_account": "P001.BORROWER.b1"}
@@ -110,16 +116,23 @@ def test_what_is_named_of_two_amounts_is_true_of_them(left: int, right: int) -> 
     assert (turned or "").partition(":")[0] == word
 
 
+def test_the_rule_book_decides_which_causes_are_asked_for_and_in_which_order() -> None:
+    facts = Facts(BreakKind.AMOUNT, "TXN|R1|1", [row("A", amount_minor=5_000), row("B", amount_minor=500_000)])
+    assert probable_cause(facts, CAUSES) == "yuan_for_fen:5000/500000"
+    assert probable_cause(facts, [("yuan_for_fen", {"times": 1_000})]) is None and probable_cause(facts, []) is None
+
+
 @given(st.integers(-(10**9), 10**9))
 def test_amounts_that_agree_have_no_cause(amount: int) -> None:
     assert cause(BreakKind.AMOUNT, row("A", amount_minor=amount), row("B", amount_minor=amount)) is None
 
 
 def test_every_cause_has_words_and_says_what_to_do() -> None:
-    for rule in RULES:
-        told = cause_words(f"{rule.word}:x=1")
+    assert {word for word, _ in CAUSES} == set(PROOFS) == set(TOLD) - {"row_rejected"}
+    for word in PROOFS:
+        told = cause_words(f"{word}:x=1")
         assert told is not None and all("{" not in text and text for pair in told for text in pair)
-        assert is_derived(f"{rule.word}:x=1")
+        assert is_derived(f"{word}:x=1")
     told = cause_words("row_rejected:P001_TXN_20191230_01_v1.csv:4")
     assert told is not None and "P001_TXN_20191230_01_v1.csv:4" in told[0][0]
     assert not is_derived("row_rejected:P001_TXN_20191230_01_v1.csv:4")

@@ -219,14 +219,21 @@ def test_an_entry_read_again_from_what_was_sealed_is_the_same() -> None:
         assert again == rule and again.digest == rule.digest
 
 
-def test_cause_rules_have_figures() -> None:
-    cause = {k: v for k, v in WINDOW.items() if k != "minutes"} | {"rule": "transposed_digits", "version": 1, "form": "cause"}
-    rules = book_with([read(cause, figures={"multiple_of": 9})]).rules_on(DAY)
-    assert rules.figures("transposed_digits") == {"multiple_of": 9}
+def test_cause_rules_have_the_figures_of_their_proof() -> None:
+    cause = {k: v for k, v in WINDOW.items() if k != "minutes"} | {"rule": "transposed_digits", "form": "cause", "priority": 115}
+    rules = book_with([read(cause, figures={"least_digits": 6})]).rules_on(DAY)
+    assert rules.figures("transposed_digits") == {"least_digits": 6} == dict(rules.causes)["transposed_digits"]
+    assert [word for word, _ in rules.causes].index("transposed_digits") > [word for word, _ in rules.causes].index(
+        "single_digit"
+    )
     with pytest.raises(UsageError, match="has no figures"):
         rules.figures("cut_off_window")
-    with pytest.raises(BadDeclaration, match="multiple_of is '9'"):
-        read(cause, figures={"multiple_of": "9"})
+    with pytest.raises(BadDeclaration, match="least_digits is '9'"):
+        read(cause, figures={"least_digits": "9"})
+    with pytest.raises(BadDeclaration, match="needs the figures least_digits; the entry names multiple_of"):
+        read(cause, figures={"multiple_of": 9})
+    with pytest.raises(BadDeclaration, match="no such cause can be proved; the causes are late_file"):
+        read(cause, rule="full_moon")
 
 
 def test_a_book_is_looked_at_on_every_date_on_which_it_changes() -> None:
