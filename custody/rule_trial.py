@@ -13,7 +13,7 @@ from custody.match_rules import RuleSet
 from custody.ports import Row
 
 # What became of a break under the trial's rules.
-APPEARS, VANISHES, KIND, AMOUNT, WEIGHT = "APPEARS", "VANISHES", "KIND", "AMOUNT", "WEIGHT"
+APPEARS, VANISHES, KIND, AMOUNT, CAUSE, WEIGHT = "APPEARS", "VANISHES", "KIND", "AMOUNT", "CAUSE", "WEIGHT"
 # Rows that matched cleanly one to one are sealed as sums, not row by row: a row that is not listed is one of them.
 CLEAN = ("MATCHED", "exact")
 
@@ -72,6 +72,7 @@ def _shown(row: Row, rules: RuleSet, age_days: int) -> dict[str, Any]:
     return {
         "kind": row["kind"],
         "amount_minor": row["amount_minor"],
+        "cause": row["cause"],
         "severity": level,
         "due_business_days": rules.due_business_days(level),
     }
@@ -86,6 +87,8 @@ def _what(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> 
         return KIND
     if before["amount_minor"] != after["amount_minor"]:
         return AMOUNT
+    if before["cause"] != after["cause"]:
+        return CAUSE
     return WEIGHT if before != after else None
 
 

@@ -23,6 +23,7 @@ CHANGES: dict[str, Words] = {
     "VANISHES": ("would vanish", "不再出现"),
     "KIND": ("would be of another kind", "类型改变"),
     "AMOUNT": ("would have another amount", "金额改变"),
+    "CAUSE": ("would have another probable cause", "可能原因改变"),
     "WEIGHT": ("would have another severity or due time", "级别或时限改变"),
 }
 

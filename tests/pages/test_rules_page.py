@@ -9,6 +9,7 @@ import pytest
 from instance_kit import GO_LIVE, copy_of, opened
 from pages_kit import Desk, read
 
+from console.pages.listing import ROWS_ON_A_PAGE
 from custody.digest import digest_of_json
 from custody.match_rules import read_rule
 from custody.services.rules import propose_rule, rules_with_state
@@ -21,8 +22,10 @@ CHANGE = {"what": "VANISHES", "before": "TIMING", "after": "", "count": 3, "amou
 def test_every_version_stands_with_owner_and_source(desk: Desk) -> None:
     with opened(desk.home) as instance, instance.wiring.register.transaction() as tx:
         _, known = rules_with_state(tx, shipped_rules(), GO_LIVE)
-    shown = read(desk.get("rules", date=GO_LIVE.isoformat()).text)
-    rows = {row[0]: row for row in shown.tables[-1][1:]}
+    pages = [
+        read(desk.get("rules", date=GO_LIVE.isoformat(), page=str(n)).text) for n in range(1, len(known) // ROWS_ON_A_PAGE + 2)
+    ]
+    rows = {row[0]: row for shown in pages for row in shown.tables[-1][1:]}
     assert set(rows) == {rule.id for rule, _ in known}
     for rule, _ in known:
         row = rows[rule.id]

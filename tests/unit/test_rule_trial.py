@@ -18,13 +18,16 @@ def weighing(steps: list[dict[str, int]]) -> RuleSet:
     return book_with([read_rule({**first.entry, "version": 2, "valid_from": ON.isoformat(), "steps": steps}, "t")]).rules_on(ON)
 
 
-def a_break(case_id: str, kind: str = "AMOUNT", amount: int = 100, platform: str = "P001") -> dict[str, Any]:
+def a_break(
+    case_id: str, kind: str = "AMOUNT", amount: int = 100, platform: str = "P001", cause: str | None = None
+) -> dict[str, Any]:
     return {
         "case_id": case_id,
         "platform": platform,
         "sides": "AB",
         "subject": f"TXN|{case_id}|1",
         "kind": kind,
+        "cause": cause,
         "amount_minor": amount,
     }
 
@@ -48,14 +51,23 @@ def test_the_same_day_under_the_same_rules_differs_in_nothing() -> None:
 
 
 def test_breaks_appear_vanish_and_change() -> None:
-    before = outcome(a_break("gone"), a_break("kind"), a_break("size"), a_break("same"), a_break("far", platform="P002"))
-    after = outcome(a_break("new", amount=7), a_break("kind", "TIMING"), a_break("size", amount=90), a_break("same"))
+    before = outcome(
+        a_break("gone"), a_break("kind"), a_break("size"), a_break("same"), a_break("why"), a_break("far", platform="P002")
+    )
+    after = outcome(
+        a_break("new", amount=7),
+        a_break("kind", "TIMING"),
+        a_break("size", amount=90),
+        a_break("same"),
+        a_break("why", cause="sign"),
+    )
     first, second = difference(before, after)
     assert (first["date"], first["platform"], second["platform"], first["rows"]) == ("2020-01-10", "P001", "P002", [])
     told = [(one["what"], one["before"], one["after"], one["count"], one["amount_minor"]) for one in first["breaks"]]
     assert told == [
         ("AMOUNT", "AMOUNT", "AMOUNT", 1, 90),
         ("APPEARS", "", "AMOUNT", 1, 7),
+        ("CAUSE", "AMOUNT", "AMOUNT", 1, 100),
         ("KIND", "AMOUNT", "TIMING", 1, 100),
         ("VANISHES", "AMOUNT", "", 1, 100),
     ]
