@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -11,14 +12,17 @@ from rich.table import Table
 from rich.text import Text
 
 from console.pages.words import term
+from custody.funds_paths import CARD_MARK, LENDERS, Way
 from custody.loan_history import ClaimLife
 from custody.masking import mask_user_numbers
 from custody.money import format_amount
 from custody.ports import Row
 from custody.services.lender_money import HolderMoney
+from custody.services.loan_funds import LoanFunds
 from custody.services.loans import Check, LoanLife
 from custody.services.statements import Balance, BalanceAt, Statement
 from custody.services.transactions import RequestView, TxnPage
+from custody.use_of_funds import WRONG_ENDS
 
 # Of a thousand claims a screen shows these many; the others are counted.
 _MOST = 12
@@ -100,6 +104,50 @@ def show_loan(life: LoanLife, everything: bool) -> None:
         )
     )
     _checks(out, life.checks)
+
+
+def show_funds(funds: LoanFunds) -> None:
+    """The path as a tree: each place with what came, each leg with its share, and what ended or lies where."""
+    out = console()
+    out.print(
+        Text.assemble(
+            (f"{funds.platform} {funds.loan_id}  ", "bold"), f"{funds.purpose}  ", (f"as of {funds.up_to} 截至", _QUIET)
+        )
+    )
+    if not funds.lent_minor:
+        out.print("nothing is disbursed yet 尚未放款")
+        return
+    for place in funds.places:
+        indent = "    " * place.hop
+        lies = f"  lies 尚存 {_yuan(place.lies_minor)}" if place.lies_minor else ""
+        out.print(Text.assemble(f"{indent}{_place(place.node)}  ", (f"{_yuan(place.came_minor)}{lies}", "bold")))
+        for leg in place.legs:
+            words = " ".join(term(leg.way, "way"))
+            to = f" → {_place(leg.target)}" if leg.target else f" {leg.other_loan}" if leg.other_loan else ""
+            line = (
+                f"{indent}  └ {leg.on}  {words}{to}  {_yuan(leg.amount_minor)}  {_percent(leg.share_bp)}  {leg.request_no or ''}"
+            )
+            out.print(Text(line, _BAD if leg.way in WRONG_ENDS and leg.way is not Way.TO_PLATFORM else ""), soft_wrap=True)
+    ended = [f"{' '.join(term(way, 'way'))} {_yuan(minor)}" for way, minor in funds.ends.items()]
+    out.print(f"lent 放款 {_yuan(funds.lent_minor)} = " + " + ".join([*ended, f"lies 尚存 {_yuan(funds.lies_minor)}"]))
+    agreed = "lent = ended + lies 放款 = 去向合计 + 尚存"
+    out.print(Text(f"{'✓' if funds.agrees else '✗'} {agreed}", _GOOD if funds.agrees else _BAD))
+    for finding in funds.findings:
+        figures = json.loads(finding["evidence"])[0]
+        said = f"✗ {figures['rule']}  {figures['words_en']} {figures['words_zh']}  {_yuan(finding['amount_minor'])}"
+        out.print(Text(f"{said}  case 案件 {finding['case_id']}", _BAD), soft_wrap=True)
+
+
+def _place(node: str) -> str:
+    """An account masked; a card as its owner's, of whom the screen says no more than the start of his id."""
+    if node == LENDERS:
+        return "lenders 出借人"
+    platform, is_one, customer = node.partition(CARD_MARK)
+    return f"card of 绑定卡 {customer[:7]}… ({platform})" if is_one else _account(node)
+
+
+def _percent(basis_points: int) -> str:
+    return f"{basis_points // 100}.{basis_points % 100:02d} %"
 
 
 def show_money(money: HolderMoney, everything: bool) -> None:

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from console.commands.steps import step_callback
+from console.loan_funds import funds_of
 from console.output import JsonOption, command, emit, parse_date, wired
 from console.plain import plain
 from custody.errors import UsageError
@@ -31,7 +32,10 @@ AllOption = Annotated[bool, typer.Option("--all", help="Every row, not the first
 
 def add_ledger(app: typer.Typer) -> None:
     groups: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
-        "loan": ("A loan's whole life, and a lender's money through it. 标的", {"show": loan_show, "money": loan_money}),
+        "loan": (
+            "A loan's whole life, and a lender's money through it. 标的",
+            {"show": loan_show, "funds": loan_funds, "money": loan_money},
+        ),
         "txn": (
             "Transactions by any key, and one request with all that belongs to it. 交易",
             {"find": txn_find, "show": txn_show},
@@ -63,6 +67,19 @@ def loan_show(
         life = loan_life(wiring.ledger_reader, platform, loan_id)
     _show(life, as_json, "show_loan", everything)
     return 0 if life.agrees else 1
+
+
+@command
+def loan_funds(
+    platform: PlatformArgument,
+    loan_id: Annotated[str, typer.Argument(help="Loan id. 标的号")],
+    as_json: JsonOption = False,
+) -> int:
+    """The path of the loan's money: from the lenders on, hop by hop, to where it ended or still lies. 资金流向"""
+    with wired() as wiring:
+        funds = funds_of(wiring, platform, loan_id)
+    _show(funds, as_json, "show_funds")
+    return 1 if funds.findings or not funds.agrees else 0
 
 
 @command

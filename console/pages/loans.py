@@ -1,6 +1,7 @@
 """Loans: to find one, and its whole life; the figures are custody.services.loans'."""
 
 # No `from __future__ import annotations`: FastAPI reads the annotations of its endpoints.
+import json
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -9,12 +10,14 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from connectors.bootstrap import Wiring
+from console.loan_funds import funds_of
 from console.loan_list import LoanList, loans_listed
 from console.pages.asking import NotFound, UserDep, asked, show
 from console.pages.links import Link, Links, loan_link, transaction_link
 from console.pages.listing import Listing, listing, query
 from console.pages.plot import Plot, money_plot
 from console.pages.words import LOAN_STATES, Words, term
+from custody.funds_paths import CARD_MARK, LENDERS, is_card
 from custody.loan_history import Assignment, ClaimLife, Payment, Tender
 from custody.ports import Row
 from custody.services.loans import LoanLife, loan_life
@@ -37,7 +40,7 @@ def one_loan(request: Request, user: UserDep, platform: str = "", id: str = "") 
         if wiring.ledger_reader.loan(platform, id) is None:
             raise NotFound(f"no loan {id[:40]!r} of platform {platform[:20]!r} / 无此标的")
         life = loan_life(wiring.ledger_reader, platform, id)
-        return show(request, "loan.html", view=LoanView(wiring, life, dict(request.query_params)))
+        return show(request, "loan.html", view=LoanView(wiring, life, dict(request.query_params)), funds=FundsView(wiring, life))
 
 
 class ListView:
@@ -167,6 +170,41 @@ class LoanView:
     @property
     def compensations(self) -> list[Payment]:
         return [payment for payment in self.life.payments if not payment.reduces_debt]
+
+
+class FundsView:
+    """Where the loan's money went, place by place."""
+
+    def __init__(self, wiring: Wiring, life: LoanLife) -> None:
+        self._links, self._platform = Links(wiring), life.platform
+        self.funds = funds_of(wiring, life.platform, life.loan_id)
+
+    @property
+    def findings(self) -> list[tuple[Words, int, Link]]:
+        """(words of the red line, amount, link to the case)"""
+        figures = [(json.loads(row["evidence"])[0], row) for row in self.funds.findings]
+        return [
+            (
+                (said["words_en"], said["words_zh"]),
+                row["amount_minor"],
+                Link(row["case_id"], query("case", {"id": row["case_id"]})),
+            )
+            for said, row in figures
+        ]
+
+    def place(self, node: str | None) -> Link:
+        """An account; a card as its owner's."""
+        if node is None or node == LENDERS:
+            return Link("lenders 出借人")
+        if is_card(node):
+            return Link("his card 其绑定卡", query("customer", {"id": node.partition(CARD_MARK)[2]}))
+        return self._links.account(node)
+
+    def request(self, request_no: str | None) -> Link:
+        return transaction_link(self._platform, request_no) if request_no else Link("–")
+
+    def way(self, way: str) -> Words:
+        return term(way, "way")
 
 
 def percent(rate: str) -> str:

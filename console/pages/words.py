@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from custody.funds_paths import Way
 from custody.names import HoldKind, LoanState, Originator, RepaymentMethod, Role, TxnStatus, TxnType
 
 Words = tuple[str, str]
@@ -92,6 +93,21 @@ METHODS: dict[str, str] = {
     RepaymentMethod.INTEREST_FIRST: "先息后本",
     RepaymentMethod.BULLET: "到期一次还本付息",
 }
+WAYS: dict[str, str] = {
+    Way.LENT: "放款",
+    Way.PAID_ON: "受托支付/转付",
+    Way.WITHDRAWN: "提现到绑定卡",
+    Way.CAME_BACK: "从绑定卡充值",
+    Way.REPAID_OWN: "偿还本标的",
+    Way.REPAID_OTHER: "偿还其他标的",
+    Way.RELENT: "再投标",
+    Way.CLAIM_BOUGHT: "受让债权",
+    Way.TO_PLATFORM: "付给平台",
+    Way.ORDERED: "司法扣划",
+    Way.ELSEWHERE: "其他去向",
+    Way.SPENT: "已超过追踪期限",
+    Way.BEYOND: "超过追踪层数",
+}
 EVERY: dict[str, str] = {"day": "日", "month": "月", "quarter": "季"}
 PROPOSALS: dict[str, str] = {
     "customer_add": "客户新增",
@@ -112,6 +128,7 @@ _ALL: dict[str, dict[str, str]] = {
     "tender_state": TENDER_STATES,
     "method": METHODS,
     "every": EVERY,
+    "way": WAYS,
     "proposal": PROPOSALS,
 }
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from instance_kit import GO_LIVE, opened
 from pages_kit import Desk, read
+from typer.testing import CliRunner
 
+from console.cli import app
+from console.loan_funds import funds_of
 from console.pages.listing import ROWS_ON_A_PAGE, listing
 from console.pages.plot import money_plot
 from console.pages.render import amount
 from custody.calendar import ONE_DAY
+from custody.funds_paths import Way
 from custody.masking import mask_user_numbers
 from custody.ports import Row
 from custody.services.loans import loan_life
@@ -59,6 +64,26 @@ def test_a_life_is_the_services_with_its_sums_and_links(desk: Desk, loans: list[
     for check in life.checks:
         assert any(row[0] == check.rule and row[4] == "✓ yes 是" for row in rows)
     assert view.owed[-1][1] == life.outstanding.principal_minor
+
+
+def test_where_its_money_went_is_shown_leg_by_leg(desk: Desk, loans: list[Row]) -> None:
+    one = max(loans, key=lambda loan: loan["funded_minor"])
+    with opened(desk.home) as instance:
+        path = funds_of(instance.wiring, one["platform"], one["loan_id"])
+    assert path.agrees and path.lent_minor == one["funded_minor"] and path.findings == ()
+    lent = [leg for place in path.places for leg in place.legs if leg.way is Way.LENT]
+    assert sum(leg.amount_minor for leg in lent) == path.lent_minor
+    rows = read(desk.get("loan", platform=one["platform"], id=one["loan_id"]).text).rows
+    for place in path.places:
+        for leg in place.legs:
+            assert any(row[4:6] == [leg.request_no, amount(leg.amount_minor)] for row in rows), leg
+    asked = ["loan", "funds", one["platform"], one["loan_id"]]
+    said = CliRunner().invoke(app, [*asked, "--json"], env={"CUSTODY_HOME": str(desk.home)})
+    assert said.exit_code == 0, said.output
+    told = json.loads(said.stdout.splitlines()[-1])
+    assert (told["lent_minor"], told["lies_minor"], told["agrees"]) == (path.lent_minor, path.lies_minor, True)
+    shown = CliRunner().invoke(app, asked, env={"CUSTODY_HOME": str(desk.home)}).stdout
+    assert "lenders 出借人" in shown and one["borrower"] not in shown
 
 
 def test_claims_come_page_by_page_each_once(desk: Desk, loans: list[Row]) -> None:
