@@ -48,6 +48,7 @@ KIND_WORDS: dict[str, Words] = {
     BreakKind.HOLD: ("the hold differs, or there is none", "冻结记录不符"),
     BreakKind.SHORTFALL: ("money is short", "资金短缺"),
     BreakKind.DISCLOSURE: ("the published figure is not ours", "披露数据与银行数据不符"),
+    BreakKind.USE_OF_FUNDS: ("the money of the loan did not go where it was said to go", "借款资金实际流向与申报用途不符"),
     BreakKind.INV_01: ("the bank core's balance is not the ledger's", "核心余额与分户账总额不符"),
     BreakKind.INV_02: ("opening and movements do not give the closing balance", "期初加发生额不等于期末"),
     BreakKind.INV_03: ("a balance has the wrong sign, or holds do not add up", "余额方向错误或冻结合计不符"),
