@@ -196,6 +196,8 @@ def _topic(
 def _file_cells(row: Row) -> list[Cell]:
     if row["outcome"] == "EXPECTED":
         why = "has not come 未收到"
+    elif row["outcome"] == "GIVEN_UP":
+        why = "given up by two people 经两人复核不再等待"
     else:
         why = f"{row['words_en']} · {row['words_zh']}"
     return [row["party"], row["file_name"] or row["file_type"], row["custody_date"].isoformat(), why]
