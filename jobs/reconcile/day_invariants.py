@@ -1,4 +1,7 @@
-"""The invariants of domain.md §4, and what waits too long, on a day's snapshot and its movements."""
+"""The invariants of domain.md §4, and what waits too long, on a day's snapshot and its movements.
+
+What grows with accounts, claims and legs stays on the engine, which picks what a rule may find broken (jobs.reconcile.suspects).
+"""
 
 from __future__ import annotations
 
@@ -9,51 +12,20 @@ from datetime import date, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
-from custody.ageing import stale_holds, suspense_aged, unknown_too_long
 from custody.bank_interest import interest_as_owned
 from custody.calendar import dates
 from custody.core_chain import core_chain
-from custody.invariants import (
-    Violation,
-    balances_chain,
-    books_sum_to_zero,
-    channel_fees_restored,
-    closed_accounts_are_empty,
-    core_balance_equal,
-    debt_equals_claims,
-    signs_and_holds,
-)
-from custody.life_invariants import (
-    fees_add_up,
-    itemised,
-    loans_begin_whole,
-    money_went_its_way,
-    requirement_is_covered,
-    settled_money_only,
-    shares_stay_whole,
-)
+from custody.invariant_rows import Rows, violations
+from custody.invariants import Violation
+from custody.life_invariants import fees_add_up
 from custody.names import Book, BreakKind, PartyKind, TxnType
 from custody.ports import Row
-from custody.upfront_fees import TAKING, upfront_fees
 from jobs.reconcile.breaks import Breaks, add_violation
-from jobs.reference import Reference
+from jobs.reconcile.day import Day
+from jobs.reconcile.suspects import BEFORE, LEG, SNAPSHOTS, day_rows, snapshot_views
 from jobs.step import StepContext
-
-# What the day's end is judged by: of a leg only these.
-_LEG = (
-    "platform",
-    "request_no",
-    "leg",
-    "txn_type",
-    "direction",
-    "from_account",
-    "loan_id",
-    "related_request_no",
-    "amount_minor",
-    "value_date",
-)
 
 
 def paths_of_money(spark: SparkSession) -> list[Row]:
@@ -70,62 +42,47 @@ def paths_of_money(spark: SparkSession) -> list[Row]:
     return sorted(found.toArrow().to_pylist(), key=lambda r: (r["platform"], r["txn_type"], r["payer"], r["payee"]))
 
 
-def add_invariants(context: StepContext, breaks: Breaks, reference: Reference, missing: frozenset[str], paths: list[Row]) -> None:
-    """Each violation is a break. ``missing``: ``party|type|date`` of files that have not come; ``paths``: of paths_of_money."""
-    for violation in (*_of_balances(context, reference, missing), *_of_lives(context, reference, paths)):
+def find_violations(day: Day, spark: SparkSession) -> list[Violation]:
+    """All invariants of the day, with the engine's views of its journal and its legs at hand."""
+    context = day.context
+    sealed = {table: _frame(context, spark, "post", table, day.today) for table in SNAPSHOTS}
+    before = {table: _frame(context, spark, "post", table, day.yesterday) for table in BEFORE}
+    told = _frame(context, spark, "land", "land_loan", day.today)
+    assert told is not None
+    snapshot_views({table: frame for table, frame in sealed.items() if frame}, {t: f for t, f in before.items() if f}, told)
+    platforms = set(day.reference.of_kind(PartyKind.PLATFORM))
+    core = [c for c in context.rows("extract", "core_balance") if c["account"].partition(":")[0] in platforms]
+    rows = day_rows(spark, day.today, core, context.rows("post", "suspense"), paths_of_money(spark))
+    fees = _legs(spark, f"txn_type = '{TxnType.CUSTODY_FEE}' and direction = 'OUT'")
+    interest = _legs(spark, f"txn_type = '{TxnType.BANK_INTEREST}'")
+    found = [*violations(rows, day.today, day.reference.calendar)]
+    found += fees_add_up(rows.own, fees, _accrued_this_month(context) if fees else {})
+    found += _of_interest(context, interest)
+    for chains in _core_chains(context):
+        found += chains
+    return found
+
+
+def add_invariants(breaks: Breaks, found: list[Violation]) -> None:
+    """Each violation is a break."""
+    for violation in found:
         add_violation(breaks, violation)
 
 
-def _of_balances(context: StepContext, reference: Reference, missing: frozenset[str]) -> Iterator[Violation]:
-    yesterday = context.custody_date - timedelta(days=1)
-    balances = context.rows("post", "balances")
-    platforms = set(reference.of_kind(PartyKind.PLATFORM))
-    core = [c for c in context.rows("extract", "core_balance") if c["account"].partition(":")[0] in platforms]
-    holds, claims = context.rows("post", "holds"), context.rows("post", "claims")
-    for violations in (
-        core_balance_equal(balances, core),
-        books_sum_to_zero(balances),
-        balances_chain(balances, context.rows("post", "balances", on=yesterday)),
-        signs_and_holds(balances, holds),
-        debt_equals_claims(context.rows("post", "loans"), claims),
-        closed_accounts_are_empty(context.rows("post", "sub_accounts"), balances, claims),
-        *_core_chains(context),
-        channel_fees_restored(balances) if reference.calendar.is_business_day(context.custody_date) else (),
-    ):
-        yield from violations
+def _frame(context: StepContext, spark: SparkSession, step: str, table: str, on: date) -> DataFrame | None:
+    seal = context.seal(step, on=on)
+    return spark.read.parquet(context.wiring.lake.parquet(seal.path, table)) if seal else None
 
 
-def _of_lives(context: StepContext, reference: Reference, paths: list[Row]) -> Iterator[Violation]:
-    """How loans began, whose money went where, what is settled, what waits."""
-    today, yesterday, calendar = context.custody_date, context.custody_date - timedelta(days=1), reference.calendar
-    holds, loans, receivables = (context.rows("post", table) for table in ("holds", "loans", "receivables"))
-    balances, suspense = context.rows("post", "balances"), context.rows("post", "suspense")
-    begun = sorted({loan["loan_id"] for loan in loans if loan["disbursed_on"] == today})
-    settled, taken, collected = _posted(context, begun)
-    yield from itemised(balances, receivables, suspense)
-    miscarried = context.rows("land", "land_loan")
-    holds_before = context.rows("post", "holds", on=yesterday)
-    yield from loans_begin_whole(loans, holds, holds_before, settled, miscarried, today, calendar)
-    claims = context.rows("post", "claims"), context.rows("post", "claims", on=yesterday)
-    yield from shares_stay_whole(*claims, loans, context.rows("post", "loans", on=yesterday))
-    yield from money_went_its_way(paths)
-    yield from fees_add_up(balances, collected, _accrued_this_month(context) if collected else {})
-    yield from settled_money_only(balances, holds, context.rows("post", "unsettled"))
-    yield from requirement_is_covered(receivables, today)
-    yield from upfront_fees(taken, loans)
-    yield from stale_holds(holds, today, calendar)
-    yield from unknown_too_long(context.rows("post", "under_way"), today, calendar)
-    yield from suspense_aged(suspense, today)
-    yield from _of_interest(context)
+def _legs(spark: SparkSession, of: str) -> Rows:
+    """The day's posted legs of a kind of which there are few."""
+    rows: Rows = spark.sql(f"select {', '.join(LEG)} from ledger_txn where outcome = 'POSTED' and {of}").toArrow().to_pylist()
+    return sorted(rows, key=lambda r: (r["platform"], r["request_no"], r["leg"]))
 
 
-def _of_interest(context: StepContext) -> Iterator[Violation]:
+def _of_interest(context: StepContext, posted: Rows) -> Iterator[Violation]:
     """On the day of a credit: its shares against the balance-days of the accounts that are still open."""
-    legs = context.table("post", "ledger_txn")
     days = context.table("fees", "balance_days", on=context.custody_date - timedelta(days=1))
-    assert legs is not None
-    interest = pc.and_(pc.equal(legs["txn_type"], str(TxnType.BANK_INTEREST)), pc.equal(legs["outcome"], "POSTED"))
-    posted = legs.filter(interest).select([*_LEG, "to_account"]).to_pylist()
     if not posted or days is None:
         return
     accounts = context.table("post", "sub_accounts")
@@ -135,22 +92,6 @@ def _of_interest(context: StepContext) -> Iterator[Violation]:
     still = days.filter(pc.invert(pc.is_in(days["account"], closed))).to_pylist()
     credits = [leg for leg in posted if leg["direction"] == "IN"]
     yield from interest_as_owned(credits, [leg for leg in posted if leg["direction"] == "OUT"], still)
-
-
-def _posted(context: StepContext, begun: list[str]) -> tuple[list[Row], list[Row], list[Row]]:
-    """The day's posted legs that settle tenders; that take money from a borrower, commissions and what is repaid of loans
-    ``begun`` today; that collect custody fees. Of a day's millions only these become Python rows."""
-    legs = context.table("post", "ledger_txn")
-    assert legs is not None
-    posted = legs.filter(pc.equal(legs["outcome"], "POSTED")).select(_LEG)
-    kind = posted["txn_type"]
-    of_begun = pc.is_in(posted["loan_id"], pa.array(begun, pa.string()))
-    taking = pc.is_in(kind, pa.array(sorted(TAKING), pa.string()))
-    taken = pc.and_(taking, pc.or_(pc.equal(kind, str(TxnType.COMMISSION)), of_begun))
-    collected = pc.and_(pc.equal(kind, str(TxnType.CUSTODY_FEE)), pc.equal(posted["direction"], "OUT"))
-    wanted = (pc.equal(kind, str(TxnType.TENDER_SETTLE)), taken, collected)
-    settled, some, fees = (posted.filter(which).to_pylist() for which in wanted)
-    return settled, some, fees
 
 
 def _accrued_this_month(context: StepContext) -> dict[str, int]:

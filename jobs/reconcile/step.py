@@ -17,7 +17,7 @@ from jobs.reconcile.breaks import Breaks, add_difference, add_files, add_posting
 from jobs.reconcile.cases import publish_cases
 from jobs.reconcile.closings import closings
 from jobs.reconcile.day import read_day
-from jobs.reconcile.day_invariants import add_invariants, paths_of_money
+from jobs.reconcile.day_invariants import add_invariants, find_violations
 from jobs.reconcile.flow_verdicts import judge_flows, settled_by_decision
 from jobs.reconcile.flows import match_flows
 from jobs.reconcile.funds import add_use_of_funds, trace_funds, write_funds
@@ -41,7 +41,7 @@ def _run(context: StepContext) -> None:
         flows = match_flows(spark, day.reference.rules.relations)
         paid_out = paid_out_keys(spark, flows.rest)
         states = match_states(spark, day.today, state_views(day, spark))
-        paths = paths_of_money(spark)
+        violations = find_violations(day, spark)
         sums = batch_sums(day, spark, flows.rest)
         funds = trace_funds(day, spark)
         shadow = shadow_differences(day, spark)
@@ -49,7 +49,7 @@ def _run(context: StepContext) -> None:
     for difference in states.differences:
         add_difference(breaks, difference)
     batches = add_settlements(day, breaks, sums, verdicts.rows)
-    add_invariants(context, breaks, day.reference, day.missing, paths)
+    add_invariants(breaks, violations)
     add_use_of_funds(day, breaks, funds)
     add_files(breaks, day.outcomes)
     add_postings(breaks, context.rows("post", "posting_findings"))
