@@ -34,12 +34,17 @@ def shadow_differences(day: Day, spark: SparkSession) -> list[Row]:
     """Yesterday's differences, those of (platform, date) that can be judged now replaced by what is found now."""
     judged = _can_be_judged(day)
     carried = [
-        row | {"awaited_available_minor": 0, "awaited_frozen_minor": 0}
-        for row in day.context.rows("reconcile", TABLE, on=day.yesterday)
-        if (row["platform"], row["as_of"]) not in judged
+        row for row in day.context.rows("reconcile", TABLE, on=day.yesterday) if (row["platform"], row["as_of"]) not in judged
     ]
     found = _differences(day, spark, judged) if judged else []
-    return _not_healed([*carried, *found])
+    return _not_healed(_still_awaited(row, judged) for row in (*carried, *found))
+
+
+def _still_awaited(row: Row, judged: _Judged) -> Row:
+    """Nothing is awaited any more once the next date is judged, with the file that should have brought it."""
+    if (row["platform"], row["as_of"] + timedelta(days=1)) not in judged:
+        return row
+    return row | {"awaited_available_minor": 0, "awaited_frozen_minor": 0}
 
 
 def add_shadow(breaks: Breaks, found: Iterable[Row]) -> None:
@@ -81,7 +86,7 @@ def _by_account(rows: Iterable[Row]) -> dict[tuple[str, str], list[Row]]:
 
 
 def _is_awaited(row: Row) -> bool:
-    """Whether today's difference is just what may still be filed tomorrow."""
+    """Whether the date's difference is just what may still be filed with the next date."""
     beyond = row["available_minor"], row["frozen_minor"]
     return beyond == (row["awaited_available_minor"], row["awaited_frozen_minor"])
 
@@ -133,8 +138,11 @@ def _differences(day: Day, spark: SparkSession, judged: _Judged) -> list[Row]:
     on = {of for _, of in judged}
     rows_of(day.context, spark, "land_balance", on | {day_before(of) for of in on}).createOrReplaceTempView("shadow_balance")
     rows_of(day.context, spark, "land_txn", on).createOrReplaceTempView("shadow_txn")
+    ours = [day.context.seal("post", on=of) for of in sorted(on)]
+    paths = [day.context.wiring.lake.parquet(seal.path, "ledger_txn") for seal in ours if seal is not None]
+    spark.read.parquet(*paths).createOrReplaceTempView("shadow_ledger_txn")
     spark.createDataFrame(sorted(judged), "platform string, as_of date").createOrReplaceTempView("shadow_judged")
-    found = spark.sql(differences_sql(day.today, day.reference.rules.window_minutes)).toArrow().to_pylist()
+    found = spark.sql(differences_sql(day.reference.rules.window_minutes)).toArrow().to_pylist()
     return sorted(found, key=lambda r: (r["platform"], r["account"], r["as_of"]))
 
 
@@ -151,9 +159,9 @@ _FIGURES = [
 ]
 
 
-def differences_sql(today: date, window_minutes: int) -> str:
-    """Accounts whose balances do not follow. Views: shadow_balance, shadow_txn, shadow_judged(platform, as_of), ledger_txn (ours of
-    today: what happened near midnight and the platform has not filed is awaited with its next file)."""
+def differences_sql(window_minutes: int) -> str:
+    """Accounts whose balances do not follow. Views: shadow_balance, shadow_txn, shadow_judged(platform, as_of), shadow_ledger_txn
+    (ours of these dates: what happened near midnight and the platform has not filed is awaited with its next file)."""
     summed = ", ".join(f"cast(sum({name}) as bigint) as {name}" for name in _FIGURES)
     return f"""
 with claimed as (
@@ -164,9 +172,9 @@ with claimed as (
 awaited as (
   select b.platform, b.value_date as as_of, b.txn_type, b.amount_minor, b.coupon_minor,
          {_named("b.from_account")} as from_who, {_named("b.to_account")} as to_who
-  from ledger_txn b left anti join shadow_txn a
+  from shadow_ledger_txn b left anti join shadow_txn a
     on a.party = b.platform and a.request_no = b.request_no and a.leg = b.leg and a.custody_date = b.value_date
-  where b.outcome = 'POSTED' and b.value_date = date '{today.isoformat()}' and {in_window_sql(window_minutes, "b.event_time")}
+  where b.outcome = 'POSTED' and {in_window_sql(window_minutes, "b.event_time")}
 ),
 told as (
   {_side("after", "b.custody_date")}

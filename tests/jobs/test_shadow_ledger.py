@@ -86,13 +86,13 @@ def test_the_engine_finds_what_the_rule_finds(spark: SparkSession, tmp_path: Pat
         landed["land_balance"] += [row | own | {"file_name": f"{number}{row['file_name']}"} for row in first + last]
         landed["land_txn"] += [row | own | {"file_name": f"{number}T"} for row in rows]
         wanted |= {(own["party"], account): beyond for account, beyond in differences(first, rows, last).items()}
-    views = {"land_balance": "shadow_balance", "land_txn": "shadow_txn", "ledger_txn": "ledger_txn"}
+    views = {"land_balance": "shadow_balance", "land_txn": "shadow_txn", "ledger_txn": "shadow_ledger_txn"}
     for table, made in landed.items():
         pq.write_table(table_of(TABLES[table], made), tmp_path / f"{table}.parquet")
         spark.read.parquet(str(tmp_path / f"{table}.parquet")).createOrReplaceTempView(views[table])
     judged = [(f"P{number:03d}", DAY) for number in range(len(worlds))]
     spark.createDataFrame(judged, "platform string, as_of date").createOrReplaceTempView("shadow_judged")
-    found = spark.sql(differences_sql(DAY, 30)).toArrow().to_pylist()
+    found = spark.sql(differences_sql(30)).toArrow().to_pylist()
     assert {(r["platform"], r["account"]): (r["available_minor"], r["frozen_minor"]) for r in found} == wanted
 
 
