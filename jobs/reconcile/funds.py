@@ -29,7 +29,7 @@ from schemas.tables import TABLES
 
 _LOAN = ("platform", "loan_id")
 _READ = ("journal", "balances", "sub_accounts")
-_SUMS = pa.schema(
+SUMS = pa.schema(
     [(name, pa.string()) for name in (*_LOAN, "way")] + [("amount_minor", pa.int64()), ("from_borrower_minor", pa.int64())]
 )
 LoanKey = tuple[str, str]
@@ -53,8 +53,8 @@ def trace_funds(day: Day, spark: SparkSession) -> Funds:
         spark.read.parquet(path).createOrReplaceTempView(f"funds_{table}")
     before = _of_yesterday(day, "funds_lots", LOTS)
     traced = trace_day(spark, day.today, before)
-    sums = _sums(_of_yesterday(day, "funds_sums", _SUMS), traced.legs)
-    _prove(sums, traced.lots)
+    sums = add_sums(_of_yesterday(day, "funds_sums", SUMS), traced.legs)
+    prove_paths(sums, traced.lots)
     return Funds(traced.legs, traced.lots, sums)
 
 
@@ -97,17 +97,18 @@ def _of_yesterday(day: Day, name: str, schema: pa.Schema) -> pa.Table:
     return schema.empty_table() if found is None else found.select(schema.names).cast(schema)
 
 
-def _sums(before: pa.Table, legs: pa.Table) -> pa.Table:
+def add_sums(before: pa.Table, legs: pa.Table) -> pa.Table:
+    """All days' sums by loan and way, today's legs among them."""
     of_borrower = pc.if_else(pc.equal(legs["hop"], 1), legs["amount_minor"], 0)
-    today = legs.append_column("from_borrower_minor", of_borrower).select(_SUMS.names).cast(_SUMS)
+    today = legs.append_column("from_borrower_minor", of_borrower).select(SUMS.names).cast(SUMS)
     key = [*_LOAN, "way"]
     summed = pa.concat_tables([before, today]).group_by(key)
     added = summed.aggregate([("amount_minor", "sum"), ("from_borrower_minor", "sum")])
-    return added.rename_columns([*key, "amount_minor", "from_borrower_minor"]).select(_SUMS.names).cast(_SUMS)
+    return added.rename_columns([*key, "amount_minor", "from_borrower_minor"]).select(SUMS.names).cast(SUMS)
 
 
-def _prove(sums: pa.Table, lots: pa.Table) -> None:
-    """Of each loan: lent = ended + lying."""
+def prove_paths(sums: pa.Table, lots: pa.Table) -> None:
+    """Of each loan: lent = ended + lying. Raises StopRun naming those of which it is not so."""
     ended = sums.filter(pc.invert(pc.is_in(sums["way"], pa.array(sorted(map(str, GOES_ON)), pa.string()))))
     is_lent = pc.equal(ended["way"], str(Way.LENT))
     signed = pc.if_else(is_lent, ended["amount_minor"], pc.negate(ended["amount_minor"]))
