@@ -143,7 +143,12 @@ def _differences(day: Day, spark: SparkSession, judged: _Judged) -> list[Row]:
     spark.read.parquet(*paths).createOrReplaceTempView("shadow_ledger_txn")
     spark.createDataFrame(sorted(judged), "platform string, as_of date").createOrReplaceTempView("shadow_judged")
     found = spark.sql(differences_sql(day.reference.rules.window_minutes)).toArrow().to_pylist()
-    return sorted(found, key=lambda r: (r["platform"], r["account"], r["as_of"]))
+    return [_all_awaited(row) if day.lacks_instructions(row["as_of"]) else row for row in found]
+
+
+def _all_awaited(row: Row) -> Row:
+    """Without the date's instructions nobody knows what happened near midnight: the next date's file tells."""
+    return row | {f"awaited_{part}_minor": row[f"{part}_minor"] for part in ("available", "frozen")}
 
 
 _FIGURES = [
