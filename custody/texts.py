@@ -131,6 +131,10 @@ RULES: dict[str, tuple[str, str]] = {
         "the {field} column adds up to {found}, its seal says {expected}",
         "{field} 列合计 {found}，封签为 {expected}",
     ),
+    "total_too_large": (
+        "the {field} column adds up to {found}; one file may carry {limit}",
+        "{field} 列合计 {found}，单个文件上限为 {limit}",
+    ),
     "truncated": ("the last line has no line end: the file is cut off", "末行没有换行符：文件被截断"),
     "same_name_other_digest": (
         "a file of this name was taken before with SHA-256 {first}",
@@ -357,6 +361,7 @@ _TO_DO: dict[str, tuple[str, str]] = {
         ("check_sum", "check_order", "check_recent", "check_any_filled", "check_one_filled", "check_filled", "check_empty"),
         ("make the row's fields agree, and send the next version", "使该行各字段一致后以新版本号重新发送"),
     ),
+    "total_too_large": ("send the rows in several batches", "分多个批次发送"),
     **dict.fromkeys(("truncated", "row_count", "control_total", "size", "digest", "record_alignment"), _SEND_WHOLE),
     **dict.fromkeys(
         ("envelope_member", "envelope_json", "envelope_base64", "envelope_zip", "envelope_entry", "envelope_too_large"), _UNPACK

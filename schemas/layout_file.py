@@ -12,7 +12,7 @@ from datetime import date
 
 from custody.findings import FileFault, RowFault
 from custody.masking import mask
-from custody.money import format_amount
+from custody.money import MAX_MINOR, format_amount
 from schemas import delimited, fixed_width
 from schemas.envelope import BadEnvelope, close_envelope, open_envelope
 from schemas.field_types import BadValue, Value
@@ -285,6 +285,12 @@ def check_seal(
         return
     for name in layout.totals:
         found = format_amount(out.totals_minor[name])
+        said = expected_totals.get(name, "").replace(".", "")
+        if max(abs(out.totals_minor[name]), int(said) if said.isdecimal() else 0) > MAX_MINOR:
+            # So that sums over all files of a date fit into 64 bits.
+            figures = {"field": name, "found": expected_totals.get(name, found), "limit": format_amount(MAX_MINOR)}
+            out.file_faults.append(FileFault(file_name, "total_too_large", figures))
+            continue
         # Where a row's amount could not be read the totals cannot be compared; that row's own faults stand instead.
         if out.totals_complete and expected_totals.get(name) != found:
             figures = {"field": name, "found": found, "expected": expected_totals.get(name, "nothing")}

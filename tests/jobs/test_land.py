@@ -21,6 +21,7 @@ from land_kit import DAY, accepted, land, new_home, txn_bytes
 from connectors.bootstrap import Wiring, wire
 from custody.calendar import CHINA
 from custody.errors import RetryLater, SealBroken
+from custody.money import MAX_MINOR
 from jobs import land_files
 from jobs.workers import in_order
 from schemas import columnar
@@ -173,3 +174,28 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
 
     # Row hashes are kept, 32 bytes for each row until a run of them is full: some 26 MiB here.
     assert peak(1_000_000) - peak(200_000) < 100
+
+
+def at_the_bound(rows: int) -> bytes:
+    layout = load_layout("platform_txn/1")
+    plain: dict[str, Any] = dict.fromkeys(f.column for f in layout.fields)
+    plain |= {
+        "txn_type": "MARKETING",
+        "from_role": "PLATFORM",
+        "from_user_no": "P_MARKETING",
+        "to_role": "LENDER",
+        "to_user_no": "U1",
+    }
+    plain |= {"leg": 1, "currency": "CNY", "status": "SUCCESS", "amount_minor": MAX_MINOR}
+    plain["event_time"] = datetime(DAY.year, DAY.month, DAY.day, 12, tzinfo=CHINA)
+    return write_file(layout, [plain | {"request_no": f"R{n}"} for n in range(rows)], "utf-8", DAY)
+
+
+@pytest.mark.parametrize(("rows", "outcome"), [(1, "LANDED"), (2, "REFUSED"), (10_000, "REFUSED")])
+def test_amounts_at_the_bound_never_pass_64_bits(rows: int, outcome: str, wiring: Wiring) -> None:
+    """One row may carry the largest amount; files whose sum is larger are refused, and harm no other party's."""
+    files = [accepted(wiring, "P001", at_the_bound(rows)), accepted(wiring, "P002", at_the_bound(1))]
+    _, _, answers = land(wiring, files, 1, 900 + rows)
+    found = {o["party"]: o for answer in answers for o in answer.outcomes}
+    assert (found["P001"]["outcome"], found["P001"]["rule"]) == (outcome, "total_too_large" if rows > 1 else None)
+    assert found["P002"]["outcome"] == "LANDED" and found["P002"]["landed_minor"] == MAX_MINOR
