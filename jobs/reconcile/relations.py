@@ -89,7 +89,8 @@ from (
 )
 union all
 select 'BC_CORE', 'C', concat('core:', account, ':', cast(core_date as string), ':', seq, ':', cast(extracted_for as string)),
-       concat(account, '|', core_ref), substring_index(account, ':', 1), concat('CORE|', account, '|', core_ref), core_date,
+       concat(account, '|', nullif(trim(core_ref), '')), substring_index(account, ':', 1),
+       concat('CORE|', account, '|', coalesce(nullif(trim(core_ref), ''), concat(cast(core_date as string), ':', seq))), core_date,
        booked_at, cast(null as date), amount_minor, currency, cast(null as string), cast(null as string),
        cast(null as string), cast(null as string), cast(null as bigint), cast(null as bigint), cast(null as bigint),
        cast(null as bigint), cast(null as bigint), concat('{gateway}|INSTRUCTION|', cast(core_date as string)), false,

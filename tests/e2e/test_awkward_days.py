@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
 import pytest
-from instance_kit import GO_LIVE, Instance, make_instance, make_world, opened
+from changed_days import Market, Rows, breaks, file_of, put_day, sealed, send_changed
+from instance_kit import GO_LIVE, make_instance, make_world, opened
 from kill_kit import CopyOf
 
 from custody.calendar import dates
@@ -17,20 +15,12 @@ from custody.errors import UsageError
 from custody.services import cases
 from custody.services.four_eyes import approve
 from schemas.exchange import Seal, SealedFile, sha256_hex
-from schemas.field_types import Value
 from schemas.layout import load_layout
 from schemas.layout_file import control_totals, parse_file, write_file
 from simulator.simulate import FaultRequest
 
 FIRST, SECOND, THIRD = dates(GO_LIVE, 3)
 P = "P001"
-Rows = list[dict[str, Value]]
-
-
-@dataclass(frozen=True)
-class Market:
-    world: Path
-    home: Path
 
 
 @pytest.fixture(scope="session")
@@ -43,51 +33,6 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Market:
         instance.deliver(world, FIRST)
         instance.run_day(FIRST)
     return Market(world, home)
-
-
-def file_of(world: Path, party: str, file_type: str, on: date) -> Path:
-    return world / on.isoformat() / party / f"{party}_{file_type}_{on:%Y%m%d}_01_v1.csv"
-
-
-def sealed(party: str, on: date, version: int, files: dict[str, tuple[str, bytes, int, dict[str, str]]]) -> tuple[str, bytes]:
-    """A seal over files: name -> (layout, bytes, rows, totals)."""
-    listed = [
-        SealedFile(
-            name=n, layout=layout, encoding="utf-8", bytes=len(b), rows=rows, sha256=sha256_hex(b), totals=totals, batches=1
-        )
-        for n, (layout, b, rows, totals) in files.items()
-    ]
-    seal = Seal(party=party, custody_date=on.isoformat(), batch=1, version=version, files=listed)
-    return f"{party}_SEAL_{on:%Y%m%d}_01_v{version}.json", seal.to_bytes()
-
-
-def send_changed(
-    instance: Instance, market: Market, party: str, file_type: str, on: date, change: Callable[[Rows], Rows]
-) -> None:
-    """Replace one file of a party's delivery that waits in the drop, and its seal's entry, by changed rows."""
-    path = file_of(market.world, party, file_type, on)
-    seal_name = f"{party}_SEAL_{on:%Y%m%d}_01_v1.json"
-    seal = Seal.model_validate_json(instance.drop.arrived[party][seal_name])
-    (entry,) = [f for f in seal.files if f.name == path.name]
-    layout = load_layout(entry.layout)
-    rows = change(parse_file(layout, path.name, path.read_bytes(), entry.encoding, on).rows)
-    data = write_file(layout, rows, entry.encoding, on)
-    said = {"bytes": len(data), "rows": len(rows), "sha256": sha256_hex(data), "totals": control_totals(layout, rows)}
-    files = [f.model_copy(update=said) if f.name == path.name else f for f in seal.files]
-    instance.drop.put(party, path.name, data)
-    instance.drop.put(party, seal_name, seal.model_copy(update={"files": files}).to_bytes())
-
-
-def put_day(instance: Instance, market: Market, on: date) -> None:
-    """Every party's files of the date into the drop, and the core's flows; nothing is collected yet."""
-    kept = instance.collect
-    instance.collect = lambda today: None  # type: ignore[method-assign,assignment,return-value]
-    instance.deliver(market.world, on)
-    instance.collect = kept  # type: ignore[method-assign]
-
-
-def breaks(instance: Instance, on: date) -> set[tuple[str, str]]:
-    return {(b["kind"], b["subject"]) for b in instance.lake_rows(on, "reconcile", "breaks")}
 
 
 def test_one_name_refused_and_then_sent_well_does_not_stop_the_day(market: Market, fresh: CopyOf) -> None:
