@@ -112,6 +112,8 @@ def cell(field: str, value: Any) -> str:
         return "–"
     if field.endswith("_minor") and isinstance(value, int):
         return yuan(value)
+    if field == "event_time":
+        return str(value)[:19].replace("T", " ")
     return mask_user_numbers(str(value))
 
 

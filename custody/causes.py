@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from custody.case_links import FOLLOWS
 from custody.cause_proofs import PROOFS, Facts, Figures
 
 Words = tuple[str, str]
@@ -32,7 +33,7 @@ def probable_cause(facts: Facts, rules: Sequence[tuple[str, Figures]]) -> str | 
 
 def is_derived(cause: str) -> bool:
     """Whether the evidence alone leads to this cause, so that it is found anew whenever the evidence is."""
-    return cause.partition(":")[0] in PROOFS
+    return cause.partition(":")[0] in (*PROOFS, FOLLOWS)
 
 
 def cause_words(cause: str | None) -> Told | None:
@@ -47,6 +48,13 @@ def cause_words(cause: str | None) -> Told | None:
 _ASK_PLATFORM: Words = ("ask the platform for its voucher and a corrected file", "请平台提供凭证并重报更正文件")
 _ASK_SENDER: Words = ("ask the sender to correct its row; the instruction stands", "请报送方更正该行；以授权指令为准")
 TOLD: dict[str, Told] = {
+    FOLLOWS: Told(
+        (
+            "it follows from the movements of other cases, which add up to it: {figures}",
+            "由其他案件的交易差异造成，合计相符：{figures}",
+        ),
+        ("settle those: this one ends with them", "先处理相关案件，本案随之消除"),
+    ),
     # Landing proves this one: it knows the row that it refused. Its counterpart's case carries it from then on.
     "row_rejected": Told(
         ("the other side's row was rejected at landing: {figures}", "对方该行在入库时被拒：{figures}"),

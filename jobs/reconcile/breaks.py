@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 from custody.case_evidence import FIGURES
+from custody.case_links import FOLLOWS, explained_balances
 from custody.cause_proofs import Facts, Figures, Rate
 from custody.causes import is_derived, probable_cause
 from custody.digest import canonical_json
@@ -61,10 +62,13 @@ class Breaks:
 
     def rows(self) -> list[Row]:
         out = []
+        follows = explained_balances([(row, self._evidence[identity]) for identity, row in self._rows.items()])
         for identity, row in sorted(self._rows.items()):
             evidence = self._evidence[identity]
             cause = row["cause"]
-            if cause is None or is_derived(cause):
+            if identity in follows:
+                cause = f"{FOLLOWS}:{','.join(follows[identity])}"
+            elif cause is None or is_derived(cause):
                 cause = probable_cause(Facts(row["kind"], row["subject"], evidence, self._rates), self._causes)
             told = {"evidence": canonical_json(evidence), "evidence_digest": evidence_digest(evidence)}
             out.append({**row, "cause": cause, **told})

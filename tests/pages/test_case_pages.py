@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from instance_kit import GO_LIVE, copy_of, opened
 from pages_kit import Desk, read
+from typer.testing import CliRunner
 
+from console.cli import app as command_line
 from custody.case_patterns import accounts_of
 from custody.masking import mask_user_numbers
 from custody.ports import Row
@@ -169,3 +172,28 @@ def test_a_case_that_there_is_not(desk: Desk, path: str) -> None:
 
 def test_the_day_that_found_them_is_what_they_stand_as_of(desk: Desk) -> None:
     assert f'datetime="{GO_LIVE}"' in desk.get("cases").text
+
+
+def test_the_command_line_tells_the_same(own_desk: Desk) -> None:
+    def said(*words: str) -> Any:
+        done = CliRunner().invoke(command_line, ["case", *words, "--json"], env={"CUSTODY_HOME": str(own_desk.home)})
+        assert done.exit_code == 0, done.output
+        return json.loads(done.stdout.splitlines()[-1])
+
+    one = settled_by_decision(own_desk)
+    listed = said("list", "--kind", one["kind"])["cases"]
+    assert [row["case_id"] for row in listed] == [one["case_id"]] and listed[0]["overdue"] is False
+    said("assign", one["case_id"], "--as", "maker", "--to", "maker")
+    said("comment", one["case_id"], "--as", "maker", "--note", "asked")
+    shown = said("show", one["case_id"])
+    assert [line["event"] for line in shown["history"]][-2:] == ["assigned", "comment"]
+    assert set(shown["differs"]) & {"from_account", "to_account"} and {e["side"] for e in shown["evidence"]} == {"A", "B"}
+    assert said("next", "--as", "checker")["case"]["case_id"] != one["case_id"]
+    assert sum(tally["cases"] for tally in said("patterns")["kinds"]) == len(cases(own_desk))
+    accounts = accounts_of(one)
+    adjusted = said(
+        "adjust", one["case_id"], "--as", "maker", "--note", "x", "--amount", "1", "--from", accounts[0], "--to", accounts[1]
+    )
+    assert said("approve", adjusted["proposal"], "--as", "checker")["state"] == "APPROVED"
+    words = CliRunner().invoke(command_line, ["case", "show", one["case_id"]], env={"CUSTODY_HOME": str(own_desk.home)})
+    assert words.exit_code == 0 and "≠" in words.stdout and "txn/" in words.stdout

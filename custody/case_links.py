@@ -1,0 +1,66 @@
+"""Balances that differ because movements do: a difference is explained when the open differences of movements on the same account
+add up to it exactly."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from custody.case_evidence import Evidence, side_of
+from custody.names import TxnStatus
+
+FOLLOWS = "follows"
+# What moves within one account leaves its total as it was.
+_WITHIN = ("_FREEZE", "_CANCEL", "LEGAL_RELEASE")
+
+Case = tuple[Mapping[str, Any], Evidence]
+
+
+def explained_balances(cases: Sequence[Case]) -> dict[str, list[str]]:
+    """Case id of a balance that differs -> the cases of movements that add up to its difference. ``cases``: (row, evidence)."""
+    effects = _effects(cases)
+    found = {}
+    for row, evidence in cases:
+        word, _, name = row["subject"].partition("|")
+        if word != "BALANCE":
+            continue
+        totals = {side_of(e): (e.get("available_minor") or 0) + (e.get("frozen_minor") or 0) for e in evidence}
+        off = totals.get("A", 0) - totals.get("B", 0)
+        mine = effects.get(_account(row["platform"], name), {})
+        if off and sum(mine.values()) == off:
+            found[row["case_id"]] = sorted(mine)
+    return found
+
+
+def _effects(cases: Iterable[Case]) -> dict[str, dict[str, int]]:
+    """By account and case of a movement: how much more the platform's rows put on the account than ours."""
+    found: dict[str, dict[str, int]] = defaultdict(dict)
+    for row, evidence in cases:
+        if not row["subject"].startswith("TXN|"):
+            continue
+        moved: dict[str, int] = defaultdict(int)
+        for said in evidence:
+            for account, minor in _moved(said):
+                moved[account] += minor if side_of(said) == "A" else -minor
+        for account, minor in moved.items():
+            if minor:
+                found[account][row["case_id"]] = minor
+    return found
+
+
+def _moved(said: Mapping[str, Any]) -> list[tuple[str, int]]:
+    txn_type = str(said.get("txn_type") or "")
+    if said.get("status") != TxnStatus.SUCCESS or txn_type.endswith(_WITHIN):
+        return []
+    amount = said["amount_minor"]
+    # Of a tender the platform's coupon pays a part.
+    paid = amount - (said.get("coupon_minor") or 0)
+    ends = ((said.get("from_account"), -paid), (said.get("to_account"), amount))
+    return [(str(account), minor) for account, minor in ends if account]
+
+
+def _account(platform: str, name: str) -> str:
+    """As evidence names the account of a balance's subject."""
+    role, _, who = name.partition(".")
+    return f"{platform}:{who}" if role == "PLATFORM" else f"{platform}.{name}"

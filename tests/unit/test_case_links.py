@@ -1,0 +1,48 @@
+"""A balance's difference is explained by movements exactly when they add up to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from custody.case_links import Case, explained_balances
+
+
+def movement(case_id: str, a: int | None, b: int | None, **other: Any) -> Case:
+    row = {
+        "status": "SUCCESS",
+        "txn_type": "MARKETING",
+        "from_account": "P001:P_MARKETING",
+        "to_account": "P001.LENDER.u1",
+    } | other
+    sides = [{"side": side, "amount_minor": minor, **row} for side, minor in (("A", a), ("B", b)) if minor is not None]
+    return {"case_id": case_id, "platform": "P001", "subject": f"TXN|{case_id}|1"}, sides
+
+
+def balance(a: int, b: int, name: str = "LENDER.u1") -> Case:
+    sides = [{"side": side, "available_minor": minor, "frozen_minor": 0} for side, minor in (("A", a), ("B", b))]
+    return {"case_id": "bal", "platform": "P001", "subject": f"BALANCE|{name}"}, sides
+
+
+def test_movements_that_add_up_explain_it() -> None:
+    assert explained_balances([balance(105, 100), movement("m1", 25, 20)]) == {"bal": ["m1"]}
+    assert explained_balances([balance(130, 100), movement("m1", 25, 20), movement("m2", 25, None)]) == {"bal": ["m1", "m2"]}
+    assert explained_balances([balance(95, 100, "PLATFORM.P_MARKETING"), movement("m1", 25, 20)]) == {"bal": ["m1"]}
+
+
+def test_what_does_not_add_up_or_moves_nothing_explains_nothing() -> None:
+    assert explained_balances([balance(106, 100), movement("m1", 25, 20)]) == {}
+    assert explained_balances([balance(105, 100, "LENDER.u2"), movement("m1", 25, 20)]) == {}
+    frozen = {"txn_type": "TENDER_FREEZE", "from_account": "P001.LENDER.u1", "to_account": None}
+    assert explained_balances([balance(95, 100), movement("m1", 25, 20, **frozen)]) == {}
+    assert explained_balances([balance(105, 100), movement("m1", 25, 20, status="FAIL")]) == {}
+
+
+@given(st.lists(st.tuples(st.integers(1, 50), st.integers(1, 50)), max_size=5), st.integers(-20, 20))
+def test_it_is_explained_when_and_only_when_the_sum_is_exact(pairs: list[tuple[int, int]], rest: int) -> None:
+    off = sum(a - b for a, b in pairs)
+    cases = [movement(f"m{n}", a, b) for n, (a, b) in enumerate(pairs)]
+    found = explained_balances([balance(1_000 + off + rest, 1_000), *cases])
+    assert (found != {}) == (rest == 0 and off != 0)
