@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from custody.case_life import NO_LONGER_FOUND
 
-# By decision of two people; because they wait for a file no longer; by a row (file:line) that came; by a file that came; because the
+# By decision of two people; by the adjusting entry that they approved; because they wait for a file no longer; by a row (file:line) that came; by a file that came; because the
 # file it came from was restated.
-DECISION, GIVEN_UP, ROW, FILE, RESTATED = "decision", "given_up", "row", "file", "restated"
+DECISION, ADJUSTMENT, GIVEN_UP, ROW, FILE, RESTATED = "decision", "adjustment", "given_up", "row", "file", "restated"
 _SHOWN = 3
 
 

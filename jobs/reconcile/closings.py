@@ -13,10 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from custody.case_life import NO_LONGER_FOUND
-from custody.closings import DECISION, FILE, GIVEN_UP, RESTATED, ROW
+from custody.closings import ADJUSTMENT, DECISION, FILE, GIVEN_UP, RESTATED, ROW
 from custody.matching import Bucket
 from custody.ports import Row
 from custody.services.absent_files import GIVE_UP
+from jobs.reconcile.adjustments import adjusting_legs
 from jobs.reconcile.breaks import file_key
 from jobs.reconcile.day import Day
 from jobs.reconcile.states import STATE_RELATIONS
@@ -52,6 +53,8 @@ class _Endings:
         self._decided = {d["subject"]: d for d in decisions if d["kind"] in ("case", GIVE_UP.kind) and d["outcome"] == "APPROVED"}
         self._superseded = [r for r in day.context.rows("land", "superseded_files") if r["superseded_on"] == day.today]
         self._posted = self._posted_today()
+        legs = adjusting_legs(day.context)
+        self._adjusted = {leg["case_id"]: leg["request_no"] for leg in legs if leg["outcome"] == "POSTED"}
 
     def rows(self) -> list[Row]:
         rows = []
@@ -64,7 +67,8 @@ class _Endings:
     def _ending(self, row: Row) -> tuple[str, list[str]]:
         word = row["subject"].partition("|")[0]
         if (row["case_id"], row["evidence_digest"]) in self._day.resolved:
-            return DECISION, [self._decided[row["case_id"]]["proposal_id"]]
+            decided = self._decided.get(row["case_id"])
+            return (DECISION, [decided["proposal_id"]]) if decided else (ADJUSTMENT, [self._adjusted[row["case_id"]]])
         matched = self._matched.get((row["platform"], row["sides"], row["subject"]), [])
         if matched:
             # What was in the books before has not changed since: what closes the case is what came.
