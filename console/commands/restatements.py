@@ -43,7 +43,7 @@ def show(name: _NameArgument, as_json: JsonOption = False) -> int:
 
     with wired() as wiring:
         found = difference_of(wiring, name)
-    said = {"file": found.file_name, "digest": found.effect.digest, **found.summary}
+    said = {"file": found.file_name, "base": found.base, "digest": found.effect.digest, **found.summary}
     emit({**said, "first_rows": found.rows.first, "cases_in_all": found.cases}, as_json, _words(found))
     return 0
 

@@ -16,6 +16,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from connectors.lake import arrow_schema, table_of
 from custody.calendar import dates
+from custody.cascade import NETTING
 from custody.names import UNDER_WAY, FileType
 from custody.ports import Row
 from jobs.reconcile.day import Day
@@ -61,9 +62,15 @@ def withdraw(day: Day, spark: SparkSession, window_minutes: int, gateway: str) -
         [(r["file_name"], r["replaced_by"]) for r in flows], "file_name string, replaced_by string"
     ).createOrReplaceTempView("superseded_today")
     freed = _freed(spark)
+    freed.createOrReplaceTempView("freed_items")
     under_way = ", ".join(f"'{status}'" for status in sorted(UNDER_WAY))
     released = spark.sql(
-        f"select distinct relation, match_key from mine_matched where match_key is not null and status not in ({under_way})"
+        f"""
+        select distinct relation, match_key from (
+          select relation, match_key, status from mine where matched = 1
+          union all select relation, match_key, status from freed_items
+        ) where match_key is not null and status not in ({under_way})
+        """
     )
     counted = spark.sql(
         """
@@ -98,6 +105,8 @@ def _books_views(day: Day, spark: SparkSession, first: date, window_minutes: int
     still = context.table("reconcile", "open_items", on=day.yesterday)
     assert still is not None
     spark.createDataFrame(still.select(["relation", "side", "row_ref"])).createOrReplaceTempView("open_before")
+    netted = [lake.parquet(seal.path, "matches") for on in days if (seal := context.seal("reconcile", on)) is not None]
+    spark.read.parquet(*netted).where(f"rule = '{NETTING}'").createOrReplaceTempView("netted_earlier")
     gone = [(r["file_name"],) for r in context.rows("land", "superseded_files")]
     spark.createDataFrame(gone, "file_name string").createOrReplaceTempView("superseded_ever")
 
@@ -106,7 +115,7 @@ def _freed(spark: SparkSession) -> DataFrame:
     """Views ``mine``: the withdrawn rows; ``freed_by``: what each file's rows had matched. Returns these items.
 
     A movement under way has a row for each status under one key, so that a row's counterpart is that of its own status, unless
-    there is none and people settled the difference.
+    there is none and people settled the difference. What netted inside a request stands under other keys: the group is dissolved.
     """
     spark.sql(
         """
@@ -130,14 +139,28 @@ def _freed(spark: SparkSession) -> DataFrame:
         where m.matched = 1 group by m.relation, m.side, m.match_key, m.status, m.file_name
         """
     ).createOrReplaceTempView("partners")
-    spark.sql("select relation, match_key, status from mine where matched = 1").createOrReplaceTempView("mine_matched")
     spark.sql(
         """
-        select g.relation, g.side, g.row_ref, g.amount_minor, min(p.file_name) as file_name
-        from matched_meanwhile g join partners p
-          on p.relation = g.relation and p.match_key = g.match_key and p.side <> g.side
-         and (p.status <=> g.status or p.has_its_own = 0)
-        group by g.relation, g.side, g.row_ref, g.amount_minor
+        select m.relation, m.platform, substring_index(m.subject, '|', 2) as request, min(m.file_name) as file_name
+        from mine m join netted_earlier n on n.relation = m.relation and n.side = m.side and n.row_ref = m.row_ref
+        where m.matched = 1 group by m.relation, m.platform, substring_index(m.subject, '|', 2)
+        """
+    ).createOrReplaceTempView("dissolved")
+    spark.sql(
+        """
+        select relation, side, row_ref, amount_minor, min(file_name) as file_name
+        from (
+          select g.relation, g.side, g.row_ref, g.amount_minor, p.file_name
+          from matched_meanwhile g join partners p
+            on p.relation = g.relation and p.match_key = g.match_key and p.side <> g.side
+           and (p.status <=> g.status or p.has_its_own = 0)
+          union all
+          select g.relation, g.side, g.row_ref, g.amount_minor, d.file_name
+          from matched_meanwhile g
+          join netted_earlier n on n.relation = g.relation and n.side = g.side and n.row_ref = g.row_ref
+          join dissolved d on d.relation = g.relation and d.platform = g.platform and d.request = substring_index(g.subject, '|', 2)
+        )
+        group by relation, side, row_ref, amount_minor
         """
     ).createOrReplaceTempView("freed_by")
     return spark.sql(
