@@ -20,7 +20,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-NAMES = ("match", "digest", "land", "store", "land_files", "hbase", "day", "simulate", "project", "post", "lookup", "funds")
+NAMES = ("reconcile", "digest", "land", "store", "land_files", "hbase", "day", "simulate", "project", "post", "lookup", "funds")
 _ROOT = Path(__file__).parents[1]
 
 

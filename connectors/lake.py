@@ -276,6 +276,13 @@ class Lake:
         wanted = schema if columns is None else pa.schema([schema.field(c) for c in columns])
         return _read_parquet(relative, table, self._files.read(f"{relative}/{name}"), wanted)
 
+    def file(self, relative: str, name: str) -> bytes:
+        """One file beside the tables. Raises SealBroken when it is not the one that the manifest names."""
+        data = self._files.read(f"{relative}/files/{name}")
+        if sha256_hex(data) != self.manifest(relative).files[name]["sha256"]:
+            raise SealBroken(f"{relative}/files/{name} was changed")
+        return data
+
     def _table(self, relative: str, table: str, schema: pa.Schema | None) -> pa.Table:
         manifest = self.manifest(relative)
         parts = [_read_parquet(relative, table, self._files.read(f"{relative}/{name}"), schema) for name in manifest.parts(table)]

@@ -96,12 +96,15 @@ def _result_name(platform: str, reconcile: Seal) -> str:
 
 
 def _rows_by_verdict(wiring: Wiring, land: Seal, reconcile: Seal) -> dict[str, dict[str, int]]:
-    """Counted by Arrow: the tables have a row for each row of a file."""
+    """Counted by Arrow: what is not clean has a row for each row of a file."""
     counts: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys((*_BUCKETS, "REJECTED"), 0))
     table = wiring.lake.read(reconcile.path, "matches")
     own: pa.Table = table.filter(pc.equal(table["side"], "A"))
     for row in own.group_by(["platform", "bucket"]).aggregate([("row_ref", "count")]).to_pylist():
         counts[row["platform"]][row["bucket"]] += row["row_ref_count"]
+    for total in wiring.lake.rows(reconcile.path, "match_totals"):
+        if total["side"] == "A":
+            counts[total["platform"]]["MATCHED"] += total["rows"]
     for outcome in wiring.lake.rows(land.path, "file_outcomes"):
         if outcome["rows_rejected"] and outcome["party"] in counts:
             counts[outcome["party"]]["REJECTED"] += outcome["rows_rejected"]

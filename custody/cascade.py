@@ -12,7 +12,7 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from itertools import product
 from typing import NamedTuple
 
-from custody.matching import Bucket, Relation, Verdict
+from custody.matching import NETTING, Bucket, Relation, Verdict
 from custody.names import BreakKind
 from custody.ports import Row
 
@@ -20,7 +20,6 @@ _MONEY = ("amount_minor", "principal_minor", "interest_minor", "penalty_minor", 
 _SAME = ("currency", "txn_type", "from_account", "to_account", "loan_id", "status", "item_date")
 _ALONE = (BreakKind.MISSING_IN_PLATFORM, BreakKind.UNAUTHORISED)
 _CLAIMS, _CHANNELS = "AB_TXN", "BC_CHANNEL"
-NETTING = "netting"
 # So many rows of one amount tell nobody which belong together.
 _MOST_ALIKE = 20
 _SHORTEST_FUZZY = 6

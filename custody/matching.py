@@ -7,7 +7,7 @@ expression from the same relations, and a property test holds the two together. 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -102,6 +102,10 @@ def _sums(items: Sequence[Item]) -> dict[str, int]:
     return sums
 
 
+# What a match group matched by: one to one and alike in everything; the same of another date; sums of one business key.
+EXACT, LATER_DATE, NETTING = "exact", "later_date", "netting"
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What becomes of a group of items with one key: its bucket, and why (a break kind, or the rule that carries it)."""
@@ -161,11 +165,23 @@ def _may_stand_in(item: Item) -> list[str]:
 def _judge_both(relation: Relation, left: Sequence[Item], right: Sequence[Item]) -> Verdict:
     if relation.nets:
         kind = netted_kind(left, right)
-        return Verdict(Bucket.BREAK, kind) if kind else Verdict(Bucket.MATCHED, "group")
-    if len(left) > 1 or len(right) > 1:
+    elif len(left) > 1 or len(right) > 1:
         return Verdict(Bucket.BREAK, BreakKind.DUPLICATE)
-    kind = pair_kind(relation, left[0], right[0])
-    return Verdict(Bucket.BREAK, kind) if kind else Verdict(Bucket.MATCHED, "exact")
+    else:
+        kind = pair_kind(relation, left[0], right[0])
+    return Verdict(Bucket.BREAK, kind) if kind else Verdict(Bucket.MATCHED, _matched_by(left, right))
+
+
+def _matched_by(left: Sequence[Item], right: Sequence[Item]) -> str:
+    """The step of the cascade of domain.md §6 that a matching group is of."""
+    if len(left) > 1 or len(right) > 1:
+        return NETTING
+    return EXACT if left[0]["item_date"] == right[0]["item_date"] else LATER_DATE
+
+
+def group_id(row_refs: Iterable[str]) -> str:
+    """The identity of a match group: its rows', whatever their order."""
+    return digest_of_json(sorted(row_refs))[:24]
 
 
 def case_id(platform: str, sides: str, subject: str) -> str:

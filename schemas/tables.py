@@ -289,11 +289,20 @@ TABLES: dict[str, TableSpec] = {
             "total_digest:text",
         ),
         # reconcile
+        # Each row that is not one of a clean pair: by what it matched, why it waits, or what is wrong with it. Rows of one
+        # group_id were judged together.
         _table(
             "matches",
             "relation side row_ref",
             "relation:text side:text row_ref:text item_date:date platform:text subject:text bucket:text rule:text "
-            "match_key:text? amount_minor:int",
+            "match_key:text? amount_minor:int group_id:text?",
+        ),
+        # The clean ones, which agree with their counterpart in everything: how many, their sum and a digest of which they are
+        # (jobs.reconcile.totals). file_name is "" for a side that no party's file brought.
+        _table(
+            "match_totals",
+            "relation side platform file_name",
+            "relation:text side:text platform:text file_name:text rows:int amount_minor:int digest:text",
         ),
         _table(
             "breaks",
@@ -326,7 +335,6 @@ TABLES: dict[str, TableSpec] = {
             "before_frozen_minor:int after_available_minor:int after_frozen_minor:int moved_available_minor:int "
             "moved_frozen_minor:int awaited_available_minor:int awaited_frozen_minor:int movements:int before_ref:text? after_ref:text?",
         ),
-        _table("matched_keys", "relation match_key", "relation:text match_key:text"),
         # Of each (party, date) of which something came late, was restated or given up: the next version, with what it changed.
         _table(
             "assessments",
@@ -348,7 +356,7 @@ TABLES: dict[str, TableSpec] = {
             "relation:text side:text carried_in:int reopened:int new:int matched:int broken:int carried:int withdrawn:int rejected:int "
             "carried_in_minor:int reopened_minor:int new_minor:int matched_minor:int broken_minor:int carried_minor:int "
             "withdrawn_minor:int rejected_minor:int "
-            "trailer_rows:int trailer_minor:int holds:bool",
+            "trailer_rows:int trailer_minor:int rows_digest:text? buckets_digest:text? holds:bool",
         ),
         # The path of loans' money (custody/funds_paths.py): the day's legs; all days' by loan and way, of these what left the
         # borrower's own account; and what lies where at the end of the day. A node is a sub-account, or PLATFORM.CARD.CUSTOMER_ID.

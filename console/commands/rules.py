@@ -82,12 +82,13 @@ def _as_json(rule: Rule, state: str, in_force: RuleSet) -> dict[str, Any]:
 
 
 def _sql(rule: Rule, in_force: RuleSet) -> str | None:
-    """What the engine is asked for a pair of rows a (left) and b (right); None where a rule is not part of that."""
+    """What the engine asks of a pair of rows a (left) and b (right) before it is clean by this rule; None where a rule is not part
+    of that."""
     if not isinstance(rule.says, PairRule) or rule.relation is None:
         return None
-    from jobs.reconcile.engine_rules import pair_kind_sql
+    from jobs.reconcile.engine_rules import clean_pair_sql
 
-    return pair_kind_sql([replace(in_force.relation(rule.relation), rules=(rule.says,))], "a", "b")
+    return clean_pair_sql(replace(in_force.relation(rule.relation), rules=(rule.says,)), "a", "b")
 
 
 @command

@@ -1,108 +1,221 @@
 """Flow relations: the engine matches what is clean, the core judges the rest.
 
-The engine joins the two sides and finds the pairs that agree in everything (nearly all rows). Only what is left comes to
-Python, where custody.matching gives each key its verdict. Nothing is paired by an arbitrary row number.
+The engine joins the two sides of a relation and decides on the real columns which pairs agree in everything (nearly all rows): of
+these it returns totals, never rows. Only what is left comes to Python, where custody.matching gives each key its verdict. Nothing
+is paired by an arbitrary row number.
+
+Keys are told apart by 64-bit hashes first. A hash that stands twice on a side, or that was matched on an earlier day, is set aside
+with all its rows. Of the others each stands for one row of a side at most, so that a hash names the same rows to the join and to
+the reading of the rest, whatever keys a platform has made up.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import TypeVar
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 from pyspark.sql import SparkSession
 
-from custody.matching import Bucket, Relation, Verdict, judge_group
-from custody.ports import Row
-from custody.stages import is_posted_stage, stages
-from jobs.reconcile.engine_rules import left_side_sql, netting_relations_sql, pair_kind_sql
+from connectors.lake import arrow_schema
+from custody.matching import Bucket, Relation
+from custody.names import UNDER_WAY
+from jobs.reconcile.day import Day
+from jobs.reconcile.engine_rules import clean_pair_sql
+from jobs.reconcile.key_history import Hashes, hits_of, matched_before
+from jobs.reconcile.relations import LANDED_SIDES, view_of
+from jobs.reconcile.totals import ROW_HASH, Place, Totals, totals_of, totals_of_hashes, totals_sql
+from jobs.reconcile.views import column_view
+from schemas.tables import TABLES
+
+# Rows of one side that the engine joins at a time: its memory follows this, not the day.
+PART_ROWS = 5_000_000
+_Key = TypeVar("_Key", bound=tuple[str, ...])
+_ITEM = ", ".join(f"i.{name}" for name in TABLES["open_items"].names)
+
+
+@dataclass
+class FlowMatches:
+    """``clean``: of the pairs that agree in everything. ``rest``: all other items, as ITEM_COLUMNS and with their key's hash. ``seen``: all items of a side, as
+    they were read before anything was joined; ``left``: the rest of them, counted the same way. ``final``: by relation and part, the
+    hashes of the clean pairs' keys that must never match again. ``before``: the rest's keys that were matched on an earlier day."""
+
+    rest: pa.Table
+    clean: dict[Place, Totals] = field(default_factory=dict)
+    seen: dict[tuple[str, str], Totals] = field(default_factory=dict)
+    left: dict[tuple[str, str], Totals] = field(default_factory=dict)
+    final: dict[tuple[str, int], Hashes] = field(default_factory=dict)
+    before: set[tuple[str, str]] = field(default_factory=set)
+
+
+def match_flows(day: Day, spark: SparkSession, released: Collection[tuple[str, str]], part_rows: int = PART_ROWS) -> FlowMatches:
+    """Match the views of relations.view_of side against side, so many rows of a side at a time. ``released``: (relation, key) of
+    what restated files set free today.
+
+    A pair is clean when each side has exactly one row with the key, the key is not null and was never matched before, its dates are
+    one, and no pair rule is broken (for a relation that nets: the amounts agree). Pairs that end a break of yesterday are left to the
+    core too, so that their rows can be named.
+    """
+    parts = -(-max(_sealed_rows(day, "land", "land_txn"), _sealed_rows(day, "post", "ledger_txn"), 1) // part_rows)
+    matches = FlowMatches(_no_items())
+    rest = [matches.rest]
+    for relation in day.reference.rules.relations:
+        for part in range(parts):
+            rest.append(_match_part(day, spark, relation, _Part(part, parts), frozenset(released), matches))
+    matches.rest = pa.concat_tables(rest)
+    return matches
+
+
+def _sealed_rows(day: Day, step: str, table: str) -> int:
+    seal = day.context.seal(step)
+    assert seal is not None
+    rows: int = day.context.wiring.lake.manifest(seal.path).tables[table]["rows"]
+    return rows
 
 
 @dataclass(frozen=True)
-class FlowMatches:
-    """``matched`` holds the engine's clean pairs as rows of the matches table; ``rest`` all other items, for judgement;
-    ``seen``: (relation, key) of those that were matched on an earlier day."""
+class _Part:
+    """The share of the keys whose hash leaves this remainder."""
 
-    matched: pa.Table
-    rest: list[Row]
-    seen: frozenset[tuple[str, str]]
+    number: int
+    of: int
+
+    def holds(self, row: str) -> str:
+        return "true" if self.of == 1 else f"pmod(xxhash64({row}.match_key), {self.of}) = {self.number}"
 
 
-def match_flows(spark: SparkSession, relations: Sequence[Relation]) -> FlowMatches:
-    """Match view ``items`` (new and carried in) against each other; ``matched_before`` holds keys of earlier days.
+def _match_part(
+    day: Day, spark: SparkSession, relation: Relation, part: _Part, released: frozenset[tuple[str, str]], into: FlowMatches
+) -> pa.Table:
+    hashes = {side: _hashes(spark, relation.name, side, part) for side in (relation.left, relation.right)}
+    keyed = {side: np.sort(found.key[~found.null]) for side, found in hashes.items()}
+    for side, found in hashes.items():
+        _add(into.seen, (relation.name, side), totals_of_hashes(found.row))
+    repeated = np.unique(np.concatenate([found[1:][found[1:] == found[:-1]] for found in keyed.values()]))
+    before = _before(day, spark, relation, np.unique(np.concatenate(list(keyed.values()))), released)
+    into.before |= {(relation.name, key) for key in before}
+    aside = np.unique(np.concatenate([repeated, *before.values(), _broken(day, spark, relation)]))
+    not_clean = _join(spark, relation, part, aside, into)
+    left_over = np.concatenate([aside, not_clean])
+    rest = _rest(spark, relation, part, left_over, any(found.null.any() for found in hashes.values()))
+    for side in hashes:
+        mine = rest.filter(pc.equal(rest["side"], side))
+        _add(into.left, (relation.name, side), totals_of_hashes(mine["row_hash"].to_numpy()))
+    found = hashes[relation.left]
+    into.final[relation.name, part.number] = np.setdiff1d(found.key[found.final & ~found.null], left_over, assume_unique=False)
+    return rest
 
-    A pair is clean when each side has exactly one row with the key, the key is not null and was never matched before,
-    and no pair rule is broken (for a relation that nets: the sums agree).
-    """
-    spark.sql(
+
+def _before(
+    day: Day, spark: SparkSession, relation: Relation, hashes: Hashes, released: frozenset[tuple[str, str]]
+) -> dict[str, Hashes]:
+    """Today's keys that were matched on an earlier day, each with its hash."""
+    hits = hits_of(day, relation.name, hashes)
+    if not hits:
+        return {}
+    column_view(spark, "seen_before", "h", pa.array(np.unique(np.concatenate(list(hits.values())))))
+    sides = [
         f"""
-        select i.relation, i.match_key, count(*) as n,
-               sum(if({left_side_sql(relations, "i")}, 1, 0)) as n_left,
-               sum(if({left_side_sql(relations, "i")}, i.amount_minor, -i.amount_minor)) as difference,
-               min(i.currency) = max(i.currency) as one_currency
-        from items i where i.match_key is not null group by i.relation, i.match_key
+        select i.match_key, xxhash64(i.match_key) as key_hash from {view_of(relation.name, side)} i
+        left semi join seen_before s on s.h = xxhash64(i.match_key) where i.match_key is not null
         """
-    ).createOrReplaceTempView("keys")
-    spark.sql(
+        for side in (relation.left, relation.right)
+    ]
+    found = spark.sql(" union ".join(sides)).toArrow()
+    keys = dict(zip(found["match_key"].to_pylist(), found["key_hash"].to_pylist(), strict=True))
+    before = matched_before(day, spark, relation.name, hits, keys)
+    return {key: np.array([keys[key]], np.int64) for key in sorted(before) if (relation.name, key) not in released}
+
+
+def _broken(day: Day, spark: SparkSession, relation: Relation) -> Hashes:
+    """Hashes of the keys that were a break yesterday."""
+    matches = day.context.table("reconcile", "matches", on=day.yesterday)
+    if matches is None:
+        return np.empty(0, np.int64)
+    mine = matches.filter(pc.and_(pc.equal(matches["relation"], relation.name), pc.equal(matches["bucket"], str(Bucket.BREAK))))
+    column_view(spark, "broken_keys", "match_key", mine["match_key"].drop_null())
+    hashes: Hashes = spark.sql("select xxhash64(match_key) as h from broken_keys").toArrow()["h"].to_numpy()
+    return hashes
+
+
+@dataclass(frozen=True)
+class _Hashes:
+    """Of each row of a side: its key's hash, which means nothing where the key is ``null``, its own, and whether its status is ``final``."""
+
+    key: Hashes
+    null: NDArray[np.bool_]
+    row: Hashes
+    final: NDArray[np.bool_]
+
+
+def _hashes(spark: SparkSession, relation: str, side: str, part: _Part) -> _Hashes:
+    under_way = ", ".join(f"'{status}'" for status in sorted(UNDER_WAY))
+    found = spark.sql(
         f"""
-        select l.relation, l.match_key
-        from items l
-        join items r on r.relation = l.relation and r.match_key = l.match_key
-        join keys k on k.relation = l.relation and k.match_key = l.match_key
-        where {left_side_sql(relations, "l")} and not {left_side_sql(relations, "r")} and k.n = 2 and k.n_left = 1
-          and l.relation not in ({netting_relations_sql(relations)}) and {pair_kind_sql(relations, "l", "r")} is null
-        union all
-        select k.relation, k.match_key from keys k
-        where k.relation in ({netting_relations_sql(relations)}) and k.n_left > 0 and k.n > k.n_left and k.difference = 0
-          and k.one_currency
-        """
-    ).createOrReplaceTempView("agreeing")
-    spark.sql(
-        """
-        select a.relation, a.match_key from agreeing a
-        left anti join matched_before m on m.relation = a.relation and m.match_key = a.match_key
-        """
-    ).createOrReplaceTempView("clean")
-    matched = spark.sql(
-        f"""
-        select i.relation, i.side, i.row_ref, i.item_date, i.platform, i.subject, '{Bucket.MATCHED}' as bucket,
-               if(k.n = 2, 'exact', 'group') as rule, i.match_key, i.amount_minor, i.status
-        from items i
-        join clean c on c.relation = i.relation and c.match_key = i.match_key
-        join keys k on k.relation = i.relation and k.match_key = i.match_key
+        select xxhash64(i.match_key) as key_hash, i.match_key is null as no_key, {ROW_HASH.format("i")} as row_hash,
+               coalesce(i.status, '') not in ({under_way}) as final
+        from {view_of(relation, side)} i where {part.holds("i")}
         """
     ).toArrow()
-    rest = spark.sql("select i.* from items i left anti join clean c on c.relation = i.relation and c.match_key = i.match_key")
-    rest.createOrReplaceTempView("rest")
-    seen = spark.sql(
-        """
-        select distinct r.relation, r.match_key from rest r
-        left semi join matched_before m on m.relation = r.relation and m.match_key = r.match_key
+    return _Hashes(*(found[name].to_numpy() for name in ("key_hash", "no_key", "row_hash", "final")))
+
+
+def _join(spark: SparkSession, relation: Relation, part: _Part, aside: Hashes, into: FlowMatches) -> Hashes:
+    """Counts the clean pairs; returns the hashes of the keys that are on one side only, or whose pair differs in anything."""
+    column_view(spark, "set_aside", "h", pa.array(aside))
+    anti = "left anti join set_aside s on s.h = xxhash64(i.match_key)" if len(aside) else ""
+    sides = [
+        f"(select i.* from {view_of(relation.name, side)} i {anti} where i.match_key is not null and {part.holds('i')})"
+        for side in (relation.left, relation.right)
+    ]
+    files = [
+        f"substring_index({alias}.row_ref, ':', 1)" if (relation.name, side) in LANDED_SIDES else "''"
+        for alias, side in (("l", relation.left), ("r", relation.right))
+    ]
+    clean = clean_pair_sql(relation, "l", "r")
+    found = spark.sql(
+        f"""
+        select coalesce(l.platform, r.platform) as platform, {files[0]} as l_file, {files[1]} as r_file,
+               if({clean}, null, xxhash64(coalesce(l.match_key, r.match_key))) as not_clean,
+               {totals_sql("l", "l")}, {totals_sql("r", "r")}
+        from {sides[0]} l full outer join {sides[1]} r on l.match_key = r.match_key
+        group by 1, 2, 3, 4
         """
     ).toArrow()
-    keys = zip(seen["relation"].to_pylist(), seen["match_key"].to_pylist(), strict=True)
-    return FlowMatches(matched, rest.toArrow().to_pylist(), frozenset(keys))
+    is_clean = found["not_clean"].is_null()
+    for row in found.filter(is_clean).to_pylist():
+        for prefix, side in (("l", relation.left), ("r", relation.right)):
+            _add(into.clean, (relation.name, side, row["platform"], row[f"{prefix}_file"]), totals_of(row, prefix))
+    not_clean: Hashes = found["not_clean"].drop_null().to_numpy()
+    return not_clean
 
 
-def judge_rest(
-    relations: Sequence[Relation],
-    rest: Iterable[Row],
-    as_of: date,
-    files_missing: frozenset[str],
-    matched_before: frozenset[tuple[str, str]],
-    waiting_keys: frozenset[str],
-) -> Iterator[tuple[Relation, list[Row], Verdict]]:
-    """Each key's unmatched items with their verdict, in order of relation and key. A null key is a group of its own."""
-    by_name = {relation.name: relation for relation in relations}
-    groups: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
-    for item in sorted(rest, key=lambda i: (i["relation"], i["side"], i["row_ref"])):
-        alone = item["row_ref"] if item["match_key"] is None else ""
-        groups[item["relation"], item["match_key"] or "", alone].append(item)
-    for (name, key, _alone), items in sorted(groups.items()):
-        relation = by_name[name]
-        for stage in stages(relation, items):
-            # What we posted of a movement under way is no repetition of what matched since.
-            again = (name, key) in matched_before and not is_posted_stage(stage)
-            yield relation, stage, judge_group(relation, stage, as_of, files_missing, again, key in waiting_keys)
+def _rest(spark: SparkSession, relation: Relation, part: _Part, left_over: Hashes, null_keys: bool) -> pa.Table:
+    if not len(left_over) and not null_keys:
+        return _no_items()
+    column_view(spark, "left_over", "h", pa.array(left_over))
+    columns = f"{_ITEM}, xxhash64(i.match_key) as key_hash, {ROW_HASH.format('i')} as row_hash"
+    queries = []
+    for side in (relation.left, relation.right):
+        view = view_of(relation.name, side)
+        queries.append(
+            f"select {columns} from {view} i left semi join left_over s on s.h = xxhash64(i.match_key) where i.match_key is not null"
+        )
+        if null_keys:
+            queries.append(f"select {columns} from {view} i where i.match_key is null and {part.holds('i')}")
+    found = spark.sql(" union all ".join(queries)).toArrow()
+    # Engines differ in what they say may be null.
+    return found.cast(_no_items().schema)
+
+
+def _no_items() -> pa.Table:
+    fields = [pa.field(field.name, field.type) for field in arrow_schema(TABLES["open_items"])]
+    return pa.schema([*fields, pa.field("key_hash", pa.int64()), pa.field("row_hash", pa.int64())]).empty_table()
+
+
+def _add(into: dict[_Key, Totals], key: _Key, more: Totals) -> None:
+    into[key] = into.get(key, Totals()).plus(more)

@@ -2,21 +2,33 @@
 
 For each relation and side: carried in + reopened + new = matched + broken + carried out + withdrawn. A restated file's earlier
 version is withdrawn: what of it had matched, and what it had matched, comes back (reopened) to be judged anew. For each side that comes from files:
-rows of the files' trailers = landed + rejected, and landed = new.
+rows of the files' trailers = landed + rejected, and landed = new. For each flow relation, which rows they are besides: the digest
+of all items, taken before anything was joined, is the sum of the clean pairs' and the rest's, so that none is in two match groups
+and none in place of another; among the rest the matches table takes no row twice.
+
+New rows are counted from the sealed inputs, not from what the matcher made of them.
 """
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 import pyarrow as pa
+from pyspark.sql import SparkSession
 
 from custody.adjustments import DECISION, KIND
-from custody.matching import is_claimed
+from custody.matching import CLAIMED_ACCOUNT
 from custody.ports import Row
+from jobs.reconcile.flows import FlowMatches
+from jobs.reconcile.totals import Place, Totals
 from jobs.step import StepContext
+
+Side = tuple[str, str]
 
 # (relation, side) -> the file type whose trailers must equal it
 _TRAILERS = {
@@ -31,11 +43,24 @@ _TRAILERS = {
     ("LEGAL_ORDER", "B"): "LEGAL_ORDER",
     ("CONFIRMATION", "A"): "CONFIRMATION",
 }
-# What is kept as it came and has no counterpart: (table, relation and side, amount).
-_REGISTERED = (
-    ("land_mandate", ("MANDATE", "B"), None),
-    ("land_legal_order", ("LEGAL_ORDER", "B"), "amount_minor"),
-    ("land_confirmation", ("CONFIRMATION", "A"), None),
+# What is kept as it came and has no counterpart: (table, relation and side, amounts).
+_REGISTERED: tuple[tuple[str, Side, tuple[str, ...]], ...] = (
+    ("land_mandate", ("MANDATE", "B"), ()),
+    ("land_legal_order", ("LEGAL_ORDER", "B"), ("amount_minor",)),
+    ("land_confirmation", ("CONFIRMATION", "A"), ()),
+)
+# Tables that are a side whole, or a part of one: (step, table, relation and side, the columns that make up an item's amount).
+_WHOLE: tuple[tuple[str, str, Side, tuple[str, ...]], ...] = (
+    ("land", "land_txn", ("AB_TXN", "A"), ("amount_minor",)),
+    ("land", "land_settlement", ("BC_CHANNEL", "C"), ("gross_minor",)),
+    ("land", "land_claim", ("AB_CLAIM", "A"), ("principal_minor",)),
+    ("land", "land_loan", ("AB_LOAN", "A"), ("amount_minor",)),
+    ("land", "land_instruction", ("POSTING", "B"), ("amount_minor",)),
+    ("land", "decided_adjustments", ("POSTING", "B"), ("amount_minor",)),
+    ("land", "land_balance", ("AB_BALANCE", "A"), ("available_minor", "frozen_minor")),
+    ("land", "land_customer", ("AB_CUSTOMER", "A"), ()),
+    ("extract", "core_flow", ("BC_CORE", "C"), ("amount_minor",)),
+    *(("land", *registered) for registered in _REGISTERED),
 )
 # The trailer's sum is the layout's first control total; of these relations the items' amount is the same figure.
 _SUMS_AGREE = frozenset(
@@ -44,38 +69,96 @@ _SUMS_AGREE = frozenset(
 _POSTING_BUCKETS = {"POSTED": "MATCHED", "REPEATED": "MATCHED", "NO_POSTING": "MATCHED", "REFUSED": "BREAK", "WAITING": "CARRIED"}
 
 
-def prove(context: StepContext, matches: pa.Table, outcomes: list[Row], withdrawn: list[Row]) -> list[Row]:
-    """One row for each relation and side; ``holds`` says whether its equations are true. ``withdrawn``: rows of that table."""
-    counts: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0])
-    grouped = matches.group_by(["relation", "side", "bucket"]).aggregate([("amount_minor", "sum"), ("amount_minor", "count")])
-    for r in grouped.to_pylist():
-        counts[r["relation"], r["side"], r["bucket"]] = [r["amount_minor_count"], r["amount_minor_sum"]]
-    for t in context.rows("post", "ledger_txn"):
-        _count(counts, ("POSTING", "B", _POSTING_BUCKETS[t["outcome"]]), t["amount_minor"])
-    for table, side, amount in _REGISTERED:
-        for row in context.rows("land", table):
-            _count(counts, (*side, "MATCHED"), row[amount] if amount else 0)
-    carried_in: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
-    yesterday = context.custody_date - timedelta(days=1)
-    for item in context.rows("reconcile", "open_items", on=yesterday):
-        _count(carried_in, (item["relation"], item["side"]), item["amount_minor"])
-    waited = {(t["file_name"], t["line_no"]): t for t in context.rows("post", "ledger_txn", on=yesterday)}
-    for p in context.rows("post", "pending_instructions", on=yesterday):
-        _count(carried_in, ("POSTING", "B"), waited[p["file_name"], p["line_no"]]["amount_minor"])
-    new = _new_rows(context)
-    moved: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+class Sum(NamedTuple):
+    rows: int = 0
+    minor: int = 0
+
+    def plus(self, rows: int, minor: int) -> Sum:
+        return Sum(self.rows + rows, self.minor + minor)
+
+
+class Moved(NamedTuple):
+    """What restated files brought back into the books, and what they took out of them."""
+
+    reopened: Sum = Sum()
+    withdrawn: Sum = Sum()
+
+    def plus(self, row: Row) -> Moved:
+        return Moved(*(s.plus(row[n], row[f"{n}_minor"]) for n, s in zip(self._fields, self, strict=True)))
+
+
+@dataclass(frozen=True)
+class Posted:
+    """The day's ledger, counted: postings by outcome, and what of them are items of the flow relations."""
+
+    outcomes: dict[str, Sum]
+    items: dict[Side, Sum]
+
+
+def count_posted(spark: SparkSession) -> Posted:
+    """Of the views ledger_txn and journal."""
+    outcomes: dict[str, Sum] = defaultdict(Sum)
+    items: dict[Side, Sum] = defaultdict(Sum)
+    for row in spark.sql(_LEGS).toArrow().to_pylist():
+        rows, minor = row["rows"], (row["high"] << 32) + row["low"]
+        outcomes[row["outcome"]] = outcomes[row["outcome"]].plus(rows, minor)
+        if row["claimed"] and row["outcome"] in ("POSTED", "NO_POSTING"):
+            items["AB_TXN", "B"] = items["AB_TXN", "B"].plus(rows, minor)
+        if row["settles"] and row["outcome"] == "POSTED":
+            items["BC_CHANNEL", "B"] = items["BC_CHANNEL", "B"].plus(rows, minor)
+    for row in spark.sql(_MOVES).toArrow().to_pylist():
+        sign = 1 if row["raises"] else -1
+        items["BC_CORE", "B"] = items["BC_CORE", "B"].plus(row["rows"], sign * ((row["high"] << 32) + row["low"]))
+    return Posted(outcomes, items)
+
+
+_SUMMED = "count(*) as rows, sum(shiftright(amount_minor, 32)) as high, sum(amount_minor & 4294967295) as low"
+# The platform must have it in its file, unless it is an adjusting entry: that is the bank's own remedy.
+_LEGS = f"""
+select outcome, settle_date is not null as settles, {_SUMMED},
+       (coalesce(from_account rlike '{CLAIMED_ACCOUNT}', false) or coalesce(to_account rlike '{CLAIMED_ACCOUNT}', false))
+         and file_name not like '{DECISION}%' as claimed
+from ledger_txn group by 1, 2, 6
+"""
+_CASH = "({0} like '%:CORE_CASH' or {0} like '%:OWN_CASH')"
+_MOVES = f"""
+select {_CASH.format("from_account")} as raises, {_SUMMED}
+from journal where core_ref is not null and ({_CASH.format("from_account")} or {_CASH.format("to_account")}) group by 1
+"""
+
+
+def prove(
+    context: StepContext,
+    flows: FlowMatches,
+    clean: dict[Place, Totals],
+    matches: pa.Table,
+    posted: Posted,
+    outcomes: list[Row],
+    withdrawn: list[Row],
+) -> list[Row]:
+    """One row for each relation and side; ``holds`` says whether its equations are true. ``clean``: of flows and states alike;
+    ``withdrawn``: rows of that table."""
+    counts: dict[tuple[str, str, str], Sum] = defaultdict(Sum)
+    for (relation, side, _, _), totals in clean.items():
+        counts[relation, side, "MATCHED"] = counts[relation, side, "MATCHED"].plus(totals.rows, totals.amount_minor)
+    for row in _sums(matches, ["relation", "side", "bucket"]):
+        key = row["relation"], row["side"], row["bucket"]
+        counts[key] = counts[key].plus(row["rows"], row["minor"])
+    for outcome, found in posted.outcomes.items():
+        bucket = ("POSTING", "B", _POSTING_BUCKETS[outcome])
+        counts[bucket] = counts[bucket].plus(*found)
+    new: dict[Side, Sum] = defaultdict(Sum, posted.items)
+    for step, table, whole, amounts in _WHOLE:
+        new[whole] = new[whole].plus(*_sealed(context, step, table, amounts))
+    for _table, registered, _amounts in _REGISTERED:
+        counts[(*registered, "MATCHED")] = new[registered]
+    carried_in = _carried_in(context)
+    moved: dict[Side, Moved] = defaultdict(Moved)
     for row in withdrawn:
-        entry = moved[row["relation"], row["side"]]
-        for at, name in enumerate(("reopened", "reopened_minor", "withdrawn", "withdrawn_minor")):
-            entry[at] += row[name]
+        moved[row["relation"], row["side"]] = moved[row["relation"], row["side"]].plus(row)
     sides = sorted({(relation, side) for relation, side, _ in counts} | set(carried_in) | set(_TRAILERS) | set(new) | set(moved))
     files = [*outcomes, _decided(context)]
-    return [_equation(side, counts, carried_in[side], new.get(side), moved[side], files) for side in sides]
-
-
-def _is_claimed(t: Row) -> bool:
-    """Whether the platform must have it in its file: an adjusting entry is the bank's own remedy."""
-    return is_claimed(t["from_account"], t["to_account"]) and not t["file_name"].startswith(DECISION)
+    return [_equation(side, counts, carried_in.get(side, Sum()), new[side], moved[side], files, flows) for side in sides]
 
 
 def _decided(context: StepContext) -> Row:
@@ -92,88 +175,83 @@ def _decided(context: StepContext) -> Row:
     }
 
 
-def _count(
-    into: dict[tuple[str, ...], list[int]] | dict[tuple[str, str], list[int]] | dict[tuple[str, str, str], list[int]],
-    key: tuple[str, ...],
-    amount_minor: int,
-) -> None:
-    entry = into[key]  # type: ignore[index]
-    entry[0] += 1
-    entry[1] += amount_minor
+def _sealed(context: StepContext, step: str, table: str, amounts: Iterable[str]) -> Sum:
+    """Rows and sum of an input's table, as its manifest seals them."""
+    seal = context.seal(step)
+    assert seal is not None
+    entry = context.wiring.lake.manifest(seal.path).tables[table]
+    return Sum(entry["rows"], sum(int(entry["sums"][name]) for name in amounts))
 
 
-def _new_rows(context: StepContext) -> dict[tuple[str, str], list[int]]:
-    """New rows of the sides, counted from the inputs themselves and not from what the matcher made of them."""
-    new: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
-    for table, side, amount in (
-        ("land_txn", ("AB_TXN", "A"), "amount_minor"),
-        ("land_settlement", ("BC_CHANNEL", "C"), "gross_minor"),
-        ("land_claim", ("AB_CLAIM", "A"), "principal_minor"),
-        ("land_loan", ("AB_LOAN", "A"), "amount_minor"),
-        ("land_instruction", ("POSTING", "B"), "amount_minor"),
-        ("decided_adjustments", ("POSTING", "B"), "amount_minor"),
-        *_REGISTERED,
-    ):
-        for row in context.rows("land", table):
-            _count(new, side, row[amount] if amount else 0)
-    for row in context.rows("land", "land_balance"):
-        _count(new, ("AB_BALANCE", "A"), row["available_minor"] + row["frozen_minor"])
-    for _row in context.rows("land", "land_customer"):
-        _count(new, ("AB_CUSTOMER", "A"), 0)
-    for flow in context.rows("extract", "core_flow"):
-        _count(new, ("BC_CORE", "C"), flow["amount_minor"])
-    for t in context.rows("post", "ledger_txn"):
-        if t["outcome"] in ("POSTED", "NO_POSTING") and _is_claimed(t):
-            _count(new, ("AB_TXN", "B"), t["amount_minor"])
-        if t["outcome"] == "POSTED" and t["settle_date"] is not None:
-            _count(new, ("BC_CHANNEL", "B"), t["amount_minor"])
-    for move in context.rows("post", "journal"):
-        if move["core_ref"] is not None:
-            into = [move[a].endswith((":CORE_CASH", ":OWN_CASH")) for a in ("from_account", "to_account")]
-            if any(into):
-                _count(new, ("BC_CORE", "B"), move["amount_minor"] if into[0] else -move["amount_minor"])
-    return new
+def _carried_in(context: StepContext) -> dict[Side, Sum]:
+    """Yesterday's open items, and the postings that its proof left waiting."""
+    yesterday = context.custody_date - timedelta(days=1)
+    items = context.table("reconcile", "open_items", on=yesterday)
+    found: dict[Side, Sum] = {}
+    if items is not None:
+        found = {(row["relation"], row["side"]): Sum(row["rows"], row["minor"]) for row in _sums(items, ["relation", "side"])}
+    for row in context.rows("reconcile", "proof", on=yesterday):
+        if row["relation"] == "POSTING":
+            found["POSTING", row["side"]] = Sum(row["carried"], row["carried_minor"])
+    return found
+
+
+def _sums(table: pa.Table, by: list[str]) -> list[Row]:
+    """Rows and exact sum of amount_minor for each group."""
+    wide = table.select(by).append_column("minor", table["amount_minor"].cast(pa.decimal128(38, 0)))
+    found = wide.group_by(by).aggregate([("minor", "sum"), ([], "count_all")]).to_pylist()
+    return [{name: row[name] for name in by} | {"rows": row["count_all"], "minor": int(row["minor_sum"])} for row in found]
 
 
 def _equation(
-    side: tuple[str, str],
-    counts: dict[tuple[str, str, str], list[int]],
-    carried_in: list[int],
-    new: list[int] | None,
-    moved: list[int],
+    side: Side,
+    counts: dict[tuple[str, str, str], Sum],
+    carried_in: Sum,
+    new: Sum,
+    moved: Moved,
     outcomes: list[Row],
+    flows: FlowMatches,
 ) -> Row:
-    reopened, withdrawn = moved[:2], moved[2:]
     matched, broken, carried = (counts[(*side, bucket)] for bucket in ("MATCHED", "BREAK", "CARRIED"))
-    fresh = new or [0, 0]
-    balanced = all(carried_in[i] + reopened[i] + fresh[i] == matched[i] + broken[i] + carried[i] + withdrawn[i] for i in (0, 1))
+    reopened, withdrawn = moved
+    holds = all(carried_in[i] + reopened[i] + new[i] == matched[i] + broken[i] + carried[i] + withdrawn[i] for i in (0, 1))
     files = [o for o in outcomes if o["outcome"] == "LANDED" and o["file_type"] == _TRAILERS.get(side)]
-    trailer = [sum(o["rows"] for o in files), sum(o["total_minor"] for o in files)]
-    rejected = [sum(o["rows_rejected"] for o in files), sum(o["rejected_minor"] for o in files)]
+    trailer = Sum(sum(o["rows"] for o in files), sum(o["total_minor"] for o in files))
+    rejected = Sum(sum(o["rows_rejected"] for o in files), sum(o["rejected_minor"] for o in files))
     if side in _TRAILERS:
-        balanced &= trailer[0] == fresh[0] + rejected[0]
+        holds &= trailer.rows == new.rows + rejected.rows
     if side in _SUMS_AGREE:
-        balanced &= trailer[1] == fresh[1] + rejected[1]
+        holds &= trailer.minor == new.minor + rejected.minor
+    digests: dict[str, str | None] = {"rows_digest": None, "buckets_digest": None}
+    if side in flows.seen:
+        seen, buckets = flows.seen[side], flows.left[side]
+        for (relation, which, _, _), totals in flows.clean.items():
+            if (relation, which) == side:
+                buckets = buckets.plus(totals)
+        holds &= seen.rows == carried_in.rows + reopened.rows + new.rows - withdrawn.rows
+        digests = {"rows_digest": seen.digest, "buckets_digest": buckets.digest}
+        holds &= seen.digest == buckets.digest
     return {
         "relation": side[0],
         "side": side[1],
-        "carried_in": carried_in[0],
-        "reopened": reopened[0],
-        "new": fresh[0],
-        "matched": matched[0],
-        "broken": broken[0],
-        "carried": carried[0],
-        "withdrawn": withdrawn[0],
-        "rejected": rejected[0],
-        "carried_in_minor": carried_in[1],
-        "reopened_minor": reopened[1],
-        "new_minor": fresh[1],
-        "matched_minor": matched[1],
-        "broken_minor": broken[1],
-        "carried_minor": carried[1],
-        "withdrawn_minor": withdrawn[1],
-        "rejected_minor": rejected[1],
-        "trailer_rows": trailer[0],
-        "trailer_minor": trailer[1],
-        "holds": balanced,
+        "carried_in": carried_in.rows,
+        "reopened": reopened.rows,
+        "new": new.rows,
+        "matched": matched.rows,
+        "broken": broken.rows,
+        "carried": carried.rows,
+        "withdrawn": withdrawn.rows,
+        "rejected": rejected.rows,
+        "carried_in_minor": carried_in.minor,
+        "reopened_minor": reopened.minor,
+        "new_minor": new.minor,
+        "matched_minor": matched.minor,
+        "broken_minor": broken.minor,
+        "carried_minor": carried.minor,
+        "withdrawn_minor": withdrawn.minor,
+        "rejected_minor": rejected.minor,
+        "trailer_rows": trailer.rows,
+        "trailer_minor": trailer.minor,
+        **digests,
+        "holds": holds,
     }

@@ -32,71 +32,94 @@ def in_window_sql(window_minutes: int, event_time: str = "event_time") -> str:
     return f"least({of_day}, 86400000000 - {of_day}) <= {window_minutes * 60_000_000}"
 
 
-def items_sql(window_minutes: int, gateway: str, of: str = "") -> str:
-    """All new items of the day, both sides of every flow relation; ``of`` is what the views' names end in."""
+def side_queries(window_minutes: int, gateway: str, of: str = "") -> dict[tuple[str, str], str]:
+    """For each relation's side a query for its new items of the day, with the columns of ITEM_COLUMNS in their order. ``of`` is what
+    the views' names end in."""
     window = in_window_sql(window_minutes)
-    return f"""
-select 'AB_TXN' as relation, 'A' as side, concat(file_name, ':', line_no) as row_ref,
-       concat(party, '|', request_no, '|', leg) as match_key, party as platform, concat('TXN|', request_no, '|', leg) as subject,
-       custody_date as item_date, event_time, cast(null as date) as expected_on, amount_minor, currency,
-       {_ACCOUNT.format(p="from")} as from_account, {_ACCOUNT.format(p="to")} as to_account, loan_id, status,
-       cast(null as bigint) as fee_minor, coalesce(principal_minor, 0) as principal_minor,
-       coalesce(interest_minor, 0) as interest_minor, coalesce(penalty_minor, 0) as penalty_minor,
-       coalesce(coupon_minor, 0) as coupon_minor,
-       concat('{gateway}|INSTRUCTION|', cast(custody_date as string)) as counterpart_file, {window} as in_window,
-       txn_type, cast(null as date) as settle_date
-from land_txn{of}
-union all
-select 'AB_TXN', 'B', concat(file_name, ':', line_no), concat(platform, '|', request_no, '|', leg), platform,
-       concat('TXN|', request_no, '|', leg), value_date, event_time, cast(null as date), amount_minor, currency,
-       from_account, to_account, loan_id, status, cast(null as bigint), principal_minor, interest_minor,
-       penalty_minor, coupon_minor, concat(platform, '|TXN|', cast(value_date as string)), {window},
-       txn_type, settle_date
-from ledger_txn{of}
-where outcome in ('POSTED', 'NO_POSTING')
-  and concat_ws(' ', from_account, to_account) rlike '{CLAIMED_ACCOUNT}'
-  and file_name not like '{DECISION}%'  -- the bank's own remedy: no platform claims it
-union all
-select 'BC_CHANNEL', 'B', concat(file_name, ':', line_no),
-       concat(channel, '|', platform, '|', request_no, '|', {_settled_as()}), platform,
-       concat('CHANNEL|', channel, '|', request_no), value_date, event_time, settle_date, amount_minor, currency,
-       cast(null as string), cast(null as string), cast(null as string), status,
-       {_expected_fee()}, cast(null as bigint), cast(null as bigint), cast(null as bigint), cast(null as bigint),
-       concat(t.channel, '|SETTLEMENT|', cast(settle_date as string)), false, txn_type, settle_date
-from ledger_txn{of} t left join fee_rates r on r.fee_channel = t.channel
-where outcome = 'POSTED' and settle_date is not null
-union all
-select 'BC_CHANNEL', 'C', concat(file_name, ':', line_no), concat(party, '|', platform, '|', request_no, '|', direction),
-       platform, concat('CHANNEL|', party, '|', request_no), trade_date, cast(null as timestamp), cast(null as date),
-       gross_minor, currency, cast(null as string), cast(null as string), cast(null as string), status, fee_minor,
-       cast(null as bigint), cast(null as bigint), cast(null as bigint), cast(null as bigint),
-       concat('{gateway}|INSTRUCTION|', cast(trade_date as string)), false,
-       cast(null as string), settle_date
-from land_settlement{of}
-union all
-select 'BC_CORE', 'B', concat('journal:', entry_no, ':', move_no, ':', account), concat(account, '|', core_ref), platform,
-       concat('CORE|', account, '|', core_ref), value_date, event_time, cast(null as date), amount_minor, currency,
-       cast(null as string), cast(null as string), cast(null as string), cast(null as string), cast(null as bigint),
-       cast(null as bigint), cast(null as bigint), cast(null as bigint), cast(null as bigint), cast(null as string), false,
-       txn_type, cast(null as date)
-from (
-  select entry_no, move_no, txn_type, platform, core_ref, value_date, event_time, currency,
-         concat(platform, if(from_account like '%:CORE_CASH' or to_account like '%:CORE_CASH', ':CUSTODY', ':OWN')) as account,
-         if(from_account like '%:CORE_CASH' or from_account like '%:OWN_CASH', amount_minor, -amount_minor) as amount_minor
-  from journal{of}
-  where core_ref is not null and (from_account like '%:CORE_CASH' or to_account like '%:CORE_CASH'
-        or from_account like '%:OWN_CASH' or to_account like '%:OWN_CASH')
-)
-union all
-select 'BC_CORE', 'C', concat('core:', account, ':', cast(core_date as string), ':', seq, ':', cast(extracted_for as string)),
-       concat(account, '|', nullif(trim(core_ref), '')), substring_index(account, ':', 1),
-       concat('CORE|', account, '|', coalesce(nullif(trim(core_ref), ''), concat(cast(core_date as string), ':', seq))), core_date,
-       booked_at, cast(null as date), amount_minor, currency, cast(null as string), cast(null as string),
-       cast(null as string), cast(null as string), cast(null as bigint), cast(null as bigint), cast(null as bigint),
-       cast(null as bigint), cast(null as bigint), concat('{gateway}|INSTRUCTION|', cast(core_date as string)), false,
-       cast(null as string), cast(null as date)
-from core_flow{of}
-"""
+    return {
+        ("AB_TXN", "A"): f"""
+        select 'AB_TXN' as relation, 'A' as side, concat(file_name, ':', line_no) as row_ref,
+               concat(party, '|', request_no, '|', leg) as match_key, party as platform, concat('TXN|', request_no, '|', leg) as subject,
+               custody_date as item_date, event_time, cast(null as date) as expected_on, amount_minor, currency,
+               {_ACCOUNT.format(p="from")} as from_account, {_ACCOUNT.format(p="to")} as to_account, loan_id, status,
+               cast(null as bigint) as fee_minor, coalesce(principal_minor, 0) as principal_minor,
+               coalesce(interest_minor, 0) as interest_minor, coalesce(penalty_minor, 0) as penalty_minor,
+               coalesce(coupon_minor, 0) as coupon_minor,
+               concat('{gateway}|INSTRUCTION|', cast(custody_date as string)) as counterpart_file, {window} as in_window,
+               txn_type, cast(null as date) as settle_date
+        from land_txn{of}
+        """,
+        ("AB_TXN", "B"): f"""
+        select 'AB_TXN', 'B', concat(file_name, ':', line_no), concat(platform, '|', request_no, '|', leg), platform,
+               concat('TXN|', request_no, '|', leg), value_date, event_time, cast(null as date), amount_minor, currency,
+               from_account, to_account, loan_id, status, cast(null as bigint), principal_minor, interest_minor,
+               penalty_minor, coupon_minor, concat(platform, '|TXN|', cast(value_date as string)), {window},
+               txn_type, settle_date
+        from ledger_txn{of}
+        where outcome in ('POSTED', 'NO_POSTING')
+          and concat_ws(' ', from_account, to_account) rlike '{CLAIMED_ACCOUNT}'
+          and file_name not like '{DECISION}%'  -- the bank's own remedy: no platform claims it
+        """,
+        ("BC_CHANNEL", "B"): f"""
+        select 'BC_CHANNEL', 'B', concat(file_name, ':', line_no),
+               concat(channel, '|', platform, '|', request_no, '|', {_settled_as()}), platform,
+               concat('CHANNEL|', channel, '|', request_no), value_date, event_time, settle_date, amount_minor, currency,
+               cast(null as string), cast(null as string), cast(null as string), status,
+               {_expected_fee()}, cast(null as bigint), cast(null as bigint), cast(null as bigint), cast(null as bigint),
+               concat(t.channel, '|SETTLEMENT|', cast(settle_date as string)), false, txn_type, settle_date
+        from ledger_txn{of} t left join fee_rates r on r.fee_channel = t.channel
+        where outcome = 'POSTED' and settle_date is not null
+        """,
+        ("BC_CHANNEL", "C"): f"""
+        select 'BC_CHANNEL', 'C', concat(file_name, ':', line_no), concat(party, '|', platform, '|', request_no, '|', direction),
+               platform, concat('CHANNEL|', party, '|', request_no), trade_date, cast(null as timestamp), cast(null as date),
+               gross_minor, currency, cast(null as string), cast(null as string), cast(null as string), status, fee_minor,
+               cast(null as bigint), cast(null as bigint), cast(null as bigint), cast(null as bigint),
+               concat('{gateway}|INSTRUCTION|', cast(trade_date as string)), false,
+               cast(null as string), settle_date
+        from land_settlement{of}
+        """,
+        ("BC_CORE", "B"): f"""
+        select 'BC_CORE', 'B', concat('journal:', entry_no, ':', move_no, ':', account), concat(account, '|', core_ref), platform,
+               concat('CORE|', account, '|', core_ref), value_date, event_time, cast(null as date), amount_minor, currency,
+               cast(null as string), cast(null as string), cast(null as string), cast(null as string), cast(null as bigint),
+               cast(null as bigint), cast(null as bigint), cast(null as bigint), cast(null as bigint), cast(null as string), false,
+               txn_type, cast(null as date)
+        from (
+          select entry_no, move_no, txn_type, platform, core_ref, value_date, event_time, currency,
+                 concat(platform, if(from_account like '%:CORE_CASH' or to_account like '%:CORE_CASH', ':CUSTODY', ':OWN')) as account,
+                 if(from_account like '%:CORE_CASH' or from_account like '%:OWN_CASH', amount_minor, -amount_minor) as amount_minor
+          from journal{of}
+          where core_ref is not null and (from_account like '%:CORE_CASH' or to_account like '%:CORE_CASH'
+                or from_account like '%:OWN_CASH' or to_account like '%:OWN_CASH')
+        )
+        """,
+        ("BC_CORE", "C"): f"""
+        select 'BC_CORE', 'C', concat('core:', account, ':', cast(core_date as string), ':', seq, ':', cast(extracted_for as string)),
+               concat(account, '|', nullif(trim(core_ref), '')), substring_index(account, ':', 1),
+               concat('CORE|', account, '|', coalesce(nullif(trim(core_ref), ''), concat(cast(core_date as string), ':', seq))),
+               core_date,
+               booked_at, cast(null as date), amount_minor, currency, cast(null as string), cast(null as string),
+               cast(null as string), cast(null as string), cast(null as bigint), cast(null as bigint), cast(null as bigint),
+               cast(null as bigint), cast(null as bigint), concat('{gateway}|INSTRUCTION|', cast(core_date as string)), false,
+               cast(null as string), cast(null as date)
+        from core_flow{of}
+        """,
+    }
+
+
+def items_sql(window_minutes: int, gateway: str, of: str = "") -> str:
+    """All new items of the day, both sides of every flow relation."""
+    return " union all ".join(side_queries(window_minutes, gateway, of).values())
+
+
+# The sides whose rows came in a party's file; their row_ref is its name and the line.
+LANDED_SIDES = frozenset({("AB_TXN", "A"), ("BC_CHANNEL", "C")})
+
+
+def view_of(relation: str, side: str) -> str:
+    """The name of the view that holds a side's items, new and carried in."""
+    return f"{relation}_{side}".lower()
 
 
 def _settled_as() -> str:

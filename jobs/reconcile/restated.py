@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from functools import reduce
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -181,24 +180,3 @@ def _of_state(day: Day, superseded: Row) -> Row:
     relation = next(name for name, of_type in STATE_RELATIONS.items() if of_type == file_type)
     counts = {"reopened": mine.num_rows, "withdrawn": mine.num_rows, "reopened_minor": minor, "withdrawn_minor": minor}
     return {n: superseded[n] for n in ("file_name", "replaced_by")} | {"relation": relation, "side": "A"} | counts
-
-
-def matched_before(day: Day, spark: SparkSession, released: pa.Table) -> DataFrame:
-    """Keys that were matched on an earlier day and not released since (``released``: today)."""
-    context, lake = day.context, day.context.wiring.lake
-    seals = context.seals_of("reconcile")
-    if not seals:
-        return spark.createDataFrame([], "relation string, match_key string")
-    keys = spark.read.parquet(*(lake.parquet(seal.path, "matched_keys") for seal in seals))
-    voids = []
-    for seal in seals:
-        if lake.manifest(seal.path).tables["released_keys"]["rows"]:
-            since = [lake.parquet(s.path, "matched_keys") for s in seals if s.custody_date >= seal.custody_date]
-            again = spark.read.parquet(*since)
-            gone = spark.read.parquet(lake.parquet(seal.path, "released_keys"))
-            voids.append(gone.join(again, ["relation", "match_key"], "left_anti"))
-    if released.num_rows:
-        voids.append(spark.createDataFrame(released))
-    if not voids:
-        return keys
-    return keys.join(reduce(DataFrame.unionByName, voids), ["relation", "match_key"], "left_anti")

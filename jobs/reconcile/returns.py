@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
+import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import SparkSession
 
 from custody.cascade import return_of
-from custody.ports import Row
+from jobs.reconcile.day import Day
+from jobs.reconcile.key_history import matched_among
+from jobs.reconcile.relations import view_of
+from jobs.reconcile.views import column_view
 
 
-def paid_out_keys(spark: SparkSession, rest: Iterable[Row]) -> frozenset[str]:
+def paid_out_keys(day: Day, spark: SparkSession, rest: pa.Table) -> frozenset[str]:
     """Of the channels' rows that the engine did not match: the keys of pay-outs that they may be the return of, where the ledger
-    has such a pay-out, today's or an earlier day's. Views: items, matched_before."""
-    rows = [i for i in rest if (i["relation"], i["side"]) == ("BC_CHANNEL", "C") and i["match_key"] is not None]
-    asked = sorted({key for key in (return_of(i["match_key"]) for i in rows) if key is not None})
+    has such a pay-out, today's or an earlier day's."""
+    rows = rest.filter(pc.and_(pc.equal(rest["relation"], "BC_CHANNEL"), pc.equal(rest["side"], "C")))
+    asked = {key for key in (return_of(k) for k in rows["match_key"].drop_null().to_pylist()) if key is not None}
     if not asked:
         return frozenset()
-    spark.createDataFrame([(key,) for key in asked], "match_key string").createOrReplaceTempView("asked_keys")
-    found = spark.sql(
-        """
-        select a.match_key from asked_keys a
-        join items i on i.match_key = a.match_key and i.relation = 'BC_CHANNEL' and i.side = 'B'
-        union
-        select a.match_key from asked_keys a
-        join matched_before m on m.match_key = a.match_key and m.relation = 'BC_CHANNEL'
-        """
-    )
-    return frozenset(row["match_key"] for row in found.toArrow().to_pylist())
+    column_view(spark, "asked_keys", "match_key", pa.array(sorted(asked)))
+    ledger = f"select distinct i.match_key from {view_of('BC_CHANNEL', 'B')} i left semi join asked_keys a on a.match_key = i.match_key"
+    today = frozenset(spark.sql(ledger).toArrow()["match_key"].to_pylist())
+    return today | matched_among(day, spark, "BC_CHANNEL", asked - today)

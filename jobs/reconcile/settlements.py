@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import SparkSession
 
@@ -19,6 +20,7 @@ from custody.ports import Row
 from custody.settlement import AGREES, Batch, Judged, Key, gather, judge
 from jobs.reconcile.breaks import Breaks, add_violation
 from jobs.reconcile.day import Day
+from jobs.reconcile.views import column_view
 
 _STATE = list(Batch._fields)
 
@@ -34,7 +36,7 @@ class BatchSums:
     batch_of: dict[str, Key]
 
 
-def batch_sums(day: Day, spark: SparkSession, rest: Iterable[Row]) -> BatchSums:
+def batch_sums(day: Day, spark: SparkSession, rest: pa.Table) -> BatchSums:
     """Views land_settlement, ledger_txn, core_flow. ``rest``: the items that the engine did not match."""
     before = day.context.rows("reconcile", "settlement_batches", on=day.yesterday)
     known = [Batch(**{name: row[name] for name in _STATE}) for row in before if row["state"] != AGREES]
@@ -48,8 +50,8 @@ def batch_sums(day: Day, spark: SparkSession, rest: Iterable[Row]) -> BatchSums:
     keys = [(f"{platform}:CUSTODY", batch) for platform, batch in sorted(named | new)]
     spark.createDataFrame(keys, "account string, core_ref string").createOrReplaceTempView("batch_accounts")
     core = _rows(spark, _CORE) + _booked_before(day, new)
-    refs = [(item["row_ref"],) for item in rest if (item["relation"], item["side"]) == ("BC_CHANNEL", "C")]
-    spark.createDataFrame(refs, "row_ref string").createOrReplaceTempView("unmatched_rows")
+    of_channels = pc.and_(pc.equal(rest["relation"], "BC_CHANNEL"), pc.equal(rest["side"], "C"))
+    column_view(spark, "unmatched_rows", "row_ref", rest.filter(of_channels)["row_ref"])
     batch_of = {r["row_ref"]: (r["platform"], r["settlement_batch"]) for r in _rows(spark, _BATCH_OF)}
     return BatchSums(known, rows, instructed, core, batch_of)
 

@@ -11,9 +11,13 @@ from dataclasses import dataclass
 from datetime import date
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import SparkSession
 
+from connectors.lake import arrow_schema
 from custody.ports import Row
+from jobs.reconcile.totals import Place, Totals, totals_of, totals_sql
+from schemas.tables import TABLES
 
 # relation -> the file type on side A
 STATE_RELATIONS = {"AB_BALANCE": "BALANCE", "AB_CLAIM": "CLAIM", "AB_LOAN": "LOAN", "AB_CUSTOMER": "CUSTOMER"}
@@ -21,9 +25,10 @@ STATE_RELATIONS = {"AB_BALANCE": "BALANCE", "AB_CLAIM": "CLAIM", "AB_LOAN": "LOA
 
 @dataclass(frozen=True)
 class StateMatches:
-    """``rows``: every side-A row that landed today with its bucket, as rows of the matches table. ``differences``: one for each
-    subject, with what was posted later and belongs to the date (``later``)."""
+    """Of the side-A rows that landed today ``clean``: those that agree in everything; ``rows``: all other ones, as rows of the matches
+    table. ``differences``: one for each subject, with what was posted later and belongs to the date (``later``)."""
 
+    clean: dict[Place, Totals]
     rows: pa.Table
     differences: list[Row]
 
@@ -36,26 +41,33 @@ def match_states(spark: SparkSession, today: date, unjudged_dates: Sequence[date
     words = {"a_terms": _terms("a", "_user_no"), "b_terms": _terms("b", ""), "told_on": _DATE_OF.format("a.event_time")}
     spark.sql(_COMPARED.format(today=today.isoformat(), **words)).createOrReplaceTempView("compared")
     unjudged = ", ".join(f"date '{day.isoformat()}'" for day in unjudged_dates) or "date '0001-01-01'"
-    rows = spark.sql(
+    carried = f"(as_of in ({unjudged}) or is_open)"
+    clean = spark.sql(
         f"""
-        select relation, 'A' as side, row_ref, as_of as item_date, platform, subject,
-               case when as_of in ({unjudged}) or is_open then 'CARRIED' when kind is null then 'MATCHED' else 'BREAK' end as bucket,
-               case when as_of in ({unjudged}) then 'late_file' when is_open then 'later_postings' when kind is null then 'exact'
-                    else kind end as rule,
-               subject as match_key, coalesce(a_minor, 0) as amount_minor
-        from compared where row_ref is not null and is_new
+        select relation, platform, substring_index(row_ref, ':', 1) as file_name, {totals_sql("i", "a")}
+        from (
+          select relation, platform, row_ref, subject as match_key, coalesce(a_minor, 0) as amount_minor
+          from compared where row_ref is not null and is_new and kind is null and not {carried}
+        ) i group by 1, 2, 3
         """
     ).toArrow()
-    differences = spark.sql(
+    found = spark.sql(
         f"""
-        select relation, platform, subject, kind, as_of, row_ref, a_minor, b_minor, a_text, b_text, later
-        from compared where kind is not null and not is_open and as_of not in ({unjudged})
+        select relation, 'A' as side, row_ref, as_of as item_date, platform, subject, if({carried}, 'CARRIED', 'BREAK') as bucket,
+               case when as_of in ({unjudged}) then 'late_file' when is_open then 'later_postings' else kind end as rule,
+               subject as match_key, coalesce(a_minor, 0) as amount_minor, cast(null as string) as group_id,
+               coalesce(is_new, false) as is_new, kind, as_of, a_minor, b_minor, a_text, b_text, later
+        from compared where kind is not null or {carried}
         """
     ).toArrow()
+    totals = {(r["relation"], "A", r["platform"], r["file_name"]): totals_of(r, "a") for r in clean.to_pylist()}
+    judged = found.filter(pc.equal(found["bucket"], "BREAK")).to_pylist()
     # The engine's row order must decide nothing: the newest date speaks first, then the subject's own order.
-    by_date = sorted(differences.to_pylist(), key=lambda r: r["as_of"], reverse=True)
+    by_date = sorted(judged, key=lambda r: r["as_of"], reverse=True)
     ordered = sorted(by_date, key=lambda r: (r["relation"], r["platform"], r["subject"]))
-    return StateMatches(rows, ordered)
+    schema = arrow_schema(TABLES["matches"])
+    landed = found.filter(pc.and_(pc.is_valid(found["row_ref"]), found["is_new"]))
+    return StateMatches(totals, landed.select(schema.names).cast(schema), ordered)
 
 
 def _terms(side: str, party: str) -> str:

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from bench.harness import AnswersDiffer, same_answers
-from bench.match import SIDES as MATCHERS
-from bench.match import prepare
 from bench.post import SIDES as POSTERS
 from bench.post import prepare as post_day
+from bench.reconcile import SIDES as RECONCILERS
+from bench.reconcile import prepare as reconcile_day
 
 ROOT = Path(__file__).parents[2]
-# All five faults of the match lie within the first rows.
+# All faults of the day to be reconciled lie within the first rows.
 ROWS = 6_000
 
 
@@ -42,14 +42,14 @@ def test_every_benchmark_leaves_its_figures(tmp_path: Path) -> None:
     assert list((tmp_path / "bench").iterdir()) == []
 
 
-def test_the_matchers_agree_class_by_class(tmp_path: Path) -> None:
-    prepare(tmp_path, ROWS)
-    answers = {side: run(tmp_path).answer for side, run in MATCHERS.items()}
-    # Numbers 1 to 5 and 5001 to 5005 are not clean: pairs of two items, a lone one, and a key that stands three times.
-    wrong = {"AMOUNT": 4, "UNAUTHORISED": 2, "MISSING_IN_PLATFORM": 2, "DUPLICATE": 6, "WRONG_ACCOUNT": 4}
-    assert len(answers) == 3
+def test_a_day_is_reconciled_as_its_peers_match_it(tmp_path: Path) -> None:
+    assert reconcile_day(tmp_path, ROWS) == ROWS
+    answers = {side: run(tmp_path).answer for side, run in RECONCILERS.items()}
+    # Of each 5,000 legs six are claimed wrongly; besides, each of 37 platforms claims the money for its bonuses.
+    kinds = {"AMOUNT": 2, "DIRECTION": 2, "DUPLICATE": 2, "MISSING_IN_PLATFORM": 4, "UNAUTHORISED": 2, "WRONG_ACCOUNT": 2}
+    assert len(answers) == 4
     for side, answer in answers.items():
-        assert answer == {"MATCHED": 2 * (ROWS - 10), **wrong}, side
+        assert answer == {"MATCHED": ROWS + 37 - 12, **kinds}, side
 
 
 def test_sides_that_differ_are_not_compared() -> None:
@@ -65,7 +65,7 @@ def test_sides_that_differ_are_not_compared() -> None:
 def test_an_unknown_name_is_refused(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "bench", "nothing", "--out", str(tmp_path / "bench.json")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 2 and "match, digest, land, store" in done.stderr
+    assert done.returncode == 2 and "reconcile, digest, land, store" in done.stderr
 
 
 def test_a_customer_and_a_loan_are_looked_up_in_milliseconds(tmp_path: Path) -> None:

@@ -100,7 +100,10 @@ def test_a_group_gets_one_verdict_whatever_the_order(
 
 @given(st.lists(AMOUNTS, min_size=1, max_size=4), st.lists(AMOUNTS, min_size=1, max_size=4))
 def test_netting_matches_exactly_when_the_sums_agree(ours: list[int], theirs: list[int]) -> None:
-    items = [{"side": "B", "match_key": "k", "currency": "CNY", "amount_minor": a} for a in ours]
-    items += [{"side": "C", "match_key": "k", "currency": "CNY", "amount_minor": a} for a in theirs]
+    items = [
+        {"side": side, "match_key": "k", "currency": "CNY", "amount_minor": a, "item_date": date(2019, 12, 30)}
+        for side, amounts in (("B", ours), ("C", theirs))
+        for a in amounts
+    ]
     found = judge_group(BC_CORE, items, date(2019, 12, 30), frozenset(), False, False)
     assert (found.bucket == Bucket.MATCHED) == (sum(ours) == sum(theirs))

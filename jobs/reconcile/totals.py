@@ -1,0 +1,71 @@
+"""What a bucket holds, without its rows: how many, their sum, and a digest that neither order nor parts change.
+
+The digest is the sum of a 64-bit hash of each row's place, key and amount, its halves summed apart so that no engine's integers
+overflow; so are the amounts. Of two sums that agree in all this the rows are the same ones, each counted as often.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from custody.ports import Row
+
+# Of a row as the engine sees it: which it is, and what is counted of it.
+ROW_HASH = "xxhash64({0}.row_ref, {0}.match_key, {0}.amount_minor)"
+_LOW = 0xFFFFFFFF
+
+
+# relation, side, platform, the file that the rows landed from ("" where none did)
+Place = tuple[str, str, str, str]
+
+
+class Totals(NamedTuple):
+    rows: int = 0
+    amount_minor: int = 0
+    high: int = 0
+    low: int = 0
+
+    def plus(self, other: Totals) -> Totals:
+        return Totals(*(a + b for a, b in zip(self, other, strict=True)))
+
+    @property
+    def digest(self) -> str:
+        return f"{self.high:016x}{self.low:016x}"
+
+
+def totals_sql(row: str, prefix: str) -> str:
+    """Columns of a grouped query: ``prefix`` names them, ``row`` is the alias whose rows are counted."""
+    row_hash = ROW_HASH.format(row)
+    return f"""
+        count({row}.row_ref) as {prefix}_rows,
+        coalesce(sum(shiftright({row}.amount_minor, 32)), 0) as {prefix}_amount_high,
+        coalesce(sum({row}.amount_minor & {_LOW}), 0) as {prefix}_amount_low,
+        coalesce(sum(if({row}.row_ref is null, 0, shiftrightunsigned({row_hash}, 32))), 0) as {prefix}_high,
+        coalesce(sum(if({row}.row_ref is null, 0, {row_hash} & {_LOW})), 0) as {prefix}_low
+    """
+
+
+def totals_of(row: Mapping[str, int], prefix: str) -> Totals:
+    """What ``totals_sql`` found."""
+    amount = (row[f"{prefix}_amount_high"] << 32) + row[f"{prefix}_amount_low"]
+    return Totals(row[f"{prefix}_rows"], amount, row[f"{prefix}_high"], row[f"{prefix}_low"])
+
+
+def totals_of_hashes(hashes: NDArray[np.int64]) -> Totals:
+    """The same over row hashes; of their amounts nothing is known."""
+    unsigned = hashes.view(np.uint64)
+    return Totals(len(hashes), 0, int((unsigned >> np.uint64(32)).sum()), int((unsigned & np.uint64(_LOW)).sum()))
+
+
+def rows_of(totals: Mapping[Place, Totals]) -> list[Row]:
+    """As rows of the table match_totals."""
+    names = ("relation", "side", "platform", "file_name")
+    return [
+        dict(zip(names, place, strict=True)) | {"rows": t.rows, "amount_minor": t.amount_minor, "digest": t.digest}
+        for place, t in sorted(totals.items())
+        if t.rows
+    ]
