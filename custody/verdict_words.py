@@ -74,7 +74,8 @@ RULE_WORDS: dict[str, Words] = {
     ),
     "instruction_waiting": ("the instruction is there and waits to be posted", "指令已收到，待记账"),
     "exact": ("agrees in everything", "完全一致"),
-    "group": ("the sums of the rows with one number agree", "同号记录合计一致"),
+    "netting": ("the sums of the rows with one number agree", "同号记录合计一致"),
+    "later_date": ("the same of another date, which the cut-off or the settlement explains", "日期不同，可由日切或清算日解释"),
     "resolved": ("settled by two people", "经双人复核处理"),
 }
 

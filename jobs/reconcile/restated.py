@@ -15,7 +15,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from connectors.lake import arrow_schema, table_of
 from custody.calendar import dates
-from custody.cascade import NETTING
+from custody.matching import NETTING
 from custody.names import UNDER_WAY, FileType
 from custody.ports import Row
 from jobs.reconcile.day import Day
