@@ -128,12 +128,18 @@ def try_rules(
     Raises UsageError when a day is not reconciled, or when the rules may not be.
     """
     with trial_days(wiring, changed, first, last, progress) as (lake, days):
-        found: list[dict[str, Any]] = []
-        for day in days:
-            rules = _sealed_rules(wiring, day.on)
-            sealed = _outcome(lake, day.sealed, RuleBook.of(rules).rules_on(day.on))
-            tried = _outcome(lake, day.tried, trial_book(rules, changed, first).rules_on(day.on))
-            found += day_difference(day.on, sealed, tried, _opened_on(wiring, day.on), examples)
+        return told(wiring, lake, days, changed, examples)
+
+
+def told(wiring: Wiring, lake: Lake, days: Sequence[TrialDay], changed: Sequence[Rule], examples: int) -> dict[str, Any]:
+    """The difference of the days that a trial has judged."""
+    first, last = days[0].on, days[-1].on
+    found: list[dict[str, Any]] = []
+    for day in days:
+        rules = _sealed_rules(wiring, day.on)
+        sealed = _outcome(lake, day.sealed, RuleBook.of(rules).rules_on(day.on))
+        tried = _outcome(lake, day.tried, trial_book(rules, changed, first).rules_on(day.on))
+        found += day_difference(day.on, sealed, tried, _opened_on(wiring, day.on), examples)
     body = {
         "rules": [{"id": rule.id, "digest": rule.digest} for rule in changed],
         "from": first.isoformat(),
