@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.funds import SIDES as TRACERS
+from bench.funds import prepare as funds_of_weeks
 from bench.harness import AnswersDiffer, same_answers
 from bench.post import SIDES as POSTERS
 from bench.post import prepare as post_day
@@ -86,3 +88,12 @@ def test_what_is_posted_is_what_sums_give(tmp_path: Path) -> None:
     answers = [run(tmp_path).answer for run in POSTERS.values()]
     same_answers("post", {side: [{"answer": answer}] for side, answer in zip(POSTERS, answers, strict=True)})
     assert int(str(answers[0]["accounts"])) > 2_000
+
+
+def test_loans_money_reaches_what_a_recursive_query_reaches(tmp_path: Path) -> None:
+    rows = funds_of_weeks(tmp_path, 100_000)
+    assert rows > 90_000
+    answers = [run(tmp_path).answer for run in TRACERS.values()]
+    same_answers("funds", {side: [{"answer": answer}] for side, answer in zip(TRACERS, answers, strict=True)})
+    # A hundred loans: the first of each hundred repays the second.
+    assert answers[0]["repaid"] == 1
