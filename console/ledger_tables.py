@@ -18,7 +18,7 @@ from custody.masking import mask_user_numbers
 from custody.money import format_amount
 from custody.ports import Row
 from custody.services.lender_money import HolderMoney
-from custody.services.loan_funds import LoanFunds
+from custody.services.loan_funds import FundsPath
 from custody.services.loans import Check, LoanLife
 from custody.services.statements import Balance, BalanceAt, Statement
 from custody.services.transactions import RequestView, TxnPage
@@ -106,7 +106,7 @@ def show_loan(life: LoanLife, everything: bool) -> None:
     _checks(out, life.checks)
 
 
-def show_funds(funds: LoanFunds) -> None:
+def show_funds(funds: FundsPath) -> None:
     """The path as a tree: each place with what came, each leg with its share, and what ended or lies where."""
     out = console()
     out.print(

@@ -9,12 +9,12 @@ from connectors.bootstrap import Wiring
 from custody.errors import UsageError
 from custody.names import BreakKind
 from custody.ports import Row
-from custody.services.loan_funds import LoanFunds, loan_funds
+from custody.services.loan_funds import FundsPath, loan_funds
 from custody.services.outputs import newest_seals
 from custody.services.statements import readable
 
 
-def funds_of(wiring: Wiring, platform: str, loan_id: str) -> LoanFunds:
+def funds_of(wiring: Wiring, platform: str, loan_id: str) -> FundsPath:
     """Raises UsageError for a loan that the keyed store does not have. Empty before a day of it is reconciled."""
     up_to = readable(wiring.ledger_reader)
     loan = wiring.ledger_reader.loan(platform, loan_id)

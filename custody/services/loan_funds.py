@@ -48,7 +48,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class LoanFunds:
+class FundsPath:
     """``places`` in the order in which a tree is read: each behind the one from which most of its money came. ``ends``: by way, what
     ended so; ``findings``: open cases about the loan's money."""
 
@@ -70,7 +70,7 @@ class LoanFunds:
 
 def loan_funds(
     loan: Row, days: Iterable[tuple[date, Sequence[Row]]], lots: Sequence[Row], findings: Sequence[Row], up_to: date
-) -> LoanFunds:
+) -> FundsPath:
     """``days``: each date's legs of the loan; ``lots``: what lay at the end of the last date."""
     told = [(on, leg) for on, legs in days for leg in legs]
     lent = sum(leg["amount_minor"] for _, leg in told if leg["way"] == Way.LENT)
@@ -91,7 +91,7 @@ def loan_funds(
         lies[lot["node"], lot["hop"]] += lot["amount_minor"]
     places = tuple(_read_down((LENDERS, 0), lent, leaving, came, lies, set()))
     ordered = dict(sorted(ends.items(), key=lambda one: -one[1]))
-    return LoanFunds(
+    return FundsPath(
         loan["platform"], loan["loan_id"], loan["purpose"], up_to, lent, places, ordered, sum(lies.values()), tuple(findings)
     )
 

@@ -190,9 +190,9 @@ def _paths(day: Day, funds: Funds, found: Mapping[LoanKey, list[Finding]]) -> di
 
 
 def _leg(leg: Row, on: date, lent_minor: int) -> Object:
-    where: Object = {"side": "B", "row_ref": f"journal:{leg['entry_no']}"}
+    where: Object = {"side": "B"}
     if leg["request_no"] is not None:
-        where["store_key"] = key_of_request(leg["platform"], leg["request_no"])
+        where |= {"row_ref": f"journal:{leg['entry_no']}", "store_key": key_of_request(leg["platform"], leg["request_no"])}
     return where | {
         "custody_date": on.isoformat(),
         "hop": leg["hop"],

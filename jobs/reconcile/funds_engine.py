@@ -27,6 +27,11 @@ LEGS = pa.schema(
     + [(name, pa.string()) for name in ("way", "request_no", "target", "other_loan")]
     + [("amount_minor", pa.int64())]
 )
+_FRONTIER = pa.schema(
+    [(name, pa.string()) for name in ("platform", "loan_id", "node")]
+    + [("hop", pa.int64()), ("since", pa.date32())]
+    + [(name, pa.int64()) for name in ("entry_no", "move_no", "off_minor", "amount_minor")]
+)
 _REQUEST = [name for name in LEGS.names if name not in ("entry_no", "amount_minor")]
 # The coupon's way to the lender is part of the entry that lends, not of what is lent.
 _LENDS = f"txn_type = '{TxnType.TENDER_SETTLE}' and loan_id is not null and source is not null and target is not null"
@@ -129,7 +134,7 @@ def _go_on(spark: SparkSession, going: pa.Table, today: date) -> None:
     columns |= {"node": going["target"], "hop": pc.add(going["hop"], 1)}
     columns["since"] = pa.array([today] * going.num_rows, pa.date32())
     columns |= {name: going[name] for name in ("entry_no", "move_no", "off_minor", "amount_minor")}
-    _view(spark, "funds_frontier", pa.table(columns))
+    _view(spark, "funds_frontier", pa.table(columns).select(_FRONTIER.names).cast(_FRONTIER))
 
 
 def _view(spark: SparkSession, name: str, table: pa.Table) -> None:
