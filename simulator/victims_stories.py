@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, time
 
-from custody.calendar import month_end
+from custody.calendar import at, month_end
 from custody.names import BreakKind, FileType, Originator, TxnStatus, TxnType
 from simulator.edits import CoreEdit, FileKey, RowEdit
 from simulator.movement import P_INCOME, CoreFlow, Holder, Row
@@ -124,6 +124,8 @@ def _in_and_out(scene: Scene, amount: int, found: Expect | None, *allows: BreakK
     for channel in scene.own.settlements:
         for user in scene.users("LENDER"):
             holder = ("LENDER", user)
+            if _held(scene, holder) >= amount:
+                continue  # his own settled money pays for what he withdraws
             more: Row = {"channel": channel}
             paid_in = instruction(
                 scene, TxnType.RECHARGE, amount, Originator.CUSTOMER, payee=holder, **(more | scene.when(19, 20))
@@ -136,6 +138,15 @@ def _in_and_out(scene: Scene, amount: int, found: Expect | None, *allows: BreakK
             others = [scene.b(kind.value, f"INV|{kind.value}|{scene.platform}") for kind in allows]
             expects, allowed = (unsettled, others) if found is None else (found, [unsettled, *others])
             yield _story(scene, scene.platform, out, expects, scene.day, edits, *allowed)
+
+
+def _held(scene: Scene, holder: Holder) -> int:
+    """The most that the account can have had of its own in the evening, when the story begins."""
+    row = scene.balance_row(holder)
+    left = row["available_minor"] if row is not None else 0
+    assert isinstance(left, int)
+    evening = at(scene.day, time(19))
+    return left + sum(m.amount_minor for m in scene.own.instructions if m.payer == holder and m.event_time >= evening)
 
 
 def unsettled_use(scene: Scene) -> Iterator[Victim]:

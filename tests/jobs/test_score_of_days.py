@@ -98,7 +98,7 @@ def _the_command_says_the_same(home: Path, world: Path, result: Score) -> None:
     assert shown.exit_code == 1 and labels[0]["fault_id"] in shown.output
 
 
-# What reconciliation judges: rows, states, cash; the combinations of victims_together among them.
+# What reconciliation judges: rows, states, cash, files that are late.
 _RECONCILED = (
     "txn_",
     "balance_",
@@ -116,15 +116,17 @@ _DRAWN = 18
 
 
 def drawn(seed: int) -> list[FaultRequest]:
-    """Kinds at random, some twice, as far as a crowded world of this seed has places for all of them together."""
+    """Those that meet, then kinds at random, some twice, as far as a crowded world of this seed has places for all together."""
     rng = Random(f"together|{seed}")
     config = SimulationConfig(**CROWDED, start=GO_LIVE, seed=seed)
     parties = make_parties(config.platforms, config.channels)
     world = {"seed": seed, "parties": parties, "days": list(true_days(config))}
     batch_of = {party.party: 1 for party in parties if party.kind is PartyKind.PLATFORM}
     kept: list[FaultRequest] = []
-    for kind in rng.sample([kind for kind in KINDS if kind.startswith(_RECONCILED)], _DRAWN):
-        more = [*kept, FaultRequest(kind, rng.choice((1, 1, 2)))]
+    meeting = load_faults(FAULTS / "together.yaml")
+    kinds = [kind for kind in KINDS if kind.startswith(_RECONCILED) and kind not in {request.kind for request in meeting}]
+    for request in (*meeting, *(FaultRequest(kind, rng.choice((1, 1, 2))) for kind in rng.sample(kinds, _DRAWN))):
+        more = [*kept, request]
         try:
             plant_faults(**world, requests=more, batch_of=batch_of)
         except FaultRequestError:
