@@ -76,7 +76,10 @@ RULE_WORDS: dict[str, Words] = {
     "exact": ("agrees in everything", "完全一致"),
     "netting": ("the sums of the rows with one number agree", "同号记录合计一致"),
     "later_date": ("the same of another date, which the cut-off or the settlement explains", "日期不同，可由日切或清算日解释"),
-    "later_postings": ("more was posted of it since: what stood on its date cannot be told any more", "其后又有入账，无法判断当日余额"),
+    "later_postings": (
+        "more was posted of it since: what stood on its date cannot be told any more",
+        "其后又有入账，无法判断当日余额",
+    ),
     "resolved": ("settled by two people", "经双人复核处理"),
 }
 

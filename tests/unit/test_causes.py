@@ -66,6 +66,7 @@ OTHER_RATE = (Rate("CH01", 2_500, 1), Rate("CH02", 3_000, 1))
         (BreakKind.TIMING, [row("A", item_date="2019-12-31", event_time=LATE), row("B", event_time=NOON)], None),
         (BreakKind.INV_01, [{"side": "-", "core": 123_456, "ledger": 124_356}], None),
         (BreakKind.MISSING_IN_PLATFORM, [row("B")], None),
+        (BreakKind.ROUNDING, [row("A"), row("B", amount_minor=123_457)], None),
     ],
 )  # fmt: skip
 def test_a_cause_is_named_where_its_figures_prove_it(kind: str, evidence: list[dict[str, Any]], found: str | None) -> None:
