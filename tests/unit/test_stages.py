@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any
 
 from custody.matching import Bucket, Verdict
-from jobs.reconcile.flows import judge_rest
+from jobs.reconcile.flow_verdicts import judge_rest
 from schemas.rule_book import book_with
 
 DAY, NEXT = date(2019, 12, 30), date(2019, 12, 31)
