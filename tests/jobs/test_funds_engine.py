@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
 from funds_kit import DAY, KINDS, PERSON, journal_of, move_of
-from instance_kit import change_settings, seeds
+from instance_kit import seeds
 
-from cluster.spark_connect import SparkConnect
-from connectors.engine import engine
-from connectors.settings import FILE_NAME, initial_settings, load_settings
 from custody.funds_paths import Leg, Lot, Way, trace
 from jobs.reconcile.funds_engine import LEGS, LOTS, trace_day
 
@@ -49,13 +45,6 @@ def order(leg: Leg) -> tuple[Any, ...]:
 @pytest.mark.parametrize("seed", seeds(2), ids=lambda seed: f"seed{seed}")
 def test_the_engine_traces_as_the_rule_says(seed: int, spark: SparkSession) -> None:
     assert days_agree(spark, seed) > 2, "the days are worth comparing"
-
-
-@pytest.mark.real
-def test_apache_spark_traces_as_the_rule_says(spark_connect: SparkConnect, tmp_path: Path) -> None:
-    (tmp_path / FILE_NAME).write_text(initial_settings("B", date(2019, 12, 30), 0))
-    with engine(load_settings(change_settings(tmp_path, {"engine.url": spark_connect.url}))) as session:
-        assert days_agree(session, 0) > 2
 
 
 def days_agree(spark: SparkSession, seed: int) -> int:
