@@ -18,6 +18,8 @@ from kill_kit import CopyOf, TwoDays
 from typer.testing import CliRunner
 
 from console.cli import app
+from custody.adjustments import DECISION
+from custody.case_patterns import accounts_of
 from custody.errors import RetryLater
 from custody.services import cases, restatements
 from custody.services.access import SYSTEM
@@ -40,6 +42,7 @@ def live(two_days: TwoDays, tmp_path_factory: pytest.TempPathFactory) -> Path:
     third, fourth = two_days.days[2:]
     with opened(home) as instance:
         settle_a_case(instance)
+        adjust_a_case(instance)
         instance.deliver(two_days.world, third, without=[LATE])
         restate(instance, two_days.world, third)
         instance.run_day(third)
@@ -50,7 +53,9 @@ def live(two_days: TwoDays, tmp_path_factory: pytest.TempPathFactory) -> Path:
         states = {file["state"] for file in instance.find("file")}
         assert {"ACCEPTED", "REFUSED", "LATE", "SUPERSEDED"} <= states
         decided = [row["kind"] for on in two_days.days for row in instance.lake_rows(on, "cut_off", "decisions")]
-        assert {"case", "restatement"} <= set(decided)
+        assert {"case", "adjustment", "restatement"} <= set(decided)
+        posted = [leg for leg in instance.lake_rows(third, "post", "ledger_txn") if leg["file_name"].startswith(DECISION)]
+        assert [leg["outcome"] for leg in posted] == ["POSTED"]
     return home
 
 
@@ -61,6 +66,15 @@ def settle_a_case(instance: Instance) -> None:
     )
     proposal = cases.propose_settlement(register, clock, "maker", case["case_id"], "the platform agreed")
     approve(register, clock, "checker", cases.CASE, proposal, "seen")
+
+
+def adjust_a_case(instance: Instance) -> None:
+    """Goodwill from the platform to a customer whom an open case names."""
+    register, clock = instance.wiring.register, instance.wiring.clock
+    case = next(row for row in instance.find("recon_case", state="OPEN", kind="WRONG_ACCOUNT"))
+    wanted = cases.Adjustment(f"{case['platform']}:P_MARKETING", accounts_of(case)[0], 1_00)
+    proposal = cases.propose_adjustment(register, clock, "maker", case["case_id"], wanted, "for the trouble")
+    approve(register, clock, "checker", cases.ADJUSTMENT, proposal, "seen")
 
 
 def restate(instance: Instance, world: Path, on: date) -> None:
