@@ -25,15 +25,14 @@ def split_waiting(
     keys = pc.binary_join_element_wise(rest["relation"], rest["match_key"], "|")
     before = pa.array([f"{relation}|{key}" for relation, key in sorted(matched_before)], pa.string())
     today = pa.scalar(as_of, pa.date32())
-    alone = pc.and_(_once(keys), pc.invert(pc.is_in(keys, before)))
+    # Within the cut-off window a counterpart may stand in files of other dates too: the few rows there are left to the core.
+    alone = pc.and_(pc.and_(_once(keys), pc.invert(pc.is_in(keys, before))), pc.invert(rest["in_window"]))
     late = pc.is_in(rest["counterpart_file"], pa.array(sorted(files_missing), pa.string()))
     not_due = pc.fill_null(pc.greater(rest["expected_on"], today), False)
-    window = pc.and_(rest["in_window"], pc.equal(rest["item_date"], today))
     posting = pc.is_in(rest["match_key"], pa.array(sorted(waiting_keys), pa.string()))
     rule = pa.nulls(rest.num_rows, pa.string())
     # The first of judge_group's reasons is the one that stands: set last.
     for applies, name in (
-        (window, "cut_off_window"),
         (not_due, "not_due"),
         (late, "late_file"),
         (posting, "instruction_waiting"),
