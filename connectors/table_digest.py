@@ -24,7 +24,8 @@ HASH_BYTES = 32
 _AT_ONCE = 65_536
 # One run's hashes take 32 MiB.
 _RUN_ROWS = 1 << 20
-_FIRST_BITS = [(bucket << 4).to_bytes(2) for bucket in range(BUCKETS)]
+_EMPTY = hashlib.sha256(b"").digest()
+_FIRST_BITS = np.array([(bucket << 4).to_bytes(2) for bucket in range(BUCKETS)], f"S{HASH_BYTES}")
 
 
 def content_digest(table: pa.Table) -> str:
@@ -111,13 +112,17 @@ class TableDigest:
     def root(self) -> str:
         """The content digest as hex. Raises OSError where the temporary file cannot be read."""
         last, last_bounds = self._sorted_run()
-        whole = hashlib.sha256()
+        ends = (last_bounds * HASH_BYTES).tolist()
+        sha256 = hashlib.sha256
+        buckets = []
         for bucket in range(BUCKETS):
-            parts = [self._read(start, bounds, bucket) for start, bounds in self._runs]
-            parts.append(last[int(last_bounds[bucket]) * HASH_BYTES : int(last_bounds[bucket + 1]) * HASH_BYTES])
-            hashes = b"".join(parts)
-            whole.update(hashlib.sha256(hashes if len(parts) == 1 else _sorted(hashes).tobytes()).digest())
-        return whole.hexdigest()
+            hashes = last[ends[bucket] : ends[bucket + 1]]
+            if self._runs:
+                spilled = [self._read(start, bounds, bucket) for start, bounds in self._runs]
+                hashes = _sorted(b"".join([*spilled, hashes])).tobytes()
+            # A day has dozens of little tables, whose buckets are nearly all empty.
+            buckets.append(sha256(hashes).digest() if hashes else _EMPTY)
+        return sha256(b"".join(buckets)).hexdigest()
 
     def _spill(self) -> None:
         run, bounds = self._sorted_run()
@@ -134,7 +139,7 @@ class TableDigest:
 
     def _sorted_run(self) -> tuple[bytes, npt.NDArray[np.int64]]:
         run = _sorted(b"".join(self._held))
-        return run.tobytes(), np.append(np.searchsorted(run, np.array(_FIRST_BITS, "S32")), len(run))
+        return run.tobytes(), np.append(np.searchsorted(run, _FIRST_BITS), len(run))
 
     def _read(self, start: int, bounds: npt.NDArray[np.int64], bucket: int) -> bytes:
         assert self._spilled is not None
