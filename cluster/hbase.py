@@ -26,7 +26,7 @@ from schemas.store_keys import META, SALTS, UNSALTED
 
 _CREATE_TABLES = Path(__file__).with_name("hbase") / "CreateTables.java"
 _START_SECONDS = 120
-_TOOL_SECONDS = 180
+_TOOL_SECONDS = 600
 _ASK_MILLISECONDS = 5_000
 _NO_TABLE = "no_such_table"
 # An orderly stop flushes what is in memory.

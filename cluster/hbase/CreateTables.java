@@ -23,7 +23,7 @@ import org.apache.hadoop.hbase.util.Bytes;
  * of a cell is kept: the store tells a row's newest cells by their timestamps.
  */
 public class CreateTables {
-    private static final long TIMEOUT_SECONDS = 120;
+    private static final long TIMEOUT_SECONDS = 540;
 
     public static void main(String[] args) throws Exception {
         String namespace = args[0];
