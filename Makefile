@@ -32,10 +32,10 @@ lint: $(INSTALLED)  ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Tests that start real servers share them in one process; a file stays in one process.
+# Tests that start real servers share them in one process; a file stays in one process; the order is that of tests/conftest.py.
 test: lint  ## all tests, with reduced seeds (the real parts as root, after make debian-packages)
-	$(BIN)/python -m pytest -m "not real" -n 2 --dist loadfile
-	$(BIN)/python -m pytest -m real -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m "not real" -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m real -n 2 --dist loadfile --no-loadscope-reorder
 
 # The real parts: HBase, HDFS, PostgreSQL, OpenSSH, Apache Spark and Airflow's services, on loopback and without containers.
 NAME ?= default

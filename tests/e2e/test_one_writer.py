@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
-import subprocess
 import time
 from datetime import date
 from pathlib import Path
 
 import pytest
 from instance_kit import Instance, opened
-from kill_kit import CopyOf, TwoDays, Undisturbed, assert_same, content_of, run_on, start, told
+from kill_kit import CopyOf, TwoDays, Undisturbed, assert_same, content_of, run_on, start, told, wait_until_stopped
 
 from connectors.settings import FILE_NAME
 from custody.errors import RetryLater
@@ -28,11 +26,6 @@ def with_short_lease(home: Path) -> Path:
     assert changed == 1
     path.write_text(text, encoding="utf-8")
     return home
-
-
-def wait_until_stopped(child: subprocess.Popen[str]) -> None:
-    _, status = os.waitpid(child.pid, os.WUNTRACED)
-    assert os.WIFSTOPPED(status), f"the runner ended with {status} instead of stopping"
 
 
 def take_over(instance: Instance, step: str, on: date) -> StepResult:

@@ -150,7 +150,7 @@ def test_a_channels_first_batch_comes_after_its_last(tmp_path: Path) -> None:
     assert result.is_perfect, result.as_json()
 
 
-@pytest.mark.parametrize("seed", seeds(2), ids=lambda seed: f"seed{seed}")
+@pytest.mark.parametrize("seed", seeds(1), ids=lambda seed: f"seed{seed}")
 def test_a_sound_market_gives_no_finding(seed: int, tmp_path: Path) -> None:
     result, found, world = run_world(tmp_path, [], seed, SMALL)
     assert found == [], f"seed {seed}"

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from faulted_worlds import FAULTS, ROOMY, contradictions, difference, labels_of
+from instance_kit import seeds
 from world_reader import DEMO, tree
 
 from custody.names import BreakKind
@@ -37,11 +38,11 @@ def worlds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return folder / "sound", folder / "faulty"
 
 
-@pytest.mark.parametrize("seed", range(2, 5))
+@pytest.mark.parametrize("seed", seeds(1), ids=lambda seed: f"seed{seed}")
 def test_every_kind_finds_its_own_place_with_any_seed(seed: int, tmp_path: Path) -> None:
     requests = load_faults(FAULTS / "all.yaml")
-    simulate(config=replace(ROOMY, seed=seed), faults=[], out=tmp_path / "sound")
-    simulate(config=replace(ROOMY, seed=seed), faults=requests, out=tmp_path / "faulty")
+    simulate(config=replace(ROOMY, seed=2 + seed), faults=[], out=tmp_path / "sound")
+    simulate(config=replace(ROOMY, seed=2 + seed), faults=requests, out=tmp_path / "faulty")
     labels = labels_of(tmp_path / "faulty")
     _asked_is_planted(requests, labels)
     assert contradictions(tmp_path / "sound", tmp_path / "faulty", labels) == []
