@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import asdict
 from datetime import date, datetime
 from random import Random
@@ -15,13 +16,13 @@ from hypothesis import strategies as st
 
 from custody.calendar import CHINA
 from schemas.columnar import FileReader, is_columnar, prove_together, proved_file
-from schemas.layout import Layout, all_layouts, load_layout
+from schemas.layout import Field, Layout, all_layouts, load_layout
 from schemas.layout_file import control_totals, parse_file, write_file
 
 # What parties send each day is read by columns: a layout that came to use more of the language would be read row by row.
 OURS = {
     "platform_customer/1", "platform_loan/1", "platform_txn/1", "platform_claim/1", "platform_balance/1", "channel_settlement/1",
-    "gateway_instruction/1", "gateway_mandate/1", "gateway_legal_order/1",
+    "gateway_instruction/1", "gateway_mandate/1", "gateway_legal_order/1", "platform_confirmation/1",
 }  # fmt: skip
 PLAIN = sorted(name for name, layout in all_layouts().items() if layout.is_plain)
 # The profile's number, shared out: there are many layouts, and `make soak` raises it.
@@ -53,12 +54,20 @@ def _good(layout: Layout, rows: int, seed: int) -> list[dict[str, Any]]:
         }  # fmt: skip
         row: dict[str, Any] = {}
         for f in layout.fields:
-            value = (
-                draw.choice(f.codes) if f.codes else f"R{draw.choice([number, number, 3])}" if f.type == "code" else known[f.type]
-            )
+            code = _code(f, draw.choice([number, number, 3])) if f.type == "code" and not f.codes else None
+            value = draw.choice(f.codes) if f.codes else code or known[f.type]
             row[f.column] = value if f.required or draw.random() < 0.7 else None
         found.append(row)
     return found
+
+
+def _code(field: Field, number: int) -> str:
+    """R1, R2 ... where the pattern takes such; else the layout's example, numbered at its end where that can be."""
+    if field.pattern is None or re.fullmatch(field.pattern, f"R{number}"):
+        return f"R{number}"
+    assert field.example is not None
+    numbered = re.sub("[0-9]+$", str(number + 1), field.example)
+    return numbered if re.fullmatch(field.pattern, numbered) else field.example
 
 
 @st.composite
