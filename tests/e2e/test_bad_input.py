@@ -131,8 +131,9 @@ def test_a_bad_file_on_its_day_and_the_day_after(kind: str, clean: Clean, fresh:
         assert_nothing_is_lost(instance, ON)
         breaks = {(b["sides"], b["kind"], b["subject"]) for b in today["breaks"]}
         rejected = {f"ROW|{r['file_name']}|{r['line_no']}" for r in instance.lake_rows(ON, "land", "rejected_rows")}
-        expected = {(e["sides"], e["kind"], e["subject"]) for e in label["expects"]}
-        assert breaks == {e for e in expected if e[1] != "REJECTED_ROW"}
+        expected, follows = ({(e["sides"], e["kind"], e["subject"]) for e in label[said]} for said in ("expects", "follows"))
+        wanted = {e for e in expected if e[1] != "REJECTED_ROW"}
+        assert wanted <= breaks <= wanted | follows
         assert rejected == {e[2] for e in expected if e[1] == "REJECTED_ROW"}
         assert {c["state"] for c in instance.find("recon_case")} <= {"OPEN"}
 
@@ -158,10 +159,13 @@ def assert_healed(instance: Instance, today: dict[str, Any], clean: Clean) -> No
     def own(rows: list[Row], *files: str) -> list[Row]:
         return [r for r in rows if (r["relation"], r["platform"]) == ("AB_TXN", BAD) and r.get("file_name", "") in files]
 
-    # The same rows match a day later: as many, of the same sum and digest.
-    (expected,) = (r for r in own(clean.day["match_totals"], late["file_name"]))
+    # The same rows match a day later: as many, of the same sum, and of the same digest where the file has its first name.
+    first_name = f"{BAD}_TXN_{ON:%Y%m%d}_01_v1.csv"
+    (expected,) = own(clean.day["match_totals"], first_name)
     assert expected["rows"] > 10 and late["rows"] >= expected["rows"]
-    assert own(instance.lake_rows(NEXT, "reconcile", "match_totals"), late["file_name"]) == [expected]
+    (found,) = own(instance.lake_rows(NEXT, "reconcile", "match_totals"), late["file_name"])
+    same = ("rows", "amount_minor") if late["file_name"] != first_name else tuple(expected)
+    assert {name: found[name] for name in same} == {name: expected[name] for name in same}
     waited = [m for m in own(today["matches"], "") if m["bucket"] == "CARRIED"]
     assert {(m["side"], m["rule"]) for m in waited} == {("B", "late_file")} and len(waited) >= expected["rows"]
     still_open = instance.lake_rows(NEXT, "reconcile", "open_items")
@@ -173,7 +177,7 @@ def assert_row_stays_open(instance: Instance, kind: str) -> None:
     (rejected,) = instance.lake_rows(ON, "land", "rejected_rows")
     cases = instance.find("recon_case")
     if kind == "impossible_date":
-        (case,) = cases
+        (case,) = (c for c in cases if c["sides"] == "AB")
         assert (case["kind"], case["state"]) == ("MISSING_IN_PLATFORM", "OPEN")
         assert case["cause"] == f"row_rejected:{rejected['file_name']}:{rejected['line_no']}"
     else:
