@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from airflow.sdk import chain
 
-from airflow.sdk import Param, chain
-
-from console.airflow.approval import approval
-from console.airflow.defaults import CustodyDag, dag_settings
+from console.airflow.approval import PROPOSAL, approval, approval_settings
+from console.airflow.defaults import CustodyDag
 
 DOC = """
 ### What it does
@@ -28,29 +26,17 @@ the evidence changed, propose again. By hand: `custody case approve ID --as NAME
 `show`：无此提案，见 `custody proposal list`。`decide`：日志最后一行为拒绝原因，由合适人员答复：清除 `ask` 与 `decide` 后重来；
 证据已变更的须重新提出。手工执行 `custody case approve ID --as NAME --note ...`。
 """
-PROPOSAL = "{{ (dag_run.conf or {}).get('proposal_id', '') }}"
 
 with CustodyDag(
     dag_id="case_approvals",
     schedule=None,
     catchup=False,
-    **dag_settings(
+    **approval_settings(
         english="ask a second person to decide on a case's settlement or adjusting entry",
         chinese="案件结案与调账复核",
         doc=DOC,
-        tags=["cases", "approval"],
-        due_within=timedelta(days=1),
-        dated=False,
-        asks={
-            "proposal_id": Param(
-                type="string",
-                pattern="^[0-9a-f]{16}$",
-                title="proposal / 提案编号",
-                description="From `custody proposal list` or the page Cases. / 见 `custody proposal list` 或案件页面",
-            )
-        },
-        # One that waits for its second person must not hold up the others.
-        at_once=16,
+        topic="cases",
+        or_page=(" or the page Cases", " 或案件页面"),
     ),
 ):
     chain(*approval(PROPOSAL, f"Proposal {PROPOSAL}, about a case"))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from airflow.sdk import chain
 
-from airflow.sdk import Param, chain
-
-from console.airflow.approval import approval
-from console.airflow.defaults import CustodyDag, dag_settings
+from console.airflow.approval import PROPOSAL, approval, approval_settings
+from console.airflow.defaults import CustodyDag
 from console.airflow.tasks import CustodyCommand
 
 DOC = """
@@ -29,29 +27,17 @@ change. By hand: `custody customer carry-out ID`, which repeats safely.
 `show`：无此提案，见 `custody proposal list`。`decide`：日志最后一行为拒绝原因，由合适人员答复：清除 `ask` 与 `decide` 后重来。
 `carry_out`：退出码 3 为日终占用，自动重试；退出码 2 需人工改正。手工执行 `custody customer carry-out ID`，可重复运行。
 """
-PROPOSAL = "{{ (dag_run.conf or {}).get('proposal_id', '') }}"
 
 with CustodyDag(
     dag_id="customer_maintenance",
     schedule=None,
     catchup=False,
-    **dag_settings(
+    **approval_settings(
         english="carry out a proposal about a customer, once a second person has approved it",
         chinese="客户资料维护：方案、复核、执行",
         doc=DOC,
-        tags=["customers", "approval"],
-        due_within=timedelta(days=1),
-        dated=False,
-        asks={
-            "proposal_id": Param(
-                type="string",
-                pattern="^[0-9a-f]{16}$",
-                title="proposal / 提案编号",
-                description="From `custody proposal list` or the page Customers. / 见 `custody proposal list` 或客户页面",
-            )
-        },
-        # One that waits for its second person must not hold up the others.
-        at_once=16,
+        topic="customers",
+        or_page=(" or the page Customers", " 或客户页面"),
     ),
 ):
     chain(

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from airflow.sdk import chain
 
-from airflow.sdk import Param, chain
-
-from console.airflow.approval import approval
-from console.airflow.defaults import CustodyDag, dag_settings
+from console.airflow.approval import PROPOSAL, approval, approval_settings
+from console.airflow.defaults import CustodyDag
 
 DOC = """
 ### What it does
@@ -30,29 +28,16 @@ day was reconciled since, propose again. By hand: `custody proposal approve ID -
 `show`：无此提案，见 `custody proposal list`。`decide`：日志最后一行为拒绝原因，由合适人员答复：清除 `ask` 与 `decide` 后重来；
 其间已有新的对账，须重新提出。手工执行 `custody proposal approve ID --as NAME --note ...`。
 """
-PROPOSAL = "{{ (dag_run.conf or {}).get('proposal_id', '') }}"
 
 with CustodyDag(
     dag_id="restatement",
     schedule=None,
     catchup=False,
-    **dag_settings(
+    **approval_settings(
         english="ask a second person to decide on a restated file, or on one that will not come",
         chinese="文件重报与放弃等待复核",
         doc=DOC,
-        tags=["files", "approval"],
-        due_within=timedelta(days=1),
-        dated=False,
-        asks={
-            "proposal_id": Param(
-                type="string",
-                pattern="^[0-9a-f]{16}$",
-                title="proposal / 提案编号",
-                description="From `custody proposal list`. / 见 `custody proposal list`",
-            )
-        },
-        # One that waits for its second person must not hold up the others.
-        at_once=16,
+        topic="files",
     ),
 ):
     chain(*approval(PROPOSAL, f"Proposal {PROPOSAL}, about a file"))

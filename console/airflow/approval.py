@@ -8,6 +8,7 @@ with the service's words; clearing both tasks asks again.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import HITLOperator
@@ -15,11 +16,14 @@ from airflow.sdk import Param
 from airflow.sdk.bases.skipmixin import SkipMixin
 from airflow.sdk.exceptions import AirflowFailException
 
+from console.airflow.defaults import dag_settings
 from console.airflow.tasks import CustodyCommand
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
 
+# The proposal that a run was started with, as a template.
+PROPOSAL = "{{ (dag_run.conf or {}).get('proposal_id', '') }}"
 APPROVE, REJECT = "Approve", "Reject"
 _NOTE = "note"
 _VERBS = {APPROVE: "approve", REJECT: "reject"}
@@ -67,6 +71,31 @@ class MakeDecision(CustodyCommand, SkipMixin):  # type: ignore[misc]  # airflow 
         if chosen == REJECT:
             self.skip(ti=context["ti"], tasks=context["task"].get_direct_relatives(upstream=False))
         return result
+
+
+def approval_settings(english: str, chinese: str, doc: str, topic: str, or_page: tuple[str, str] = ("", "")) -> dict[str, Any]:
+    """What every DAG has that asks a second person about one proposal: a person starts it with the proposal's number.
+
+    ``or_page``: where the number stands besides, in both languages.
+    """
+    return dag_settings(
+        english=english,
+        chinese=chinese,
+        doc=doc,
+        tags=[topic, "approval"],
+        due_within=timedelta(days=1),
+        dated=False,
+        asks={
+            "proposal_id": Param(
+                type="string",
+                pattern="^[0-9a-f]{16}$",
+                title="proposal / 提案编号",
+                description=f"From `custody proposal list`{or_page[0]}. / 见 `custody proposal list`{or_page[1]}",
+            )
+        },
+        # One that waits for its second person must not hold up the others.
+        at_once=16,
+    )
 
 
 def approval(proposal: str, title: str) -> list[BaseOperator]:

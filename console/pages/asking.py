@@ -92,6 +92,14 @@ async def posted(request: Request) -> dict[str, str]:
     return fields
 
 
+def approves(form: dict[str, str]) -> bool:
+    """Which of the two buttons of a decision was pressed. Raises UsageError for neither."""
+    answer = form.get("answer", "")
+    if answer not in ("approve", "reject"):
+        raise UsageError("approve or reject / 请选择通过或拒绝")
+    return answer == "approve"
+
+
 FormDep = Annotated[dict[str, str], Depends(posted)]
 
 

@@ -7,10 +7,9 @@ from fastapi import APIRouter
 from fastapi.responses import RedirectResponse
 
 from console.case_view import yuan_of
-from console.pages.asking import FormDep, UserDep, date_of, wired
+from console.pages.asking import FormDep, UserDep, approves, date_of, wired
 from console.pages.cases import accounts_named, address
 from console.pages.links import Links
-from custody.errors import UsageError
 from custody.services import cases as service
 from custody.services.cases import decide
 
@@ -61,12 +60,10 @@ def adjust(user: UserDep, form: FormDep) -> RedirectResponse:
 @router.post("/case-decide", response_class=RedirectResponse)
 def decision(user: UserDep, form: FormDep) -> RedirectResponse:
     """Approve or reject, as the button says that was pressed."""
-    answer = form.get("answer", "")
-    if answer not in ("approve", "reject"):
-        raise UsageError("approve or reject / 请选择通过或拒绝")
+    approved = approves(form)
     with wired() as wiring:
         proposal, note = form.get("proposal", ""), form.get("note", "")
-        decide(wiring.register, wiring.clock, user.get_name(), proposal, answer == "approve", note)
+        decide(wiring.register, wiring.clock, user.get_name(), proposal, approved, note)
     return _back(form)
 
 

@@ -8,10 +8,9 @@ reader is sent back to the customer's page, so that loading it again does nothin
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from console.pages.asking import FormDep, NotFound, UserDep, show, wired
+from console.pages.asking import FormDep, NotFound, UserDep, approves, show, wired
 from console.pages.customers import FIELDS, address, customer_page
 from console.pages.links import Link, Links
-from custody.errors import UsageError
 from custody.masking import mask_user_numbers
 from custody.services.customer_desk import decide
 from custody.services.customer_proposals import Proposed, propose_change, propose_merge
@@ -80,11 +79,9 @@ def deletion(user: UserDep, form: FormDep) -> RedirectResponse:
 @router.post("/decide", response_class=RedirectResponse)
 def decision(user: UserDep, form: FormDep) -> RedirectResponse:
     """Approve or reject, as the button says that was pressed."""
-    answer = form.get("answer", "")
-    if answer not in ("approve", "reject"):
-        raise UsageError("approve or reject / 请选择通过或拒绝")
+    approved = approves(form)
     with wired() as wiring:
-        decide(wiring.customer_ports, user.get_name(), form.get("proposal", ""), answer == "approve", form.get("note", ""))
+        decide(wiring.customer_ports, user.get_name(), form.get("proposal", ""), approved, form.get("note", ""))
     return _back(form.get("id", ""))
 
 
