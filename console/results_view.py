@@ -13,9 +13,8 @@ import pyarrow.compute as pc
 
 from connectors.bootstrap import Wiring
 from custody.errors import UsageError
-from custody.names import FileType
 from custody.services.outputs import Seal, days_begun, seals_of_day
-from schemas.exchange import ExchangeName
+from schemas.exchange import result_name
 
 _TREND_DAYS = 30
 _BUCKETS = ("MATCHED", "BREAK", "CARRIED")
@@ -81,18 +80,13 @@ def results_of(wiring: Wiring, on: date, platform: str = "") -> Results:
                 p,
                 rows.get(p, {}),
                 kinds.get(p, []),
-                outbound.get(_result_name(p, today["reconcile"])),
+                outbound.get(result_name(p, on, today["reconcile"].version)),
                 *answers.get(p, (None, None)),
             )
             for p in wanted
         ],
         {p: [(day, None if counts is None else counts[p]) for day, counts in trend] for p in wanted},
     )
-
-
-def _result_name(platform: str, reconcile: Seal) -> str:
-    name = ExchangeName(platform, FileType.RECON_RESULT, reconcile.custody_date, 1, reconcile.version)
-    return str(name).replace(".csv", ".json")
 
 
 def _rows_by_verdict(wiring: Wiring, land: Seal, reconcile: Seal) -> dict[str, dict[str, int]]:

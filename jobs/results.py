@@ -7,6 +7,7 @@ import json
 from datetime import date
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.bootstrap import Wiring
@@ -20,7 +21,7 @@ from custody.services.outbound import deliver_pending, queue
 from custody.services.outputs import Seal, latest_seal
 from custody.verdict_words import why
 from reports.csv_file import csv_bytes, safe_text
-from schemas.exchange import ExchangeName, sha256_hex
+from schemas.exchange import ExchangeName, result_name, sha256_hex
 
 # What a platform claims, and is judged row by row.
 _JUDGED_TYPES = frozenset({FileType.CUSTOMER, FileType.LOAN, FileType.TXN, FileType.CLAIM, FileType.BALANCE})
@@ -39,6 +40,7 @@ def send_results(wiring: Wiring, custody_date: date, actor: str) -> dict[str, An
     parties = {r["id"]: json.loads(r["payload"]) for r in wiring.lake.rows(cut_off.path, "reference") if r["kind"] == "party"}
     outcomes = wiring.lake.rows(land.path, "file_outcomes")
     rejected = wiring.lake.rows(land.path, "rejected_rows")
+    breaks, unclean = wiring.lake.rows(reconcile.path, "breaks"), _unclean(wiring, reconcile)
     queued = []
 
     def keep(party: str, name: str, data: bytes) -> None:
@@ -46,12 +48,14 @@ def send_results(wiring: Wiring, custody_date: date, actor: str) -> dict[str, An
         queued.append((party, name, sha256, wiring.archive.keep(data, sha256)))
 
     for party, body in sorted(parties.items()):
-        keep(party, _name(party, FileType.VALIDATION, land), _as_json(_validation(party, custody_date, outcomes, rejected)))
+        validation = ExchangeName(party, FileType.VALIDATION, custody_date, 1, land.version).in_json
+        keep(party, validation, _as_json(_validation(party, custody_date, outcomes, rejected)))
         if body["kind"] == PartyKind.PLATFORM:
-            rows, rows_file = _result_rows(wiring, party, land, reconcile), rows_name(party, reconcile)
+            own_breaks = [b for b in breaks if b["platform"] == party]
+            rows, rows_file = _result_rows(party, unclean, own_breaks, rejected), rows_name(party, reconcile)
             keep(party, rows_file, csv_bytes(_ROW_HEADER, (tuple(map(safe_text, row)) for row in rows)))
-            result = _recon_result(wiring, party, land, reconcile, rows_file, len(rows))
-            keep(party, result_name(party, reconcile), _as_json(result))
+            result = _recon_result(party, reconcile, outcomes, own_breaks, rows_file, len(rows))
+            keep(party, result_name(party, custody_date, reconcile.version), _as_json(result))
     with wiring.register.transaction() as tx:
         for party, name, sha256, reference in queued:
             queue(tx, wiring.clock, party, name, sha256, reference)
@@ -64,18 +68,9 @@ def send_results(wiring: Wiring, custody_date: date, actor: str) -> dict[str, An
     }
 
 
-def result_name(party: str, reconcile: Seal) -> str:
-    """``P001_RECON_RESULT_20191230_01_v1.json``: a new version of the sealed step is a new version of its result."""
-    return _name(party, FileType.RECON_RESULT, reconcile)
-
-
 def rows_name(party: str, reconcile: Seal) -> str:
     """The platform's rows that are not clean, beside its result."""
     return str(ExchangeName(party, FileType.RECON_ROWS, reconcile.custody_date, 1, reconcile.version))
-
-
-def _name(party: str, kind: str, seal: Seal) -> str:
-    return str(ExchangeName(party, kind, seal.custody_date, 1, seal.version)).replace(".csv", ".json")
 
 
 def _as_json(content: dict[str, Any]) -> bytes:
@@ -108,15 +103,16 @@ def _validation(party: str, custody_date: date, outcomes: list[Row], rejected: l
 _PLATFORM_SIDES = ("A", "AB", "FILE")
 
 
-def _recon_result(wiring: Wiring, party: str, land: Seal, reconcile: Seal, rows_file: str, told: int) -> dict[str, Any]:
+def _recon_result(
+    party: str, reconcile: Seal, outcomes: list[Row], own_breaks: list[Row], rows_file: str, told: int
+) -> dict[str, Any]:
     """The result in one sheet: what became of each file's rows, and each break with its evidence. ``told``: rows of ``rows_file``."""
-    lake = wiring.lake
     shown = ("case_id", "subject", "kind", "amount_minor", "cause")
-    breaks = [b for b in lake.rows(reconcile.path, "breaks") if b["platform"] == party and b["sides"] in _PLATFORM_SIDES]
+    breaks = [b for b in own_breaks if b["sides"] in _PLATFORM_SIDES]
     figures = ("file_name", "file_type", "rows", "rows_landed", "rows_rejected")
     files = [
         {n: o[n] for n in figures}
-        for o in lake.rows(land.path, "file_outcomes")
+        for o in outcomes
         if o["party"] == party and o["outcome"] == "LANDED" and o["file_type"] in _JUDGED_TYPES
     ]
     return {
@@ -140,22 +136,26 @@ def _recon_result(wiring: Wiring, party: str, land: Seal, reconcile: Seal, rows_
 _ROW_HEADER = ("file_name", "line_no", "subject", "amount", "verdict", "rule", "why_en", "why_zh", "case_id")
 
 
-def _result_rows(wiring: Wiring, party: str, land: Seal, reconcile: Seal) -> list[tuple[str, ...]]:
+def _unclean(wiring: Wiring, reconcile: Seal) -> pa.Table:
+    """All platforms' own rows that are not clean."""
+    table = wiring.lake.read(reconcile.path, "matches")
+    unclean = pc.or_(pc.not_equal(table["bucket"], "MATCHED"), pc.not_equal(table["rule"], "exact"))
+    return table.filter(pc.and_(pc.equal(table["side"], "A"), unclean))
+
+
+def _result_rows(party: str, unclean: pa.Table, own_breaks: list[Row], rejected: list[Row]) -> list[tuple[str, ...]]:
     """The platform's own rows that are not clean, with our verdict and why: of today's files, and those of earlier days that are
     open still or found their counterpart today. Every other row of its files is matched."""
-    table = wiring.lake.read(reconcile.path, "matches")
-    own = pc.and_(pc.equal(table["platform"], party), pc.equal(table["side"], "A"))
-    unclean = pc.or_(pc.not_equal(table["bucket"], "MATCHED"), pc.not_equal(table["rule"], "exact"))
-    cases = {b["case_id"] for b in wiring.lake.rows(reconcile.path, "breaks") if b["platform"] == party}
+    cases = {b["case_id"] for b in own_breaks}
     rows = []
-    for batch in table.filter(pc.and_(own, unclean)).to_batches():
+    for batch in unclean.filter(pc.equal(unclean["platform"], party)).to_batches():
         for match in batch.to_pylist():
             file_name, _, line = match["row_ref"].rpartition(":")
             identity = case_id(party, "AB", match["subject"])
             amount = format_amount(match["amount_minor"], _CURRENCY)
             of_case = identity if match["bucket"] == "BREAK" and identity in cases else ""
             rows.append((file_name, line, match["subject"], amount, match["bucket"], match["rule"], *why(match["rule"]), of_case))
-    for bad in wiring.lake.rows(land.path, "rejected_rows"):
+    for bad in rejected:
         if bad["party"] == party:
             words = bad["words_en"], bad["words_zh"]
             rows.append((bad["file_name"], str(bad["line_no"]), bad["row_key"] or "", "", "REJECTED", bad["rule"], *words, ""))

@@ -14,8 +14,8 @@ from custody.ports import Row
 from custody.risk import Alert, LoanPosition, LoanTerms, alerts_for, assess_loan
 from custody.services.outputs import Seal
 from jobs.reference import Reference, load_reference
-from jobs.results import result_name
 from jobs.step import Step, StepContext
+from schemas.exchange import result_name
 
 
 def _run(context: StepContext) -> None:
@@ -72,7 +72,7 @@ def _confirmations(context: StepContext, reference: Reference) -> tuple[list[Row
     """How the results of all earlier dates stand with the platforms that are to confirm them."""
     today, calendar, platforms = context.custody_date, reference.calendar, reference.confirming()
     results = [
-        Result(platform, result_name(platform, seal), seal.manifest_digest, seal.custody_date)
+        Result(platform, result_name(platform, seal.custody_date, seal.version), seal.manifest_digest, seal.custody_date)
         for seal in context.seals_of("reconcile")
         if (today - seal.custody_date).days <= KEPT_DAYS
         for platform in platforms

@@ -10,6 +10,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from custody.names import FileType
+
 MAX_SEAL_BYTES = 1_000_000
 _NAME = re.compile(r"([A-Z0-9]{2,10})_([A-Z_]{3,20})_([0-9]{8})_([0-9]{2})_v([1-9][0-9]?)\.(csv|json)")
 
@@ -31,6 +33,16 @@ class ExchangeName:
     def __str__(self) -> str:
         suffix = "json" if self.is_seal else "csv"
         return f"{self.party}_{self.file_type}_{self.custody_date:%Y%m%d}_{self.batch:02d}_v{self.version}.{suffix}"
+
+    @property
+    def in_json(self) -> str:
+        """The name of what the bank writes in JSON under these parts."""
+        return str(self).replace(".csv", ".json")
+
+
+def result_name(party: str, custody_date: date, version: int) -> str:
+    """``P001_RECON_RESULT_20191230_01_v1.json``: a new version of the sealed reconciliation is a new version of its result."""
+    return ExchangeName(party, FileType.RECON_RESULT, custody_date, 1, version).in_json
 
 
 def parse_name(text: str) -> ExchangeName | None:
