@@ -7,7 +7,6 @@ line of stdout is the result.
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -90,10 +89,3 @@ def command(function: Callable[P, int | None]) -> Callable[P, None]:
         raise typer.Exit(code)
 
     return run
-
-
-def leave_at_once(code: int) -> None:
-    """End the process without the interpreter's tear-down, which costs an engine run a second; all is flushed before."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
