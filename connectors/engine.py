@@ -15,15 +15,18 @@ from custody.errors import RetryLater, StopRun
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+# Of gRPC's encodings the first one only, identity.
+_UNCOMPRESSED = ("grpc.compression_enabled_algorithms_bitset", 1)
+
 
 @contextmanager
 def engine(settings: Settings) -> Iterator[SparkSession]:
     """A Spark Connect session in UTC. Raises RetryLater when the server named in the settings does not answer."""
     from pyspark.errors import PySparkException
-    from pyspark.sql import SparkSession
 
     server = None
     url = settings.engine.url
+    options: list[tuple[str, int]] = []
     if not url:
         # Sail logs each session to stderr, where a person reads progress; a wish of the environment's still wins.
         os.environ.setdefault("RUST_LOG", "error")
@@ -33,9 +36,16 @@ def engine(settings: Settings) -> Iterator[SparkSession]:
         server.start(background=True)
         host, port = server.listening_address
         url = f"sc://{host}:{port}"
+        # Within one process nothing is gained by the gzip that gRPC would agree on: it takes most of the time of a large result.
+        options = [_UNCOMPRESSED]
     try:
         try:
-            session = SparkSession.builder.remote(url).create()
+            from pyspark.sql.connect.client import DefaultChannelBuilder
+            from pyspark.sql.connect.session import SparkSession
+
+            # As the builder that takes no options of the channel does it: functions are then those of Spark Connect.
+            os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"
+            session = SparkSession.Builder().channelBuilder(DefaultChannelBuilder(url, options)).create()
             session.conf.set("spark.sql.session.timeZone", "UTC")
         except ImportError as error:
             raise StopRun(f"the environment lacks a package that the engine's client needs: {error}") from error

@@ -11,10 +11,19 @@ from custody.matching import Relation
 
 def clean_pair_sql(relation: Relation, left: str, right: str) -> str:
     """Whether the two rows of an outer join are both there and alike in all that counts; never null."""
-    equal = sorted({name for rule in relation.rules for name in rule.differs} | {"item_date", "amount_minor", "currency"})
-    tests = [f"{left}.row_ref is not null", f"{right}.row_ref is not null"]
+    equal = _equal(relation)
+    tests = [f"{left}.match_key is not null", f"{right}.match_key is not null"]
     tests += [f"{left}.{name} <=> {right}.{name}" for name in equal]
     for a, b in {rule.swapped for rule in relation.rules if rule.swapped is not None and not set(rule.swapped) <= set(equal)}:
         # Where both columns are compared, a pair that has them exchanged differs already.
         tests.append(f"({left}.{a} <=> {left}.{b} or not ({left}.{a} <=> {right}.{b} and {left}.{b} <=> {right}.{a}))")
     return " and ".join(tests)
+
+
+def compared_columns(relation: Relation) -> list[str]:
+    """The columns of a row, beside its key, that ``clean_pair_sql`` looks at."""
+    return sorted({*_equal(relation), *(name for rule in relation.rules for name in rule.swapped or ())})
+
+
+def _equal(relation: Relation) -> list[str]:
+    return sorted({name for rule in relation.rules for name in rule.differs} | {"item_date", "amount_minor", "currency"})

@@ -18,17 +18,16 @@ from typing import TypeVar
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 from pyspark.sql import SparkSession
 
 from connectors.lake import arrow_schema
 from custody.matching import Bucket, Relation
 from custody.names import UNDER_WAY
 from jobs.reconcile.day import Day
-from jobs.reconcile.engine_rules import clean_pair_sql
-from jobs.reconcile.key_history import Hashes, hits_of, matched_before
-from jobs.reconcile.relations import LANDED_SIDES, view_of
-from jobs.reconcile.totals import ROW_HASH, Place, Totals, totals_of, totals_of_hashes, totals_sql
+from jobs.reconcile.engine_rules import clean_pair_sql, compared_columns
+from jobs.reconcile.key_history import Hashes, hits_of, key_hash_sql, matched_before, without
+from jobs.reconcile.relations import LANDED_SIDES, SIDE_TABLES, view_of
+from jobs.reconcile.totals import ROW_HASH, Place, Totals, sums_sql, totals_of, totals_of_hashes
 from jobs.reconcile.views import column_view
 from schemas.tables import TABLES
 
@@ -41,14 +40,14 @@ _ITEM = ", ".join(f"i.{name}" for name in TABLES["open_items"].names)
 @dataclass
 class FlowMatches:
     """``clean``: of the pairs that agree in everything. ``rest``: all other items, as ITEM_COLUMNS and with their key's hash. ``seen``: all items of a side, as
-    they were read before anything was joined; ``left``: the rest of them, counted the same way. ``final``: by relation and part, the
-    hashes of the clean pairs' keys that must never match again. ``before``: the rest's keys that were matched on an earlier day."""
+    they were read before anything was joined; ``left``: the rest of them, counted the same way. ``final``: by relation the
+    hashes, ascending, of the clean pairs' keys that must never match again. ``before``: the rest's keys that were matched on an earlier day."""
 
     rest: pa.Table
     clean: dict[Place, Totals] = field(default_factory=dict)
     seen: dict[tuple[str, str], Totals] = field(default_factory=dict)
     left: dict[tuple[str, str], Totals] = field(default_factory=dict)
-    final: dict[tuple[str, int], Hashes] = field(default_factory=dict)
+    final: dict[str, Hashes] = field(default_factory=dict)
     before: set[tuple[str, str]] = field(default_factory=set)
 
 
@@ -60,14 +59,32 @@ def match_flows(day: Day, spark: SparkSession, released: Collection[tuple[str, s
     one, and no pair rule is broken (for a relation that nets: the amounts agree). Pairs that end a break of yesterday are left to the
     core too, so that their rows can be named.
     """
-    parts = -(-max(_sealed_rows(day, "land", "land_txn"), _sealed_rows(day, "post", "ledger_txn"), 1) // part_rows)
     matches = FlowMatches(_no_items())
     rest = [matches.rest]
     for relation in day.reference.rules.relations:
-        for part in range(parts):
-            rest.append(_match_part(day, spark, relation, _Part(part, parts), frozenset(released), matches))
+        broken = _broken(day, spark, relation)
+        left_over, final, null_keys = [], [], False
+        for part in _parts(day, relation, part_rows):
+            found = _match_part(day, spark, relation, part, broken, frozenset(released), matches)
+            left_over.append(found.left_over)
+            final.append(found.final)
+            null_keys |= found.null_keys
+        matches.final[relation.name] = np.concatenate(final)
+        mine = _rest(spark, relation, np.unique(np.concatenate(left_over)), null_keys)
+        for side in (relation.left, relation.right):
+            of_side = mine.filter(pc.equal(mine["side"], side))
+            matches.left[relation.name, side] = totals_of_hashes(of_side["row_hash"].to_numpy())
+        rest.append(mine)
     matches.rest = pa.concat_tables(rest)
     return matches
+
+
+def _parts(day: Day, relation: Relation, part_rows: int) -> list[_Part]:
+    """Of the day's new rows; what was carried in is little beside them."""
+    many = max(_sealed_rows(day, step, table) for step, table in SIDE_TABLES[relation.name])
+    parts = max(1, -(-many // part_rows))
+    bounds = [(number << 64) // parts - (1 << 63) for number in range(1, parts)]
+    return [_Part(*ends) for ends in zip([None, *bounds], [*bounds, None], strict=True)]
 
 
 def _sealed_rows(day: Day, step: str, table: str) -> int:
@@ -79,35 +96,47 @@ def _sealed_rows(day: Day, step: str, table: str) -> int:
 
 @dataclass(frozen=True)
 class _Part:
-    """The share of the keys whose hash leaves this remainder."""
+    """The keys whose hash is at least ``first`` and less than ``end``. So parts follow each other in the order of their hashes."""
 
-    number: int
-    of: int
+    first: int | None
+    end: int | None
 
-    def holds(self, row: str) -> str:
-        return "true" if self.of == 1 else f"pmod(xxhash64({row}.match_key), {self.of}) = {self.number}"
+    def holds(self, key_hash: str) -> str:
+        low = [] if self.first is None else [f"{key_hash} >= {self.first}"]
+        high = [] if self.end is None else [f"{key_hash} < {self.end}"]
+        return " and ".join(low + high) or "true"
+
+
+@dataclass(frozen=True)
+class _PartMatches:
+    """Hashes of the keys that are not clean, and of those that are and must never match again; whether there are rows without a key."""
+
+    left_over: Hashes
+    final: Hashes
+    null_keys: bool
 
 
 def _match_part(
-    day: Day, spark: SparkSession, relation: Relation, part: _Part, released: frozenset[tuple[str, str]], into: FlowMatches
-) -> pa.Table:
+    day: Day,
+    spark: SparkSession,
+    relation: Relation,
+    part: _Part,
+    broken: Hashes,
+    released: frozenset[tuple[str, str]],
+    into: FlowMatches,
+) -> _PartMatches:
     hashes = {side: _hashes(spark, relation.name, side, part) for side in (relation.left, relation.right)}
-    keyed = {side: np.sort(found.key[~found.null]) for side, found in hashes.items()}
+    keyed = {side: np.sort(found.key) for side, found in hashes.items()}
     for side, found in hashes.items():
         _add(into.seen, (relation.name, side), totals_of_hashes(found.row))
-    repeated = np.unique(np.concatenate([found[1:][found[1:] == found[:-1]] for found in keyed.values()]))
+    repeated = np.concatenate([found[1:][found[1:] == found[:-1]] for found in keyed.values()])
     before = _before(day, spark, relation, np.unique(np.concatenate(list(keyed.values()))), released)
     into.before |= {(relation.name, key) for key in before}
-    aside = np.unique(np.concatenate([repeated, *before.values(), _broken(day, spark, relation)]))
-    not_clean = _join(spark, relation, part, aside, into)
-    left_over = np.concatenate([aside, not_clean])
-    rest = _rest(spark, relation, part, left_over, any(found.null.any() for found in hashes.values()))
-    for side in hashes:
-        mine = rest.filter(pc.equal(rest["side"], side))
-        _add(into.left, (relation.name, side), totals_of_hashes(mine["row_hash"].to_numpy()))
-    found = hashes[relation.left]
-    into.final[relation.name, part.number] = np.setdiff1d(found.key[found.final & ~found.null], left_over, assume_unique=False)
-    return rest
+    aside = np.unique(np.concatenate([repeated, *before.values(), broken]))
+    left_over = np.unique(np.concatenate([aside, _join(spark, relation, part, aside, into)]))
+    final = hashes[relation.left].final
+    final.sort()
+    return _PartMatches(left_over, without(final, left_over), any(found.null_keys for found in hashes.values()))
 
 
 def _before(
@@ -118,10 +147,11 @@ def _before(
     if not hits:
         return {}
     column_view(spark, "seen_before", "h", pa.array(np.unique(np.concatenate(list(hits.values())))))
+    key_hash = key_hash_sql("i.match_key")
     sides = [
         f"""
-        select i.match_key, xxhash64(i.match_key) as key_hash from {view_of(relation.name, side)} i
-        left semi join seen_before s on s.h = xxhash64(i.match_key) where i.match_key is not null
+        select i.match_key, {key_hash} as key_hash from {view_of(relation.name, side)} i
+        left semi join seen_before s on s.h = {key_hash} where i.match_key is not null
         """
         for side in (relation.left, relation.right)
     ]
@@ -138,51 +168,63 @@ def _broken(day: Day, spark: SparkSession, relation: Relation) -> Hashes:
         return np.empty(0, np.int64)
     mine = matches.filter(pc.and_(pc.equal(matches["relation"], relation.name), pc.equal(matches["bucket"], str(Bucket.BREAK))))
     column_view(spark, "broken_keys", "match_key", mine["match_key"].drop_null())
-    hashes: Hashes = spark.sql("select xxhash64(match_key) as h from broken_keys").toArrow()["h"].to_numpy()
+    hashes: Hashes = spark.sql(f"select {key_hash_sql('match_key')} as h from broken_keys").toArrow()["h"].to_numpy()
     return hashes
 
 
 @dataclass(frozen=True)
 class _Hashes:
-    """Of each row of a side: its key's hash, which means nothing where the key is ``null``, its own, and whether its status is ``final``."""
+    """Of a side's rows: the hashes of their keys where they have one, their own, and those of the keys whose row's status is final."""
 
     key: Hashes
-    null: NDArray[np.bool_]
     row: Hashes
-    final: NDArray[np.bool_]
+    final: Hashes
+    null_keys: bool
 
 
 def _hashes(spark: SparkSession, relation: str, side: str, part: _Part) -> _Hashes:
+    """What has no key is of the first part."""
     under_way = ", ".join(f"'{status}'" for status in sorted(UNDER_WAY))
+    without_key = "true" if part.first is None else "false"
     found = spark.sql(
         f"""
-        select xxhash64(i.match_key) as key_hash, i.match_key is null as no_key, {ROW_HASH.format("i")} as row_hash,
-               coalesce(i.status, '') not in ({under_way}) as final
-        from {view_of(relation, side)} i where {part.holds("i")}
+        select key_hash, row_hash, final from (
+          select if(i.match_key is null, null, {key_hash_sql("i.match_key")}) as key_hash, {ROW_HASH.format("i")} as row_hash,
+                 coalesce(i.status, '') not in ({under_way}) as final
+          from {view_of(relation, side)} i
+        ) where if(key_hash is null, {without_key}, {part.holds("key_hash")})
         """
     ).toArrow()
-    return _Hashes(*(found[name].to_numpy() for name in ("key_hash", "no_key", "row_hash", "final")))
+    keyed = found.filter(found["key_hash"].is_valid()) if found["key_hash"].null_count else found
+    key: Hashes = keyed["key_hash"].to_numpy()
+    return _Hashes(key, found["row_hash"].to_numpy(), key[keyed["final"].to_numpy()], keyed.num_rows < found.num_rows)
 
 
 def _join(spark: SparkSession, relation: Relation, part: _Part, aside: Hashes, into: FlowMatches) -> Hashes:
-    """Counts the clean pairs; returns the hashes of the keys that are on one side only, or whose pair differs in anything."""
+    """Counts the clean pairs; returns the hashes of the keys that are on one side only, or whose pair differs in anything.
+
+    What is counted of a row is reckoned before the join, so that it carries nothing but what is compared."""
     column_view(spark, "set_aside", "h", pa.array(aside))
-    anti = "left anti join set_aside s on s.h = xxhash64(i.match_key)" if len(aside) else ""
-    sides = [
-        f"(select i.* from {view_of(relation.name, side)} i {anti} where i.match_key is not null and {part.holds('i')})"
-        for side in (relation.left, relation.right)
-    ]
-    files = [
-        f"substring_index({alias}.row_ref, ':', 1)" if (relation.name, side) in LANDED_SIDES else "''"
-        for alias, side in (("l", relation.left), ("r", relation.right))
-    ]
-    clean = clean_pair_sql(relation, "l", "r")
+    anti = "left anti join set_aside s on s.h = i.key_hash" if len(aside) else ""
+    compared = ", ".join(f"i.{name}" for name in compared_columns(relation))
+    sides = []
+    for side in (relation.left, relation.right):
+        file_name = "substring_index(i.row_ref, ':', 1)" if (relation.name, side) in LANDED_SIDES else "''"
+        sides.append(
+            f"""
+            (select i.* from (
+               select {key_hash_sql("i.match_key")} as key_hash, {ROW_HASH.format("i")} as row_hash, i.match_key, i.platform,
+                      {file_name} as file_name, {compared}
+               from {view_of(relation.name, side)} i where i.match_key is not null
+             ) i {anti} where {part.holds("i.key_hash")})
+            """
+        )
     found = spark.sql(
         f"""
-        select coalesce(l.platform, r.platform) as platform, {files[0]} as l_file, {files[1]} as r_file,
-               if({clean}, null, xxhash64(coalesce(l.match_key, r.match_key))) as not_clean,
-               {totals_sql("l", "l")}, {totals_sql("r", "r")}
-        from {sides[0]} l full outer join {sides[1]} r on l.match_key = r.match_key
+        select coalesce(l.platform, r.platform) as platform, l.file_name as l_file, r.file_name as r_file,
+               if({clean_pair_sql(relation, "l", "r")}, null, coalesce(l.key_hash, r.key_hash)) as not_clean,
+               {sums_sql("l.row_hash", "l.amount_minor", "l")}, {sums_sql("r.row_hash", "r.amount_minor", "r")}
+        from {sides[0]} l full outer join {sides[1]} r on l.key_hash = r.key_hash and l.match_key = r.match_key
         group by 1, 2, 3, 4
         """
     ).toArrow()
@@ -194,19 +236,20 @@ def _join(spark: SparkSession, relation: Relation, part: _Part, aside: Hashes, i
     return not_clean
 
 
-def _rest(spark: SparkSession, relation: Relation, part: _Part, left_over: Hashes, null_keys: bool) -> pa.Table:
+def _rest(spark: SparkSession, relation: Relation, left_over: Hashes, null_keys: bool) -> pa.Table:
     if not len(left_over) and not null_keys:
         return _no_items()
     column_view(spark, "left_over", "h", pa.array(left_over))
-    columns = f"{_ITEM}, xxhash64(i.match_key) as key_hash, {ROW_HASH.format('i')} as row_hash"
+    key_hash = key_hash_sql("i.match_key")
+    columns = f"{_ITEM}, {key_hash} as key_hash, {ROW_HASH.format('i')} as row_hash"
     queries = []
     for side in (relation.left, relation.right):
         view = view_of(relation.name, side)
         queries.append(
-            f"select {columns} from {view} i left semi join left_over s on s.h = xxhash64(i.match_key) where i.match_key is not null"
+            f"select {columns} from {view} i left semi join left_over s on s.h = {key_hash} where i.match_key is not null"
         )
         if null_keys:
-            queries.append(f"select {columns} from {view} i where i.match_key is null and {part.holds('i')}")
+            queries.append(f"select {columns} from {view} i where i.match_key is null")
     found = spark.sql(" union all ".join(queries)).toArrow()
     # Engines differ in what they say may be null.
     return found.cast(_no_items().schema)

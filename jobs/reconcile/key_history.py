@@ -24,17 +24,23 @@ Hashes = NDArray[np.int64]
 _FOLDER = "matched_keys"
 # Read by hand or by another engine: little-endian, signed, ascending.
 _FORM = "<i8"
-# The number of the file beside the parts'.
-_JUDGED = 999
+# The numbers of a relation's files.
+_CLEAN, _JUDGED = 0, 999
 
 
-def write_matched(context: StepContext, clean: Mapping[tuple[str, int], Hashes], judged: Mapping[str, Sequence[int]]) -> None:
-    """Seal the day's matched keys. ``clean``: by relation and part; ``judged``: by relation, of what was not clean but matched."""
+def key_hash_sql(key: str) -> str:
+    """The 64-bit hash of a column that holds a key. Both engines reckon the same."""
+    return f"xxhash64({key})"
+
+
+def write_matched(context: StepContext, clean: Mapping[str, Hashes], judged: Mapping[str, Sequence[int]]) -> None:
+    """Seal the day's matched keys by relation. ``clean``: ascending; ``judged``: of what was not clean but matched."""
     assert context.writer is not None
-    parts = {(relation, part): hashes for (relation, part), hashes in clean.items() if len(hashes)}
-    parts |= {(relation, _JUDGED): np.array(sorted(hashes), np.int64) for relation, hashes in judged.items() if hashes}
-    for (relation, part), hashes in sorted(parts.items()):
-        context.writer.file(f"{_FOLDER}-{relation.lower()}-{part:03d}.i64", hashes.astype(_FORM, copy=False).tobytes())
+    files = {(relation, _CLEAN): hashes for relation, hashes in clean.items()}
+    files |= {(relation, _JUDGED): np.array(sorted(hashes), np.int64) for relation, hashes in judged.items()}
+    for (relation, number), hashes in sorted(files.items()):
+        if len(hashes):
+            context.writer.file(f"{_FOLDER}-{relation.lower()}-{number:03d}.i64", hashes.astype(_FORM, copy=False).tobytes())
 
 
 def hits_of(day: Day, relation: str, hashes: Hashes) -> dict[date, Hashes]:
@@ -59,6 +65,15 @@ def _common(ours: Hashes, theirs: Hashes) -> Hashes:
     return shared
 
 
+def without(values: Hashes, some: Hashes) -> Hashes:
+    """Of two ascending arrays the values of the first that are not in the second, which is the shorter one."""
+    if not len(some):
+        return values
+    at = np.minimum(np.searchsorted(some, values), len(some) - 1)
+    rest: Hashes = values[some[at] != values]
+    return rest
+
+
 def matched_before(
     day: Day, spark: SparkSession, relation: str, hits: Mapping[date, Hashes], keys: Collection[str]
 ) -> frozenset[str]:
@@ -72,7 +87,7 @@ def matched_before(
         for (name, _side), items in new_items(day, spark).items():
             if name == relation:
                 items.createOrReplaceTempView("stood")
-                query = "select distinct match_key from stood left semi join hits on hits.h = xxhash64(match_key)"
+                query = f"select distinct match_key from stood left semi join hits on hits.h = {key_hash_sql('match_key')}"
                 stood |= set(spark.sql(query).toArrow()["match_key"].to_pylist())
         found |= dict.fromkeys((stood - _open_keys(day, relation, on)).intersection(keys), on)
     if hits:
@@ -96,7 +111,7 @@ def matched_among(day: Day, spark: SparkSession, relation: str, keys: Collection
     if not keys:
         return frozenset()
     column_view(spark, "asked_keys", "match_key", pa.array(sorted(keys)))
-    hashes = spark.sql("select distinct xxhash64(match_key) as h from asked_keys order by h").toArrow()["h"].to_numpy()
+    hashes = spark.sql(f"select distinct {key_hash_sql('match_key')} as h from asked_keys order by h").toArrow()["h"].to_numpy()
     return matched_before(day, spark, relation, hits_of(day, relation, hashes), keys)
 
 

@@ -18,6 +18,12 @@ FLOW_VIEWS = (
     ("post", "journal"),
     ("extract", "core_flow"),
 )
+# What a relation's new items are read from.
+SIDE_TABLES = {
+    "AB_TXN": (("land", "land_txn"), ("post", "ledger_txn")),
+    "BC_CHANNEL": (("land", "land_settlement"), ("post", "ledger_txn")),
+    "BC_CORE": (("post", "journal"), ("extract", "core_flow")),
+}
 # The account that a role and user number name; the same as in jobs.post.columns.
 _ACCOUNT = (
     "case when {p}_role is null or {p}_user_no is null then null when {p}_role = 'PLATFORM' then concat(party, ':', {p}_user_no) "

@@ -39,13 +39,17 @@ class Totals(NamedTuple):
 
 def totals_sql(row: str, prefix: str) -> str:
     """Columns of a grouped query: ``prefix`` names them, ``row`` is the alias whose rows are counted."""
-    row_hash = ROW_HASH.format(row)
+    return sums_sql(ROW_HASH.format(row), f"{row}.amount_minor", prefix)
+
+
+def sums_sql(row_hash: str, amount_minor: str, prefix: str) -> str:
+    """The same of rows whose hash is an expression that is null where there is no row."""
     return f"""
-        count({row}.row_ref) as {prefix}_rows,
-        coalesce(sum(shiftright({row}.amount_minor, 32)), 0) as {prefix}_amount_high,
-        coalesce(sum({row}.amount_minor & {_LOW}), 0) as {prefix}_amount_low,
-        coalesce(sum(if({row}.row_ref is null, 0, shiftrightunsigned({row_hash}, 32))), 0) as {prefix}_high,
-        coalesce(sum(if({row}.row_ref is null, 0, {row_hash} & {_LOW})), 0) as {prefix}_low
+        count({row_hash}) as {prefix}_rows,
+        coalesce(sum(shiftright({amount_minor}, 32)), 0) as {prefix}_amount_high,
+        coalesce(sum({amount_minor} & {_LOW}), 0) as {prefix}_amount_low,
+        coalesce(sum(shiftrightunsigned({row_hash}, 32)), 0) as {prefix}_high,
+        coalesce(sum({row_hash} & {_LOW}), 0) as {prefix}_low
     """
 
 
