@@ -12,7 +12,8 @@ from custody.matching import Relation
 def clean_pair_sql(relation: Relation, left: str, right: str) -> str:
     """Whether the two rows of an outer join are both there and alike in all that counts; never null."""
     equal = _equal(relation)
-    tests = [f"{left}.match_key is not null", f"{right}.match_key is not null"]
+    # An amount is null only where the outer join found no row.
+    tests = [f"{left}.amount_minor is not null", f"{right}.amount_minor is not null"]
     tests += [f"{left}.{name} <=> {right}.{name}" for name in equal]
     for a, b in {rule.swapped for rule in relation.rules if rule.swapped is not None and not set(rule.swapped) <= set(equal)}:
         # Where both columns are compared, a pair that has them exchanged differs already.
