@@ -71,8 +71,8 @@ crash-matrix: $(INSTALLED)  ## post and project killed at a hundred points, half
 
 bench: $(INSTALLED)  ## ratios against named peers, into build/bench.json
 	$(BIN)/python -m bench
-bench-large: $(INSTALLED)  ## ten million rows: making a world, landing, posting, projecting (an hour, 40 GB of disk)
-	$(BIN)/python -m bench simulate land post project --rows 10000000 --runs 1 --out build/bench-large.json
+bench-large: $(INSTALLED)  ## ten million rows: making a world, landing, posting, projecting, the use of funds (an hour, 40 GB of disk)
+	$(BIN)/python -m bench simulate land post project funds --rows 10000000 --runs 1 --out build/bench-large.json
 bench-%: $(INSTALLED)
 	$(BIN)/python -m bench $*
 

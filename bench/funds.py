@@ -1,4 +1,4 @@
-"""The path of every loan's money over three weeks and five platforms (jobs.reconcile.funds_engine), day by day as the step does it,
+"""The path of every loan's money over three weeks and five platforms (jobs.reconcile.funds_queues), day by day as the step does it,
 with amounts, shares and the proof; against a recursive query in DuckDB over all days at once that only says what reaches what.
 
 ``rows`` are moves of customers' money. A loan has 200 lenders, who bring their money, lend it, and are repaid three times; half of the
@@ -8,7 +8,7 @@ loans are paid on to payees. Of two borrowers in two hundred one repays the othe
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from bench.harness import Run
 from custody.funds_paths import Way
 from custody.names import TxnType
 
-ROWS = 300_000
+ROWS = 1_000_000
 _LENDERS, _EACH = 200, 1_000
 _OF_A_LOAN = 5 * _LENDERS
 _FIRST, _DAYS, _LENDING_DAYS = date(2020, 1, 1), 20, 15
@@ -37,9 +37,6 @@ Columns = dict[str, Any]
 
 
 def prepare(folder: Path, rows: int) -> int:
-    from connectors.settings import FILE_NAME, initial_settings
-
-    (folder / FILE_NAME).write_text(initial_settings("bench", _FIRST, 0), encoding="utf-8")
     loans = max(_OWN_CARD, rows // _OF_A_LOAN)
     written = 0
     pq.write_table(_people(loans), folder / "sub_accounts.parquet", compression="zstd")
@@ -141,17 +138,20 @@ def _journal(day: int, parts: list[Columns]) -> pa.Table:
             )
         )
         first += count
-    return pa.concat_tables(tables)
+    # As the ledger numbers them: platform by platform.
+    whole = pa.concat_tables(tables)
+    by_platform = whole.take(pc.sort_indices(whole, [("platform", "ascending"), ("entry_no", "ascending")]))
+    return by_platform.set_column(by_platform.schema.get_field_index("entry_no"), "entry_no", whole["entry_no"])
 
 
 def _balances(loans: int, day: int) -> pa.Table:
     """What payees hold overnight; everybody else who has to do with a loan's money has nothing in the morning."""
     paid = _begun(loans, day - 1)
     paid = paid[_entrusted(paid)]
-    held = pa.table(
-        {"account": pc.binary_join_element_wise(_payee(paid), "available", ":"), "opening_minor": pa.repeat(_LENT, len(paid))}
-    )
-    return held.group_by("account").aggregate([("opening_minor", "sum")]).rename_columns(["account", "opening_minor"])
+    accounts = pc.binary_join_element_wise(_payee(paid), "available", ":")
+    held = pa.table({"platform": _platform(paid), "account": accounts, "opening_minor": pa.repeat(_LENT, len(paid))})
+    summed = held.group_by(["platform", "account"]).aggregate([("opening_minor", "sum")])
+    return summed.rename_columns(held.column_names).sort_by([("platform", "ascending"), ("account", "ascending")])
 
 
 def _people(loans: int) -> pa.Table:
@@ -177,33 +177,38 @@ def _people(loans: int) -> pa.Table:
         pa.table({"platform": pa.repeat(f"P{n + 1}", len(pool)), "sub_account": pc.binary_join_element_wise(f"P{n + 1}.LENDER.n", _text(pool), ""), "customer_id": pc.binary_join_element_wise(f"CL{n}-", _text(pool), "")})
         for n in range(_PLATFORMS)
     ]  # fmt: skip
-    return pa.concat_tables([borrowers, payees.group_by(payees.column_names).aggregate([]), *lenders])
+    people = pa.concat_tables([borrowers, payees.group_by(payees.column_names).aggregate([]), *lenders])
+    return people.sort_by("sub_account")
 
 
 def ours(folder: Path) -> Run:
-    from connectors.engine import engine
-    from connectors.settings import load_settings
     from jobs.reconcile.funds import SUMS, add_sums, prove_paths
-    from jobs.reconcile.funds_engine import LOTS, trace_day
+    from jobs.reconcile.funds_queues import LOTS, DayMoves, trace_day
 
     reached: set[tuple[str, str]] = set()
     repaid: set[tuple[str, str]] = set()
     lots, sums = LOTS.empty_table(), SUMS.empty_table()
-    with engine(load_settings(folder)) as spark:
+    days = []
+    for day in range(_DAYS):
         started = time.perf_counter()
-        spark.read.parquet(str(folder / "sub_accounts.parquet")).createOrReplaceTempView("funds_sub_accounts")
-        for day in range(_DAYS):
-            for name in ("journal", "balances"):
-                spark.read.parquet(str(folder / f"{name}-{day:02d}.parquet")).createOrReplaceTempView(f"funds_{name}")
-            traced = trace_day(spark, _FIRST + timedelta(days=day), lots)
-            lots, sums = traced.lots, add_sums(sums, traced.legs)
-            prove_paths(sums, lots)
-            on = traced.legs.filter(pc.is_valid(traced.legs["target"]))
-            reached |= set(zip(on["loan_id"].to_pylist(), on["target"].to_pylist(), strict=True))
-            other = traced.legs.filter(pc.equal(traced.legs["way"], str(Way.REPAID_OTHER)))
-            repaid |= set(zip(other["loan_id"].to_pylist(), other["other_loan"].to_pylist(), strict=True))
-        seconds = time.perf_counter() - started
-    return Run({"funds": seconds}, {"reached": len(reached), "repaid": len(repaid)})
+
+        def of(name: str) -> Callable[[str, str], Iterator[pa.Table]]:
+            return lambda _first, _last: _pieces(folder / f"{name}.parquet")
+
+        moves = DayMoves(_pieces(folder / f"journal-{day:02d}.parquet"), of(f"balances-{day:02d}"), of("sub_accounts"))
+        traced = trace_day(_FIRST + timedelta(days=day), lots, moves)
+        lots, sums = traced.lots, add_sums(sums, traced.legs)
+        prove_paths(sums, lots)
+        days.append(time.perf_counter() - started)
+        on = traced.legs.filter(pc.is_valid(traced.legs["target"]))
+        reached |= set(zip(on["loan_id"].to_pylist(), on["target"].to_pylist(), strict=True))
+        other = traced.legs.filter(pc.equal(traced.legs["way"], str(Way.REPAID_OTHER)))
+        repaid |= set(zip(other["loan_id"].to_pylist(), other["other_loan"].to_pylist(), strict=True))
+    return Run({"funds": sum(days)}, {"reached": len(reached), "repaid": len(repaid)})
+
+
+def _pieces(path: Path) -> Iterator[pa.Table]:
+    return (pa.Table.from_batches([batch]) for batch in pq.ParquetFile(path).iter_batches())
 
 
 def duckdb_reachability(folder: Path) -> Run:

@@ -239,9 +239,9 @@ class Lake:
         """The URL of a table's Parquet folder, for an engine to read."""
         return self.url(f"{relative}/{table}")
 
-    def read(self, relative: str, table: str) -> pa.Table:
-        """A table with its declared columns."""
-        return self._table(relative, table, arrow_schema(TABLES[table]))
+    def read(self, relative: str, table: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """A table; of its declared columns those that are asked for."""
+        return self._table(relative, table, _some(arrow_schema(TABLES[table]), columns))
 
     def read_as_it_lies(self, relative: str, table: str) -> pa.Table:
         """A table with whatever columns its files have."""
@@ -252,16 +252,19 @@ class Lake:
         for name in self.manifest(relative).parts(table)[some]:
             yield _read_parquet(relative, table, self._files.read(f"{relative}/{name}"), arrow_schema(TABLES[table]))
 
-    def pieces(self, relative: str, table: str, within: Mapping[str, tuple[Any, Any]]) -> Iterator[pa.Table]:
-        """A table in pieces of bounded size, in the order of its key. ``within``: the least and greatest value of columns; a row group
-        whose statistics say that all its rows lie outside is passed over unread, the others' rows are not filtered."""
-        schema = arrow_schema(TABLES[table])
+    def pieces(
+        self, relative: str, table: str, within: Mapping[str, tuple[Any, Any]], columns: Sequence[str] | None = None
+    ) -> Iterator[pa.Table]:
+        """A table in pieces of bounded size, in the order of its key; of its declared columns those that are asked for. ``within``: the
+        least and greatest value of columns; a row group whose statistics say that all its rows lie outside is passed over unread, the
+        others' rows are not filtered."""
+        schema = _some(arrow_schema(TABLES[table]), columns)
         for name in self.manifest(relative).parts(table):
             data = self._files.read(f"{relative}/{name}")
             try:
                 file = pq.ParquetFile(pa.BufferReader(data))
                 groups = [n for n in range(file.num_row_groups) if _may_hold(file.metadata.row_group(n), within)]
-                for batch in file.iter_batches(_PIECE_ROWS, row_groups=groups) if groups else ():
+                for batch in file.iter_batches(_PIECE_ROWS, row_groups=groups, columns=schema.names) if groups else ():
                     yield pa.Table.from_batches([batch]).select(schema.names).cast(schema)
             except pa.ArrowException as error:
                 raise SealBroken(f"{relative}/{table} cannot be read as Parquet: {error}") from error
@@ -272,8 +275,7 @@ class Lake:
 
     def part(self, relative: str, table: str, name: str, columns: Sequence[str] | None = None) -> pa.Table:
         """One part of a table; of its declared columns those that are asked for."""
-        schema = arrow_schema(TABLES[table])
-        wanted = schema if columns is None else pa.schema([schema.field(c) for c in columns])
+        wanted = _some(arrow_schema(TABLES[table]), columns)
         return _read_parquet(relative, table, self._files.read(f"{relative}/{name}"), wanted)
 
     def file(self, relative: str, name: str) -> bytes:
@@ -341,6 +343,10 @@ class Lake:
         if not wrong and (found := digest.root()) != sealed:
             wrong.append(f"{relative}/{table}: content digest {found[:16]} instead of {sealed[:16]}")
         return wrong
+
+
+def _some(schema: pa.Schema, columns: Sequence[str] | None) -> pa.Schema:
+    return schema if columns is None else pa.schema([schema.field(name) for name in columns])
 
 
 def _may_hold(group: Any, within: Mapping[str, tuple[Any, Any]]) -> bool:

@@ -5,7 +5,7 @@ loan's money, then what came later; freezing sets nothing aside. A person's card
 recharges under whatever role leaves it first. His other money is not known, so a card holds no more than what was withdrawn to it:
 what lies behind the last of a loan's money is forgotten at the day's end, and a loan's money is after ``CARD_DAYS``.
 
-``trace`` says it in the plainest way, a move at a time; jobs.reconcile.funds_engine computes the same for whole days, and a property
+``trace`` says it in the plainest way, a move at a time; jobs.reconcile.funds_queues computes the same for whole days, and a property
 test holds the two together.
 """
 

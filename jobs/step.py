@@ -8,7 +8,7 @@ be repeated.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
@@ -49,9 +49,10 @@ class StepContext:
         found = self.seal(step, on)
         return self.wiring.lake.rows(found.path, table) if found else []
 
-    def table(self, step: str, table: str, on: date | None = None) -> pa.Table | None:
+    def table(self, step: str, table: str, on: date | None = None, columns: Sequence[str] | None = None) -> pa.Table | None:
+        """An input's table, or some of its columns; None when that date lies before the first."""
         found = self.seal(step, on)
-        return self.wiring.lake.read(found.path, table) if found else None
+        return self.wiring.lake.read(found.path, table, columns) if found else None
 
     def seals_of(self, step: str) -> list[Seal]:
         """The inputs of one step over all dates, in order of date."""

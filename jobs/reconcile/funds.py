@@ -6,13 +6,12 @@ Each day costs what it moved: legs and lots of earlier days are read again for t
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import SparkSession
 
 from connectors.lake import arrow_schema
 from custody.case_evidence import FIGURES
@@ -24,11 +23,10 @@ from custody.use_of_funds import BASIS_POINTS, WRONG_ENDS, Finding, LoanFunds, P
 from jobs.reconcile.breaks import Breaks
 from jobs.reconcile.day import Day
 from jobs.reconcile.evidence import Object, key_of_request
-from jobs.reconcile.funds_engine import LOTS, trace_day
+from jobs.reconcile.funds_queues import LOTS, MOVE_COLUMNS, OPENING_COLUMNS, PERSON_COLUMNS, DayMoves, Rows, trace_day
 from schemas.tables import TABLES
 
 _LOAN = ("platform", "loan_id")
-_READ = ("journal", "balances", "sub_accounts")
 SUMS = pa.schema(
     [(name, pa.string()) for name in (*_LOAN, "way")] + [("amount_minor", pa.int64()), ("from_borrower_minor", pa.int64())]
 )
@@ -44,18 +42,26 @@ class Funds:
     sums: pa.Table
 
 
-def trace_funds(day: Day, spark: SparkSession) -> Funds:
+def trace_funds(day: Day) -> Funds:
     """Raises StopRun when the path of some loan does not add up to what was lent."""
-    seal = day.context.seal("post")
-    assert seal is not None
-    for table in _READ:
-        path = day.context.wiring.lake.parquet(seal.path, table)
-        spark.read.parquet(path).createOrReplaceTempView(f"funds_{table}")
     before = _of_yesterday(day, "funds_lots", LOTS)
-    traced = trace_day(spark, day.today, before)
+    traced = trace_day(day.today, before, _moves_of(day))
     sums = add_sums(_of_yesterday(day, "funds_sums", SUMS), traced.legs)
     prove_paths(sums, traced.lots)
     return Funds(traced.legs, traced.lots, sums)
+
+
+def _moves_of(day: Day) -> DayMoves:
+    seal, lake = day.context.seal("post"), day.context.wiring.lake
+    assert seal is not None
+    path = seal.path
+
+    def of(table: str, columns: Sequence[str]) -> Rows:
+        return lambda first, last: lake.pieces(path, table, {"platform": (first, last)}, columns)
+
+    return DayMoves(
+        lake.pieces(path, "journal", {}, MOVE_COLUMNS), of("balances", OPENING_COLUMNS), of("sub_accounts", PERSON_COLUMNS)
+    )
 
 
 def write_funds(day: Day, funds: Funds) -> None:

@@ -44,8 +44,8 @@ def _run(context: StepContext) -> None:
         violations = find_violations(day, spark)
         sums = batch_sums(day, spark, flows.rest)
         posted = count_posted(spark)
-        funds = trace_funds(day, spark)
         shadow = shadow_differences(day, spark)
+    funds = trace_funds(day)
     verdicts = judge_flows(day, flows, waiting, paid_out, breaks)
     for difference in states.differences:
         add_difference(breaks, difference)
