@@ -47,7 +47,7 @@ def prepare(folder: Path, lenders: int) -> int:
     with DropServer(load_settings(home)):
         custody("deliver", "--from", world, "--date", _ON.isoformat())
         wiring = wire(home)
-        collect(wiring.exchange_ports, wiring.exchange_rules, SYSTEM, _ON, wiring.settings.sftp.max_file_bytes)
+        collect(wiring.exchange_ports, wiring.exchange_rules, SYSTEM, _ON, wiring.collect_limits)
         wiring.close()
     server = _spark(folder)
     server.start()

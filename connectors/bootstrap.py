@@ -23,6 +23,7 @@ from connectors.settings import Settings, load_settings
 from connectors.surroundings import LakeSurroundings
 from custody.ports import AlertGateway, Drop, KeyedStore, LedgerReader, SealedTransactions
 from custody.services.customer_ports import CustomerPorts
+from custody.services.intake import CollectLimits
 from custody.services.intake_checks import ExchangeRules
 from custody.services.outbound import ExchangePorts
 from schemas.customer_form import form_of, judge_form
@@ -113,6 +114,11 @@ class Wiring:
     @cached_property
     def exchange_ports(self) -> ExchangePorts:
         return ExchangePorts(self.register, self.clock, self.archive, self.drop)
+
+    @property
+    def collect_limits(self) -> CollectLimits:
+        sftp = self.settings.sftp
+        return CollectLimits(sftp.max_file_bytes, sftp.sweep_threads, sftp.party_seconds)
 
     @cached_property
     def exchange_rules(self) -> ExchangeRules:

@@ -1,7 +1,8 @@
 """The drop's folders and who may log in to them: what the register says of the parties, put where the server looks.
 
-``authorized/<account>`` holds a user's OpenSSH public key; ``drop/<PARTY>/in`` and ``out`` are the party's folders. Our own
-server needs no more; for the machine's sshd each user is an account of the system besides (connectors.system_accounts).
+``authorized/<account>`` holds a user's OpenSSH public key; ``drop/<PARTY>/in`` and ``out`` are the party's folders, ``drop/.taken/<PARTY>``
+is where the collector moves its files. Our own server needs no more; for the machine's sshd each user is an account of the
+system besides (connectors.system_accounts).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Iterable
 
 from connectors import system_accounts
 from connectors.archive import write_durably
-from connectors.settings import Settings
+from connectors.settings import TAKEN, Settings
 from connectors.ssh_keys import make_key, public_key_line
 from connectors.system_accounts import Login
 from custody.services.organisations import LIVE, Party
@@ -41,8 +42,9 @@ def admit(settings: Settings, parties: Iterable[Party]) -> None:
         system_accounts.admit_accounts(settings, logins)
         return
     for login in logins:
-        for folder in FOLDERS:
-            (settings.path(settings.sftp.drop_root) / login.user / folder).mkdir(parents=True, exist_ok=True)
+        drop = settings.path(settings.sftp.drop_root)
+        for folder in (*(drop / login.user / name for name in FOLDERS), drop / TAKEN / login.user):
+            folder.mkdir(parents=True, exist_ok=True)
         _admit_here(settings, login)
 
 

@@ -1,8 +1,9 @@
 """What one user may do in the drop over SFTP: the rules, apart from the server that runs them.
 
 A party sees its own folder: it writes, renames and removes files in ``in/`` and reads ``out/``. The collector sees every
-party's folder: it reads and removes in ``<PARTY>/in`` and writes in ``<PARTY>/out``. Nobody makes folders or links, changes
-modes or owners, or follows a link; a file larger than the limit cannot be written.
+party's folder: it reads and removes in ``<PARTY>/in``, moves files from there to ``.taken/<PARTY>`` and back, and writes in
+``<PARTY>/out``. Nobody makes folders or links, changes modes or owners, or follows a link; a file larger than the limit cannot be
+written.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from typing import BinaryIO, NoReturn, cast
 import asyncssh
 from asyncssh import FXF_APPEND, FXF_CREAT, FXF_EXCL, FXF_TRUNC, FXF_WRITE, SFTPAttrs, SFTPName
 
+from connectors.settings import TAKEN
+
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _WRITES = FXF_WRITE | FXF_APPEND | FXF_CREAT | FXF_TRUNC | FXF_EXCL
 
@@ -29,9 +32,8 @@ class DropFolder(asyncssh.SFTPServer):  # type: ignore[misc]
         self._root = root.resolve()
         self._depth = depth
         self._limit_bytes = limit_bytes
-        own, other = ("in", "out") if depth == 0 else ("out", "in")
-        self._writable = own
-        self._removable = {own} if depth == 0 else {own, other}
+        self._writable = "in" if depth == 0 else "out"
+        self._removable = {"in"} if depth == 0 else {"in", "out", TAKEN}
 
     def map_path(self, path: bytes) -> bytes:
         """The local path; a ``..`` cannot climb above the root, and a link, on the way or at the end, is refused."""
@@ -98,15 +100,24 @@ class DropFolder(asyncssh.SFTPServer):  # type: ignore[misc]
         super().posix_rename(oldpath, newpath)
 
     def _require_rename(self, oldpath: bytes, newpath: bytes) -> None:
-        for path in (oldpath, newpath):
-            self._require_folder(self._locate(path), {self._writable})
-        _require_name(self._locate(newpath))
+        old, new = self._locate(oldpath), self._locate(newpath)
+        taking = {"in", TAKEN} if self._depth == 1 else set()
+        if {self._kind(old), self._kind(new)} != taking:
+            for path in (old, new):
+                self._require_folder(path, {self._writable})
+        _require_name(new)
 
     def _require_folder(self, found: Path, allowed: set[str]) -> None:
         """The path must be a file's, directly in an allowed folder of a party."""
-        parts = found.relative_to(self._root).parts
-        if len(parts) != self._depth + 2 or parts[self._depth] not in allowed:
+        if self._kind(found) not in allowed:
             _refuse("this folder is not yours to change")
+
+    def _kind(self, found: Path) -> str | None:
+        """Which of a party's folders a file lies in; None where it lies in none."""
+        parts = found.relative_to(self._root).parts
+        if len(parts) != self._depth + 2:
+            return None
+        return TAKEN if self._depth == 1 and parts[0] == TAKEN else parts[self._depth]
 
     def mkdir(self, path: bytes, attrs: SFTPAttrs) -> None:
         _refuse("folders are made by the bank")

@@ -17,6 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from custody.errors import SettingsError
 
+# In the drop, beside the parties' folders: where the collector moves what it takes. No party is named so.
+TAKEN = ".taken"
 HOME_VARIABLE = "CUSTODY_HOME"
 FILE_NAME = "settings.toml"
 
@@ -75,6 +77,11 @@ class SftpSettings(_Section):
     authorized_keys: str
     timeout_seconds: Annotated[int, Field(ge=1, le=600)]
     max_file_bytes: Annotated[int, Field(ge=1)]
+    # How fast one party's file is read; how many parties are swept at once; how long a sweep stays with one of them: what is left
+    # of its files then waits for the next sweep, which goes on where this one stopped.
+    max_bytes_per_second: Annotated[int, Field(ge=1)]
+    sweep_threads: Annotated[int, Field(ge=1, le=64)]
+    party_seconds: Annotated[int, Field(ge=1)]
 
     def account(self, user: str) -> str:
         """The name by which a party or the collector logs in."""
@@ -214,6 +221,9 @@ host_key = "keys/sftp_host"
 authorized_keys = "keys/authorized"
 timeout_seconds = 20
 max_file_bytes = 1073741824
+max_bytes_per_second = 100000000
+sweep_threads = 4
+party_seconds = 300
 
 [keys]
 identity_key = "keys/identity.key"

@@ -3,62 +3,101 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Mapping
+import time
+from collections import deque
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
-from connectors.settings import Settings
-from connectors.sftp_session import SftpSession, checked, is_safe_name, list_folder, read_bounded, write_whole
+import paramiko
+
+from connectors.settings import TAKEN, Settings
+from connectors.sftp_session import SftpSession, checked, is_safe_name, list_folder, read_bounded, read_pieces, write_whole
 from custody.errors import RetryLater
+from custody.ports import Inbox, TakenFile
 
 
 class SftpDrop:
-    """Implements custody.ports.Drop: the collector sees <PARTY>/in and <PARTY>/out."""
+    """Implements custody.ports.Drop: the collector sees <PARTY>/in, <PARTY>/out and .taken/<PARTY>."""
 
     def __init__(self, settings: Settings) -> None:
-        sftp = settings.sftp
-        self._session = SftpSession(
-            sftp.host,
-            sftp.port,
-            sftp.account(sftp.collector_user),
-            settings.path(sftp.collector_key),
-            settings.path(sftp.known_hosts),
-            sftp.timeout_seconds,
-        )
+        self._settings = settings
+        # Sessions that nobody uses now; a thread takes one, or makes one.
+        self._idle: deque[SftpSession] = deque()
+
+    @contextmanager
+    def _use(self, what: str) -> Iterator[paramiko.SFTPClient]:
+        try:
+            session = self._idle.pop()
+        except IndexError:
+            sftp = self._settings.sftp
+            session = SftpSession(
+                sftp.host,
+                sftp.port,
+                sftp.account(sftp.collector_user),
+                self._settings.path(sftp.collector_key),
+                self._settings.path(sftp.known_hosts),
+                sftp.timeout_seconds,
+            )
+        try:
+            with session.use(what) as client:
+                yield client
+        finally:
+            self._idle.append(session)
 
     def parties(self) -> list[str]:
         """Parties that have a folder. Raises RetryLater, StopRun (as all below)."""
-        with self._session.use("list the drop") as sftp:
+        with self._use("list the drop") as sftp:
             entries = sftp.listdir_attr("/")
         return sorted(
             e.filename for e in entries if is_safe_name(e.filename) and e.st_mode is not None and stat.S_ISDIR(e.st_mode)
         )
 
-    def inbound(self, party: str) -> list[tuple[str, int]]:
-        return self._listing(party)[0]
-
-    def unsafe(self, party: str) -> list[str]:
-        return self._listing(party)[1]
-
-    def _listing(self, party: str) -> tuple[list[tuple[str, int]], list[str]]:
-        folder = f"/{checked(party)}/in"
+    def inbox(self, party: str) -> Inbox:
+        folders = f"/{checked(party)}/in", f"/{TAKEN}/{party}"
         try:
-            with self._session.use(f"list {folder}") as sftp:
-                return list_folder(sftp, folder)
+            with self._use(f"list {folders[0]}") as sftp:
+                inbound, aside = (list_folder(sftp, folder) for folder in folders)
         except FileNotFoundError as error:
-            raise RetryLater(f"{folder} does not exist") from error
+            raise RetryLater(f"{' or '.join(folders)} does not exist") from error
+        taken = [TakenFile(*entry.name.split(_MARK_ENDS, 1)) for entry in aside if entry.bytes is not None]
+        waiting = {entry.name: entry.bytes for entry in inbound if entry.bytes is not None}
+        return Inbox(waiting, taken, [entry.name for entry in inbound if entry.bytes is None])
 
-    def read(self, party: str, name: str, limit_bytes: int) -> bytes:
+    def take(self, party: str, name: str, mark: str) -> bool:
         path = f"/{checked(party)}/in/{checked(name)}"
         try:
-            with self._session.use(f"read {path}") as sftp:
-                return read_bounded(sftp, path, limit_bytes)
-        except FileNotFoundError as error:
-            raise RetryLater(f"{path} left while the folder was read") from error
+            with self._use(f"take {path}") as sftp:
+                # A link that took the file's place since it was listed would be moved, not followed: it is never opened.
+                sftp.posix_rename(path, _taken(party, name, mark))
+        except FileNotFoundError:
+            return False
+        return True
 
-    def remove(self, party: str, name: str) -> None:
+    def give_back(self, party: str, name: str, mark: str) -> None:
         path = f"/{checked(party)}/in/{checked(name)}"
         try:
-            with self._session.use(f"remove {path}") as sftp:
+            with self._use(f"give back {path}") as sftp:
+                if name in (entry.name for entry in list_folder(sftp, f"/{party}/in")):
+                    sftp.remove(_taken(party, name, mark))
+                else:
+                    sftp.posix_rename(_taken(party, name, mark), path)
+        except FileNotFoundError:
+            return
+
+    def pieces(self, party: str, name: str, mark: str, start: int) -> Generator[bytes, None, None]:
+        path = _taken(checked(party), checked(name), mark)
+        most = self._settings.sftp.max_file_bytes + 1
+        try:
+            with self._use(f"read {path}") as sftp:
+                yield from _at_most(self._settings.sftp.max_bytes_per_second, read_pieces(sftp, path, start, most))
+        except FileNotFoundError as error:
+            raise RetryLater(f"{path} left while it was read") from error
+
+    def remove(self, party: str, name: str, mark: str) -> None:
+        path = _taken(checked(party), checked(name), mark)
+        try:
+            with self._use(f"remove {path}") as sftp:
                 sftp.remove(path)
         except FileNotFoundError:
             return
@@ -66,13 +105,32 @@ class SftpDrop:
     def deliver(self, party: str, name: str, data: bytes) -> None:
         folder = f"/{checked(party)}/out"
         try:
-            with self._session.use(f"deliver {folder}/{name}") as sftp:
+            with self._use(f"deliver {folder}/{name}") as sftp:
                 write_whole(sftp, folder, checked(name), data)
         except FileNotFoundError as error:
             raise RetryLater(f"{folder} does not exist") from error
 
     def close(self) -> None:
-        self._session.close()
+        while self._idle:
+            self._idle.pop().close()
+
+
+_MARK_ENDS = "."
+
+
+def _taken(party: str, name: str, mark: str) -> str:
+    return f"/{TAKEN}/{party}/{checked(mark)}{_MARK_ENDS}{name}"
+
+
+def _at_most(bytes_per_second: int, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """No faster than that: one party's large file leaves the line to others."""
+    started, passed = time.monotonic(), 0
+    for piece in pieces:
+        yield piece
+        passed += len(piece)
+        ahead = passed / bytes_per_second - (time.monotonic() - started)
+        if ahead > 0:
+            time.sleep(ahead)
 
 
 class PartyClient:
@@ -102,7 +160,7 @@ class PartyClient:
         """(name, bytes) of what the bank has delivered."""
         try:
             with self._session.use("list out/") as sftp:
-                return list_folder(sftp, "/out")[0]
+                return [(entry.name, entry.bytes) for entry in list_folder(sftp, "/out") if entry.bytes is not None]
         except FileNotFoundError as error:
             raise RetryLater("the drop has no out/ folder") from error
 

@@ -6,9 +6,11 @@ import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import paramiko
+from paramiko.sftp import CMD_CLOSE, CMD_HANDLE, CMD_NAME, CMD_OPENDIR, CMD_READDIR
 
 from connectors.ssh_keys import host_name
 from custody.errors import RetryLater, SettingsError, StopRun, UsageError
@@ -106,40 +108,76 @@ class SftpSession:
         self._client = self._sftp = None
 
 
-def list_folder(sftp: paramiko.SFTPClient, folder: str) -> tuple[list[tuple[str, int]], list[str]]:
-    """(plain files with their bytes, names that are none or that we do not take), sorted; unfinished and dot files left out."""
-    files: list[tuple[str, int]] = []
-    unsafe: list[str] = []
-    for entry in sftp.listdir_attr(folder):
-        name = entry.filename
+@dataclass(frozen=True)
+class Entry:
+    """A name in a folder, and what it is: a plain file's bytes, else None. A link is none."""
+
+    name: str
+    bytes: int | None
+
+
+def list_folder(sftp: paramiko.SFTPClient, folder: str) -> list[Entry]:
+    """By name; unfinished and dot files left out. A name that is no UTF-8 is shown escaped, and is no file that we take."""
+    found = []
+    for raw, mode, size in _listed(sftp, folder):
+        name = raw.decode("utf-8", "backslashreplace")
         if name.startswith(".") or name.endswith(PART):
             continue
-        # The listing's attributes are those of the name itself (lstat): a link shows as a link.
-        if is_safe_name(name) and entry.st_mode is not None and stat.S_ISREG(entry.st_mode):
-            files.append((name, entry.st_size or 0))
-        else:
-            unsafe.append(name)
-    return sorted(files), sorted(unsafe)
+        plain = is_safe_name(name) and mode is not None and stat.S_ISREG(mode)
+        found.append(Entry(name, (size or 0) if plain else None))
+    return sorted(found, key=lambda entry: entry.name)
+
+
+def _listed(sftp: paramiko.SFTPClient, folder: str) -> Iterator[tuple[bytes, int | None, int | None]]:
+    """(name, mode, size) as the server says them. paramiko's own listing decodes names strictly, so that one name in another encoding
+    would hide a whole folder; the attributes are those of the name itself (lstat)."""
+    kind, answer = sftp._request(CMD_OPENDIR, folder)
+    if kind != CMD_HANDLE:
+        raise paramiko.SFTPError("expected a handle")
+    handle = answer.get_binary()
+    while True:
+        try:
+            kind, answer = sftp._request(CMD_READDIR, handle)
+        except EOFError:
+            break
+        if kind != CMD_NAME:
+            raise paramiko.SFTPError("expected names")
+        for _ in range(answer.get_int()):
+            name, _ = answer.get_binary(), answer.get_binary()
+            attributes = paramiko.SFTPAttributes._from_msg(answer)
+            if name not in (b".", b".."):
+                yield name, attributes.st_mode, attributes.st_size
+    sftp._request(CMD_CLOSE, handle)
 
 
 def read_bounded(sftp: paramiko.SFTPClient, path: str, limit_bytes: int) -> bytes:
-    """At most limit_bytes + 1 bytes of a plain file; raises FileNotFoundError, and OSError for anything but a plain file."""
+    """At most limit_bytes + 1 bytes of a plain file; raises as read_pieces."""
+    parts: list[bytes] = []
+    left = limit_bytes + 1
+    for piece in read_pieces(sftp, path, 0, left):
+        parts.append(piece)
+        left -= len(piece)
+        if left <= 0:
+            break
+    return b"".join(parts)[: limit_bytes + 1]
+
+
+def read_pieces(sftp: paramiko.SFTPClient, path: str, start: int, most: int) -> Iterator[bytes]:
+    """A plain file from ``start`` on, of which at most ``most`` bytes are asked for ahead. Raises FileNotFoundError, and OSError for
+    anything but a plain file or for one that ends before its size."""
     found = sftp.lstat(path)
     if found.st_mode is None or not stat.S_ISREG(found.st_mode):
         raise OSError(f"{path} is not a plain file")
-    left = limit_bytes + 1
-    expected = min(found.st_size or 0, left)
-    parts: list[bytes] = []
+    size = min(found.st_size or 0, start + most)
     with sftp.open(path, "rb") as file:
-        file.prefetch(expected, _MAX_REQUESTS)
+        file.seek(start)
+        file.prefetch(size, _MAX_REQUESTS)
         # Piece by piece: one read of it all makes paramiko copy what it has so far for every piece that comes.
-        while left > 0 and (data := file.read(min(left, _REQUEST_BYTES))):
-            parts.append(data)
-            left -= len(data)
-    whole = b"".join(parts)
-    if len(whole) < expected:
-        raise OSError(f"{path} ended after {len(whole)} of {expected} bytes")
-    return whole
+        while data := file.read(_REQUEST_BYTES):
+            start += len(data)
+            yield data
+    if start < size:
+        raise OSError(f"{path} ended after {start} of {size} bytes")
 
 
 def write_whole(sftp: paramiko.SFTPClient, folder: str, name: str, data: bytes) -> None:

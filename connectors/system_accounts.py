@@ -3,6 +3,7 @@
 An account has no password and no shell, only a key; sshd shuts it into its home (cluster/sshd.py). Who reaches what:
 
     drop/            root:COLLECTOR   0750  the collector's root
+    drop/.taken/     root:COLLECTOR   0750  and in it PARTY/, COLLECTOR:COLLECTOR 0700: what it has moved out of in/
     drop/PARTY/      root:root        0755  the party's root
     drop/PARTY/in/   PARTY:COLLECTOR  2770  files become PARTY:COLLECTOR 0640: the collector reads and removes them
     drop/PARTY/out/  COLLECTOR:PARTY  2750  files become COLLECTOR:PARTY 0640: the party reads them
@@ -24,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from connectors.processes import process_user
-from connectors.settings import Settings
+from connectors.settings import TAKEN, Settings
 from custody.errors import SettingsError, StopRun
 
 # Behind the prefix: the group whose members sshd lets in. No party is named so: parties are capitals.
@@ -92,7 +93,11 @@ def _login(settings: Settings, drop: Path, keys: Path, login: Login) -> list[_Co
     key = keys / account
     if account == collector:
         home = drop
-        plan = [*_account(settings, account, home), *_folder(drop, "root", collector, 0o750)]
+        plan = [
+            *_account(settings, account, home),
+            *_folder(drop, "root", collector, 0o750),
+            *_folder(drop / TAKEN, "root", collector, 0o750),
+        ]
     else:
         home = drop / login.user
         plan = [
@@ -100,6 +105,7 @@ def _login(settings: Settings, drop: Path, keys: Path, login: Login) -> list[_Co
             *_folder(home, "root", "root", 0o755),
             *_folder(home / "in", account, collector, 0o2770),
             *_folder(home / "out", collector, account, 0o2750),
+            *_folder(drop / TAKEN / login.user, collector, collector, 0o700),
         ]
     if login.public_key is None:
         return [*plan, *_locked_out(account, key)]

@@ -6,8 +6,9 @@ connectors/register_tables.py.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol
 
@@ -149,32 +150,82 @@ class SealedTransactions(Protocol):
         """The journal's moves of these entries, in order."""
 
 
+class StagedFile(Protocol):
+    """A file on its way into the archive, held by one process at a time. What a run appended, the next one goes on from."""
+
+    @property
+    def size(self) -> int:
+        """Plain bytes that it has so far."""
+
+    def append(self, data: bytes) -> None: ...
+
+    def restart(self) -> None:
+        """Drop what it has."""
+
+    def keep(self) -> tuple[str, str]:
+        """It is whole: (SHA-256, reference), flushed to disk. Nothing can be appended any more."""
+
+
 class Archive(Protocol):
     """Raw bytes as they arrived or left: read-only, encrypted for each file, named by their digest."""
 
     def keep(self, data: bytes, sha256: str) -> str:
         """Store once, flushed to disk; returns the reference. Keeping the same bytes again is harmless."""
 
+    def stage(self, party: str, name: str) -> AbstractContextManager[StagedFile]:
+        """A party's file that arrives piece by piece, under a name of its own. Raises RetryLater while another process takes files
+        of the same party."""
+
+    def forget_stages(self, party: str) -> None:
+        """Drop what a party's files left behind that never became whole."""
+
     def read(self, reference: str) -> bytes:
         """Raises SealBroken when what is stored does not decrypt to the digest it is named by."""
 
+    def chunks(self, reference: str) -> Iterator[bytes]:
+        """The same, piece by piece; raises SealBroken behind the last one at the latest."""
+
+
+@dataclass(frozen=True)
+class TakenFile:
+    """A file that the collector moved out of a party's reach. What was taken together has the same ``mark``."""
+
+    mark: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Inbox:
+    """A party's folder as it is found. ``waiting``: complete files in in/ with their bytes; ``taken``: of them what was moved aside and
+    not yet removed; ``unsafe``: names in in/ that are no plain files or that we do not take, never opened."""
+
+    waiting: Mapping[str, int]
+    taken: Sequence[TakenFile]
+    unsafe: Sequence[str]
+
 
 class Drop(Protocol):
-    """The outreach gateway's SFTP drop, as the bank's collector sees it: one folder for each party."""
+    """The outreach gateway's SFTP drop, as the bank's collector sees it: one folder for each party. May be used by several threads.
+
+    Every method raises RetryLater while the host is away.
+    """
 
     def parties(self) -> list[str]: ...
 
-    def inbound(self, party: str) -> list[tuple[str, int]]:
-        """(name, bytes) of complete files waiting in the party's in/ folder; unfinished uploads are not listed."""
+    def inbox(self, party: str) -> Inbox:
+        """Unfinished uploads are not listed."""
 
-    def unsafe(self, party: str) -> list[str]:
-        """Names in the party's in/ folder that are no plain files or have a name we do not take: never opened."""
+    def take(self, party: str, name: str, mark: str) -> bool:
+        """Move a waiting file, in one piece, to where its sender cannot reach it; False when it is not there (any more)."""
 
-    def read(self, party: str, name: str, limit_bytes: int) -> bytes:
-        """Raises RetryLater when the host is away; never returns more than limit_bytes + 1 bytes."""
+    def give_back(self, party: str, name: str, mark: str) -> None:
+        """Move it to in/ again; where its sender has put another under its name since, that one stays instead."""
 
-    def remove(self, party: str, name: str) -> None:
-        """Removing what is no longer there is harmless."""
+    def pieces(self, party: str, name: str, mark: str, start: int) -> Generator[bytes, None, None]:
+        """The bytes of a taken file from ``start`` on."""
+
+    def remove(self, party: str, name: str, mark: str) -> None:
+        """Remove a taken file; removing what is no longer there is harmless."""
 
     def deliver(self, party: str, name: str, data: bytes) -> None:
         """Write whole into the party's out/ folder: under a temporary name, then renamed. Repeating is harmless."""

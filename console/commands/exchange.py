@@ -33,8 +33,7 @@ def collect(actor: ActorSystem = SYSTEM, as_json: JsonOption = False) -> int:
 
     with wired() as wiring:
         today = wiring.clock.now().date()
-        limit = wiring.settings.sftp.max_file_bytes
-        result = sweep(wiring.exchange_ports, wiring.exchange_rules, actor, today, limit)
+        result = sweep(wiring.exchange_ports, wiring.exchange_rules, actor, today, wiring.collect_limits)
     for seal in result.seals:
         for outcome in seal.files:
             progress(f"{seal.party} {outcome.name}: {outcome.outcome} ({outcome.rule})")

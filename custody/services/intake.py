@@ -1,27 +1,28 @@
 """Collecting what parties put into the drop: the only way in for files (domain.md §5).
 
-For each seal: read what it names, archive the bytes, judge, and commit in one register transaction the file rows, their
-events, the audit event and the queued receipt; then deliver the receipt; then remove from the drop the data files and,
-last, the seal. A run that dies anywhere is repaired by the next one: before the commit nothing counts, and after it the
-seal's row says CLEARING until the drop is clear. So a crash is never taken for a party that sends the same files again.
+Each seal, and then what it names, is moved out of its sender's reach, archived piece by piece and judged; file rows, their
+events, the audit event and the queued receipt are one register transaction; then the receipt is delivered; then the moved files
+are removed, the seal last. A run that dies anywhere is repaired by the next one: what was moved together has one mark, and from
+the commit until its files are removed the seal's row says CLEARING. So a crash is never taken for a party that sends the same
+files again, and what a sender puts under the same names meanwhile is the next to be judged, never lost.
 
-Only bytes that the archive holds are removed: a name is removed when what was read under it in this run, or is read now,
-has a digest that the register names. (SFTP cannot remove on condition: a sender who replaces a sealed file in the seconds
-between its reading and its removal loses the replacement, and finds no receipt for it.) A file that no seal names, and
-the files of a seal that cannot be used, stay where they are. One collector runs at a time; two at once would do no harm
-but may send a needless SAME_AGAIN receipt.
+Only bytes that the archive holds are removed. A file that no seal names, and the files of a seal that cannot be used, stay where
+they are; so does a seal of a name of which an earlier one is not yet cleared. Parties are swept side by side, each for a
+bounded time: one that is slow or away holds up nobody, and what is left of its files waits for the next sweep, which goes on
+where this one stopped. Two collectors at once do no harm.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 
 from custody.digest import canonical_json
 from custody.errors import RetryLater
-from custody.ports import RegisterTx, Row
+from custody.ports import Inbox, RegisterTx, Row, StagedFile
 from custody.services.access import check_permission
 from custody.services.files import CLEARING, QUARANTINED, READ, REFUSED, SEAL
 from custody.services.intake_checks import (
@@ -30,19 +31,19 @@ from custody.services.intake_checks import (
     Arrival,
     ExchangeRules,
     NameParts,
-    SealContent,
     judge_file,
     own_name,
     printable,
     register_name,
     seal_fault,
 )
-from custody.services.organisations import Party, party
-from custody.services.outbound import ExchangePorts, deliver_pending, queue_answer
+from custody.services.organisations import Party, parties, party
+from custody.services.outbound import QUEUED, ExchangePorts, deliver_pending, queue_answer
 from custody.services.receipts import Outcome, receipt_bytes
 
 _ACTION = "file.collect"
 _UNKNOWN_TYPE = "UNKNOWN"
+_UNKNOWN_PARTY = "the drop has a folder for a party that the register does not know"
 
 
 @dataclass(frozen=True)
@@ -65,128 +66,198 @@ class CollectResult:
     waiting: list[tuple[str, str]] = field(default_factory=list)
     unsafe: list[tuple[str, str]] = field(default_factory=list)
 
+    def add(self, part: CollectResult) -> None:
+        for name in ("seals", "delivered", "troubles", "waiting", "unsafe"):
+            getattr(self, name).extend(getattr(part, name))
+
     def counts(self) -> dict[str, int]:
         """Files by outcome, in order of name."""
         outcomes = sorted(f.outcome for seal in self.seals for f in seal.files)
         return {name: outcomes.count(name) for name in dict.fromkeys(outcomes)}
 
 
-@dataclass
-class _Inbox:
-    """A party's in/ folder as this run found it. ``digests``: SHA-256 of what was read and archived in this run."""
+@dataclass(frozen=True)
+class CollectLimits:
+    """How large a file may be; how many parties are swept at once, and how long a sweep stays with one."""
 
-    sizes: Mapping[str, int]
-    unsafe: list[str]
-    digests: dict[str, str] = field(default_factory=dict)
+    max_file_bytes: int
+    threads: int
+    party_seconds: int
 
 
-def collect(ports: ExchangePorts, rules: ExchangeRules, actor: str, today: date, max_file_bytes: int) -> CollectResult:
+def collect(ports: ExchangePorts, rules: ExchangeRules, actor: str, today: date, limits: CollectLimits) -> CollectResult:
     """Sweep every party's in/ folder; ``today`` is the latest custody date that a file may have.
 
     A party whose folder or receipt gives trouble is listed and tried again by the next sweep; the others go on. Raises
     NotPermitted; RetryLater when the drop as a whole is away; SealBroken when the archive does not hold what it should.
     """
     check_permission(ports.register, actor, _ACTION, "drop")
-    sweep = _Sweep(ports, rules, actor, today, max_file_bytes)
-    for party_id in ports.drop.parties():
-        try:
-            sweep.party(party_id)
-        except RetryLater as trouble:
-            sweep.result.troubles.append((party_id, str(trouble)))
-    return sweep.result
+    folders = ports.drop.parties()
+    with ports.register.transaction() as tx:
+        known = frozenset(one.party for one in parties(tx))
+        busy = frozenset(
+            [row["party"] for row in tx.find("file", state=CLEARING)]
+            + [row["party"] for row in tx.find("outbound", state=QUEUED)]
+        )
+    result = CollectResult()
+    with ThreadPoolExecutor(limits.threads, thread_name_prefix="sweep") as pool:
+        sweeps = [_Sweep(ports, rules, actor, today, limits, party_id) for party_id in folders if party_id in known]
+        result.troubles += [(one, _UNKNOWN_PARTY) for one in folders if one not in known]
+        for part in pool.map(lambda sweep: sweep.run(sweep.party in busy), sweeps):
+            result.add(part)
+    result.troubles.sort()
+    return result
 
 
 class _Sweep:
-    def __init__(self, ports: ExchangePorts, rules: ExchangeRules, actor: str, today: date, limit_bytes: int) -> None:
-        self._ports, self._rules = ports, rules
-        self._actor, self._today, self._limit_bytes = actor, today, limit_bytes
-        self.result = CollectResult()
+    """One party's turn. Never used by two threads."""
 
-    def party(self, party_id: str) -> None:
-        with self._ports.register.transaction() as tx:
-            known = party(tx, party_id)
-        if known is None:
-            self.result.troubles.append((party_id, "the drop has a folder for a party that the register does not know"))
-            return
-        inbox = _Inbox(dict(self._ports.drop.inbound(party_id)), self._ports.drop.unsafe(party_id))
-        self.result.unsafe += [(party_id, name) for name in inbox.unsafe]
-        for name, parts in self._seals(inbox):
-            self._take(party_id, inbox, name, parts)
-        delivery = deliver_pending(self._ports, party_id)
-        self.result.delivered += delivery.delivered
+    def __init__(
+        self, ports: ExchangePorts, rules: ExchangeRules, actor: str, today: date, limits: CollectLimits, party_id: str
+    ) -> None:
+        self._ports, self._rules = ports, rules
+        self._actor, self._today, self._limits = actor, today, limits
+        self.party = party_id
+        self._result = CollectResult()
+        self._until = ports.clock.now()
+
+    def run(self, busy: bool) -> CollectResult:
+        """``busy``: something of an earlier sweep is left to be done."""
+        self._until = self._ports.clock.now() + timedelta(seconds=self._limits.party_seconds)
+        try:
+            inbox = self._ports.drop.inbox(self.party)
+            self._result.unsafe += [(self.party, name) for name in inbox.unsafe]
+            gone = self._take_all(inbox) if inbox.waiting or inbox.taken or busy else frozenset()
+            self._result.waiting += [(self.party, name) for name in sorted(inbox.waiting) if name not in gone]
+        except RetryLater as trouble:
+            self._result.troubles.append((self.party, str(trouble)))
+        return self._result
+
+    def _take_all(self, inbox: Inbox) -> frozenset[str]:
+        """Returns the names that left in/."""
+        folder = _Folder(inbox)
+        for mark, name, parts in self._seals(folder):
+            self._check_time("its next seal")
+            self._take(folder, mark, name, parts)
+        delivery = deliver_pending(self._ports, self.party)
+        self._result.delivered += delivery.delivered
         if delivery.failed:
             raise RetryLater(delivery.failed[0][1])
-        removed = self._clear(party_id, inbox)
-        self.result.waiting += [(party_id, name) for name in sorted(inbox.sizes) if name not in removed]
+        self._clear(folder)
+        self._ports.archive.forget_stages(self.party)
+        return frozenset(folder.left)
 
-    def _seals(self, inbox: _Inbox) -> list[tuple[str, NameParts]]:
-        """By date, batch and version, so that a version is judged before the one that restates it."""
-        parsed = [(name, self._rules.parse_name(name)) for name in inbox.sizes]
-        seals = [(name, parts) for name, parts in parsed if parts is not None and parts.is_seal]
-        return sorted(seals, key=lambda s: (s[1].custody_date, s[1].batch, s[1].version, s[0]))
+    def _seals(self, folder: _Folder) -> list[tuple[str, str, NameParts]]:
+        """(mark, name, parts), by date, batch and version, so that a version is judged before the one that restates it."""
+        standing = {name for _, name in folder.taken}
+        # A mark is of this sweep alone: what lies aside is never covered by what comes after it.
+        now = f"{self._ports.clock.now():%Y%m%dT%H%M%S%f}"
+        fresh = [(f"{now}-{number}", name) for number, name in enumerate(folder.waiting) if name not in standing]
+        parsed = [(mark, name, self._rules.parse_name(name)) for mark, name in (*folder.taken, *fresh)]
+        seals = [(mark, name, parts) for mark, name, parts in parsed if parts is not None and parts.is_seal]
+        return sorted(seals, key=lambda s: (s[2].custody_date, s[2].batch, s[2].version, s[1], s[0]))
 
-    def _take(self, party_id: str, inbox: _Inbox, name: str, parts: NameParts) -> None:
-        data = self._ports.drop.read(party_id, name, self._limit_bytes)
-        if len(data) > self._limit_bytes:
-            self.result.troubles.append((party_id, f"{name} is larger than {self._limit_bytes} bytes and was not read"))
+    def _take(self, folder: _Folder, mark: str, name: str, parts: NameParts) -> None:
+        found = self._archived(folder, mark, name)
+        if found is None:
+            return  # it left since the folder was read
+        if isinstance(found, _TooLarge):
+            why = f"{name} is larger than {self._limits.max_file_bytes} bytes and was not read"
+            self._result.troubles.append((self.party, why))
             return
-        sha256 = hashlib.sha256(data).hexdigest()
-        inbox.digests[name] = sha256
-        register_as = register_name(party_id, name, parts)
+        size, sha256, reference = found
+        data = self._ports.archive.read(reference)
+        register_as = register_name(self.party, name, parts)
         with self._ports.register.transaction() as tx:
             if _is_clearing(tx, register_as, sha256):
                 return
-        reference = self._ports.archive.keep(data, sha256)
         content = self._rules.parse_seal(data)
-        fault = seal_fault(party_id, parts, content)
+        fault = seal_fault(self.party, parts, content)
         announced: list[tuple[AnnouncedFile, NameParts | None, Arrival]] = []
         if fault is None and not isinstance(content, str):
             for file in content.files:
                 own = own_name(self._rules, parts, file.name)
-                announced.append((file, own, self._fetch(party_id, inbox, file, own)))
+                announced.append((file, own, self._fetch(folder, mark, file, own)))
         state, rule, figures = fault or (READ, "taken", {})
         seal = Outcome(register_as, sha256, state, rule, figures)
         with self._ports.register.transaction() as tx:
-            current = party(tx, party_id)
+            current = party(tx, self.party)
             # Another collector may have been faster since the first look.
             if current is None or _is_clearing(tx, register_as, sha256):
                 return
             files = tuple(self._record_file(tx, current, seal.name, parts, *one) for one in announced)
-            self._record_seal(tx, party_id, parts, seal, len(data), reference)
-            receipt = receipt_bytes(party_id, seal, parts.custody_date.isoformat(), files)
-            base_name = f"{party_id}_RECEIPT_{name.partition('_SEAL_')[2].removesuffix('.json')}"
-            receipt_name = queue_answer(tx, self._ports, party_id, base_name, receipt)
+            self._record_seal(tx, self.party, parts, seal, size, reference)
+            receipt = receipt_bytes(self.party, seal, parts.custody_date.isoformat(), files)
+            base_name = f"{self.party}_RECEIPT_{name.partition('_SEAL_')[2].removesuffix('.json')}"
+            receipt_name = queue_answer(tx, self._ports, self.party, base_name, receipt)
             details = {
-                "party": party_id,
+                "party": self.party,
                 "seal": [sha256, state, rule],
                 "files": [[f.name, f.sha256, f.outcome, f.rule] for f in files],
                 "receipt": receipt_name,
             }
             tx.audit(self._actor, _ACTION, register_as, details)
-        self.result.seals.append(TakenSeal(party_id, seal, files, receipt_name))
+        self._result.seals.append(TakenSeal(self.party, seal, files, receipt_name))
 
-    def _fetch(self, party_id: str, inbox: _Inbox, file: AnnouncedFile, own: NameParts | None) -> Arrival:
-        """Read and archive an announced file. A name that is not the seal's own never reaches the drop."""
+    def _fetch(self, folder: _Folder, mark: str, file: AnnouncedFile, own: NameParts | None) -> Arrival:
+        """Take and archive an announced file. A name that is not the seal's own never reaches the drop."""
 
         def absent(rule: str, **figures: object) -> Arrival:
             return Arrival(file.sha256, 0, None, rule, figures)
 
         if own is None:
             return absent("name")
-        if file.name in inbox.unsafe:
+        if file.name in folder.unsafe:
             return absent("not_a_file")
-        size = inbox.sizes.get(file.name)
-        if size is None:
+        found = self._archived(folder, mark, file.name, file.sha256)
+        if found is None:
             return absent("announced_missing")
-        if size > self._limit_bytes:
-            return absent("too_large", found=size, limit=self._limit_bytes)
-        data = self._ports.drop.read(party_id, file.name, self._limit_bytes)
-        if len(data) > self._limit_bytes:
-            return absent("too_large", found=len(data), limit=self._limit_bytes)
-        sha256 = hashlib.sha256(data).hexdigest()
-        reference = self._ports.archive.keep(data, sha256)
-        inbox.digests[file.name] = sha256
-        return Arrival(sha256, len(data), reference, None, {})
+        if isinstance(found, _TooLarge):
+            return absent("too_large", found=found.bytes, limit=self._limits.max_file_bytes)
+        size, sha256, reference = found
+        return Arrival(sha256, size, reference, None, {})
+
+    def _archived(
+        self, folder: _Folder, mark: str, name: str, expected: str | None = None
+    ) -> tuple[int, str, str] | _TooLarge | None:
+        """(bytes, SHA-256, reference) of a file that is out of its sender's reach; None when it is not there. One that is too large stays
+        in, or returns to, in/.
+
+        What an earlier run had read of it is not read again, unless the whole is not ``expected``: a sender who held the file open
+        may have gone on writing.
+        """
+        limit = self._limits.max_file_bytes
+        if (mark, name) not in folder.taken:
+            if folder.waiting.get(name, 0) > limit:
+                return _TooLarge(folder.waiting[name])
+            if name not in folder.waiting or not self._ports.drop.take(self.party, name, mark):
+                return None
+            folder.take(mark, name)
+        with self._ports.archive.stage(self.party, f"{mark}.{name}") as staged:
+            resumed = staged.size > 0
+            self._read_on(staged, mark, name)
+            size = staged.size
+            if size <= limit:
+                sha256, reference = staged.keep()
+        if size > limit:
+            self._ports.drop.give_back(self.party, name, mark)
+            folder.give_back(mark, name)
+            return _TooLarge(size)
+        if resumed and expected is not None and sha256 != expected:
+            return self._archived(folder, mark, name)
+        return size, sha256, reference
+
+    def _read_on(self, staged: StagedFile, mark: str, name: str) -> None:
+        with closing(self._ports.drop.pieces(self.party, name, mark, staged.size)) as pieces:
+            for piece in pieces:
+                staged.append(piece)
+                if staged.size > self._limits.max_file_bytes:
+                    return
+                self._check_time(name)
+
+    def _check_time(self, what: str) -> None:
+        if self._ports.clock.now() > self._until:
+            raise RetryLater(f"{self._limits.party_seconds} seconds with this party are over before {what} is read to its end")
 
     def _record_file(
         self, tx: RegisterTx, of: Party, seal_name: str, seal: NameParts, file: AnnouncedFile, own: NameParts | None,
@@ -254,50 +325,45 @@ class _Sweep:
     def _now(self) -> str:
         return self._ports.clock.now().isoformat(timespec="microseconds")
 
-    def _clear(self, party_id: str, inbox: _Inbox) -> set[str]:
-        """Remove from in/ what the judged seals named, each seal last; returns the names removed."""
-        removed: set[str] = set()
+    def _clear(self, folder: _Folder) -> None:
+        """Remove what the judged seals took, each seal last. Everything taken was archived before it was judged."""
         with self._ports.register.transaction() as tx:
-            seals = tx.find("file", ("custody_date", "batch", "version", "file_name", "sha256"), party=party_id, state=CLEARING)
+            seals = tx.find("file", ("custody_date", "batch", "version", "file_name", "sha256"), party=self.party, state=CLEARING)
+        by_mark: dict[str, list[tuple[bool, str]]] = {}
+        for mark, name in folder.taken:
+            parts = self._rules.parse_name(name)
+            by_mark.setdefault(mark, []).append((parts is not None and parts.is_seal, name))
+        for mark, names in sorted(by_mark.items()):
+            for _, name in sorted(names):
+                self._ports.drop.remove(self.party, name, mark)
         for seal in seals:
-            name = seal["file_name"].removeprefix(f"{party_id}:")
-            for data_name in self._named_by(seal, name):
-                if self._is_archived(party_id, inbox, data_name):
-                    self._ports.drop.remove(party_id, data_name)
-                    removed.add(data_name)
-            # Under the seal's name another seal may lie by now: it is the next to be judged.
-            if name in inbox.sizes and self._digest(party_id, inbox, name) == seal["sha256"]:
-                self._ports.drop.remove(party_id, name)
-                removed.add(name)
             state = {None: READ, "seal_unreadable": QUARANTINED}.get(seal["rule"], REFUSED)
             with self._ports.register.transaction() as tx:
                 tx.update("file", {n: seal[n] for n in ("file_name", "sha256", "state")}, {"state": state})
-        return removed
 
-    def _named_by(self, seal: Row, name: str) -> list[str]:
-        """The data files that a usable seal named; a seal with a fault names none."""
-        parts = self._rules.parse_name(name)
-        if seal["rule"] is not None or parts is None:
-            return []
-        content: SealContent | str = self._rules.parse_seal(self._ports.archive.read(seal["archive_ref"]))
-        if isinstance(content, str):
-            return []
-        return [f.name for f in content.files if own_name(self._rules, parts, f.name) is not None]
 
-    def _is_archived(self, party_id: str, inbox: _Inbox, name: str) -> bool:
-        """Whether in/ still holds the very bytes that the register has in the archive."""
-        if name not in inbox.sizes or inbox.sizes[name] > self._limit_bytes:
-            return False
-        sha256 = self._digest(party_id, inbox, name)
-        with self._ports.register.transaction() as tx:
-            row = tx.get("file", file_name=name, sha256=sha256)
-        return row is not None and row["archive_ref"] is not None
+class _Folder:
+    """A party's folder as this run found it and changes it. ``taken``: (mark, name); ``left``: names that left in/."""
 
-    def _digest(self, party_id: str, inbox: _Inbox, name: str) -> str:
-        if name not in inbox.digests:
-            data = self._ports.drop.read(party_id, name, self._limit_bytes)
-            inbox.digests[name] = hashlib.sha256(data).hexdigest()
-        return inbox.digests[name]
+    def __init__(self, inbox: Inbox) -> None:
+        self.waiting = dict(inbox.waiting)
+        self.taken = {(file.mark, file.name) for file in inbox.taken}
+        self.unsafe = frozenset(inbox.unsafe)
+        self.left: set[str] = set()
+
+    def take(self, mark: str, name: str) -> None:
+        del self.waiting[name]
+        self.taken.add((mark, name))
+        self.left.add(name)
+
+    def give_back(self, mark: str, name: str) -> None:
+        self.taken.discard((mark, name))
+        self.left.discard(name)
+
+
+@dataclass(frozen=True)
+class _TooLarge:
+    bytes: int
 
 
 def _is_clearing(tx: RegisterTx, file_name: str, sha256: str) -> bool:

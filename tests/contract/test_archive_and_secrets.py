@@ -1,13 +1,14 @@
 """The archive gives back what it was given or says that it cannot; the keys name people and seal bytes."""
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from connectors.archive import FolderArchive
+from connectors.archive import CHUNK_BYTES, FolderArchive
 from connectors.secrets import FileSecrets, make_key_file
-from custody.errors import SealBroken, SettingsError
+from custody.errors import RetryLater, SealBroken, SettingsError
 
 
 def sha256(data: bytes) -> str:
@@ -19,6 +20,11 @@ def archive(tmp_path: Path, secrets: FileSecrets) -> FolderArchive:
     return FolderArchive(tmp_path / "archive", secrets)
 
 
+def _kept(tmp_path: Path) -> list[Path]:
+    """Every file of the archive but its locks, which are empty."""
+    return [p for p in (tmp_path / "archive").rglob("*") if p.is_file() and (p.name != ".lock" or p.stat().st_size)]
+
+
 @pytest.mark.parametrize("data", [b"", b"a", "张三,13812345678\n".encode("gb18030"), bytes(range(256)) * 4096])
 def test_what_was_kept_is_read_back(archive: FolderArchive, data: bytes) -> None:
     reference = archive.keep(data, sha256(data))
@@ -27,9 +33,9 @@ def test_what_was_kept_is_read_back(archive: FolderArchive, data: bytes) -> None
 
 def test_keeping_again_is_harmless_and_writes_nothing(archive: FolderArchive, tmp_path: Path) -> None:
     reference = archive.keep(b"abc", sha256(b"abc"))
-    before = {p: (p.stat().st_mtime_ns, p.read_bytes()) for p in (tmp_path / "archive").rglob("*") if p.is_file()}
+    before = {p: (p.stat().st_mtime_ns, p.read_bytes()) for p in _kept(tmp_path)}
     assert archive.keep(b"abc", sha256(b"abc")) == reference
-    after = {p: (p.stat().st_mtime_ns, p.read_bytes()) for p in (tmp_path / "archive").rglob("*") if p.is_file()}
+    after = {p: (p.stat().st_mtime_ns, p.read_bytes()) for p in _kept(tmp_path)}
     assert before == after
     assert len(before) == 2
 
@@ -37,8 +43,8 @@ def test_keeping_again_is_harmless_and_writes_nothing(archive: FolderArchive, tm
 def test_files_are_read_only_encrypted_and_whole(archive: FolderArchive, tmp_path: Path) -> None:
     data = b"13812345678" * 100
     archive.keep(data, sha256(data))
-    files = [p for p in (tmp_path / "archive").rglob("*") if p.is_file()]
-    assert {p.suffix for p in files} == {".enc", ".key"}
+    files = _kept(tmp_path)
+    assert sorted(p.suffix for p in files) == [".enc", ".key"]
     for path in files:
         assert path.stat().st_mode & 0o777 == 0o400
         assert b"13812345678" not in path.read_bytes()
@@ -81,11 +87,82 @@ def test_what_was_never_kept_or_lost_its_key_is_said(archive: FolderArchive, tmp
 
 def test_a_crash_between_key_and_bytes_is_repaired_by_keeping_again(archive: FolderArchive, tmp_path: Path) -> None:
     reference = archive.keep(b"abc", sha256(b"abc"))
-    key = (tmp_path / "archive" / f"{reference}.key").read_bytes()
     (tmp_path / "archive" / f"{reference}.enc").unlink()
+    with pytest.raises(SealBroken, match="has no"):
+        archive.read(reference)
     archive.keep(b"abc", sha256(b"abc"))
     assert archive.read(reference) == b"abc"
-    assert (tmp_path / "archive" / f"{reference}.key").read_bytes() == key
+
+
+LARGE = bytes(range(251)) * (3 * CHUNK_BYTES // 251)
+
+
+def test_a_file_that_arrives_in_pieces_goes_on_where_it_stopped(archive: FolderArchive, tmp_path: Path) -> None:
+    with archive.stage("P001", "a") as staged:
+        for start in range(0, 2 * CHUNK_BYTES + 5, 10_000):
+            staged.append(LARGE[start : start + 10_000])
+    # Another process goes on: of the last chunk only what was whole is there, and a torn one counts for nothing.
+    (path,) = (tmp_path / "archive" / "arriving" / "P001").glob("*.enc")
+    with path.open("ab") as file:
+        file.write(b"\x00\x10\x00")
+    with archive.stage("P001", "a") as staged:
+        assert staged.size == 2 * CHUNK_BYTES
+        staged.append(LARGE[staged.size :])
+        assert staged.keep() == (sha256(LARGE), f"{sha256(LARGE)[:2]}/{sha256(LARGE)}")
+    assert archive.read(f"{sha256(LARGE)[:2]}/{sha256(LARGE)}") == LARGE
+    assert max(map(len, archive.chunks(f"{sha256(LARGE)[:2]}/{sha256(LARGE)}"))) == CHUNK_BYTES
+    # Kept in one piece it is the same file, and nothing is written again.
+    assert archive.keep(LARGE, sha256(LARGE)) == f"{sha256(LARGE)[:2]}/{sha256(LARGE)}"
+    assert [p.suffix for p in _kept(tmp_path)].count(".enc") == 1
+
+
+def test_what_a_power_cut_left_of_an_arriving_file_is_begun_anew(archive: FolderArchive, tmp_path: Path) -> None:
+    for damage in (".key", ".enc"):
+        with archive.stage("P001", "a") as staged:
+            staged.append(LARGE)
+        (path,) = (tmp_path / "archive" / "arriving" / "P001").glob(f"*{damage}")
+        data = bytearray(path.read_bytes())
+        data[20] ^= 1
+        path.write_bytes(data)
+        with archive.stage("P001", "a") as staged:
+            assert staged.size == 0
+    archive.forget_stages("P001")
+    assert _kept(tmp_path) == []
+
+
+def test_one_process_at_a_time_takes_a_partys_files(archive: FolderArchive, tmp_path: Path, secrets: FileSecrets) -> None:
+    other = FolderArchive(tmp_path / "archive", secrets)
+    with archive.stage("P001", "a") as staged, other.stage("P002", "a"):
+        staged.append(b"1")
+        with pytest.raises(RetryLater, match="P001"), other.stage("P001", "b"):
+            pass
+        # What the bank writes itself waits for nobody's file.
+        other.keep(b"ours", sha256(b"ours"))
+
+
+def test_many_who_keep_the_same_bytes_at_once_keep_one_file_that_opens(tmp_path: Path, secrets: FileSecrets) -> None:
+    def keep(number: int) -> str:
+        with FolderArchive(tmp_path / "archive", secrets).stage(f"P{number}", "a") as staged:
+            staged.append(b"the same")
+            return staged.keep()[1]
+
+    with ThreadPoolExecutor(8) as pool:
+        (reference,) = set(pool.map(keep, range(32)))
+    assert FolderArchive(tmp_path / "archive", secrets).read(reference) == b"the same"
+    assert len(_kept(tmp_path)) == 2
+
+
+def test_a_chunk_moved_repeated_or_left_out_shows(archive: FolderArchive, tmp_path: Path) -> None:
+    reference = archive.keep(LARGE, sha256(LARGE))
+    path = tmp_path / "archive" / f"{reference}.enc"
+    path.chmod(0o600)
+    whole = path.read_bytes()
+    size = 4 + int.from_bytes(whole[:4])
+    first, second, rest = whole[:size], whole[size : 2 * size], whole[2 * size :]
+    for changed in (second + first + rest, first + second + second + rest, first + second, whole[:-1], whole + first):
+        path.write_bytes(changed)
+        with pytest.raises(SealBroken):
+            archive.read(reference)
 
 
 def test_another_instances_keys_open_nothing(archive: FolderArchive, tmp_path: Path) -> None:

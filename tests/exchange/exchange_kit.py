@@ -17,12 +17,12 @@ from connectors.drop_accounts import admit, make_server_keys
 from connectors.register import SqlRegister
 from connectors.register_tables import metadata
 from connectors.secrets import FileSecrets, make_key_file
-from connectors.settings import FILE_NAME, Settings, changed, initial_settings, load_settings
+from connectors.settings import FILE_NAME, TAKEN, Settings, changed, initial_settings, load_settings
 from connectors.sftp_drop import PartyClient, SftpDrop
 from connectors.ssh_keys import make_key, pin_host, public_key_line
 from custody.ports import Row
 from custody.services.four_eyes import approve
-from custody.services.intake import CollectResult, TakenSeal, collect
+from custody.services.intake import CollectLimits, CollectResult, TakenSeal, collect
 from custody.services.intake_checks import ExchangeRules
 from custody.services.organisations import ONBOARD, parties, propose_party
 from custody.services.outbound import ExchangePorts
@@ -114,7 +114,9 @@ class Exchange:
         client.close()
 
     def collect(self, ports: ExchangePorts | None = None, today: date = TODAY) -> CollectResult:
-        return collect(ports or self.ports, RULES, "system", today, self.settings.sftp.max_file_bytes)
+        sftp = self.settings.sftp
+        limits = CollectLimits(sftp.max_file_bytes, sftp.sweep_threads, sftp.party_seconds)
+        return collect(ports or self.ports, RULES, "system", today, limits)
 
     def collect_one(self) -> TakenSeal:
         result = self.collect()
@@ -127,6 +129,13 @@ class Exchange:
 
     def waiting(self, party: str = "P001") -> list[str]:
         return sorted(p.name for p in self.folder(party).iterdir())
+
+    def taken_folder(self, party: str = "P001") -> Path:
+        return self.settings.path(self.settings.sftp.drop_root) / TAKEN / party
+
+    def taken(self, party: str = "P001") -> list[str]:
+        """Names that the collector has moved aside and not yet removed, without their marks."""
+        return sorted(p.name.partition(".")[2] for p in self.taken_folder(party).iterdir())
 
     def receipt(self, name: str, party: str = "P001") -> dict[str, Any]:
         body: dict[str, Any] = json.loads((self.folder(party, "out") / name).read_bytes())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from connectors.drop_accounts import admit
 from connectors.sftp_drop import PartyClient, SftpDrop
 from connectors.ssh_keys import make_key, pin_host, public_key_line
 from custody.errors import RetryLater, StopRun, UsageError
+from custody.ports import TakenFile
 from custody.services.four_eyes import approve
 from custody.services.organisations import STATUS, contract_faults, parties, propose_party, propose_status
 from custody.services.outbound import queue
@@ -152,24 +154,36 @@ def test_the_collectors_view(exchange: Exchange) -> None:
     for name in ("a.csv", "b.csv.part", ".hidden", "bad name"):
         (folder / name).write_bytes(b"12345")
     drop = exchange.drop
-    assert drop.inbound("P001") == [("a.csv", 5)]
-    assert drop.unsafe("P001") == ["bad name"]
-    assert drop.read("P001", "a.csv", 3) == b"1234"
+    # A name of another encoding hides nothing.
+    Path(os.fsdecode(os.fsencode(folder) + b"/\xd5\xc5.csv")).write_bytes(b"1")
+    inbox = drop.inbox("P001")
+    assert (inbox.waiting, inbox.taken, inbox.unsafe) == ({"a.csv": 5}, [], ["\\xd5\\xc5.csv", "bad name"])
     for name in ("../P002/in/x", "a/b", "", ".", "..", "a\nb", "-rf", "a\u0000"):
         with pytest.raises(UsageError):
-            drop.read("P001", name, 10)
+            drop.take("P001", name, "m")
         with pytest.raises(UsageError):
-            drop.inbound(name)
-    drop.remove("P001", "a.csv")
-    drop.remove("P001", "a.csv")
-    assert drop.inbound("P001") == []
+            drop.inbox(name)
+    assert drop.take("P001", "a.csv", "m1")
+    assert not drop.take("P001", "a.csv", "m1")
+    # The sender may put another one under the same name: it is another file.
+    (folder / "a.csv").write_bytes(b"other")
+    assert drop.take("P001", "a.csv", "m2")
+    assert drop.inbox("P001").taken == [TakenFile("m1", "a.csv"), TakenFile("m2", "a.csv")]
+    assert [b"".join(drop.pieces("P001", "a.csv", mark, 2)) for mark in ("m1", "m2")] == [b"345", b"her"]
+    drop.give_back("P001", "a.csv", "m2")
+    drop.give_back("P001", "a.csv", "m1")
+    assert ((folder / "a.csv").read_bytes(), drop.inbox("P001").taken) == (b"other", [])
+    drop.take("P001", "a.csv", "m3")
+    for _ in range(2):
+        drop.remove("P001", "a.csv", "m3")
+    assert (drop.inbox("P001").waiting, drop.inbox("P001").taken) == ({}, [])
     with pytest.raises(RetryLater):
-        drop.read("P001", "a.csv", 3)
+        list(drop.pieces("P001", "a.csv", "m3", 0))
     for data in (b"first", b"second"):
         drop.deliver("P001", "r.json", data)
     assert exchange.outbound_bytes() == {"r.json": b"second"}
     with pytest.raises(RetryLater):
-        drop.inbound("P404")
+        drop.inbox("P404")
 
 
 def test_a_name_goes_out_with_one_content_only(builtin: Exchange) -> None:

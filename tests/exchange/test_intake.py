@@ -9,9 +9,10 @@ import pytest
 from exchange_kit import DAY, FEE_CONTRACT, RULES, TODAY, Exchange, entry, file_name, onboard, seal_of, sha256, with_drop
 
 from custody.errors import NotPermitted, RetryLater
+from custody.ports import Inbox
 from custody.services.files import expected_files, history, is_cut_off, missing, refuse_after_landing
 from custody.services.four_eyes import approve
-from custody.services.intake import collect
+from custody.services.intake import CollectLimits, collect
 from custody.services.organisations import STATUS, parties, propose_status
 from custody.services.restatements import RESTATEMENT, Effect, propose_restatement
 
@@ -270,11 +271,11 @@ class _BrokenFolder:
     def __getattr__(self, name: str) -> object:
         return getattr(self._drop, name)
 
-    def inbound(self, party: str) -> list[tuple[str, int]]:
+    def inbox(self, party: str) -> Inbox:
         if party == self._party:
             raise RetryLater("the folder is locked")
-        listed: list[tuple[str, int]] = self._drop.inbound(party)  # type: ignore[attr-defined]
-        return listed
+        found: Inbox = self._drop.inbox(party)  # type: ignore[attr-defined]
+        return found
 
 
 def test_one_partys_trouble_does_not_stop_the_others(exchange: Exchange) -> None:
@@ -284,23 +285,23 @@ def test_one_partys_trouble_does_not_stop_the_others(exchange: Exchange) -> None
     result = exchange.collect(with_drop(exchange.ports, _BrokenFolder(exchange.drop, "P001")))
     assert result.troubles == [("P001", "the folder is locked")]
     assert [s.party for s in result.seals] == ["P002"]
-    # A receipt that cannot be delivered: the files stay until it can, and are judged once.
+    # A receipt that cannot be delivered: the files are kept aside until it can, and are judged once.
     out = exchange.folder(which="out")
     aside = out.rename(out.with_name("aside"))
     result = exchange.collect()
     assert [t[0] for t in result.troubles] == ["P001"] and [s.party for s in result.seals] == ["P001"]
-    assert len(exchange.waiting()) == 2
+    assert (len(exchange.waiting()), len(exchange.taken())) == (0, 2)
     aside.rename(out)
     result = exchange.collect()
     assert (result.troubles, result.seals, result.delivered) == ([], [], [RECEIPT])
-    assert exchange.waiting() == []
+    assert exchange.waiting() == exchange.taken() == []
     (exchange.folder().parent.parent / "P009" / "in").mkdir(parents=True)
     assert [t[0] for t in exchange.collect().troubles] == ["P009"]
 
 
 def test_who_may_collect(exchange: Exchange) -> None:
     with pytest.raises(NotPermitted):
-        collect(exchange.ports, RULES, "zhao", TODAY, 1000)
+        collect(exchange.ports, RULES, "zhao", TODAY, CollectLimits(1000, 1, 60))
     (event,) = exchange.rows("audit_event", action="refused:file.collect")
     assert json.loads(event["details"])["why"]
 

@@ -100,18 +100,18 @@ def _start_afresh(home: Path, template: Path, exchange: Exchange) -> None:
         path.unlink()
     shutil.copy(template, home / "register.db")
     shutil.rmtree(home / "archive", ignore_errors=True)
-    for which in ("in", "out"):
-        for path in exchange.folder(which=which).iterdir():
+    for folder in (exchange.folder(), exchange.folder(which="out"), exchange.taken_folder()):
+        for path in folder.iterdir():
             path.unlink()
     for name, data in FILES.items():
         (exchange.folder() / name).write_bytes(data)
 
 
 def _nothing_is_lost(exchange: Exchange) -> None:
-    """Each file is in the drop, or the register names its archived bytes."""
-    waiting = exchange.waiting()
+    """Each file is in the drop, moved aside or not, or the register names its archived bytes."""
+    in_the_drop = exchange.waiting() + exchange.taken()
     for name, data in FILES.items():
-        if name not in waiting:
+        if name not in in_the_drop:
             (row,) = exchange.rows("file", file_name=name, sha256=sha256(data))
             assert exchange.ports.archive.read(row["archive_ref"]) == data
 
@@ -126,8 +126,8 @@ def test_killed_anywhere_the_next_run_gives_the_same(exchange: Exchange, tmp_pat
     _start_afresh(home, template, exchange)
     whole = Exchange(exchange.settings)
     assert whole.collect().counts() == {"ACCEPTED": 1, "REFUSED": 1}
-    expected = (whole.snapshot(), whole.outbound_bytes(), whole.waiting())
-    assert expected[2] == ["unsealed.csv"] and len(expected[1]) == 1
+    expected = (whole.snapshot(), whole.outbound_bytes(), whole.waiting(), whole.taken())
+    assert expected[2:] == (["unsealed.csv"], []) and len(expected[1]) == 1
     whole.close()
 
     calls = 0
@@ -140,7 +140,9 @@ def test_killed_anywhere_the_next_run_gives_the_same(exchange: Exchange, tmp_pat
         again.drop = exchange.drop
         _nothing_is_lost(again)
         assert again.collect().troubles == []
-        assert (again.snapshot(), again.outbound_bytes(), again.waiting()) == expected, f"killed after call {calls}"
+        assert (again.snapshot(), again.outbound_bytes(), again.waiting(), again.taken()) == expected, (
+            f"killed after call {calls}"
+        )
         again.register.close()
         if code == 0:
             break

@@ -24,6 +24,7 @@ from connectors.processes import process_user
 from connectors.settings import Settings
 from connectors.ssh_keys import make_key, public_key_line
 from custody.errors import RetryLater, SettingsError, StopRun
+from custody.ports import Inbox
 from custody.services.organisations import LIVE, SUSPENDED, Party
 
 pytestmark = pytest.mark.real
@@ -81,10 +82,11 @@ def test_a_session_killed_in_the_middle_of_a_put(openssh: Exchange, sshd: RealSs
     with _when(is_under_way, lambda: sshd.server.kill_sessions(account)), pytest.raises(RetryLater):
         client.put("a.csv", data)
     assert 0 < part.stat().st_size < len(data)
-    assert (openssh.drop.inbound("P001"), openssh.drop.unsafe("P001")) == ([], [])
+    assert openssh.drop.inbox("P001") == Inbox({}, [], [])
     client.put("a.csv", data)
-    assert openssh.drop.inbound("P001") == [("a.csv", len(data))]
-    assert openssh.drop.read("P001", "a.csv", len(data)) == data
+    assert openssh.drop.inbox("P001").waiting == {"a.csv": len(data)}
+    assert openssh.drop.take("P001", "a.csv", "m")
+    assert b"".join(openssh.drop.pieces("P001", "a.csv", "m", 0)) == data
     client.close()
 
 
@@ -96,15 +98,14 @@ def test_a_session_killed_in_the_middle_of_a_get(openssh: Exchange, sshd: RealSs
         file.truncate(size)
     account = openssh.settings.sftp.account("collector")
     uid = pwd.getpwnam(account).pw_uid
-    openssh.drop.parties()
+    assert openssh.drop.take("P001", "a.csv", "m")
 
     def is_under_way() -> bool:
         return _bytes_read_by(uid) > 10 * _MEGABYTE
 
     with _when(is_under_way, lambda: sshd.server.kill_sessions(account)), pytest.raises(RetryLater):
-        openssh.drop.read("P001", "a.csv", size)
-    # What is read is bounded by the reader, whatever lies there.
-    assert len(openssh.drop.read("P001", "a.csv", 10_000)) == 10_001
+        for _ in openssh.drop.pieces("P001", "a.csv", "m", 0):
+            pass
 
 
 def test_a_server_that_was_killed_is_a_later_try(openssh: Exchange, sshd: RealSshd) -> None:
@@ -114,10 +115,10 @@ def test_a_server_that_was_killed_is_a_later_try(openssh: Exchange, sshd: RealSs
     with pytest.raises(RetryLater):
         client.put("b.csv", b"2")
     with pytest.raises(RetryLater):
-        openssh.drop.inbound("P001")
+        openssh.drop.inbox("P001")
     sshd.server.start()
     client.put("b.csv", b"2")
-    assert openssh.drop.inbound("P001") == [("a.csv", 1), ("b.csv", 1)]
+    assert openssh.drop.inbox("P001").waiting == {"a.csv": 1, "b.csv": 1}
     client.close()
 
 

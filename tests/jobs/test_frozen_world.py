@@ -63,8 +63,8 @@ def test_the_system_finds_exactly_what_is_expected(world: Path, tmp_path: Path) 
                 for path in party.iterdir():
                     instance.drop.put(party.name, path.name, path.read_bytes())
             copy_core(instance, world, on)
-            limit = instance.wiring.settings.sftp.max_file_bytes
-            assert collect(instance.wiring.exchange_ports, instance.wiring.exchange_rules, SYSTEM, on, limit).troubles == []
+            limits = instance.wiring.collect_limits
+            assert collect(instance.wiring.exchange_ports, instance.wiring.exchange_rules, SYSTEM, on, limits).troubles == []
             instance.run_day(on)
             assert _posted(instance.lake_rows(on, "post", "balances")) == _expected_balances(on.isoformat()), on
         assert instance.failing_proofs() == [] and instance.damage() == []

@@ -61,8 +61,8 @@ def deliver(instance: Instance, world: Path, on: Any) -> None:
         for path in party.iterdir():
             instance.drop.put(party.name, path.name, path.read_bytes())
     copy_core(instance, world, on)
-    limit = instance.wiring.settings.sftp.max_file_bytes
-    result = collect(instance.wiring.exchange_ports, instance.wiring.exchange_rules, SYSTEM, on, limit)
+    limits = instance.wiring.collect_limits
+    result = collect(instance.wiring.exchange_ports, instance.wiring.exchange_rules, SYSTEM, on, limits)
     assert result.troubles == []
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 from connectors.bootstrap import Wiring, wire
 from connectors.settings import FILE_NAME, changed
 from console.cli import app
-from custody.ports import Row
+from custody.ports import Inbox, Row, TakenFile
 from custody.services.access import SYSTEM
 from custody.services.intake import CollectResult, collect
 from custody.steps import STEPS
@@ -55,6 +55,7 @@ class MemoryDrop:
     """Implements custody.ports.Drop: folders of bytes, party by party."""
 
     arrived: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    taken: dict[str, dict[tuple[str, str], bytes]] = field(default_factory=dict)
     sent: dict[str, dict[str, bytes]] = field(default_factory=dict)
 
     def put(self, party: str, name: str, data: bytes) -> None:
@@ -66,17 +67,24 @@ class MemoryDrop:
     def parties(self) -> list[str]:
         return sorted(self.arrived)
 
-    def inbound(self, party: str) -> list[tuple[str, int]]:
-        return [(name, len(data)) for name, data in sorted(self.arrived.get(party, {}).items())]
+    def inbox(self, party: str) -> Inbox:
+        waiting = {name: len(data) for name, data in sorted(self.arrived.get(party, {}).items())}
+        return Inbox(waiting, [TakenFile(mark, name) for mark, name in sorted(self.taken.get(party, {}))], [])
 
-    def unsafe(self, party: str) -> list[str]:
-        return []
+    def take(self, party: str, name: str, mark: str) -> bool:
+        if name not in self.arrived[party]:
+            return False
+        self.taken.setdefault(party, {})[mark, name] = self.arrived[party].pop(name)
+        return True
 
-    def read(self, party: str, name: str, limit_bytes: int) -> bytes:
-        return self.arrived[party][name][: limit_bytes + 1]
+    def give_back(self, party: str, name: str, mark: str) -> None:
+        self.arrived[party].setdefault(name, self.taken[party].pop((mark, name)))
 
-    def remove(self, party: str, name: str) -> None:
-        self.arrived.get(party, {}).pop(name, None)
+    def pieces(self, party: str, name: str, mark: str, start: int) -> Generator[bytes, None, None]:
+        yield self.taken[party][mark, name][start:]
+
+    def remove(self, party: str, name: str, mark: str) -> None:
+        self.taken.get(party, {}).pop((mark, name), None)
 
     def deliver(self, party: str, name: str, data: bytes) -> None:
         self.sent.setdefault(party, {})[name] = data
@@ -114,9 +122,7 @@ class Instance:
         return self.collect(today)
 
     def collect(self, today: date) -> CollectResult:
-        result = collect(
-            self.wiring.exchange_ports, self.wiring.exchange_rules, SYSTEM, today, self.wiring.settings.sftp.max_file_bytes
-        )
+        result = collect(self.wiring.exchange_ports, self.wiring.exchange_rules, SYSTEM, today, self.wiring.collect_limits)
         assert not result.troubles and not result.waiting and not result.unsafe, result
         return result
 
