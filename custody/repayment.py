@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
+from functools import lru_cache
 from typing import Literal
 
 from custody.errors import UsageError
@@ -39,17 +40,25 @@ class Terms:
     rounding: Rounding = "half_even"
 
     def schedule(self) -> list[Instalment]:
-        """The instalments as agreed."""
-        return schedule(
-            self.principal_minor,
-            self.annual_rate,
-            self.periods,
-            self.every,
-            self.method,
-            self.day_count,
-            self.disbursed_on,
-            self.rounding,
+        """The instalments as agreed. Raises UsageError for terms that make no loan."""
+        return list(_schedule(self))
+
+
+@lru_cache(maxsize=4096)
+def _schedule(terms: Terms) -> tuple[Instalment, ...]:
+    """A loan's payments are judged one after another: its exact fractions are worked out once."""
+    return tuple(
+        schedule(
+            terms.principal_minor,
+            terms.annual_rate,
+            terms.periods,
+            terms.every,
+            terms.method,
+            terms.day_count,
+            terms.disbursed_on,
+            terms.rounding,
         )
+    )
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from custody.cause_proofs import Rate
 from custody.errors import StopRun
 from custody.match_rules import RuleBook, RuleSet, read_rule
 from custody.names import FileType, PartyKind
+from custody.repayment import USUAL_ORDER, PartName
 from custody.services.organisations import LIVE
 from jobs.step import StepContext
 
@@ -53,6 +54,10 @@ class Reference:
     def related_parties(self, platform: str) -> frozenset[str]:
         """Those of the platform that its contract states, as customer ids."""
         return frozenset(self.parties[platform]["contract"].get("related_parties", ()))
+
+    def repayment_order(self, platform: str) -> tuple[PartName, ...]:
+        """In which a payment covers the parts of an instalment, by the platform's contract."""
+        return tuple(self.parties[platform]["contract"].get("repayment_order", USUAL_ORDER))
 
     def channel_rates(self) -> list[Rate]:
         """What each channel's contract asks for what customers pay in."""

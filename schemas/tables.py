@@ -374,6 +374,15 @@ TABLES: dict[str, TableSpec] = {
             "platform node at_minor",
             "platform:text node:text at_minor:int amount_minor:int loan_id:text hop:int since:date",
         ),
+        # What was paid on each loan that runs, or was settled a short while ago: what was due, how the request that paid it splits it, how
+        # we do, and the day on which we last came to another word on it (custody.payment_parts).
+        _table(
+            "repayments",
+            "platform loan_id request_no txn_type",
+            "platform:text loan_id:text request_no:text txn_type:text paid_on:date paid_at:time legs:int amount_minor:int "
+            "principal_minor:int interest_minor:int penalty_minor:int due_principal_minor:int due_interest_minor:int "
+            "due_penalty_minor:int our_principal_minor:int? our_interest_minor:int? our_penalty_minor:int? verdict:text told_on:date",
+        ),
         # fees
         _table(
             "fee_accruals",

@@ -16,6 +16,7 @@ from simulator import victims_files as files
 from simulator import victims_funds as funds
 from simulator import victims_lines as lines
 from simulator import victims_orders as orders
+from simulator import victims_parts as parts
 from simulator import victims_states as states
 from simulator import victims_stories as stories
 from simulator import victims_together as both
@@ -198,6 +199,9 @@ _KINDS = (
     _kind("freeze_without_order", orders.freeze_without_order, "money is frozen without a legal order", "无司法文书冻结", _GW),
     # what all sides agree on and a rule forbids
     _kind("upfront_fee", stories.upfront_fee, "a commission is taken on the day of disbursal", "放款当日收取费用", sized=True),
+    _kind("parts_penalty_first", parts.penalty_first, "a late payment covers penalty before interest", "还款先冲罚息后冲利息"),
+    _kind("parts_principal_first", parts.principal_first, "a payment covers principal before interest", "还款先冲本金后冲利息"),
+    _kind("share_rounded", parts.share_rounded, "a fen of interest and one of penalty go to each other's lender", "还款尾差在债权人间错配"),
     _kind("stale_freeze", stories.stale_freeze, "a withdrawal stays frozen and is neither paid nor cancelled", "提现长期冻结", sized=True),
     _kind("unknown_status", stories.unknown_status, "a withdrawal's status stays unknown", "提现状态长期未明", _CH, sized=True),
     _kind("unsettled_use", stories.unsettled_use, "money is withdrawn before its cash has arrived", "未到账资金提现", sized=True),

@@ -103,17 +103,35 @@ def split(payment: Payment, claims: Sequence[Claim]) -> list[tuple[Claim, Paymen
 
 @dataclass(slots=True)
 class Owed:
-    """What is left of one instalment. ``to_guarantor``: he paid the lenders for it; ``penalty_minor`` is then what he paid them."""
+    """What is left of one instalment. ``to_guarantor``: he paid the lenders for it; ``penalty_minor`` is then what he paid them.
+
+    Of a part that was paid late: ``overdue_days_minor`` is what was overdue, summed over the days up to ``part_on``, and
+    ``part_penalty_minor`` the penalty that was paid with it.
+    """
 
     due: date
     principal_minor: int
     interest_minor: int
     penalty_minor: int = 0
     to_guarantor: bool = False
+    overdue_days_minor: int = 0
+    part_on: date | None = None
+    part_penalty_minor: int = 0
 
     @property
     def overdue_minor(self) -> int:
         return self.principal_minor + self.interest_minor
+
+    def overdue_days_by(self, day: date) -> int:
+        """What was overdue at the end of each day late, summed."""
+        return self.overdue_days_minor + self.overdue_minor * max(0, (day - (self.part_on or self.due)).days)
+
+    def pay_part(self, day: date, payment: Payment) -> None:
+        """Less of it, and from now on a penalty on less."""
+        self.overdue_days_minor, self.part_on = self.overdue_days_by(day), day
+        self.principal_minor -= payment.principal_minor
+        self.interest_minor -= payment.interest_minor
+        self.part_penalty_minor += payment.penalty_minor
 
 
 @dataclass(slots=True)
@@ -207,10 +225,12 @@ class Loan:
         return found
 
     def penalty_on(self, owed: Owed, day: date) -> int:
-        """Of what is overdue, for each day late, rounded half_even; a loan without a penalty rate asks none."""
+        """Of what is overdue, for each day late, rounded half_even, less what was paid of it; a loan without a penalty rate asks
+        none."""
         if self.penalty_rate is None:
             return 0
-        return round_minor(owed.overdue_minor * Fraction(self.penalty_rate) * max(0, (day - owed.due).days), "half_even")
+        whole = round_minor(owed.overdue_days_by(day) * Fraction(self.penalty_rate), "half_even")
+        return whole - owed.part_penalty_minor
 
     def accrued_on(self, day: date, balance_minor: int) -> int:
         """Interest on the balance since the last due date by the day, which everything older is paid through."""

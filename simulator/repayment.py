@@ -119,12 +119,13 @@ class Repayments:
         self._expect_next(loan)
 
     def _pay_part(self, today: Today, loan: Loan, owed: Owed) -> None:
-        """Half of it: interest first, then principal."""
+        """Half of it: interest with penalty first, then principal (domain.md §3)."""
         amount = max(1, owed.overdue_minor // 2)
         interest = min(owed.interest_minor, amount)
-        owed.interest_minor -= interest
-        owed.principal_minor -= amount - interest
-        self._pay(today, loan, Payment(amount - interest, interest, 0), to_guarantor=False)
+        penalty = min(loan.penalty_on(owed, today.day), amount - interest)
+        payment = Payment(amount - interest - penalty, interest, penalty)
+        owed.pay_part(today.day, payment)
+        self._pay(today, loan, payment, to_guarantor=False)
 
     def _pay_off(self, today: Today, loan: Loan, due: list[Owed]) -> None:
         """All that is left, with the interest up to today."""

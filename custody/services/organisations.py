@@ -20,6 +20,7 @@ from custody.fees import FeeContract
 from custody.money import MAX_MINOR
 from custody.names import OCCASIONAL, FileType, PartyKind
 from custody.ports import Clock, Register, RegisterTx, Row
+from custody.repayment import USUAL_ORDER
 from custody.services.access import permitted_transaction
 from custody.services.four_eyes import DecisionKind, propose
 
@@ -38,8 +39,9 @@ _OF_KIND = {
     str(PartyKind.CHANNEL): frozenset({"channel_fee_rate", "channel_fee_min_minor"}),
     str(PartyKind.GATEWAY): frozenset[str](),
 }
-# A platform's related parties as far as the bank was told, as customer ids (keyed digests); left out where it was told of none.
-_OPTIONAL = {str(PartyKind.PLATFORM): frozenset({"related_parties"})}
+# A platform's related parties as far as the bank was told, as customer ids (keyed digests); left out where it was told of none. The
+# order in which a payment covers the parts of an instalment; left out where it is the usual one (custody.repayment).
+_OPTIONAL = {str(PartyKind.PLATFORM): frozenset({"related_parties", "repayment_order"})}
 # Reconciliation expects fees in millionths of the amount, exactly.
 _RATE = re.compile(r"0(\.[0-9]{1,6})?")
 _CUSTOMER_ID = re.compile(r"C[0-9a-f]{24}")
@@ -118,7 +120,7 @@ def contract_faults(kind: str, contract: Mapping[str, object]) -> list[str]:
     Every day's steps read it as it stands, so it must hold here: ``layouts`` names for each file type the layouts that it may
     have, and for each occasional one that it may send (custody.names.OCCASIONAL), ``dialect`` what a
     foreign layout needs to become ours (schemas.landing; empty where there is none); a platform has a ``fee_contract``
-    (custody.fees), a channel ``channel_fee_rate`` (text, at most six decimals) and ``channel_fee_min_minor`` (minor units), the
+    (custody.fees) and may state a ``repayment_order``, a channel ``channel_fee_rate`` (text, at most six decimals) and ``channel_fee_min_minor`` (minor units), the
     gateway neither.
     """
     if kind not in _OF_KIND:
@@ -152,6 +154,9 @@ def contract_faults(kind: str, contract: Mapping[str, object]) -> list[str]:
     related = contract.get("related_parties", [])
     if not isinstance(related, list) or not all(isinstance(one, str) and _CUSTOMER_ID.fullmatch(one) for one in related):
         faults.append("related_parties must list customer ids: keyed digests, never numbers of papers")
+    order = contract.get("repayment_order", list(USUAL_ORDER))
+    if not isinstance(order, list) or sorted(map(str, order)) != sorted(USUAL_ORDER):
+        faults.append(f"repayment_order must list each of {', '.join(USUAL_ORDER)} once")
     if kind == PartyKind.PLATFORM:
         faults += _fee_contract_faults(contract["fee_contract"])
     if kind == PartyKind.CHANNEL:

@@ -127,11 +127,18 @@ def add_postings(breaks: Breaks, findings: Iterable[Row]) -> None:
         breaks.add(f["platform"], "B", subject, f["kind"], f["amount_minor"], [evidence], f["rule"])
 
 
-def still_open(previous: Iterable[Row], breaks: Breaks, judged: Mapping[str, frozenset[str]], late: frozenset[str]) -> None:
+def still_open(
+    previous: Iterable[Row],
+    breaks: Breaks,
+    judged: Mapping[str, frozenset[str]],
+    late: frozenset[str],
+    told: frozenset[tuple[str, str]] = frozenset(),
+) -> None:
     """Carry yesterday's breaks that nothing of today speaks about.
 
     ``judged`` maps a state subject's first word to the platforms whose file of today has landed: those are judged anew.
-    ``late``: ``party|type|date`` of files that are still missing; a refused file's case stays until they come.
+    ``late``: ``party|type|date`` of files that are still missing; a refused file's case stays until they come. ``told``: (platform,
+    subject) of payments whose parts are told anew today.
     """
     for row in previous:
         word = row["subject"].partition("|")[0]
@@ -141,6 +148,8 @@ def still_open(previous: Iterable[Row], breaks: Breaks, judged: Mapping[str, fro
             stays = True
         elif word == "FILE":
             stays = any(e["instead_of"] in late for e in json.loads(row["evidence"]))
+        elif word == "PARTS":
+            stays = (row["platform"], row["subject"]) not in told
         else:
             # A final refusal belongs to its posting, a loan's money is where it went: nothing of today can heal them.
             stays = word == "FUNDS" or (word == "POSTING" and row["cause"] in FINAL_REFUSALS)

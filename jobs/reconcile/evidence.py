@@ -68,6 +68,11 @@ def key_of_request(platform: str, request_no: str, leg: int | None = None) -> st
     return readable(TXN, owner_key(of_platform(platform, request_no), *parts))
 
 
+def key_of_loan(platform: str, loan_id: str) -> str:
+    """Where the ledger has a loan."""
+    return readable(LOAN, owner_key(of_platform(platform, loan_id)))
+
+
 def of_difference(difference: Row) -> list[Object]:
     """What the platform's file says stands at the end of a date, and what our snapshot says; a side without the row is left out."""
     found: list[Object] = []
@@ -98,7 +103,7 @@ def _snapshot(difference: Row) -> Object:
             loan = (difference["b_text"] or "").split(" ")[0]
             key = readable(CLAIM, owner_key(of_platform(platform, loan), name))
         case "LOAN":
-            key = readable(LOAN, owner_key(of_platform(platform, name)))
+            key = key_of_loan(platform, name)
         case _:
             key = readable(SUB_ACCOUNT, owner_key(f"{platform}.{name}"))
     return {"row_ref": f"snapshot:{word.lower()}:{difference['as_of'].isoformat()}:{name}", "store_key": key}

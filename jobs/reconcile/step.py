@@ -20,6 +20,7 @@ from jobs.reconcile.flows import match_flows
 from jobs.reconcile.funds import add_use_of_funds, trace_funds, write_funds
 from jobs.reconcile.key_history import write_matched
 from jobs.reconcile.proof import count_posted, prove
+from jobs.reconcile.repayments import add_allocations, tell_repayments, told_today
 from jobs.reconcile.returns import paid_out_keys
 from jobs.reconcile.settlements import add_settlements, batch_rows, batch_sums
 from jobs.reconcile.shadow import add_shadow, kept, shadow_differences
@@ -45,6 +46,7 @@ def _run(context: StepContext) -> None:
         sums = batch_sums(day, spark, flows.rest)
         posted = count_posted(spark)
         shadow = shadow_differences(day, spark)
+        repayments = tell_repayments(day, spark)
     funds = trace_funds(day)
     verdicts = judge_flows(day, flows, waiting, paid_out, breaks)
     for difference in states.differences:
@@ -55,7 +57,8 @@ def _run(context: StepContext) -> None:
     add_files(breaks, day.outcomes)
     add_postings(breaks, context.rows("post", "posting_findings"))
     add_shadow(breaks, shadow)
-    still_open(standing(day), breaks, day.judged_parties(), day.missing)
+    add_allocations(day, breaks, repayments)
+    still_open(standing(day), breaks, day.judged_parties(), day.missing, told_today(day, repayments.rows))
     cases = breaks.rows()
     verdicts = settled_by_decision(verdicts, cases, day.resolved)
     clean = flows.clean | states.clean
@@ -68,6 +71,7 @@ def _run(context: StepContext) -> None:
     context.write("suggestions", verdicts.suggestions)
     context.write("settlement_batches", batch_rows(batches, cases, day.resolved))
     context.write("shadow_differences", kept(shadow, cases, day.resolved))
+    context.write("repayments", repayments.rows)
     write_matched(context, flows.final, verdicts.matched_hashes())
     write_funds(day, funds)
     context.write("assessments", assessments(day, matches))

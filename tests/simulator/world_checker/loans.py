@@ -237,15 +237,21 @@ class Register:
         if (principal, interest, penalty) == (left, sums[1] + extra, 0):
             self._gone(life, life.owed)
             return
-        total, oldest = principal + interest, due[0] if due else None
-        is_part = oldest is not None and oldest.on < self.day and penalty == 0 and total < oldest.principal + oldest.interest
+        total, oldest = principal + interest + penalty, due[0] if due else None
+        own_fine = terms.penalty(loan, oldest, self.day) if oldest else 0
+        is_part = oldest is not None and oldest.on < self.day and total < oldest.principal + oldest.interest + own_fine
         if oldest is None or not is_part or interest != min(oldest.interest, total):
             self.loses(
                 life, f"{named(row)} pays {paid} and {penalty}; due are {sums} and {fine}, all is {(left, sums[1] + extra)}"
             )
             return
+        # Interest first, then penalty, then principal.
+        if penalty != min(own_fine, total - interest):
+            self.says("PENALTY", f"{named(row)} pays a penalty of {penalty} with a part of {total}, due is {own_fine}")
         oldest.principal -= principal
         oldest.interest -= interest
+        oldest.parts.append((self.day, principal + interest))
+        oldest.fined += penalty
 
     @staticmethod
     def _gone(life: Life, paid: list[Due]) -> None:

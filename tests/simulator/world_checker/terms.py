@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from calendar import isleap, monthrange
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from fractions import Fraction
 
@@ -14,13 +14,16 @@ from world_checker.view import half_even
 
 @dataclass
 class Due:
-    """One instalment as far as it is unpaid; ``guaranteed``: the guarantor paid the lenders for it, and ``penalty`` with it."""
+    """One instalment as far as it is unpaid; ``guaranteed``: the guarantor paid the lenders for it, and ``penalty`` with it.
+    ``parts``: on which days how much of it was paid after it was due; ``fined``: the penalty that was paid with these."""
 
     on: date
     principal: int
     interest: int
     penalty: int = 0
     guaranteed: bool = False
+    parts: list[tuple[date, int]] = field(default_factory=list)
+    fined: int = 0
 
 
 def due_on(start: date, every: str, number: int) -> date:
@@ -76,8 +79,11 @@ def _level(lent: int, rates: list[Fraction]) -> Fraction:
 
 
 def penalty(loan: Row, due: Due, day: date) -> int:
-    late = max(0, (day - due.on).days)
-    return half_even((due.principal + due.interest) * Fraction(loan["penalty_rate"] or 0) * late)
+    """For each night after the due date of what was not paid by then, less what was paid of it."""
+    nights = [due.on + timedelta(days=n) for n in range(max(0, (day - due.on).days))]
+    left = due.principal + due.interest
+    overdue = sum(left + sum(amount for on, amount in due.parts if on > night) for night in nights)
+    return half_even(overdue * Fraction(loan["penalty_rate"] or 0)) - due.fined
 
 
 def accrued(loan: Row, start: date, day: date, left: int) -> int:
