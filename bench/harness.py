@@ -20,7 +20,21 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-NAMES = ("reconcile", "digest", "land", "store", "land_files", "hbase", "day", "simulate", "project", "post", "lookup", "funds")
+NAMES = (
+    "reconcile",
+    "reconcile_growth",
+    "digest",
+    "land",
+    "store",
+    "land_files",
+    "hbase",
+    "day",
+    "simulate",
+    "project",
+    "post",
+    "lookup",
+    "funds",
+)
 _ROOT = Path(__file__).parents[1]
 
 
