@@ -166,6 +166,8 @@ def _extract(writer: StepWriter, shares: list[Share]) -> None:
             row = {"account": f"{share.platform}:{account}", "core_date": DAY, "opening_minor": 0, "closing_minor": minor}
             balances.append({**row, "currency": "CNY"})
     writer.table("core_balance", balances)
+    for table in ("e_account_flow", "e_account_balance", "e_accounts_refused"):
+        writer.declare(table)
 
 
 def _post(writer: StepWriter, shares: list[Share]) -> None:

@@ -11,6 +11,8 @@ from custody.case_evidence import Evidence, side_of
 from custody.names import TxnStatus
 
 FOLLOWS = "follows"
+# What of a balance's evidence says how much an account holds.
+_STANDS = ("available_minor", "frozen_minor", "closing_minor")
 # What moves within one account leaves its total as it was.
 _WITHIN = ("_FREEZE", "_CANCEL", "LEGAL_RELEASE")
 
@@ -19,30 +21,31 @@ Case = tuple[Mapping[str, Any], Evidence]
 
 def explained_balances(cases: Sequence[Case]) -> dict[str, list[str]]:
     """Case id of a balance that differs -> the cases of movements that add up to its difference. ``cases``: (row, evidence)."""
-    effects = _effects(cases)
+    told, booked = _effects(cases, "TXN|", "A"), _effects(cases, "EFLOW|", "C")
     found = {}
     for row, evidence in cases:
         word, _, name = row["subject"].partition("|")
-        if word != "BALANCE":
+        if word not in ("BALANCE", "E_BALANCE"):
             continue
-        totals = {side_of(e): (e.get("available_minor") or 0) + (e.get("frozen_minor") or 0) for e in evidence}
-        off = totals.get("A", 0) - totals.get("B", 0)
-        mine = effects.get(_account(row["platform"], name), {})
+        totals = {side_of(e): sum(e.get(part) or 0 for part in _STANDS) for e in evidence}
+        other, effects, account = ("C", booked, name) if word == "E_BALANCE" else ("A", told, _account(row["platform"], name))
+        off = totals.get(other, 0) - totals.get("B", 0)
+        mine = effects.get(account, {})
         if off and sum(mine.values()) == off:
             found[row["case_id"]] = sorted(mine)
     return found
 
 
-def _effects(cases: Iterable[Case]) -> dict[str, dict[str, int]]:
-    """By account and case of a movement: how much more the platform's rows put on the account than ours."""
+def _effects(cases: Iterable[Case], about: str, other: str) -> dict[str, dict[str, int]]:
+    """By account and case of a movement: how much more the other side's rows put on the account than ours."""
     found: dict[str, dict[str, int]] = defaultdict(dict)
     for row, evidence in cases:
-        if not row["subject"].startswith("TXN|"):
+        if not row["subject"].startswith(about):
             continue
         moved: dict[str, int] = defaultdict(int)
         for said in evidence:
-            for account, minor in _moved(said):
-                moved[account] += minor if side_of(said) == "A" else -minor
+            for account, minor in _moved(said) if other == "A" else _booked(said):
+                moved[account] += minor if side_of(said) == other else -minor
         for account, minor in moved.items():
             if minor:
                 found[account][row["case_id"]] = minor
@@ -57,6 +60,12 @@ def _moved(said: Mapping[str, Any]) -> list[tuple[str, int]]:
     # Of a tender the platform's coupon pays a part.
     paid = amount - (said.get("coupon_minor") or 0)
     ends = ((said.get("from_account"), -paid), (said.get("to_account"), amount))
+    return [(str(account), minor) for account, minor in ends if account]
+
+
+def _booked(said: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """A row on an e-account moves that account, whatever it stands for."""
+    ends = ((said.get("from_account"), -said["amount_minor"]), (said.get("to_account"), said["amount_minor"]))
     return [(str(account), minor) for account, minor in ends if account]
 
 

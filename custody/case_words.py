@@ -28,6 +28,7 @@ FIELDS: dict[str, Words] = {
     "currency": ("currency", "币种"),
     "available_minor": ("available", "可用"),
     "frozen_minor": ("frozen", "冻结"),
+    "closing_minor": ("balance at the end of the day", "日终余额"),
     "fee_minor": ("fee", "手续费"),
     "principal_minor": ("principal", "本金"),
     "interest_minor": ("interest", "利息"),

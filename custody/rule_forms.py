@@ -44,6 +44,9 @@ SIDES: Mapping[str, Sides] = MappingProxyType(
         ),
         "BC_CORE": Sides("bc_core", "BC", "B", "C", ("amount_minor",), ("item_date",), may_net=True),
         "BC_CHANNEL": Sides("bc_channel", "BC", "B", "C", ("amount_minor", "fee_minor"), ("status", "item_date")),
+        "BC_E_ACCOUNT": Sides(
+            "bc_e_account", "BC", "B", "C", ("amount_minor",), ("from_account", "to_account", "txn_type", "status", "item_date")
+        ),
     }
 )
 # What may excuse a difference: only time has a tolerance.

@@ -10,6 +10,7 @@ from typing import Any
 
 from custody.calendar import SettlementCalendar
 from custody.cause_proofs import Rate
+from custody.core_model import Period, e_account_period
 from custody.errors import StopRun
 from custody.match_rules import RuleBook, RuleSet, read_rule
 from custody.names import FileType, PartyKind
@@ -58,6 +59,11 @@ class Reference:
     def repayment_order(self, platform: str) -> tuple[PartName, ...]:
         """In which a payment covers the parts of an instalment, by the platform's contract."""
         return tuple(self.parties[platform]["contract"].get("repayment_order", USUAL_ORDER))
+
+    def e_account_periods(self) -> dict[str, Period]:
+        """Of each platform whose core is or was in E_ACCOUNT form: the dates."""
+        found = {p: e_account_period(self.parties[p]["contract"]) for p in self.of_kind(PartyKind.PLATFORM)}
+        return {platform: period for platform, period in found.items() if period is not None}
 
     def channel_rates(self) -> list[Rate]:
         """What each channel's contract asks for what customers pay in."""

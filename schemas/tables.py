@@ -176,6 +176,26 @@ TABLES: dict[str, TableSpec] = {
             "account core_date",
             "account:text core_date:date opening_minor:int closing_minor:int currency:text",
         ),
+        # The core in E_ACCOUNT form (custody.core_model): each posting's rows on the e-accounts of a platform whose contract says so,
+        # and what these hold. Of amounts ``flag`` is the sign; ``way`` says which of a movement's two rows it is.
+        _table(
+            "e_account_flow",
+            "account core_date seq",
+            "account:text platform:text core_date:date seq:int extracted_for:date request_no:text? leg:int? way:text? txn_type:text? "
+            "amount_minor:int flag:text currency:text balance_after_minor:int standing:text counterparty:text? narrative:text? "
+            "booked_at:time",
+        ),
+        _table(
+            "e_account_balance",
+            "account core_date",
+            "account:text platform:text core_date:date opening_minor:int closing_minor:int currency:text",
+        ),
+        # What the core shows of e-accounts on a date on which the platform's contract says HUB: counted, and not taken.
+        _table(
+            "e_accounts_refused",
+            "platform core_date",
+            "platform:text core_date:date flows:int flow_minor:int balances:int",
+        ),
         # post. Numbers are yyyymmdd * 10^9 + a sequence that rises in order of posting within a platform, platforms in order of
         # their ids, with gaps. Balances of a move are those of its two accounts right after it.
         _table(

@@ -52,12 +52,12 @@ class BlockWorld:
     """The block's platforms as they truly live. Call ``run_day`` once for each platform and date, dates in order."""
 
     def __init__(self, config: SimulationConfig, block: Block) -> None:
-        parties = make_parties(config.platforms, config.channels)
+        parties = make_parties(config.platforms, config.channels, config.e_account_platform)
         channels = [party.party for party in parties if party.kind is PartyKind.CHANNEL]
         self.parties = [parties[number - 1] for number in block.platforms]
         self.others = [party for party in parties if party.kind is not PartyKind.PLATFORM]
         self._worlds = [
-            _platform(config, party.party, number, size, channels)
+            _platform(config, party, number, size, channels)
             for party, number, size in zip(self.parties, block.platforms, block.sizes, strict=True)
         ]
 
@@ -66,17 +66,20 @@ class BlockWorld:
             yield party, world.run_day(day, index)
 
 
-def _platform(config: SimulationConfig, party: str, number: int, size: PlatformSize, channels: list[str]) -> PlatformWorld:
+def _platform(
+    config: SimulationConfig, party: SendingParty, number: int, size: PlatformSize, channels: list[str]
+) -> PlatformWorld:
     lenders, borrowers = make_customers(config.seed, number, size.lenders, size.loans)
     return PlatformWorld(
         seed=config.seed,
-        platform=party,
+        platform=party.party,
         number=number,
         days=config.days,
         channels=channels,
         lenders=lenders,
         borrowers=borrowers,
         movements_a_day=size.movements,
+        has_e_accounts=party.has_e_accounts,
     )
 
 

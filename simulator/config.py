@@ -16,6 +16,7 @@ _OPTIONAL_RANGES = (("lenders", 999_999), ("loans", 99_999), ("transactions", 10
 class SimulationConfig:
     """Size of the world: ``lenders`` and ``loans`` of a middle-sized platform, or ``transactions`` (movements, as the gateway has them)
     about in all. ``batches``: in how many the gateway and the channels send each date; None: as few as the volume allows.
+    ``e_account_platform``: the number of the platform whose core is in E_ACCOUNT form; None: no one's is.
 
     Raises ValueError, in words for a person, when it is out of range or impossible.
     """
@@ -29,6 +30,7 @@ class SimulationConfig:
     loans: int | None = None
     transactions: int | None = None
     batches: int | None = None
+    e_account_platform: int | None = None
 
     def __post_init__(self) -> None:
         for name, most in (*_RANGES, *_OPTIONAL_RANGES):
@@ -39,6 +41,8 @@ class SimulationConfig:
             raise ValueError("a world's size is either its lenders and loans or its transactions")
         if self.batches is not None and self.batches > self.platforms:
             raise ValueError(f"{self.batches} batches of {self.platforms} platforms: each batch holds one at least")
+        if self.e_account_platform is not None and not 1 <= self.e_account_platform <= self.platforms:
+            raise ValueError(f"the platform with e-accounts must be one of 1 to {self.platforms}, not {self.e_account_platform}")
         self.sizes()
 
     def sizes(self) -> tuple[PlatformSize, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
-from simulator.movement import CoreBalance, CoreFlow, Row
+from simulator.movement import CoreBalance, CoreFlow, EFlow, EKey, Row
 
 FileKey = tuple[str, str, date]  # (party, file type, custody date)
 SetKey = tuple[str, date]  # (party, custody date): all that one party sends for a date
@@ -47,6 +47,20 @@ class CoreEdit:
     currency: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class EEdit:
+    """Done to the row ``key`` of a platform's e-accounts at the core: drop, change (to ``values``), repeat, add (``flow``). Balances
+    follow, but where ``values`` shift what one row says of the balance after it (``after_minor``). ``silent``: the core shows
+    no e-account of the platform on that date, and the rows a day later."""
+
+    action: str
+    platform: str
+    key: EKey = ("", 0, "")
+    values: Mapping[str, Any] = field(default_factory=dict)
+    flow: EFlow | None = None
+    after_minor: int = 0
+
+
 @dataclass
 class FaultPlan:
     """What to spoil where, and the labels that say what the system must find."""
@@ -57,6 +71,7 @@ class FaultPlan:
     rows: dict[FileKey, list[RowEdit]] = field(default_factory=dict)
     lines: dict[FileKey, list[LineEdit]] = field(default_factory=dict)
     core: dict[date, list[CoreEdit]] = field(default_factory=dict)
+    e_core: dict[date, list[EEdit]] = field(default_factory=dict)
 
     def rows_about(self, file: FileKey, platforms: Container[str]) -> list[RowEdit]:
         """Edits of the part of a file that is about these platforms: a channel's or the gateway's file may come in batches."""
@@ -149,3 +164,43 @@ def shown_balance(balance: CoreBalance, before: int, after: int, edits: list[Cor
     }
     opening, closing = balance.opening_minor + before + own["opening"], balance.closing_minor + after + own["closing"]
     return CoreBalance(balance.account, opening, closing)
+
+
+@dataclass(frozen=True, slots=True)
+class BookedPosting:
+    """A row of an e-account as the core shows it. ``off_minor``: by how much its balance after is wrong."""
+
+    flow: EFlow
+    off_minor: int = 0
+
+
+def apply_e_edits(flows: list[EFlow], edits: list[EEdit]) -> tuple[list[BookedPosting], dict[str, int]]:
+    """As apply_core_edits, for rows of e-accounts."""
+    out = [BookedPosting(flow) for flow in flows]
+    shift: dict[str, int] = {}
+
+    def moved(flow: EFlow, sign: int) -> None:
+        shift[flow.account] = shift.get(flow.account, 0) + sign * flow.signed_minor
+
+    for edit in edits:
+        if edit.action == "add":
+            assert edit.flow is not None
+            out.append(BookedPosting(edit.flow))
+            moved(edit.flow, 1)
+            continue
+        place = next(i for i, booked in enumerate(out) if booked.flow.key == edit.key)
+        old = out[place].flow
+        if edit.action == "drop":
+            del out[place]
+            moved(old, -1)
+        elif edit.action == "repeat":
+            out.insert(place, out[place])
+            moved(old, 1)
+        elif edit.action == "change":
+            new = replace(old, **edit.values)
+            out[place] = BookedPosting(new, edit.after_minor)
+            moved(old, -1)
+            moved(new, 1)
+        else:
+            raise ValueError(f"unknown edit of an e-account {edit.action!r}")
+    return sorted(out, key=lambda b: (b.flow.booked_at, b.flow.key, b.flow.account)), shift

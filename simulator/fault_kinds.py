@@ -12,6 +12,7 @@ from custody.names import PartyKind
 from simulator import victims_channel as channel
 from simulator import victims_circular as circular
 from simulator import victims_core as core
+from simulator import victims_e_accounts as e_accounts
 from simulator import victims_files as files
 from simulator import victims_funds as funds
 from simulator import victims_lines as lines
@@ -167,6 +168,20 @@ _KINDS = (
     _kind("core_chain", core.chain, "a date opens with another balance than the one before closed with", "核心余额不连续", _CORE, sized=True),
     _kind("settlement_short", core.settlement_short, "the core is credited less than the channel's net", "清算到账不足", _CORE, sized=True),
     _kind("settlement_late", core.settlement_late, "the core is credited a business day late", "清算到账延迟", _CORE),
+    # what the bank core books on e-accounts
+    _kind("e_account_missing", e_accounts.missing, "the core lacks a row of an e-account", "核心漏记电子账户流水", _CORE),
+    _kind("e_account_unknown", e_accounts.unknown, "an e-account has a row that nobody instructed", "电子账户不明流水", _CORE, sized=True),
+    _kind("e_account_amount", e_accounts.amount, "another amount was booked on an e-account", "电子账户记账金额不符", _CORE, sized=True),
+    _kind("e_account_direction", e_accounts.direction, "an e-account was booked the other way round", "电子账户记账方向相反", _CORE),
+    _kind("e_account_currency", e_accounts.currency, "an e-account was booked in another currency", "电子账户记账币种不符", _CORE),
+    _kind("e_account_duplicate", e_accounts.duplicate, "a posting was booked twice on an e-account", "电子账户重复记账", _CORE),
+    _kind("e_account_other", e_accounts.wrong_account, "a posting was booked on another customer's e-account", "记入他人电子账户", _CORE),
+    _kind("e_account_type", e_accounts.txn_type, "a row of an e-account has another type", "电子账户交易类型不符", _CORE),
+    _kind("e_account_reversed", e_accounts.reversed_row, "a row of an e-account is marked as reversed and is not", "电子账户冲正标志不符", _CORE),
+    _kind("e_account_after", e_accounts.balance_after, "a row says another balance after it", "电子账户交易后余额不符", _CORE, sized=True),
+    _kind("e_account_balance", e_accounts.balance, "an e-account's balance does not follow from its rows", "电子账户余额与流水不符", _CORE, sized=True),
+    _kind("e_account_chain", e_accounts.chain, "an e-account opens with another balance than it closed with", "电子账户余额不连续", _CORE, sized=True),
+    _kind("e_account_silent", e_accounts.silent, "the core shows no e-account of the platform", "核心未提供电子账户数据", _CORE),
     # faults that meet
     _kind("late_amount", both.late_amount, "another amount in a file that comes late", "迟到文件中金额不符", sized=True),
     _kind("late_missing", both.late_missing, "a movement is left out of a file that comes late", "迟到文件中漏报交易"),

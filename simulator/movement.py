@@ -127,6 +127,35 @@ class CoreFlow:
     booked_at: datetime
 
 
+EKey = tuple[str, int, str]  # request number, leg, way
+
+
+@dataclass(frozen=True, slots=True)
+class EFlow:
+    """One row of one e-account at the core. ``way`` (OUT, IN) is what the row stands for; ``flag`` what was booked: C money leaves, D it
+    comes in. Amounts are not negative."""
+
+    account: str
+    request_no: str
+    leg: int
+    way: str
+    txn_type: str
+    amount_minor: int
+    flag: str
+    standing: str
+    counterparty: str | None
+    booked_at: datetime
+    currency: str = CURRENCY
+
+    @property
+    def key(self) -> EKey:
+        return self.request_no, self.leg, self.way
+
+    @property
+    def signed_minor(self) -> int:
+        return self.amount_minor if self.flag == "D" else -self.amount_minor
+
+
 @dataclass(frozen=True, slots=True)
 class CoreBalance:
     account: str
@@ -150,6 +179,9 @@ class PlatformDay:
     core_balances: list[CoreBalance]
     mandates: list[Row] = field(default_factory=list)
     legal_orders: list[Row] = field(default_factory=list)
+    # Of a platform whose core is in E_ACCOUNT form; else there are none.
+    e_flows: list[EFlow] = field(default_factory=list)
+    e_balances: list[CoreBalance] = field(default_factory=list)
 
 
 @dataclass(slots=True)

@@ -86,6 +86,7 @@ class SendingParty:
     name_en: str
     name_zh: str
     encoding: str
+    has_e_accounts: bool = False
 
     @property
     def file_types(self) -> tuple[FileType, ...]:
@@ -96,6 +97,8 @@ class SendingParty:
 
     def as_json(self) -> dict[str, Any]:
         """The party's entry in world.json; what a kind of party has not is null."""
+        # What a contract of the HUB form does not state is left out.
+        since = {"core_model_from": VALID_FROM.isoformat()} if self.has_e_accounts else {}
         return {
             "party": self.party,
             "kind": self.kind.value,
@@ -104,7 +107,8 @@ class SendingParty:
             "encoding": self.encoding,
             "layouts": {file_type.value: [_LAYOUTS[file_type]] for file_type in (*self.file_types, *_ANSWERS.get(self.kind, ()))},
             "dialect": {},
-            "core_model": "HUB",
+            "core_model": "E_ACCOUNT" if self.has_e_accounts else "HUB",
+            **since,
             "file_types": [file_type.value for file_type in self.file_types],
             "fee_rate": FEE_RATE if self.kind is PartyKind.CHANNEL else None,
             "fee_contract": _FEE_CONTRACT if self.kind is PartyKind.PLATFORM else None,
@@ -121,11 +125,19 @@ def _paper(person: Person) -> dict[str, str]:
     return {"id_type": person.id_type, "id_no": person.id_no}
 
 
-def make_parties(platforms: int, channels: int) -> list[SendingParty]:
-    """P001.., CH01.., GW. The second platform writes GB18030, all others UTF-8."""
+def make_parties(platforms: int, channels: int, e_account_platform: int | None = None) -> list[SendingParty]:
+    """P001.., CH01.., GW. The second platform writes GB18030, all others UTF-8. ``e_account_platform``: the number of the one whose core
+    is in E_ACCOUNT form."""
     digits = 3 if platforms < 1_000 else 4
     made = [
-        SendingParty(f"P{n:0{digits}d}", PartyKind.PLATFORM, f"Platform {n}", f"示例平台{n}号", "gb18030" if n == 2 else "utf-8")
+        SendingParty(
+            f"P{n:0{digits}d}",
+            PartyKind.PLATFORM,
+            f"Platform {n}",
+            f"示例平台{n}号",
+            "gb18030" if n == 2 else "utf-8",
+            has_e_accounts=n == e_account_platform,
+        )
         for n in range(1, platforms + 1)
     ]
     made += [

@@ -76,6 +76,8 @@ class _Planter:
     def _victims(self, request: FaultRequest, scene: Scene) -> list[Victim]:
         named = (None, scene.party.party)
         victims = FAULT_KINDS[request.kind].victims(scene)
+        if scene.party.has_e_accounts:
+            victims = (victim for victim in victims if not _posts_more(victim))
         return [victim for victim in victims if request.party in (*named, victim.party) and self._is_free(victim)]
 
     def _plant_one(self, request: FaultRequest, rng: Random, count: int) -> None:
@@ -145,6 +147,8 @@ class _Planter:
             (self.shifted if edit.action == "shift" else self.taken).add(row_place(file, edit.key))
         for day, core_edit in victim.core:
             self.plan.core.setdefault(day, []).append(core_edit)
+        for day, e_edit in victim.e_core:
+            self.plan.e_core.setdefault(day, []).append(e_edit)
         self.taken |= _subjects(victim)
         self.sound |= set(victim.sound)
         self.planted.append((kind, scene, victim))
@@ -205,6 +209,13 @@ class _Planter:
         text = layout.fields[cell].format(self._edited(platform, line.file)[0][line_no - 2][line.column])
         edit = LineEdit(line_no, cell, line.spoil(text, self.parties[line.file[0]].encoding))
         self.plan.lines.setdefault(line.file, []).append(edit)
+
+
+def _posts_more(victim: Victim) -> bool:
+    """Whether its instructions are posted, so that the core of a platform with e-accounts, which shows what was truly done, would lack
+    them: such faults are planted elsewhere."""
+    instructs = any(FileType(file[1]) is FileType.INSTRUCTION for file, _ in victim.rows)
+    return instructs and not any(expect.subject.startswith("POSTING|") for expect in victim.expects)
 
 
 def _follows(file: FileKey, edit: RowEdit) -> bool:

@@ -15,6 +15,7 @@ from simulator.channel_day import due_today, settle_channels
 from simulator.compensation import Compensations
 from simulator.custody_fee import CustodyFees
 from simulator.customers import Customers
+from simulator.e_accounts import EAccounts
 from simulator.legal import LegalOrders
 from simulator.loan_plans import plan_loans
 from simulator.loans import Loan
@@ -36,6 +37,7 @@ class PlatformWorld:
     """Call ``run_day`` for each custody date in order; each call returns all that is true of the platform that day.
 
     ``movements_a_day``: so many are made at least, by further recharges; None: only what the stories make.
+    ``has_e_accounts``: the core's form, which changes nothing of the life.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class PlatformWorld:
         lenders: list[Person],
         borrowers: list[Person],
         movements_a_day: int | None = None,
+        has_e_accounts: bool = False,
     ) -> None:
         self.seed, self.platform, self.number, self.days, self.channels = seed, platform, number, days, channels
         self.movements_a_day = movements_a_day
@@ -62,6 +65,7 @@ class PlatformWorld:
         self.withdrawals, self.suspense, self.orders = Withdrawals(), SuspenseReceipts(), LegalOrders()
         self.marketing, self.interest, self.fees = Marketing(), BankInterest(), CustodyFees()
         self._late_for_tomorrow: list[Movement] = []
+        self._e_accounts = EAccounts(self.accounts) if has_e_accounts else None
 
     def run_day(self, day: date, index: int) -> PlatformDay:
         today = Today(
@@ -150,6 +154,7 @@ class PlatformWorld:
         self._late_for_tomorrow = late
         self.interest.end_of_day(today)
         self.fees.end_of_day(today)
+        e_flows, e_balances = self._e_accounts.day(moves) if self._e_accounts is not None else ([], [])
         return PlatformDay(
             platform=self.platform,
             customers=today.customers,
@@ -163,6 +168,8 @@ class PlatformWorld:
             core_balances=self.accounts.core_balances(),
             mandates=today.mandates,
             legal_orders=today.legal_orders,
+            e_flows=e_flows,
+            e_balances=e_balances,
         )
 
     def _claims(self) -> list[Row]:

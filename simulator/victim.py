@@ -10,7 +10,7 @@ from random import Random
 from custody.calendar import SettlementCalendar, at
 from custody.names import BreakKind, FileType, TxnStatus, TxnType
 from schemas.exchange import ExchangeName
-from simulator.edits import CoreEdit, FileKey, RowEdit, RowKey, SetKey
+from simulator.edits import CoreEdit, EEdit, FileKey, RowEdit, RowKey, SetKey
 from simulator.movement import P_MARKETING, SUSPENSE, DayTruth, Holder, Movement, PlatformDay, Row
 from simulator.parties import SendingParty
 
@@ -59,6 +59,7 @@ class Victim:
     follows: tuple[Expect, ...] = ()
     rows: tuple[tuple[FileKey, RowEdit], ...] = ()
     core: tuple[tuple[date, CoreEdit], ...] = ()
+    e_core: tuple[tuple[date, EEdit], ...] = ()
     lines: tuple[Line, ...] = ()
     rejected: tuple[tuple[FileKey, RowKey], ...] = ()
     file: FileKey | None = None

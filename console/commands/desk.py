@@ -167,6 +167,8 @@ _SIMULATED_MIN_FEE_MINOR = 1
 def _contract(party: dict[str, Any], identity_digest: Callable[[str, str], str]) -> dict[str, object]:
     """A world's description of a party as the contract that the register keeps: of its related parties the digests alone."""
     contract = {n: party[n] for n in ("encoding", "layouts", "dialect", "file_types", "core_model")}
+    if "core_model_from" in party:
+        contract["core_model_from"] = party["core_model_from"]
     if party["fee_contract"] is not None:
         contract["fee_contract"] = party["fee_contract"]
     # A world that was frozen before names none.

@@ -46,6 +46,10 @@ def simulate(
     batches: Annotated[
         int | None, typer.Option("--batches", min=1, help="In how many the gateway and channels send a date. 每日批次数")
     ] = None,
+    e_accounts: Annotated[
+        int | None,
+        typer.Option("--e-accounts", min=1, help="Number of the platform with e-accounts at the core. 电子账户平台序号"),
+    ] = None,
     faults: Annotated[str, typer.Option("--faults", help="YAML list of faults to plant. 植入差错清单")] = "",
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Processes; else one for each core. The files are the same. 进程数")
@@ -68,6 +72,7 @@ def simulate(
             loans=loans,
             transactions=transactions,
             batches=batches,
+            e_account_platform=e_accounts,
             days=days,
             start=parse_date(start),
             seed=seed,

@@ -27,6 +27,7 @@ from custody.masking import mask_user_numbers
 from custody.match_rules import LEVELS
 from custody.permissions import permitted
 from custody.ports import Row
+from custody.posting_rules import COUPON_HOLD
 from custody.services.access import duties_of
 from custody.services.case_desk import SORTS, CaseFilter, age_days, find_cases, is_overdue, next_case, standing_on
 from custody.services.cases import LONGEST_NOTE
@@ -176,6 +177,8 @@ class OneView:
         word, *names = self.row["subject"].split("|")
         if word in ("TXN", "POSTING"):
             return transaction_link(self.row["platform"], names[0])
+        if word == "EFLOW" and len(names) > 2:
+            return transaction_link(self.row["platform"], names[1].removesuffix(COUPON_HOLD))
         return transaction_link(self.row["platform"], names[1]) if word == "CHANNEL" else None
 
 

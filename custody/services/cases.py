@@ -30,7 +30,7 @@ SETTLED_BY = ("decision ", "adjustment ")
 # Cases about given rows, which a decision can settle for good. A difference of balances, claims or terms is found anew
 # each day from that day's figures: it ends when they agree, so there is nothing for a decision to be bound to.
 _SETTLED_BY_DECISION = (
-    "TXN|", "CHANNEL|", "CORE|", "CUSTOMER|", "POSTING|", "SETTLEMENT|", "CHAIN|", "SHADOW|", "FUNDS|", "INV|INV_09|",
+    "TXN|", "CHANNEL|", "CORE|", "EFLOW|", "CUSTOMER|", "POSTING|", "SETTLEMENT|", "CHAIN|", "SHADOW|", "FUNDS|", "INV|INV_09|",
 )  # fmt: skip
 
 

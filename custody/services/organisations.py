@@ -12,8 +12,10 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
+from custody.core_model import CoreModel, e_account_period
 from custody.digest import canonical_json
 from custody.errors import UsageError
 from custody.fees import FeeContract
@@ -23,13 +25,12 @@ from custody.ports import Clock, Register, RegisterTx, Row
 from custody.repayment import USUAL_ORDER
 from custody.services.access import permitted_transaction
 from custody.services.four_eyes import DecisionKind, propose
+from custody.services.outputs import days_begun
 
 PARTY_ID = re.compile(r"[A-Z][A-Z0-9]{1,9}")
 LIVE = "LIVE"
 SUSPENDED = "SUSPENDED"
 STATUSES = (LIVE, SUSPENDED)
-# domain.md §6: which postings must show at the bank core.
-CORE_MODELS = ("HUB", "E_ACCOUNT")
 # The bank core's own folder in a world of test data; no party may be named so.
 _RESERVED = ("CORE",)
 _REQUIRED = frozenset({"encoding", "layouts", "dialect", "file_types", "core_model"})
@@ -40,8 +41,9 @@ _OF_KIND = {
     str(PartyKind.GATEWAY): frozenset[str](),
 }
 # A platform's related parties as far as the bank was told, as customer ids (keyed digests); left out where it was told of none. The
-# order in which a payment covers the parts of an instalment; left out where it is the usual one (custody.repayment).
-_OPTIONAL = {str(PartyKind.PLATFORM): frozenset({"related_parties", "repayment_order"})}
+# order in which a payment covers the parts of an instalment; left out where it is the usual one (custody.repayment). From which
+# custody date on core_model holds; before, the other model did.
+_OPTIONAL = {str(PartyKind.PLATFORM): frozenset({"related_parties", "repayment_order", "core_model_from"})}
 # Reconciliation expects fees in millionths of the amount, exactly.
 _RATE = re.compile(r"0(\.[0-9]{1,6})?")
 _CUSTOMER_ID = re.compile(r"C[0-9a-f]{24}")
@@ -100,7 +102,7 @@ def propose_party(
     if faults:
         raise UsageError("; ".join(faults))
     with permitted_transaction(register, actor, ONBOARD.propose_action, party_id) as tx:
-        _check_onboarding(tx, party_id, kind)
+        _check_onboarding(tx, party_id, kind, contract)
     payload = {"kind": kind, "name_en": name_en, "name_zh": name_zh, "contract": dict(contract), "public_key": key}
     return propose(register, clock, actor, ONBOARD, party_id, payload, note)
 
@@ -139,8 +141,7 @@ def contract_faults(kind: str, contract: Mapping[str, object]) -> list[str]:
     layouts, types = contract["layouts"], contract["file_types"]
     if not isinstance(contract["encoding"], str) or not contract["encoding"]:
         faults.append("encoding must be text")
-    if contract["core_model"] not in CORE_MODELS:
-        faults.append(f"core_model must be one of {', '.join(CORE_MODELS)}")
+    faults += _core_model_faults(kind, contract)
     if not isinstance(types, (list, tuple)) or not types or not all(t in list(FileType) for t in types):
         faults.append("file_types must be a list of file types")
     elif set(types) & OCCASIONAL:
@@ -166,6 +167,38 @@ def contract_faults(kind: str, contract: Mapping[str, object]) -> list[str]:
         if isinstance(minimum, bool) or not isinstance(minimum, int) or not 0 <= minimum <= MAX_MINOR:
             faults.append(f"channel_fee_min_minor must be a whole number from 0 to {MAX_MINOR}, not {minimum!r}")
     return faults
+
+
+def _core_model_faults(kind: str, contract: Mapping[str, Any]) -> list[str]:
+    """The form of a platform's core changes on a date that its contract states, so that each day knows which one it has."""
+    model, since = contract["core_model"], contract.get("core_model_from")
+    if model not in list(CoreModel):
+        return [f"core_model must be one of {', '.join(CoreModel)}"]
+    if model == CoreModel.E_ACCOUNT and kind != PartyKind.PLATFORM:
+        return [f"core_model of a {kind} is HUB: only a platform's customers have e-accounts"]
+    if since is None:
+        if model == CoreModel.E_ACCOUNT:
+            return ["core_model E_ACCOUNT needs core_model_from: the first custody date of which the core shows e-accounts"]
+        return []
+    try:
+        date.fromisoformat(since)
+    except (TypeError, ValueError):
+        return [f"core_model_from must be a date YYYY-MM-DD, not {since!r}"]
+    return []
+
+
+def _check_core_model(tx: RegisterTx, party_id: str, contract: Mapping[str, Any]) -> None:
+    """Days that were cut off keep the model they had."""
+    standing = tx.get("party", party=party_id)
+    if standing is None or standing["kind"] != PartyKind.PLATFORM:
+        return
+    before, after = e_account_period(json.loads(standing["contract"])), e_account_period(contract)
+    begun = [on for on in days_begun(tx) if (before is not None and on in before) != (after is not None and on in after)]
+    if begun:
+        raise UsageError(
+            f"core_model of {party_id} would change for {begun[-1]}, which was cut off under the other one: "
+            "name a core_model_from after the last custody date that was cut off"
+        )
 
 
 def _fee_contract_faults(fee_contract: object) -> list[str]:
@@ -219,8 +252,8 @@ def _apply_onboard(tx: RegisterTx, subject: str, payload: Mapping[str, object]) 
     assert isinstance(contract, Mapping)
     values = {name: payload[name] for name in ("kind", "name_en", "name_zh", "public_key")}
     values["contract"] = canonical_json(dict(contract))
-    # Asked again: another gateway may have gone live between the proposal and its approval.
-    _check_onboarding(tx, subject, str(payload["kind"]))
+    # Asked again: another gateway may have gone live, and a day may have begun, between the proposal and its approval.
+    _check_onboarding(tx, subject, str(payload["kind"]), contract)
     if tx.update("party", {"party": subject}, values) == 0:
         tx.insert("party", {"party": subject, "status": LIVE, **values})
 
@@ -230,8 +263,9 @@ def _apply_status(tx: RegisterTx, subject: str, payload: Mapping[str, object]) -
     tx.update("party", {"party": subject}, {"status": payload["status"]})
 
 
-def _check_onboarding(tx: RegisterTx, party_id: str, kind: str) -> None:
+def _check_onboarding(tx: RegisterTx, party_id: str, kind: str, contract: Mapping[str, Any]) -> None:
     """A new party goes live at once; one that is suspended stays so, and may be changed beside the live gateway."""
+    _check_core_model(tx, party_id, contract)
     standing = tx.get("party", party=party_id)
     if kind == PartyKind.GATEWAY and (standing is None or standing["status"] == LIVE):
         _check_only_gateway(tx, party_id)

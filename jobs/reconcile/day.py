@@ -6,10 +6,16 @@ import json
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 
+import pyarrow.compute as pc
+
+from custody.calendar import dates
+from custody.matching import Relation
 from custody.ports import Row
 from jobs.reconcile.adjustments import settled_by_adjustment
 from jobs.reconcile.breaks import file_key
+from jobs.reconcile.e_accounts import RELATION, SHOWN, shown_on
 from jobs.reconcile.states import STATE_RELATIONS
 from jobs.reference import Reference, load_reference
 from jobs.step import StepContext
@@ -18,7 +24,8 @@ from jobs.step import StepContext
 @dataclass(frozen=True)
 class Day:
     """``missing``: ``party|type|date`` of files that have not come. ``resolved``: (case id, evidence digest) of cases that two
-    people settled, bound to the evidence they saw."""
+    people settled, bound to the evidence they saw. ``silent_cores``: platforms of whose e-accounts the core shows none today, though the
+    contract says that it does."""
 
     context: StepContext
     reference: Reference
@@ -26,6 +33,7 @@ class Day:
     missing: frozenset[str]
     breaks_before: list[Row]
     resolved: frozenset[tuple[str, str]]
+    silent_cores: frozenset[str] = frozenset()
 
     @property
     def today(self) -> date:
@@ -34,6 +42,20 @@ class Day:
     @property
     def yesterday(self) -> date:
         return self.today - timedelta(days=1)
+
+    @cached_property
+    def relations(self) -> tuple[Relation, ...]:
+        """The flow relations that there is anything of: of e-accounts there is nothing where no contract names them."""
+        return tuple(r for r in self.reference.rules.relations if r.name != RELATION or self.has_e_accounts)
+
+    @cached_property
+    def has_e_accounts(self) -> bool:
+        """Whether the core of some platform is in E_ACCOUNT form, or was and left rows open."""
+        if self.reference.e_account_periods():
+            return True
+        return any(
+            row["relation"] == RELATION and row["carried"] for row in self.context.rows("reconcile", "proof", on=self.yesterday)
+        )
 
     def lacks_instructions(self, day: date) -> bool:
         """Without a date's instructions our own side of it is not known, so nothing is judged against it."""
@@ -56,11 +78,14 @@ class Day:
 
 def read_day(context: StepContext) -> Day:
     outcomes = context.rows("land", "file_outcomes")
+    reference = load_reference(context)
+    silent = _silent_cores(context, reference)
     return Day(
         context=context,
-        reference=load_reference(context),
+        reference=reference,
         outcomes=outcomes,
-        missing=frozenset(file_key(o) for o in outcomes if o["outcome"] == "EXPECTED"),
+        missing=frozenset(file_key(o) for o in outcomes if o["outcome"] == "EXPECTED") | _not_shown(context, silent),
+        silent_cores=silent,
         breaks_before=context.rows("reconcile", "breaks", on=context.custody_date - timedelta(days=1)),
         resolved=frozenset(
             (d["subject"], json.loads(d["payload"])["evidence_digest"])
@@ -69,3 +94,23 @@ def read_day(context: StepContext) -> Day:
         )
         | settled_by_adjustment(context),
     )
+
+
+def _silent_cores(context: StepContext, reference: Reference) -> frozenset[str]:
+    on = context.custody_date
+    due = {platform for platform, period in reference.e_account_periods().items() if on in period}
+    balances = context.table("extract", "e_account_balance") if due else None
+    return frozenset(due if balances is None else due - shown_on(balances))
+
+
+def _not_shown(context: StepContext, silent: frozenset[str]) -> frozenset[str]:
+    """The dates of which a silent core may still show rows, in the form of files that have not come: as far as extracts look back,
+    and as far as rows of ours wait."""
+    if not silent:
+        return frozenset()
+    on = context.custody_date
+    first = on - timedelta(days=context.wiring.settings.stores.core_lookback_days)
+    items = context.table("reconcile", "open_items", on=on - timedelta(days=1))
+    waiting = [] if items is None else items.filter(pc.equal(items["relation"], RELATION))["item_date"].to_pylist()
+    days = dates(min([first, *waiting]), (on - min([first, *waiting])).days + 2)
+    return frozenset(f"{platform}|{SHOWN}|{day.isoformat()}" for day in days for platform in silent)

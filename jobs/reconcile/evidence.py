@@ -12,9 +12,11 @@ from typing import Any
 from custody.calendar import CHINA
 from custody.names import FileType, platform_account
 from custody.ports import Row
+from custody.posting_rules import COUPON_HOLD
 from schemas.store_keys import (
     BALANCE,
     CLAIM,
+    CORE_BALANCE,
     CORE_FLOW,
     LOAN,
     SUB_ACCOUNT,
@@ -55,8 +57,10 @@ def _key_of_item(item: Row) -> str | None:
         account, day, sequence, _ = rest.rsplit(":", 3)
         return readable(CORE_FLOW, core_key(salt(account)[0], date.fromisoformat(day), account, int(sequence)))
     kind, *names = item["subject"].split("|")
-    if item["side"] != "B" or kind not in ("TXN", "CHANNEL"):
+    if item["side"] != "B" or kind not in ("TXN", "CHANNEL", "EFLOW"):
         return None
+    if kind == "EFLOW":
+        return key_of_request(item["platform"], names[1].removesuffix(COUPON_HOLD), int(names[2]))
     if kind == "TXN":
         return key_of_request(item["platform"], names[0], int(names[1]))
     return key_of_request(item["platform"], names[1])
@@ -83,6 +87,21 @@ def of_difference(difference: Row) -> list[Object]:
         words = _words(difference["subject"], difference["platform"], side, said or "")
         found.append({"side": side, **stands, "as_of": difference["as_of"].isoformat(), **words})
     return found + [_later(posting) for posting in (difference["later"] or "").split()]
+
+
+def of_balance(said: Row, on: date) -> list[Object]:
+    """What our snapshot, the core and, where its file of the date is there, the platform say that an e-account holds at its end."""
+    account, found = said["account"], list[Object]()
+    if said["told_ref"] is not None:
+        found.append({"side": "A", "row_ref": said["told_ref"], "store_key": None, "closing_minor": said["told_minor"]})
+    if said["ledger_minor"] is not None:
+        where = {"row_ref": f"snapshot:balance:{on.isoformat()}:{account}", "store_key": readable(BALANCE, owner_key(account))}
+        found.append({"side": "B", **where, "closing_minor": said["ledger_minor"], "currency": said["ledger_currency"]})
+    if said["core_minor"] is not None:
+        key = readable(CORE_BALANCE, core_key(salt(account)[0], on, account, 0))
+        where = {"row_ref": f"core:{account}:{on.isoformat()}", "store_key": key}
+        found.append({"side": "C", **where, "closing_minor": said["core_minor"], "currency": said["core_currency"]})
+    return [{**one, "as_of": on.isoformat()} for one in found]
 
 
 def _later(posting: str) -> Object:

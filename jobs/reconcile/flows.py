@@ -61,7 +61,7 @@ def match_flows(day: Day, spark: SparkSession, released: Collection[tuple[str, s
     """
     matches = FlowMatches(_no_items())
     rest = [matches.rest]
-    for relation in day.reference.rules.relations:
+    for relation in day.relations:
         broken = _broken(day, spark, relation)
         left_over, final, null_keys = [], [], False
         for part in _parts(day, relation, part_rows):

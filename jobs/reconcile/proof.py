@@ -24,6 +24,7 @@ from pyspark.sql import SparkSession
 from custody.adjustments import DECISION, KIND
 from custody.matching import CLAIMED_ACCOUNT
 from custody.ports import Row
+from jobs.reconcile.e_accounts import RELATION, count_ends
 from jobs.reconcile.flows import FlowMatches
 from jobs.reconcile.totals import Place, Totals
 from jobs.step import StepContext
@@ -60,6 +61,7 @@ _WHOLE: tuple[tuple[str, str, Side, tuple[str, ...]], ...] = (
     ("land", "land_balance", ("AB_BALANCE", "A"), ("available_minor", "frozen_minor")),
     ("land", "land_customer", ("AB_CUSTOMER", "A"), ()),
     ("extract", "core_flow", ("BC_CORE", "C"), ("amount_minor",)),
+    ("extract", "e_account_flow", (RELATION, "C"), ("amount_minor",)),
     *(("land", *registered) for registered in _REGISTERED),
 )
 # The trailer's sum is the layout's first control total; of these relations the items' amount is the same figure.
@@ -95,7 +97,7 @@ class Posted:
     items: dict[Side, Sum]
 
 
-def count_posted(spark: SparkSession) -> Posted:
+def count_posted(spark: SparkSession, has_e_accounts: bool) -> Posted:
     """Of the views ledger_txn and journal."""
     outcomes: dict[str, Sum] = defaultdict(Sum)
     items: dict[Side, Sum] = defaultdict(Sum)
@@ -109,6 +111,8 @@ def count_posted(spark: SparkSession) -> Posted:
     for row in spark.sql(_MOVES).toArrow().to_pylist():
         sign = 1 if row["raises"] else -1
         items["BC_CORE", "B"] = items["BC_CORE", "B"].plus(row["rows"], sign * ((row["high"] << 32) + row["low"]))
+    for row in count_ends(spark) if has_e_accounts else ():
+        items[RELATION, "B"] = items[RELATION, "B"].plus(row["rows"], ((row["high"] or 0) << 32) + (row["low"] or 0))
     return Posted(outcomes, items)
 
 
@@ -144,12 +148,14 @@ def prove(
     for row in _sums(matches, ["relation", "side", "bucket"]):
         key = row["relation"], row["side"], row["bucket"]
         counts[key] = counts[key].plus(row["rows"], row["minor"])
-    for outcome, found in posted.outcomes.items():
+    for outcome, total in posted.outcomes.items():
         bucket = ("POSTING", "B", _POSTING_BUCKETS[outcome])
-        counts[bucket] = counts[bucket].plus(*found)
+        counts[bucket] = counts[bucket].plus(*total)
     new: dict[Side, Sum] = defaultdict(Sum, posted.items)
     for step, table, whole, amounts in _WHOLE:
-        new[whole] = new[whole].plus(*_sealed(context, step, table, amounts))
+        found = _sealed(context, step, table, amounts)
+        if found.rows or whole[0] != RELATION:
+            new[whole] = new[whole].plus(*found)
     for _table, registered, _amounts in _REGISTERED:
         counts[(*registered, "MATCHED")] = new[registered]
     carried_in = _carried_in(context)

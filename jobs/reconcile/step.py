@@ -15,6 +15,8 @@ from jobs.reconcile.cases import publish_cases
 from jobs.reconcile.closings import closings
 from jobs.reconcile.day import read_day
 from jobs.reconcile.day_invariants import add_invariants, find_violations
+from jobs.reconcile.e_accounts import keys_by_way
+from jobs.reconcile.e_balances import add_e_balances, find_e_balances
 from jobs.reconcile.flow_verdicts import judge_flows, settled_by_decision
 from jobs.reconcile.flows import match_flows
 from jobs.reconcile.funds import add_use_of_funds, trace_funds, write_funds
@@ -41,10 +43,12 @@ def _run(context: StepContext) -> None:
         flows = match_flows(day, spark, released)
         paid_out = paid_out_keys(day, spark, flows.rest)
         waiting = _waiting_keys(spark)
+        waiting |= keys_by_way(waiting) if day.has_e_accounts else frozenset()
         states = match_states(spark, day.today, state_views(day, spark))
         violations = find_violations(day, spark)
+        e_balances = find_e_balances(day, spark)
         sums = batch_sums(day, spark, flows.rest)
-        posted = count_posted(spark)
+        posted = count_posted(spark, day.has_e_accounts)
         shadow = shadow_differences(day, spark)
         repayments = tell_repayments(day, spark)
     funds = trace_funds(day)
@@ -53,6 +57,7 @@ def _run(context: StepContext) -> None:
         add_difference(breaks, difference)
     batches = add_settlements(day, breaks, sums, verdicts.rows)
     add_invariants(breaks, violations)
+    add_e_balances(breaks, e_balances, day.today)
     add_use_of_funds(day, breaks, funds)
     add_files(breaks, day.outcomes)
     add_postings(breaks, context.rows("post", "posting_findings"))

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from custody.errors import StopRun
 from jobs.reconcile.day import Day
+from jobs.reconcile.e_accounts import e_account_queries
 from jobs.reconcile.relations import FLOW_VIEWS, side_queries, view_of
 from jobs.reconcile.restated import Withdrawal, withdraw
 from jobs.step import StepContext
@@ -44,6 +45,11 @@ def new_rows(day: Day, spark: SparkSession, on: date) -> None:
     """Views of what came on a date, and the channels' fee_rates."""
     for step, table in FLOW_VIEWS:
         _read(day.context, spark, step, table, on).createOrReplaceTempView(table)
+    if day.has_e_accounts:
+        _read(day.context, spark, "extract", "e_account_flow", on).createOrReplaceTempView("e_account_flow")
+        periods = [(platform, *period) for platform, period in sorted(day.reference.e_account_periods().items())]
+        schema = "e_platform string, first_date date, last_date date"
+        spark.createDataFrame(periods, schema).createOrReplaceTempView("e_account_days")
     rates = [(rate.channel, rate.millionths, rate.least_minor) for rate in day.reference.channel_rates()]
     schema = "fee_channel string, rate_millionths bigint, min_fee_minor bigint"
     spark.createDataFrame(rates, schema).createOrReplaceTempView("fee_rates")
@@ -58,7 +64,8 @@ def _gateway(day: Day) -> str:
 
 def new_items(day: Day, spark: SparkSession) -> dict[tuple[str, str], DataFrame]:
     """Of the views of ``new_rows``: each relation's and side's items."""
-    queries = side_queries(day.reference.rules.window_minutes, _gateway(day))
+    of = day.reference.rules.window_minutes, _gateway(day)
+    queries = side_queries(*of) | (e_account_queries(*of) if day.has_e_accounts else {})
     return {side: spark.sql(query).toDF(*_ITEM) for side, query in queries.items()}
 
 

@@ -71,7 +71,7 @@ class Trial:
         own = {
             "cut_off": self._emptied(inputs[StepRef(self.last, "cut_off")], frozenset({"reference"})),
             "land": lands,
-            "extract": {"core_flow": _empty("core_flow")},
+            "extract": {name: _empty(name) for name in ("core_flow", "e_account_flow")},
             "post": {"journal": _empty("journal"), "ledger_txn": self._still_waiting(), **posted},
         }
         behind, tables = {}, {}

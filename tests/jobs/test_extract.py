@@ -59,7 +59,7 @@ def test_one_process_and_several_read_the_same(home: Path) -> None:
     digests = set()
     for processes in (1, 3):
         wiring = wire(change_settings(home, {"stores.core_processes": processes}))
-        flows, balances = read_core(wiring, DAYS[0], DAYS[1])
+        flows, balances, *_ = read_core(wiring, DAYS[0], DAYS[1])
         wiring.close()
         assert multiprocessing.active_children() == []
         assert (flows.num_rows, balances.num_rows) == (len(ACCOUNTS) * 2 * 4, len(ACCOUNTS))

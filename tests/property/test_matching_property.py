@@ -42,7 +42,7 @@ COUNTS = {
     "BC_CHANNEL": ("currency", "amount_minor", "fee_minor", "status"),
 }
 RULES = book_with([]).rules_on(date(2019, 12, 30))
-AB_TXN, BC_CORE, BC_CHANNEL = RULES.relations
+AB_TXN, BC_CORE, BC_CHANNEL, _ = RULES.relations
 RELATIONS = st.sampled_from(RULES.relations)
 PAIRING = st.sampled_from([AB_TXN, BC_CHANNEL])
 Item = dict[str, Any]

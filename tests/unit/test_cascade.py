@@ -13,7 +13,7 @@ from custody.names import BreakKind
 from schemas.rule_book import book_with
 
 DAY = date(2019, 12, 30)
-AB_TXN, BC_CORE, BC_CHANNEL = book_with([]).rules_on(DAY).relations
+AB_TXN, BC_CORE, BC_CHANNEL, _ = book_with([]).rules_on(DAY).relations
 _ONE = {
     "item_date": DAY, "expected_on": None, "currency": "CNY", "txn_type": "REPAYMENT", "from_account": "P001.BORROWER.b1",
     "to_account": "P001.LENDER.u1", "loan_id": "L1", "status": "SUCCESS", "principal_minor": 0, "interest_minor": 0,

@@ -45,12 +45,16 @@ def test_the_shipped_book_says_what_domain_md_says() -> None:
         ("AB_TXN", "AB", False, Kind.MISSING_IN_PLATFORM, Kind.UNAUTHORISED),
         ("BC_CORE", "BC", True, Kind.MISSING_IN_LEDGER, Kind.MISSING_IN_CORE),
         ("BC_CHANNEL", "BC", False, Kind.MISSING_IN_LEDGER, Kind.MISSING_IN_CHANNEL),
+        ("BC_E_ACCOUNT", "BC", False, Kind.MISSING_IN_LEDGER, Kind.MISSING_IN_CORE),
     ]
     assert [r.kind for r in AB_TXN.rules] == [
         Kind.CURRENCY, Kind.DIRECTION, Kind.WRONG_ACCOUNT, Kind.WRONG_LOAN, Kind.TXN_TYPE, Kind.AMOUNT, Kind.ALLOCATION,
         Kind.STATUS, Kind.TIMING,
     ]  # fmt: skip
     assert [r.kind for r in rules.relation("BC_CHANNEL").rules] == [Kind.CURRENCY, Kind.AMOUNT, Kind.FEE, Kind.STATUS]
+    assert [r.kind for r in rules.relation("BC_E_ACCOUNT").rules] == [
+        Kind.CURRENCY, Kind.DIRECTION, Kind.WRONG_ACCOUNT, Kind.TXN_TYPE, Kind.AMOUNT, Kind.STATUS, Kind.TIMING,
+    ]  # fmt: skip
     assert [(r.kind, r.unless, r.until) for r in AB_TXN.rules if r.unless] == [(Kind.TIMING, "in_window", "settle_date")]
     assert rules.window_minutes == 30
     assert [rules.due_business_days(level) for level in LEVELS] == [5, 3, 1, 0]
@@ -108,7 +112,7 @@ def test_priorities_order_the_pair_rules() -> None:
         ({"differs": [], "unless": ...}, "differs or swapped must name columns"),
         ({"differs": [], "unless": ..., "swapped": ["from_account"]}, "swapped names 1 columns"),
         ({"kind": "OTHER"}, "kind is 'OTHER', which is not one of MISSING_IN_PLATFORM"),
-        ({"relation": "AC"}, "relation is 'AC', which is not one of AB_TXN, BC_CORE, BC_CHANNEL"),
+        ({"relation": "AC"}, "relation is 'AC', which is not one of AB_TXN, BC_CORE, BC_CHANNEL, BC_E_ACCOUNT"),
         ({"form": "sql"}, "form is 'sql', which is not one of relation, pair"),
         ({"version": 0}, "version is 0; write a whole number from 1"),
         ({"priority": -1}, "priority is -1; write a whole number from 0"),

@@ -21,7 +21,7 @@ from schemas.rule_book import book_with
 
 DAY = date(2019, 12, 30)
 NEXT = date(2019, 12, 31)
-AB_TXN, BC_CORE, BC_CHANNEL = book_with([]).rules_on(DAY).relations
+AB_TXN, BC_CORE, BC_CHANNEL, _ = book_with([]).rules_on(DAY).relations
 
 
 def item(side: str, **other: Any) -> dict[str, Any]:
