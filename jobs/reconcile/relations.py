@@ -23,6 +23,7 @@ SIDE_TABLES = {
     "AB_TXN": (("land", "land_txn"), ("post", "ledger_txn")),
     "BC_CHANNEL": (("land", "land_settlement"), ("post", "ledger_txn")),
     "BC_CORE": (("post", "journal"), ("extract", "core_flow")),
+    "BC_E_ACCOUNT": (("post", "journal"), ("extract", "e_account_flow")),
 }
 # The account that a role and user number name; the same as in jobs.post.columns.
 _ACCOUNT = (
