@@ -110,5 +110,8 @@ def file_list(
 def file_show(name: Annotated[str, typer.Argument(help="File name. 文件名")], as_json: JsonOption = False) -> int:
     with wired() as wiring, wiring.register.transaction() as tx:
         history = file_service.history(tx, name)
-    emit({"files": list(history.versions), "events": list(history.events)}, as_json)
+    emit(
+        {"files": list(history.versions), "events": list(history.events), "decisions": history.audit, "others": history.others},
+        as_json,
+    )
     return 0

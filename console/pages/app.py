@@ -14,7 +14,20 @@ from fastapi.responses import HTMLResponse, Response
 from fastapi.staticfiles import StaticFiles
 
 from console.overview import the_day
-from console.pages import accounts, case_deeds, cases, customer_deeds, customers, day, loans, results, rules, transactions, words
+from console.pages import (
+    accounts,
+    case_deeds,
+    cases,
+    customer_deeds,
+    customers,
+    day,
+    files,
+    loans,
+    results,
+    rules,
+    transactions,
+    words,
+)
 from console.pages.asking import Forged, NotFound, UserDep, asked, date_of, show
 from console.pages.render import page
 from custody.errors import CustodyError, NotPermitted, RetryLater, UnknownPerson, UsageError
@@ -36,7 +49,7 @@ _NOT_KEPT = {"Cache-Control": "no-store"}
 
 app = FastAPI(title="Fund supervision", docs_url=None, redoc_url=None, openapi_url=None)
 app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
-for section in (cases, case_deeds, results, rules, customers, customer_deeds, accounts, transactions, loans):
+for section in (cases, case_deeds, files, results, rules, customers, customer_deeds, accounts, transactions, loans):
     app.include_router(section.router)
 
 

@@ -29,6 +29,11 @@ def when(moment: datetime) -> str:
     return f"{moment.astimezone(CHINA):%Y-%m-%d %H:%M:%S}"
 
 
+def moment(text: str) -> str:
+    """The same of a time that the register keeps as text."""
+    return when(datetime.fromisoformat(text))
+
+
 def pair(value: str) -> tuple[str, str]:
     """A choice that is called as it is written."""
     return value, value
@@ -40,7 +45,7 @@ def coded(item: tuple[str, tuple[str, str]]) -> tuple[str, str]:
     return code, f"{code} {chinese}"
 
 
-_environment.filters.update(amount=amount, coded=coded, pair=pair, term=term, when=when)
+_environment.filters.update(amount=amount, coded=coded, moment=moment, pair=pair, term=term, when=when)
 
 
 def page(template: str, **values: Any) -> str:

@@ -25,6 +25,9 @@ READ = "READ"
 SEAL = "SEAL"
 # What a day lands.
 IN_FORCE = (ACCEPTED, LATE)
+# What somebody has to look at: the sender, or two people here.
+UNSETTLED = (REFUSED, QUARANTINED, RESTATEMENT_PENDING)
+STATES = (ACCEPTED, LATE, REFUSED, QUARANTINED, RESTATEMENT_PENDING, SUPERSEDED, CLEARING, READ)
 # The name is used up: other bytes under it are quarantined.
 TAKEN = (ACCEPTED, LATE, RESTATEMENT_PENDING, SUPERSEDED)
 
@@ -38,11 +41,13 @@ class ExpectedFile:
 
 @dataclass(frozen=True)
 class FileHistory:
-    """All that the register knows of one name: a row for each content that came, what happened, what people decided."""
+    """All that the register knows of one name: a row for each content that came, what happened, what people decided, and the rows
+    of the other versions of the same party's type, date and batch."""
 
     versions: list[Row]
     events: list[Row]
     audit: list[Row]
+    others: list[Row]
 
 
 def history(tx: RegisterTx, file_name: str) -> FileHistory:
@@ -50,16 +55,24 @@ def history(tx: RegisterTx, file_name: str) -> FileHistory:
     contents = tx.find("file", order_by=["received_at", "sha256"], file_name=file_name)
     if not contents:
         raise UsageError(f"no file {file_name!r}; see: custody file list")
+    same = {name: contents[0][name] for name in ("party", "file_type", "custody_date", "batch")}
     return FileHistory(
         contents,
         tx.find("file_event", order_by=["event_no"], file_name=file_name),
         tx.find("audit_event", order_by=["event_no"], subject=file_name),
+        [row for row in tx.find("file", ("version", "file_name", "sha256"), **same) if row["file_name"] != file_name],
     )
 
 
-def listing(tx: RegisterTx, custody_date: date | None = None, party: str | None = None, state: str | None = None) -> list[Row]:
+def listing(
+    tx: RegisterTx,
+    custody_date: date | None = None,
+    party: str | None = None,
+    state: str | None = None,
+    file_type: str | None = None,
+) -> list[Row]:
     """File rows, seals among them, by custody date, party and name; each condition that is None does not restrict."""
-    wanted: dict[str, object] = {"custody_date": custody_date, "party": party, "state": state}
+    wanted: dict[str, object] = {"custody_date": custody_date, "party": party, "state": state, "file_type": file_type}
     equals = {name: value for name, value in wanted.items() if value is not None}
     return tx.find("file", ("custody_date", "party", "file_name", "sha256"), **equals)
 

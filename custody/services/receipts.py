@@ -80,6 +80,11 @@ def receipt_bytes(party: str, seal: Outcome, custody_date: str, files: Sequence[
     return (json.dumps(body, ensure_ascii=False, indent=1) + "\n").encode()
 
 
+def to_do(rule: str) -> tuple[str, str] | None:
+    """What the sender has to do about a rule of intake, in (English, Chinese); None for a rule of another step."""
+    return _TO_DO.get(rule)
+
+
 def _entry(outcome: Outcome) -> dict[str, object]:
     english, chinese = text(outcome.rule, outcome.figures)
     to_do_english, to_do_chinese = _TO_DO[outcome.rule]

@@ -1,0 +1,202 @@
+"""The register of files: what came for a date and became of it, what is missing, and one file's whole history."""
+
+# No `from __future__ import annotations`: FastAPI reads the annotations of its endpoints.
+import json
+import re
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from console.pages.asking import NotFound, UserDep, asked, date_of, show
+from console.pages.listing import Listing, listing, query
+from console.pages.words import Words
+from custody.errors import UsageError
+from custody.masking import mask_user_numbers
+from custody.names import FileType
+from custody.ports import RegisterTx, Row
+from custody.services import files as register
+from custody.services.files import SEAL, UNSETTLED, ExpectedFile, FileHistory
+from custody.services.organisations import parties
+from custody.services.outputs import days_begun
+from custody.services.receipts import to_do
+from custody.texts import text
+
+router = APIRouter()
+
+_DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
+_FILTERS = ("party", "type", "state")
+STATES: dict[str, Words] = {
+    "ACCEPTED": ("accepted", "已接收"),
+    "LATE": ("accepted, late", "迟到接收"),
+    "REFUSED": ("refused", "拒收"),
+    "QUARANTINED": ("quarantined", "隔离"),
+    "RESTATEMENT_PENDING": ("restatement, waits for two people", "更正待复核"),
+    "SUPERSEDED": ("superseded", "已被更正"),
+    "CLEARING": ("seal read, being cleared", "封签已读，清理中"),
+    "READ": ("seal read", "封签已读"),
+    "SAME_AGAIN": ("same again", "重复报送"),
+}
+TYPES: dict[str, str] = {
+    FileType.CUSTOMER: "客户",
+    FileType.LOAN: "标的",
+    FileType.TXN: "交易",
+    FileType.CLAIM: "债权",
+    FileType.BALANCE: "余额",
+    FileType.SETTLEMENT: "渠道清算",
+    FileType.INSTRUCTION: "指令",
+    FileType.MANDATE: "授权",
+    FileType.LEGAL_ORDER: "司法协助",
+    FileType.CONFIRMATION: "对账确认",
+    SEAL: "封签",
+}
+
+
+@router.get("/files", response_class=HTMLResponse)
+def the_files(request: Request, user: UserDep) -> HTMLResponse:
+    """The files of one custody date; without a date, of the newest that was begun."""
+    params = dict(request.query_params)
+    with asked(user, "day.view", "register of files") as wiring, wiring.register.transaction() as tx:
+        begun = days_begun(tx)
+        wanted = params.get("date", "")
+        on = date_of(wanted) if wanted else (begun[-1] if begun else wiring.settings.instance.go_live)
+        if on is None:
+            raise UsageError(f"{wanted[:40]!r} is not a date YYYY-MM-DD / 日期无效")
+        return show(request, "files.html", view=FilesView(tx, on, params))
+
+
+@router.get("/file", response_class=HTMLResponse)
+def one_file(request: Request, user: UserDep, name: str = "") -> HTMLResponse:
+    """Every content that came under one name, and all that happened to it."""
+    with asked(user, "day.view", name[:80]) as wiring, wiring.register.transaction() as tx:
+        try:
+            history = register.history(tx, name)
+        except UsageError as error:
+            raise NotFound(f"no file {name[:80]!r} ever came / 无此文件") from error
+        return show(request, "file.html", view=OneView(name, history))
+
+
+def address(file_name: str) -> str:
+    return query("file", {"name": file_name})
+
+
+def words_of(row: Row) -> Words | None:
+    """Why a file stands as it does; None where nothing is wrong with it."""
+    return _masked(text(row["rule"], json.loads(row["figures"]))) if row["rule"] else None
+
+
+def _masked(words: Words) -> Words:
+    """Digests by their beginning: the whole one stands in the table of the content."""
+    english, chinese = (_DIGEST.sub(r"\1…", mask_user_numbers(one)) for one in words)
+    return english, chinese
+
+
+class FilesView:
+    """A date's rows, with what the template asks."""
+
+    def __init__(self, tx: RegisterTx, on: date, params: Mapping[str, str]) -> None:
+        self.on = on
+        self.asked = {name: params.get(name, "").strip() for name in _FILTERS}
+        known = parties(tx)
+        self.parties = [party.party for party in known]
+        rows = register.listing(tx, on, self.asked["party"] or None, None, self.asked["type"] or None)
+        data = [row for row in rows if row["file_type"] != SEAL or self.asked["type"] == SEAL]
+        self.counts = {state: sum(row["state"] == state for row in data) for state in register.STATES}
+        wanted = [row for row in data if self.asked["state"] in ("", row["state"])]
+        self.files: Listing[Row] = listing(
+            wanted,
+            {
+                "file": lambda r: (r["file_name"], r["sha256"]),
+                "party": lambda r: r["party"],
+                "type": lambda r: r["file_type"],
+                "state": lambda r: r["state"],
+                "rows": lambda r: r["rows"],
+                "bytes": lambda r: r["bytes"],
+                "received": lambda r: r["received_at"],
+            },
+            {"date": on.isoformat(), **{name: value for name, value in params.items() if name != "date"}},
+            "files",
+        )
+        self.missing: list[ExpectedFile] = [
+            file
+            for file in register.missing(tx, on)
+            if self.asked["party"] in ("", file.party) and self.asked["type"] in ("", file.file_type)
+        ]
+
+    @property
+    def states(self) -> list[tuple[str, Words, int, str]]:
+        """(state, words, files, link that shows these alone) of the states that occur."""
+        common = {"date": self.on, "party": self.asked["party"], "type": self.asked["type"]}
+        return [
+            (state, STATES[state], count, query("files", {**common, "state": state}))
+            for state, count in self.counts.items()
+            if count
+        ]
+
+    @property
+    def all_states(self) -> str:
+        return query("files", {"date": self.on, "party": self.asked["party"], "type": self.asked["type"]})
+
+    @property
+    def types(self) -> list[tuple[str, str]]:
+        return [(name, f"{name} {chinese}") for name, chinese in TYPES.items()]
+
+    def type(self, file_type: str) -> Words:
+        return file_type, TYPES.get(file_type, "")
+
+    def state(self, row: Row) -> Words:
+        return STATES[row["state"]]
+
+    def is_unsettled(self, row: Row) -> bool:
+        return row["state"] in UNSETTLED
+
+    def why(self, row: Row) -> Words | None:
+        return words_of(row)
+
+    def link(self, row: Row) -> str:
+        return address(row["file_name"])
+
+
+class OneView:
+    """A FileHistory, with what the template asks."""
+
+    def __init__(self, name: str, history: FileHistory) -> None:
+        self.name, self.history = name, history
+        self.first = history.versions[0]
+
+    def state(self, state: str) -> Words:
+        return STATES.get(state, (state, ""))
+
+    def type(self, file_type: str) -> Words:
+        return file_type, TYPES.get(file_type, "")
+
+    def why(self, row: Row) -> Words | None:
+        return words_of(row)
+
+    def to_do(self, row: Row) -> Words | None:
+        return to_do(row["rule"]) if row["rule"] else None
+
+    def totals(self, row: Row) -> list[tuple[str, str]]:
+        return sorted(json.loads(row["totals"]).items())
+
+    def details(self, event: Row) -> Words:
+        said: dict[str, Any] = json.loads(event["details"])
+        return _masked(text(said["rule"], said["figures"]))
+
+    def seal(self, event: Row) -> str | None:
+        """The seal by which this came."""
+        found: str | None = json.loads(event["details"]).get("seal")
+        return found
+
+    def decision(self, event: Row) -> str:
+        said: dict[str, Any] = json.loads(event["details"])
+        return mask_user_numbers(", ".join(f"{name}: {value}" for name, value in sorted(said.items()) if isinstance(value, str)))
+
+    def link(self, file_name: str) -> str:
+        return address(file_name)
+
+    @property
+    def day(self) -> str:
+        return query("files", {"date": self.first["custody_date"], "party": self.first["party"]})

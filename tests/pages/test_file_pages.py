@@ -1,0 +1,100 @@
+"""The register of files on its pages: what came, what is missing, and one file's history, as the services have them."""
+
+from __future__ import annotations
+
+import json
+from html import unescape
+from urllib.parse import parse_qs, urlsplit
+
+from instance_kit import GO_LIVE, opened
+from pages_kit import Desk, read
+
+from custody.calendar import ONE_DAY
+from custody.names import FileType
+from custody.services.files import REFUSED, SEAL, STATES, listing, missing
+from custody.texts import text
+
+
+def _all_rows(desk: Desk, **asked: str) -> list[list[str]]:
+    found: list[list[str]] = []
+    for page in range(1, 50):
+        shown = read(desk.get("files", page=str(page), **asked).text)
+        table = next((t for t in shown.tables if t[0][0].startswith("file")), [])
+        rows = table[1:]
+        if rows and rows[0][0] in {row[0] for row in found}:
+            break  # beyond the last page the last is shown
+        found += rows
+        if len(rows) < 50:
+            break
+    return found
+
+
+def test_every_file_of_the_date_is_listed_with_what_became_of_it(desk: Desk) -> None:
+    with opened(desk.home) as instance, instance.wiring.register.transaction() as tx:
+        rows = [row for row in listing(tx, GO_LIVE) if row["file_type"] != SEAL]
+        wanting = missing(tx, GO_LIVE)
+    shown = _all_rows(desk, date=GO_LIVE.isoformat())
+    assert [row[0] for row in shown] == [row["file_name"] for row in rows]
+    assert [row[5:7] for row in shown] == [[f"{r['rows']:,}" if r["rows"] is not None else "–", f"{r['bytes']:,}"] for r in rows]
+    assert any(row["state"] == REFUSED for row in rows), "the demo's day has a file that was refused"
+    for row, line in zip(rows, shown, strict=True):
+        assert line[3].startswith("✗" if row["state"] == REFUSED else "✓")
+        assert (line[4] == "–") == (row["rule"] is None)
+    html = read(desk.get("files", date=GO_LIVE.isoformat()).text)
+    if wanting:
+        table = next(t for t in html.tables if len(t[0]) == 2)
+        assert [(row[0], row[1].split()[0]) for row in table[1:]] == [(f.party, f.file_type) for f in wanting]
+    else:
+        assert "every expected file is here" in html.text
+
+
+def test_filters_restrict_and_their_links_lead_to_the_same(desk: Desk) -> None:
+    on = GO_LIVE.isoformat()
+    for state in STATES:
+        with opened(desk.home) as instance, instance.wiring.register.transaction() as tx:
+            rows = [row for row in listing(tx, GO_LIVE, None, state) if row["file_type"] != SEAL]
+        if not rows:
+            continue
+        shown = _all_rows(desk, date=on, state=state)
+        assert [row[0] for row in shown] == [row["file_name"] for row in rows]
+        link = f"files?date={on}&state={state}"
+        assert link in [unescape(href) for href in read(desk.get("files", date=on).text).links]
+    one = _all_rows(desk, date=on, party="P001", type="TXN")
+    assert {(row[1], row[2].split()[0]) for row in one} == {("P001", "TXN")}
+    seals = _all_rows(desk, date=on, type=SEAL)
+    assert seals and all("_SEAL_" in row[0] for row in seals)
+
+
+def test_a_file_tells_its_whole_history(desk: Desk) -> None:
+    with opened(desk.home) as instance:
+        (refused, *_) = instance.find("file", state=REFUSED)
+        events = instance.find("file_event", file_name=refused["file_name"])
+    links = read(desk.get("files", date=refused["custody_date"].isoformat(), state=REFUSED).text).links
+    (link,) = [href for href in links if parse_qs(urlsplit(unescape(href)).query).get("name") == [refused["file_name"]]]
+    shown = read(desk.get("file", name=refused["file_name"]).text)
+    assert link.startswith("file?") and refused["sha256"] in shown.text
+    history = next(t for t in shown.tables if t[0][0].startswith("when"))
+    assert len(history) == 1 + len(events)
+    assert history[-1][3] == f"{refused['sha256'][:12]}…"
+    figures = json.loads(refused["figures"])
+    # Digests are shown by their beginning.
+    for words in text(refused["rule"], {name: f"{v[:12]}…" if len(str(v)) == 64 else v for name, v in figures.items()}):
+        assert words in shown.text
+
+
+def test_a_day_without_a_file_says_which_are_missing(desk: Desk) -> None:
+    later = GO_LIVE + 5 * ONE_DAY
+    shown = read(desk.get("files", date=later.isoformat()).text)
+    with opened(desk.home) as instance, instance.wiring.register.transaction() as tx:
+        wanting = missing(tx, later)
+    (table,) = shown.tables
+    assert len(table) == 1 + len(wanting) > 10
+    assert {row[1].split()[0] for row in table[1:]} <= set(FileType)
+
+
+def test_what_there_is_not_is_said_so(desk: Desk) -> None:
+    assert desk.get("files", date="tomorrow").status_code == 400
+    answer = desk.get("file", name="P001_TXN_20400101_01_v1.csv")
+    assert answer.status_code == 404 and "无此文件" in answer.text
+    desk.who = "zhang"
+    assert desk.get("files").status_code == 403
