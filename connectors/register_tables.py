@@ -5,7 +5,7 @@ JSON columns hold canonical JSON text. Times are when something happened here; d
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Date, Integer, MetaData, String, Table, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, Column, Date, Index, Integer, MetaData, String, Table, Text, UniqueConstraint
 
 metadata = MetaData()
 
@@ -94,6 +94,7 @@ file = Table(
     _text("received_at"),
     # The custody date whose cut-off sealed this file as an input; null until then.
     Column("cut_off_date", Date, nullable=True),
+    Index("ix_file_custody_date", "custody_date", "party"),
 )
 
 file_event = Table(

@@ -33,7 +33,7 @@ def differences(engine: Engine) -> list[object]:
 
 def test_an_empty_register_is_brought_to_exactly_the_tables_of_the_code(register_url: str) -> None:
     engine = create_engine(register_url)
-    # The tables, and the index that one of them has.
+    # The tables, and the indexes that some of them have.
     indexes = sum(len(table.indexes) for table in metadata.tables.values())
     assert len(differences(engine)) == len(metadata.tables) + indexes
     command.upgrade(alembic_config(register_url), "head")

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 PAGES = {
     "day": "day.view",
+    "files": "day.view",
+    "file": "day.view",
     "results": "day.view",
     "rules": "day.view",
     "cases": "case.view",
@@ -35,6 +37,7 @@ PAGES = {
 SECTIONS = {
     "case": "cases",
     "case-patterns": "cases",
+    "file": "files",
     "customer": "customers",
     "deletion": "customers",
     "account": "customers",
