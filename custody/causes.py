@@ -60,6 +60,27 @@ TOLD: dict[str, Told] = {
         ("the other side's row was rejected at landing: {figures}", "对方该行在入库时被拒：{figures}"),
         ("ask the sender to correct the row and send it again", "请报送方改正该行后重新报送"),
     ),
+    # The form of the core's tables is the contract's, and reconciliation sees which one they have.
+    "core_shows_no_e_account": Told(
+        (
+            "the contract says that the core shows e-accounts, and it shows none: our postings wait for its rows",
+            "合同约定核心提供电子账户数据，但当日未提供：本方入账结转等待核心流水",
+        ),
+        (
+            "ask the core for the date's rows; where its form has not changed yet, correct core_model_from in the contract",
+            "向核心催要当日数据；如核心尚未切换，更正合同中的 core_model_from",
+        ),
+    ),
+    "contract_without_e_accounts": Told(
+        (
+            "the core shows e-accounts on dates on which the contract says HUB: they were counted, and not compared",
+            "合同约定为总账户模式（HUB），但核心提供了电子账户数据：已计数，未参与对账",
+        ),
+        (
+            "if the core has changed its form, adopt a contract with core_model E_ACCOUNT and its first date",
+            "如核心已切换，请复核生效 core_model 为 E_ACCOUNT 的合同并写明起始日",
+        ),
+    ),
     "late_file": Told(
         ("the file has not come: {figures}", "文件未到：{figures}"),
         ("remind the sender; rows that it would match are carried until it comes", "催报；相关对手行结转至文件到达"),

@@ -18,8 +18,8 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Violation:
-    """``sides`` names who disagrees; ``figures`` are what a person checks by hand. ``cause``: a rule of FINAL_REFUSALS where
-    nothing that comes later can heal it."""
+    """``sides`` names who disagrees; ``figures`` are what a person checks by hand. ``cause``: what is known where it is found: a
+    rule of FINAL_REFUSALS where nothing that comes later can heal it, or another (custody.causes)."""
 
     kind: BreakKind
     platform: str

@@ -26,6 +26,8 @@ from jobs.reconcile.evidence import of_balance
 from jobs.step import StepContext
 
 _SIDES = "BC"
+# Causes (custody.causes) that no figure has to prove.
+_NOT_SHOWN, _NOT_AGREED = "core_shows_no_e_account", "contract_without_e_accounts"
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def _silent(day: Day) -> Iterator[Violation]:
             "date": day.today.isoformat(),
             "e_accounts_shown": 0,
         }
-        yield Violation(BreakKind.MISSING_IN_CORE, platform, _SIDES, f"E_ACCOUNTS|{platform}", 0, figures)
+        yield Violation(BreakKind.MISSING_IN_CORE, platform, _SIDES, f"E_ACCOUNTS|{platform}", 0, figures, _NOT_SHOWN)
 
 
 def _refused(refused: Iterable[Row], periods: Mapping[str, Period]) -> Iterator[Violation]:
@@ -99,7 +101,7 @@ def _refused(refused: Iterable[Row], periods: Mapping[str, Period]) -> Iterator[
             "balances": sum(r["balances"] for r in rows),
         }
         amount = sum(r["flow_minor"] for r in rows)
-        yield Violation(BreakKind.ORPHAN, platform, _SIDES, f"E_ACCOUNTS|{platform}", amount, figures)
+        yield Violation(BreakKind.ORPHAN, platform, _SIDES, f"E_ACCOUNTS|{platform}", amount, figures, _NOT_AGREED)
 
 
 def _chains(day: Day, spark: SparkSession) -> Iterator[Violation]:

@@ -18,6 +18,7 @@ from instance_kit import GO_LIVE, Instance, make_instance, make_world, opened
 
 from console.scoring import found_items
 from custody.calendar import dates
+from custody.causes import cause_words
 from custody.core_model import E_ACCOUNTS, Period, e_account_period
 from custody.ports import Row
 from custody.steps import STEPS
@@ -157,6 +158,8 @@ def test_a_core_that_shows_no_e_account_is_one_case_and_its_rows_are_waited_for(
     home = run(tmp_path, world, 2)
     with opened(home) as instance:
         assert breaks(instance, GO_LIVE) == [("P001", "BC", "MISSING_IN_CORE", "E_ACCOUNTS|P001")]
+        (told,) = (b["cause"] for b in instance.lake_rows(GO_LIVE, "reconcile", "breaks"))
+        assert told == "core_shows_no_e_account" and cause_words(told) is not None
         waiting = proof(instance, GO_LIVE, "B")
         assert waiting["carried"] == waiting["new"] > 20
         # The rows come a day later, with the next day's.
@@ -174,6 +177,8 @@ def test_e_accounts_of_a_contract_that_says_hub_are_counted_and_not_taken(tmp_pa
     home = run(tmp_path, world, 1)
     with opened(home) as instance:
         assert breaks(instance, GO_LIVE) == [("P001", "BC", "ORPHAN", "E_ACCOUNTS|P001")]
+        (told,) = (b["cause"] for b in instance.lake_rows(GO_LIVE, "reconcile", "breaks"))
+        assert told == "contract_without_e_accounts" and cause_words(told) is not None
         (refused,) = instance.lake_rows(GO_LIVE, "extract", "e_accounts_refused")
         lines = [json.loads(t) for t in (world / GO_LIVE.isoformat() / "CORE" / "flow.jsonl").read_text("utf-8").splitlines()]
         assert refused["flows"] == sum("flag" in line for line in lines) > 20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from datetime import date
 from typing import Any
 
 import pytest
@@ -62,6 +63,10 @@ def test_a_simulated_partys_contract_can_be_adopted(kind: str) -> None:
         ("PLATFORM", with_fee(per_transaction_minor={"TEA": 1}), "'TEA', which is not a transaction type"),
         ("PLATFORM", with_fee(valid_to="2018-01-01"), "before it starts"),
         ("PLATFORM", {**WORLD["PLATFORM"], "channel_fee_rate": "0.01"}, "has channel_fee_rate, which nobody reads"),
+        ("PLATFORM", {**WORLD["PLATFORM"], "core_model": "EVE"}, "core_model must be one of HUB, E_ACCOUNT"),
+        ("PLATFORM", {**WORLD["PLATFORM"], "core_model": "E_ACCOUNT"}, "needs core_model_from"),
+        ("PLATFORM", {**WORLD["PLATFORM"], "core_model_from": "1.1.2020"}, "core_model_from must be a date"),
+        ("CHANNEL", {**WORLD["CHANNEL"], "core_model": "E_ACCOUNT"}, "only a platform's customers have e-accounts"),
         ("CHANNEL", WORLD["GATEWAY"], "lacks channel_fee_min_minor"),
         ("CHANNEL", {**WORLD["CHANNEL"], "channel_fee_rate": "0.0000001"}, "at most six decimals"),
         ("CHANNEL", {**WORLD["CHANNEL"], "channel_fee_rate": "1.0"}, "below 1"),
@@ -127,3 +132,22 @@ def test_a_refusal_is_on_record_whatever_was_asked(register: SqlRegister, clock:
     assert [(e["actor"], e["action"], e["subject"]) for e in events] == [
         ("audit1", "refused:party.propose", "P001"), ("audit1", "refused:party.propose", "X"),
     ]  # fmt: skip
+
+
+def test_days_that_were_cut_off_keep_the_form_of_the_core_that_they_had(register: SqlRegister, clock: SteppingClock) -> None:
+    def e_accounts(since: str) -> str:
+        contract = {**WORLD["PLATFORM"], "core_model": "E_ACCOUNT", "core_model_from": since}
+        return propose_party(register, clock, "op1", "P001", "PLATFORM", "P001", "机构", contract, KEY, "e-accounts")
+
+    approve(register, clock, "sup1", ONBOARD, proposed(register, clock, "P001", "PLATFORM"), "")
+    early = e_accounts("2020-01-02")
+    with register.transaction() as tx:
+        output = {"custody_date": date(2020, 1, 2), "step": "cut_off", "version": 1, "committed_at": "", "reason": "", "fence": 1}
+        digests = dict.fromkeys(("run_digest", "inputs_digest", "manifest_digest", "code_digest", "path"), "x")
+        tx.insert("step_output", {**output, **digests})
+    # What was in time when it was proposed may be too late when it is approved.
+    with pytest.raises(UsageError, match="core_model of P001 would change for 2020-01-02"):
+        approve(register, clock, "sup1", ONBOARD, early, "")
+    with pytest.raises(UsageError, match="name a core_model_from after the last custody date that was cut off"):
+        e_accounts("2019-12-31")
+    approve(register, clock, "sup1", ONBOARD, e_accounts("2020-01-03"), "")
