@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ from connectors.lake import table_of
 from custody.instruction import Instruction
 from custody.names import TxnType
 from custody.posting_rules import RULES, VARIANTS, rule_of
+from jobs.reconcile.e_accounts import count_ends, e_account_queries
 from jobs.reconcile.relations import items_sql
 from jobs.reconcile.states import STATE_RELATIONS, match_states
 from schemas.tables import TABLES
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 T = TxnType
-NEXT = date(2019, 12, 31)
+NEXT, EARLIER = date(2019, 12, 31), date(2019, 12, 29)
 LENT: dict[str, Any] = {"from_account": LENDER, "to_account": BORROWER, "loan_id": "L1", "related_request_no": "ht"}
 PAID: dict[str, Any] = {**LENT, "from_account": BORROWER, "to_account": LENDER, "principal_minor": 900, "interest_minor": 100}
 RETURN: dict[str, Any] = {"to_account": LENDER, "channel": "CH01", "related_request_no": "w"}
@@ -104,6 +106,14 @@ def ledger_row(number: int, sent: Instruction) -> dict[str, Any]:
     return row | source | {"settle_date": NEXT if rule.settles else None}
 
 
+def journal_rows(number: int, txn_type: TxnType, fields: dict[str, Any]) -> list[dict[str, Any]]:
+    sent = instruction(txn_type, f"X{number}", 1000, **fields)
+    entry = post(rich(), txn_type, f"X{number}", 1000, **fields)
+    same = {n: getattr(sent, n) for n in ("platform", "currency", "request_no", "leg", "loan_id", "value_date", "event_time")}
+    of = {"txn_type": str(txn_type), "posting_date": DAY, "entry_no": number, "core_ref": entry.core_ref}
+    return [same | move._asdict() | of | {"book": str(move.book), "move_no": n} for n, move in enumerate(entry.moves)]
+
+
 def test_every_rule_is_here() -> None:
     variants = ((t, VARIANTS[t](instruction(t, "X", 1000, **f)) if t in VARIANTS else None) for t, f, *_ in CASES)
     # The accrual is no instruction: its entry stands in the journal alone.
@@ -114,14 +124,8 @@ def test_every_type_stands_on_the_sides_that_it_should(spark: SparkSession, tmp_
     ledger_txn, journal = [], []
     for number, (txn_type, fields, *_) in enumerate(CASES):
         sent = instruction(txn_type, f"X{number}", 1000, **fields)
-        entry = post(rich(), txn_type, f"X{number}", 1000, **fields)
         ledger_txn.append(ledger_row(number, sent))
-        for move_no, move in enumerate(entry.moves):
-            same = {
-                n: getattr(sent, n) for n in ("platform", "currency", "request_no", "leg", "loan_id", "value_date", "event_time")
-            }
-            moved = move._asdict() | {"book": str(move.book), "txn_type": str(txn_type), "posting_date": DAY}
-            journal.append(same | moved | {"entry_no": number, "move_no": move_no, "core_ref": entry.core_ref})
+        journal += journal_rows(number, txn_type, fields)
     tables = {"ledger_txn": ledger_txn, "journal": journal, "land_txn": [], "land_settlement": [], "core_flow": []}
     for name, rows in tables.items():
         pq.write_table(table_of(TABLES[name], rows), tmp_path / f"{name}.parquet")
@@ -140,6 +144,47 @@ def test_every_type_stands_on_the_sides_that_it_should(spark: SparkSession, tmp_
         quoted = fields["settlement_batch"] if txn_type == T.CHANNEL_SETTLEMENT else request
         at_core = {i["match_key"]: i["amount_minor"] for i in items if i["row_ref"].startswith(f"journal:{number}:")}
         assert at_core == {f"P001:{account}|{quoted}": amount for account, amount in core.items()}, shown
+
+
+# What changes only how much of an account is free has no row on it.
+WITHIN = (
+    T.WITHDRAW_FREEZE, T.WITHDRAW_CANCEL, T.TENDER_FREEZE, T.TENDER_CANCEL, T.REPAY_FREEZE, T.LEGAL_FREEZE, T.LEGAL_RELEASE,
+)  # fmt: skip
+# A tender of which the platform's coupon pays a part, which goes through the lender's account.
+WITH_COUPON: dict[str, Any] = {**LENT, "from_account": LENDER2, "related_request_no": "htc", "coupon_minor": 30}
+
+
+def test_every_type_stands_on_the_e_accounts_that_it_touches(spark: SparkSession, tmp_path: Path) -> None:
+    """Once for the account that pays and once for the one that receives, whatever moves it is made of."""
+    cases = [(txn_type, fields) for txn_type, fields, *_ in CASES] + [(T.TENDER_SETTLE, WITH_COUPON)]
+    journal = [row for number, case in enumerate(cases) for row in journal_rows(number, *case)]
+    # As they stand there, of a platform of the other form too, and before the contract's first date.
+    journal += [{**row, "platform": "P002"} for row in journal] + [{**row, "value_date": EARLIER} for row in journal]
+    pq.write_table(table_of(replace(TABLES["journal"], unique=False), journal), tmp_path / "journal.parquet")
+    spark.read.parquet(str(tmp_path / "journal.parquet")).createOrReplaceTempView("journal")
+    periods = "e_platform string, first_date date, last_date date"
+    spark.createDataFrame([("P001", DAY, date.max)], periods).createOrReplaceTempView("e_account_days")
+    items = spark.sql(e_account_queries(30, "GW")["BC_E_ACCOUNT", "B"]).toArrow().to_pylist()
+    for number, (txn_type, fields) in enumerate(cases[:-1]):
+        named = {"OUT": fields.get("from_account"), "IN": fields.get("to_account")}
+        if (txn_type, fields.get("direction")) == (T.BANK_INTEREST, "IN"):
+            named["IN"] = SUSPENSE
+        touched = {way: account for way, account in named.items() if account is not None and txn_type not in WITHIN}
+        mine = [i for i in items if i["match_key"].startswith(f"P001|X{number}|1|")]
+        shown = {i["match_key"].rpartition("|")[2]: (i["from_account"] or i["to_account"], i["amount_minor"]) for i in mine}
+        assert shown == {way: (account, 1000) for way, account in touched.items()}, (number, txn_type)
+        assert len(mine) == len(shown) and {i["txn_type"] for i in mine} <= {str(txn_type)}
+        assert {i["status"] == "REVERSED" for i in mine} <= {txn_type in (T.WITHDRAW_RETURN, T.BACKROLL_RECHARGE, T.REVERSAL)}
+    of_coupon = [i for i in items if i["match_key"].startswith(f"P001|X{len(cases) - 1}")]
+    assert {(i["subject"].split("|", 2)[2], i["from_account"], i["to_account"], i["amount_minor"], i["txn_type"]) for i in of_coupon} == {
+        (f"X{len(cases) - 1}|1", LENDER2, None, 1000, "TENDER_SETTLE"),
+        (f"X{len(cases) - 1}|1", None, BORROWER, 1000, "TENDER_SETTLE"),
+        (f"X{len(cases) - 1}#COUPON|1", MARKETING, None, 30, "MARKETING"),
+        (f"X{len(cases) - 1}#COUPON|1", None, LENDER2, 30, "MARKETING"),
+    }  # fmt: skip
+    # The proof counts them in its own way.
+    (counted,) = count_ends(spark)
+    assert (counted["rows"], (counted["high"] << 32) + counted["low"]) == (len(items), sum(i["amount_minor"] for i in items))
 
 
 def _balance(account: str, closing: int) -> dict[str, Any]:
