@@ -11,9 +11,10 @@ from datetime import date
 from pathlib import Path
 
 from custody.declared import BadDeclaration
+from custody.digest import digest_of
 from custody.errors import UsageError
 from custody.findings import FileFault, RowFault
-from custody.services.intake_checks import seal_fault
+from custody.services.intake_checks import digest_rule, seal_fault
 from custody.texts import text
 from schemas.exchange import ExchangeName, SealedFile, parse_name, parse_seal, sha256_hex
 from schemas.layout import (
@@ -173,7 +174,8 @@ def _announced(file_name: str, seal_file: Path) -> tuple[SealedFile | None, list
 
 def _announcement_faults(said: SealedFile, layout: Layout, encoding: str, data: bytes) -> list[FileFault]:
     faults = []
-    digest = sha256_hex(data)
+    algorithm, expected = said.digest
+    digest = digest_of(algorithm, [data])
     if said.layout != layout.id:
         figures: dict[str, object] = {"layout": said.layout, "file_type": layout.file_type, "known": layout.id}
         faults.append(FileFault(said.name, "unknown_layout", figures))
@@ -181,6 +183,6 @@ def _announcement_faults(said: SealedFile, layout: Layout, encoding: str, data: 
         faults.append(FileFault(said.name, "encoding", {"encoding": said.encoding}))
     if said.bytes != len(data):
         faults.append(FileFault(said.name, "size", {"found": len(data), "expected": said.bytes}))
-    if said.sha256 != digest:
-        faults.append(FileFault(said.name, "digest", {"found": digest, "expected": said.sha256}))
+    if digest != expected:
+        faults.append(FileFault(said.name, digest_rule(algorithm), {"found": digest, "expected": expected}))
     return faults

@@ -84,6 +84,14 @@ def canonical_json(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
+def digest_of(algorithm: str, pieces: Iterable[bytes]) -> str:
+    """The digest of a file's bytes, as hex: ``sha256``, or ``sm3`` (GB/T 32905, which the standard library takes from OpenSSL)."""
+    digest = hashlib.new(algorithm)
+    for piece in pieces:
+        digest.update(piece)
+    return digest.hexdigest()
+
+
 def digest_of_json(value: object) -> str:
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
 

@@ -119,6 +119,7 @@ RULES: dict[str, tuple[str, str]] = {
     "announced_missing": ("the seal names the file, but it was not delivered", "封签列出了该文件，但未收到"),
     "size": ("the file has {found} bytes, its seal says {expected}", "文件有 {found} 字节，封签为 {expected} 字节"),
     "too_large": ("the file has {found} bytes; at most {limit} are taken", "文件有 {found} 字节，上限为 {limit} 字节"),
+    "digest_sm3": ("the file's SM3 is {found}, its seal says {expected}", "文件 SM3 为 {found}，封签为 {expected}"),
     "digest": ("the file's SHA-256 is {found}, its seal says {expected}", "文件 SHA-256 为 {found}，封签为 {expected}"),
     "unknown_layout": (
         "layout {layout} is not known for {file_type}; known: {known}",
@@ -366,7 +367,7 @@ _TO_DO: dict[str, tuple[str, str]] = {
         ("make the row's fields agree, and send the next version", "使该行各字段一致后以新版本号重新发送"),
     ),
     "total_too_large": ("send the rows in several batches", "分多个批次发送"),
-    **dict.fromkeys(("truncated", "row_count", "control_total", "size", "digest", "record_alignment"), _SEND_WHOLE),
+    **dict.fromkeys(("truncated", "row_count", "control_total", "size", "digest", "digest_sm3", "record_alignment"), _SEND_WHOLE),
     **dict.fromkeys(
         ("envelope_member", "envelope_json", "envelope_base64", "envelope_zip", "envelope_entry", "envelope_too_large"), _UNPACK
     ),

@@ -6,9 +6,9 @@ import hashlib
 import re
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from custody.names import FileType
 
@@ -65,11 +65,24 @@ class SealedFile(BaseModel):
     encoding: Annotated[str, Field(max_length=20)]
     bytes: Annotated[int, Field(ge=0)]
     rows: Annotated[int, Field(ge=0)]
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    # One of the two: SHA-256, or SM3 (GB/T 32905).
+    sha256: Annotated[str | None, Field(pattern=r"^[0-9a-f]{64}$")] = None
+    sm3: Annotated[str | None, Field(pattern=r"^[0-9a-f]{64}$")] = None
     totals: dict[str, str]
     # How many batches carry this type for this date in all, said by the last of them; null while more will follow. A type has
     # landed when as many of its batches have.
     batches: Annotated[int | None, Field(ge=1, le=99)]
+
+    @model_validator(mode="after")
+    def _has_one_digest(self) -> Self:
+        if (self.sha256 is None) == (self.sm3 is None):
+            raise ValueError("a file has one digest, sha256 or sm3")
+        return self
+
+    @property
+    def digest(self) -> tuple[str, str]:
+        """(algorithm, in hexadecimal)."""
+        return ("sha256", self.sha256) if self.sha256 is not None else ("sm3", self.sm3 or "")
 
 
 class Seal(BaseModel):
@@ -84,7 +97,8 @@ class Seal(BaseModel):
     files: Annotated[list[SealedFile], Field(max_length=1000)]
 
     def to_bytes(self) -> bytes:
-        return (self.model_dump_json(indent=1) + "\n").encode()
+        # Of the two digests only the one that was said.
+        return (self.model_dump_json(indent=1, exclude_unset=True) + "\n").encode()
 
 
 def parse_seal(data: bytes) -> Seal | str:
@@ -95,7 +109,7 @@ def parse_seal(data: bytes) -> Seal | str:
         return Seal.model_validate_json(data)
     except ValidationError as error:
         first = error.errors()[0]
-        return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"[:200]
+        return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg'].removeprefix('Value error, ')}"[:200]
 
 
 def sha256_hex(data: bytes) -> str:

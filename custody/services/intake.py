@@ -20,7 +20,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from custody.digest import canonical_json
+from custody.digest import canonical_json, digest_of
 from custody.errors import RetryLater
 from custody.ports import Inbox, RegisterTx, Row, StagedFile
 from custody.services.access import check_permission
@@ -203,28 +203,31 @@ class _Sweep:
         """Take and archive an announced file. A name that is not the seal's own never reaches the drop."""
 
         def absent(rule: str, **figures: object) -> Arrival:
-            return Arrival(file.sha256, 0, None, rule, figures)
+            return Arrival(file.digest[1], file.digest[1], 0, None, rule, figures)
 
         if own is None:
             return absent("name")
         if file.name in folder.unsafe:
             return absent("not_a_file")
-        found = self._archived(folder, mark, file.name, file.sha256)
+        found = self._archived(folder, mark, file.name, file.digest)
         if found is None:
             return absent("announced_missing")
         if isinstance(found, _TooLarge):
             return absent("too_large", found=found.bytes, limit=self._limits.max_file_bytes)
         size, sha256, reference = found
-        return Arrival(sha256, size, reference, None, {})
+        return Arrival(sha256, self._digest(file.digest[0], sha256, reference), size, reference, None, {})
+
+    def _digest(self, algorithm: str, sha256: str, reference: str) -> str:
+        return sha256 if algorithm == "sha256" else digest_of(algorithm, self._ports.archive.chunks(reference))
 
     def _archived(
-        self, folder: _Folder, mark: str, name: str, expected: str | None = None
+        self, folder: _Folder, mark: str, name: str, expected: tuple[str, str] | None = None
     ) -> tuple[int, str, str] | _TooLarge | None:
         """(bytes, SHA-256, reference) of a file that is out of its sender's reach; None when it is not there. One that is too large stays
         in, or returns to, in/.
 
-        What an earlier run had read of it is not read again, unless the whole is not ``expected``: a sender who held the file open
-        may have gone on writing.
+        What an earlier run had read of it is not read again, unless the whole is not ``expected`` (algorithm, digest): a sender who
+        held the file open may have gone on writing.
         """
         limit = self._limits.max_file_bytes
         if (mark, name) not in folder.taken:
@@ -243,7 +246,7 @@ class _Sweep:
             self._ports.drop.give_back(self.party, name, mark)
             folder.give_back(mark, name)
             return _TooLarge(size)
-        if resumed and expected is not None and sha256 != expected:
+        if resumed and expected is not None and self._digest(expected[0], sha256, reference) != expected[1]:
             return self._archived(folder, mark, name)
         return size, sha256, reference
 

@@ -58,7 +58,9 @@ class AnnouncedFile(Protocol):
     @property
     def rows(self) -> int: ...
     @property
-    def sha256(self) -> str: ...
+    def digest(self) -> tuple[str, str]:
+        """(algorithm, digest in hexadecimal), see custody.digest.digest_of."""
+
     @property
     def totals(self) -> Mapping[str, str]: ...
     @property
@@ -94,13 +96,22 @@ class ExchangeRules:
 
 @dataclass(frozen=True)
 class Arrival:
-    """What was found in the drop for an announced file: its archived bytes, or the rule that says why there are none."""
+    """What was found in the drop for an announced file: its archived bytes, or the rule that says why there are none.
+
+    ``digest`` is by the seal's algorithm; of a file that did not come, both digests are the seal's.
+    """
 
     sha256: str
+    digest: str
     bytes: int
     archive_ref: str | None
     rule: str | None
     figures: dict[str, object]
+
+
+def digest_rule(algorithm: str) -> str:
+    """The rule of a file whose digest is not its seal's."""
+    return "digest" if algorithm == "sha256" else f"digest_{algorithm}"
 
 
 def printable(text: str, limit: int) -> str:
@@ -163,7 +174,8 @@ def judge_file(
         return outcome(REFUSED, "name")
     contents = {row["sha256"]: row for row in tx.find("file", file_name=name)}
     standing = contents.get(arrival.sha256)
-    if standing is not None and standing["state"] != REFUSED and file.sha256 == arrival.sha256:
+    algorithm, expected = file.digest
+    if standing is not None and standing["state"] != REFUSED and expected == arrival.digest:
         return outcome(SAME_AGAIN, "same_again")
     if arrival.rule is not None:
         return outcome(REFUSED, arrival.rule, **arrival.figures)
@@ -172,8 +184,8 @@ def judge_file(
         return outcome(QUARANTINED, "same_name_other_digest", first=taken[0])
     if arrival.bytes != file.bytes:
         return outcome(REFUSED, "size", found=arrival.bytes, expected=file.bytes)
-    if arrival.sha256 != file.sha256:
-        return outcome(REFUSED, "digest", found=arrival.sha256, expected=file.sha256)
+    if arrival.digest != expected:
+        return outcome(REFUSED, digest_rule(algorithm), found=arrival.digest, expected=expected)
     return _judge_whole(tx, rules, party, today, parts, file, outcome)
 
 

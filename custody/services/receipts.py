@@ -42,6 +42,7 @@ _TO_DO: dict[str, tuple[str, str]] = {
     "announced_missing": _SEND_AGAIN,
     "size": _SEND_AGAIN,
     "digest": _SEND_AGAIN,
+    "digest_sm3": _SEND_AGAIN,
     "not_a_file": _SEND_AGAIN,
     "name": _CORRECT,
     "too_large": _CORRECT,

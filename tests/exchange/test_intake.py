@@ -8,6 +8,7 @@ from datetime import date
 import pytest
 from exchange_kit import DAY, FEE_CONTRACT, RULES, TODAY, Exchange, entry, file_name, onboard, seal_of, sha256, with_drop
 
+from custody.digest import digest_of
 from custody.errors import NotPermitted, RetryLater
 from custody.ports import Inbox
 from custody.services.files import expected_files, history, is_cut_off, missing, refuse_after_landing
@@ -15,6 +16,7 @@ from custody.services.four_eyes import approve
 from custody.services.intake import CollectLimits, collect
 from custody.services.organisations import STATUS, parties, propose_status
 from custody.services.restatements import RESTATEMENT, Effect, propose_restatement
+from schemas.exchange import SealedFile
 
 TXN, CLAIM = file_name("TXN"), file_name("CLAIM")
 RECEIPT = "P001_RECEIPT_20191230_01_v1.json"
@@ -79,6 +81,23 @@ def test_a_bad_file_is_refused_with_its_rule_and_its_neighbour_is_taken(
     assert row["sha256"] == sha256(DATA if sent is None else sent)
     assert (row["archive_ref"] is None) == (sent is None)
     assert exchange.waiting() == []
+
+
+def test_a_seal_may_say_sm3_and_is_held_to_it(exchange: Exchange) -> None:
+    def by_sm3(name: str, data: bytes, said: bytes) -> SealedFile:
+        fields = entry(name, data).model_dump(exclude={"sha256", "sm3"})
+        return SealedFile(**fields, sm3=digest_of("sm3", [said]))
+
+    exchange.send({TXN: DATA, CLAIM: OTHER}, seal_of("P001", by_sm3(TXN, DATA, DATA), by_sm3(CLAIM, OTHER, DATA)))
+    exchange.collect()
+    assert (exchange.state(TXN), exchange.state(CLAIM)) == ([("ACCEPTED", None)], [("REFUSED", "digest_sm3")])
+    # The register names it by SHA-256 all the same, so that the same bytes are the same file by whichever seal.
+    (row,) = exchange.rows("file", file_name=TXN)
+    assert row["sha256"] == sha256(DATA)
+    exchange.send({TXN: DATA}, seal_of("P001", entry(TXN, DATA)))
+    assert exchange.collect_one().files[0].outcome == "SAME_AGAIN"
+    answer = exchange.receipt(RECEIPT)["files"][1]
+    assert "SM3" in answer["words_en"] and answer["to_do_zh"]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from schemas.exchange import MAX_SEAL_BYTES, ExchangeName, Seal, parse_name, parse_seal
+from custody.digest import digest_of
+from schemas.exchange import MAX_SEAL_BYTES, ExchangeName, Seal, SealedFile, parse_name, parse_seal
 
 
 @pytest.mark.parametrize(
@@ -57,6 +58,16 @@ def test_a_seal_is_read_and_written_back() -> None:
     assert read.to_bytes() == read.to_bytes()
 
 
+def test_a_seal_by_sm3_is_read_and_says_nothing_else() -> None:
+    # GB/T 32905, appendix A.1: "abc".
+    sm3 = "66c7f0f462eeedd9d1f2d46bdc10e4e24167c4875cf2f7a2297da02b8f4ba8e0"
+    assert digest_of("sm3", [b"a", b"bc"]) == sm3
+    read = parse_seal(seal(file={"sha256": None, "sm3": sm3}))
+    assert isinstance(read, Seal) and read.files[0].digest == ("sm3", sm3)
+    told = SealedFile(**read.files[0].model_dump(exclude={"sha256"}))
+    assert b"sha256" not in Seal(**{**read.model_dump(), "files": [told]}).to_bytes()
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
     [
@@ -73,6 +84,8 @@ def test_a_seal_is_read_and_written_back() -> None:
         (seal(file={"rows": 1.5}), "files.0.rows"),
         (seal(file={"sha256": "0" * 63}), "files.0.sha256"),
         (seal(file={"sha256": "A" * 64}), "files.0.sha256"),
+        (seal(file={"sm3": "0" * 64}), "one digest"),
+        (seal(file={"sha256": None}), "one digest"),
         (seal(file={"totals": {"amount": 1}}), "files.0.totals"),
         (seal(file={"surprise": 1}), "files.0.surprise"),
         (seal(file={"batches": 0}), "files.0.batches"),
