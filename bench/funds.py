@@ -8,8 +8,9 @@ loans are paid on to payees. Of two borrowers in two hundred one repays the othe
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -195,7 +196,8 @@ def ours(folder: Path) -> Run:
         def of(name: str) -> Callable[[str, str], Iterator[pa.Table]]:
             return lambda _first, _last: _pieces(folder / f"{name}.parquet")
 
-        moves = DayMoves(_pieces(folder / f"journal-{day:02d}.parquet"), of(f"balances-{day:02d}"), of("sub_accounts"))
+        journal = partial(_pieces, folder / f"journal-{day:02d}.parquet")
+        moves = DayMoves(journal, of(f"balances-{day:02d}"), of("sub_accounts"))
         traced = trace_day(_FIRST + timedelta(days=day), lots, moves)
         lots, sums = traced.lots, add_sums(sums, traced.legs)
         prove_paths(sums, lots)
@@ -207,8 +209,8 @@ def ours(folder: Path) -> Run:
     return Run({"funds": sum(days)}, {"reached": len(reached), "repaid": len(repaid)})
 
 
-def _pieces(path: Path) -> Iterator[pa.Table]:
-    return (pa.Table.from_batches([batch]) for batch in pq.ParquetFile(path).iter_batches())
+def _pieces(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+    return (pa.Table.from_batches([batch]) for batch in pq.ParquetFile(path).iter_batches(columns=columns))
 
 
 def duckdb_reachability(folder: Path) -> Run:

@@ -21,6 +21,7 @@ from sqlalchemy import (
     String,
     Table,
     and_,
+    bindparam,
     create_engine,
     delete,
     event,
@@ -226,12 +227,18 @@ class SqlRegisterTx:
         return [dict(row) for row in self._connection.execute(query.order_by(*(t.c[n] for n in names))).mappings()]
 
     def insert(self, table: str, row: Mapping[str, object]) -> None:
+        self.insert_all(table, [row])
+
+    def insert_all(self, table: str, rows: Sequence[Mapping[str, object]]) -> None:
+        if not rows:
+            return
         t = metadata.tables[table]
-        values = {**self._number(t, row), **row}
-        _check_values(t, values)
+        values = self._numbered(t, rows)
+        for row in values:
+            _check_values(t, row)
         savepoint = self._connection.begin_nested()
         try:
-            self._connection.execute(insert(t).values(values))
+            self._connection.execute(insert(t), values)
         except IntegrityError as error:
             savepoint.rollback()
             if _code(error) not in _REPEATED:
@@ -239,18 +246,30 @@ class SqlRegisterTx:
             raise DuplicateRow(f"{table}: {error.orig}") from error
         savepoint.commit()
 
-    def _number(self, table: Table, row: Mapping[str, object]) -> Mapping[str, int]:
-        """The next number where the table counts its rows: unlike a sequence of the database's, it has no gaps."""
+    def _numbered(self, table: Table, rows: Sequence[Mapping[str, object]]) -> list[dict[str, object]]:
+        """With the next numbers where the table counts its rows: unlike a sequence of the database's, they have no gaps."""
         name = table.info.get("numbered_by")
-        if name is None or name in row:
-            return {}
+        if name is None or name in rows[0]:
+            return [dict(row) for row in rows]
         last: int | None = self._connection.execute(select(func.max(table.c[name]))).scalar_one()
-        return {name: (last or 0) + 1}
+        return [{name: number, **row} for number, row in enumerate(rows, start=(last or 0) + 1)]
 
     def update(self, table: str, key: Mapping[str, object], values: Mapping[str, object]) -> int:
         t = metadata.tables[table]
         _check_values(t, values)
         return self._connection.execute(update(t).where(_where(t, key)).values(dict(values))).rowcount
+
+    def update_all(self, table: str, key: str, changes: Mapping[object, Mapping[str, object]]) -> None:
+        t = metadata.tables[table]
+        alike: dict[tuple[str, ...], list[dict[str, object]]] = {}
+        for of, values in changes.items():
+            _check_values(t, values)
+            alike.setdefault(tuple(sorted(values)), []).append(
+                {f"to_{name}": value for name, value in values.items()} | {"of": of}
+            )
+        for names, rows in alike.items():
+            change = update(t).where(t.c[key] == bindparam("of")).values({name: bindparam(f"to_{name}") for name in names})
+            self._connection.execute(change, rows)
 
     def delete(self, table: str, **key: object) -> int:
         t = metadata.tables[table]

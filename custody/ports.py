@@ -41,8 +41,14 @@ class RegisterTx(Protocol):
     def insert(self, table: str, row: Mapping[str, object]) -> None:
         """Raises DuplicateRow; the transaction stays usable."""
 
+    def insert_all(self, table: str, rows: Sequence[Mapping[str, object]]) -> None:
+        """Rows of the same columns at once, all or none; otherwise as ``insert``."""
+
     def update(self, table: str, key: Mapping[str, object], values: Mapping[str, object]) -> int:
         """Returns the number of rows changed."""
+
+    def update_all(self, table: str, key: str, changes: Mapping[object, Mapping[str, object]]) -> None:
+        """Set columns of many rows, by the value of their column ``key``."""
 
     def delete(self, table: str, **key: object) -> int: ...
 

@@ -35,9 +35,23 @@ def record(
     note: str = "",
 ) -> None:
     """Append what was done to a case, in the transaction that did it."""
-    for event, details in events:
-        row = {"case_id": case_id, "event": str(event), "custody_date": on, "actor": actor, "at": at, "note": note}
-        tx.insert("case_event", {**row, "details": canonical_json(dict(details))})
+    record_all(tx, at, actor, [(case_id, event, details) for event, details in events], on, note)
+
+
+def record_all(
+    tx: RegisterTx,
+    at: str,
+    actor: str,
+    events: Iterable[tuple[str, CaseEvent, Mapping[str, Any]]],
+    on: date | None = None,
+    note: str = "",
+) -> None:
+    """The same for many cases. ``events``: (case, what was done, details) in order."""
+    same = {"custody_date": on, "actor": actor, "at": at, "note": note}
+    lines = [
+        {"case_id": of, "event": str(event), "details": canonical_json(dict(details)), **same} for of, event, details in events
+    ]
+    tx.insert_all("case_event", lines)
 
 
 def history_of(tx: RegisterTx, case_id: str) -> list[HistoryLine]:

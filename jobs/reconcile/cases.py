@@ -13,11 +13,13 @@ from custody.case_life import NO_LONGER_FOUND, OPEN, CaseEvent, Change, closed, 
 from custody.closings import closed_by
 from custody.ports import RegisterTx, Row
 from custody.services.access import SYSTEM
-from custody.services.case_history import adjusted_in, history_of, record
+from custody.services.case_history import adjusted_in, history_of, record, record_all
 from custody.services.outputs import Seal
 from jobs.reconcile.adjustments import adjusting_legs
 from jobs.reference import load_reference
 from jobs.step import StepContext
+
+_ASKED_AT_ONCE = 1_000
 
 
 def publish_cases(context: StepContext, seal: Seal) -> None:
@@ -25,22 +27,18 @@ def publish_cases(context: StepContext, seal: Seal) -> None:
     reference, on = load_reference(context), seal.custody_date
     at = context.wiring.clock.now().isoformat(timespec="microseconds")
 
-    def change(tx: RegisterTx, case_id: str, change: Change, is_new: bool = False) -> None:
-        if is_new:
-            tx.insert("recon_case", change.columns)
-        else:
-            tx.update("recon_case", {"case_id": case_id}, change.columns)
-        record(tx, at, case_id, SYSTEM, change.events, on)
-
     adjusted = adjusting_legs(context)
     with context.wiring.register.transaction() as tx:
         context.lease.check(tx)
         open_cases = {case["case_id"]: case for case in tx.find("recon_case", state=OPEN)}
         for leg in adjusted:
             _tell_adjustment(tx, at, leg, on)
+        known = open_cases | _known(tx, [row["case_id"] for row in breaks if row["case_id"] not in open_cases])
+        new: dict[str, Change] = {}
+        changes: dict[str, Change] = {}
         for row in breaks:
-            case = open_cases.get(row["case_id"]) or tx.get("recon_case", case_id=row["case_id"])
-            change(tx, row["case_id"], found(case, row, on, reference.rules, reference.calendar), case is None)
+            case = known.get(row["case_id"])
+            (new if case is None else changes)[row["case_id"]] = found(case, row, on, reference.rules, reference.calendar)
         seen = {row["case_id"] for row in breaks}
         closings = {row["case_id"]: row for row in context.wiring.lake.rows(seal.path, "closings")}
         cut_off = context.rows("cut_off", "decisions")
@@ -52,7 +50,18 @@ def publish_cases(context: StepContext, seal: Seal) -> None:
                 # Two people's decision that the day's cut-off sealed, or else a later row or file that healed it.
                 by = ended.get(case_id) or adjusted_in(history_of(tx, case_id))
                 if by or case["reopened_by"] is None:
-                    change(tx, case_id, closed(on, by or _said(closings.get(case_id))))
+                    changes[case_id] = closed(on, by or _said(closings.get(case_id)))
+        tx.insert_all("recon_case", [change.columns for change in new.values()])
+        tx.update_all("recon_case", "case_id", {case_id: change.columns for case_id, change in changes.items()})
+        in_order = [*(row["case_id"] for row in breaks), *(case_id for case_id in changes if case_id not in seen)]
+        events = ((of, *told) for of in in_order for told in (new | changes)[of].events)
+        record_all(tx, at, SYSTEM, events, on)
+
+
+def _known(tx: RegisterTx, case_ids: list[str]) -> dict[str, Row]:
+    """Those of these cases that there are, a bounded number asked for at a time."""
+    some = (case_ids[start : start + _ASKED_AT_ONCE] for start in range(0, len(case_ids), _ASKED_AT_ONCE))
+    return {case["case_id"]: case for ids in some for case in tx.find("recon_case", case_id=ids)}
 
 
 def _tell_adjustment(tx: RegisterTx, at: str, leg: Row, on: date) -> None:

@@ -23,7 +23,7 @@ from custody.use_of_funds import BASIS_POINTS, WRONG_ENDS, Finding, LoanFunds, P
 from jobs.reconcile.breaks import Breaks
 from jobs.reconcile.day import Day
 from jobs.reconcile.evidence import Object, key_of_request
-from jobs.reconcile.funds_queues import LOTS, MOVE_COLUMNS, OPENING_COLUMNS, PERSON_COLUMNS, DayMoves, Rows, trace_day
+from jobs.reconcile.funds_queues import LOTS, OPENING_COLUMNS, PERSON_COLUMNS, DayMoves, Rows, trace_day
 from schemas.tables import TABLES
 
 _LOAN = ("platform", "loan_id")
@@ -59,9 +59,10 @@ def _moves_of(day: Day) -> DayMoves:
     def of(table: str, columns: Sequence[str]) -> Rows:
         return lambda first, last: lake.pieces(path, table, {"platform": (first, last)}, columns)
 
-    return DayMoves(
-        lake.pieces(path, "journal", {}, MOVE_COLUMNS), of("balances", OPENING_COLUMNS), of("sub_accounts", PERSON_COLUMNS)
-    )
+    def moves(columns: Sequence[str]) -> Iterator[pa.Table]:
+        return lake.pieces(path, "journal", {}, columns)
+
+    return DayMoves(moves, of("balances", OPENING_COLUMNS), of("sub_accounts", PERSON_COLUMNS))
 
 
 def write_funds(day: Day, funds: Funds) -> None:

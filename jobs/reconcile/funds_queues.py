@@ -52,10 +52,10 @@ _ELSEWHERE, _REPAID_OWN, _BEYOND, _LENT = (_WAYS.index(way) for way in (Way.ELSE
 
 @dataclass(frozen=True)
 class DayMoves:
-    """``moves``: the day's journal in the order of its entries, platform by platform in the order of their names, as MOVE_COLUMNS;
+    """``moves``: these columns of the day's journal in the order of its entries, platform by platform in the order of their names;
     ``balances`` (OPENING_COLUMNS) and ``people`` (PERSON_COLUMNS): the day's snapshots."""
 
-    moves: Iterable[pa.Table]
+    moves: Callable[[Sequence[str]], Iterable[pa.Table]]
     balances: Rows
     people: Rows
 
@@ -72,7 +72,8 @@ def trace_day(today: date, before: pa.Table, day: DayMoves, share_rows: int = SH
     """``before``: yesterday's lots. Raises StopRun when a platform's moves do not stand together."""
     legs, lots = [LEGS.empty_table()], [LOTS.empty_table()]
     last = ""
-    for upto, moves in _shares(day.moves, share_rows):
+    concerned = _concerned(before, day)
+    for upto, moves in _shares(day.moves(MOVE_COLUMNS), concerned, share_rows) if len(concerned) else ():
         mine = before.filter(pc.and_(pc.greater(before["platform"], last), pc.less_equal(before["platform"], upto)))
         traced = _trace_share(today, mine, moves, day)
         legs.append(traced.legs)
@@ -88,12 +89,25 @@ def _no_moves() -> pa.Table:
     return pa.schema([(name, pa.int64() if name in numbers else pa.string()) for name in MOVE_COLUMNS]).empty_table()
 
 
-def _shares(pieces: Iterable[pa.Table], share_rows: int) -> Iterator[tuple[str, pa.Table]]:
-    """(last platform, the custody book's moves of some platforms whole)."""
+def _concerned(before: pa.Table, day: DayMoves) -> pa.Array:
+    """The platforms at which a loan's money lies, or is lent today."""
+    platforms = set(before["platform"].unique().to_pylist())
+    for piece in day.moves(("platform", "txn_type")):
+        platforms |= set(piece.filter(_lending(piece))["platform"].unique().to_pylist())
+    return pa.array(sorted(platforms), pa.string())
+
+
+def _lending(moves: pa.Table) -> pa.ChunkedArray:
+    return pc.equal(moves["txn_type"], str(TxnType.TENDER_SETTLE))
+
+
+def _shares(pieces: Iterable[pa.Table], concerned: pa.Array, share_rows: int) -> Iterator[tuple[str, pa.Table]]:
+    """(last platform, the custody book's moves of some platforms whole), of platforms that are ``concerned``."""
     held: list[pa.Table] = []
     last = ""
     for piece in pieces:
-        moves = piece.select(MOVE_COLUMNS).filter(pc.equal(piece["book"], str(Book.CUSTODY)))
+        kept = pc.and_(pc.equal(piece["book"], str(Book.CUSTODY)), pc.is_in(piece["platform"], concerned))
+        moves = piece.select(MOVE_COLUMNS).filter(kept)
         if not moves.num_rows:
             continue
         platforms = moves["platform"]
@@ -118,7 +132,7 @@ def _shares(pieces: Iterable[pa.Table], share_rows: int) -> Iterator[tuple[str, 
 def _trace_share(today: date, before: pa.Table, moves: pa.Table, day: DayMoves) -> Traced:
     forgotten = pc.and_(_on_card(before), pc.less(before["since"], pa.scalar(today - timedelta(days=CARD_DAYS), pa.date32())))
     spent, lots = _spent(before.filter(forgotten)), before.filter(pc.invert(forgotten))
-    if not lots.num_rows and not pc.any(pc.equal(moves["txn_type"], str(TxnType.TENDER_SETTLE))).as_py():
+    if not lots.num_rows and not pc.any(_lending(moves)).as_py():
         return Traced(spent, lots)
     share = _Share(moves, lots, before, day)
     legs, lying = share.trace(today)

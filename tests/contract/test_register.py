@@ -59,6 +59,33 @@ def test_a_repeated_key_is_a_value_and_the_transaction_goes_on(register: SqlRegi
         assert tx.get("holiday", day=DAY) == holiday(DAY)
 
 
+def test_many_rows_at_once_are_all_there_or_none_and_are_numbered_in_order(register: SqlRegister) -> None:
+    days = [date(2020, 1, n) for n in (1, 2, 3)]
+    line: Row = {"custody_date": DAY, "event": "OPENED", "actor": "a", "at": "t", "details": "{}", "note": ""}
+    with register.transaction() as tx:
+        tx.insert_all("holiday", [])
+        tx.insert_all("holiday", [holiday(day) for day in days[:2]])
+        with pytest.raises(DuplicateRow):
+            tx.insert_all("holiday", [holiday(days[2]), holiday(days[0], False)])
+        for numbers in ((3, 1), (2,)):
+            tx.insert_all("case_event", [line | {"case_id": f"C{n}"} for n in numbers])
+    with register.transaction() as tx:
+        assert tx.find("holiday") == [holiday(day) for day in days[:2]]
+        assert [(r["event_no"], r["case_id"]) for r in tx.find("case_event")] == [(1, "C3"), (2, "C1"), (3, "C2")]
+
+
+def test_many_rows_are_changed_each_in_its_own_columns(register: SqlRegister) -> None:
+    days = [date(2020, 1, n) for n in (1, 2, 3)]
+    with register.transaction() as tx:
+        tx.insert_all("holiday", [holiday(day) for day in days])
+        tx.update_all("holiday", "day", {})
+        tx.update_all("holiday", "day", {days[0]: {"reason": "a"}, days[1]: {"business_day": False}, days[2]: {"reason": "c"}})
+        with pytest.raises(UsageError):
+            tx.update_all("holiday", "day", {days[0]: {"reason": "a\0"}})
+    with register.transaction() as tx:
+        assert [(r["business_day"], r["reason"]) for r in tx.find("holiday")] == [(True, "a"), (False, "r"), (True, "c")]
+
+
 def test_a_step_output_is_committed_once(register: SqlRegister) -> None:
     row: Row = {
         "custody_date": DAY, "step": "land", "version": 1, "run_digest": "r", "inputs_digest": "i", "manifest_digest": "m",

@@ -46,7 +46,11 @@ def tables_of(rows: list[dict[str, Any]], opening: dict[str, int]) -> tuple[pa.T
 
 
 def day_of(moves: list[pa.Table], balances: pa.Table, people: pa.Table) -> DayMoves:
-    return DayMoves(moves, lambda _first, _last: [balances], lambda _first, _last: [people])
+    return DayMoves(
+        lambda columns: (piece.select(columns) for piece in moves),
+        lambda _first, _last: [balances],
+        lambda _first, _last: [people],
+    )
 
 
 def order(leg: Leg) -> tuple[Any, ...]:
@@ -119,7 +123,7 @@ def test_platforms_are_traced_each_by_itself_in_shares_of_any_size(share_rows: i
 
 def test_a_journal_in_which_a_platform_comes_back_is_refused() -> None:
     held: dict[str, int] = dict.fromkeys(PERSON, 0)
-    moves, balances, people = tables_of(journal_of([(0, 0, 0, 10, "L1")] * 3, held, 1), {})
+    moves, balances, people = tables_of(journal_of([(0, 3, 3, 10, "L1"), (2, 0, 0, 10, "L1")], held, 1), {})
     pieces = [of_platform(moves, name) for name in ("P1", "P2", "P1")]
     for journal in (pieces, [pa.concat_tables(pieces)]):
         with pytest.raises(StopRun, match="platforms must stand together"):
