@@ -16,34 +16,43 @@ from custody.calendar import dates
 from custody.names import FileType
 from jobs.reconcile.day import Day
 from jobs.reconcile.landed import landed_since, rows_of
-from jobs.reconcile.states import STATE_RELATIONS
+from jobs.reconcile.states import STATE_RELATIONS, Asked
 from jobs.step import StepContext
 
-_SNAPSHOTS = ("balances", "claims", "loans", "sub_accounts", "holds")
+# What stood with us, by relation.
+_SNAPSHOTS = {
+    "AB_BALANCE": ("balances",), "AB_CLAIM": ("claims",), "AB_LOAN": ("loans", "holds"), "AB_CUSTOMER": ("sub_accounts",),
+}  # fmt: skip
 _Told = set[tuple[str, date]]
 
 
-def state_views(day: Day, spark: SparkSession) -> list[date]:
-    """The views that jobs.reconcile.states names; returns the dates that cannot be judged yet."""
-    told = {file_type: _told(day, file_type) for file_type in STATE_RELATIONS.values()}
-    for file_type, pairs in told.items():
-        _land_view(day, spark, f"land_{file_type.lower()}", pairs)
+def state_views(day: Day, spark: SparkSession) -> Asked:
+    """The views that jobs.reconcile.states names, of those relations alone of which there is something to compare."""
+    told = {relation: _told(day, file_type) for relation, file_type in STATE_RELATIONS.items()}
+    told = {relation: pairs for relation, pairs in told.items() if pairs}
+    if not told:
+        return Asked(frozenset(), False)
+    for relation, pairs in told.items():
+        _land_view(day, spark, f"land_{STATE_RELATIONS[relation].lower()}", pairs)
     whole = [
         (relation, party, on)
-        for relation, file_type in STATE_RELATIONS.items()
-        for party, on in sorted(told[file_type])
-        if f"{party}|{file_type}|{on.isoformat()}" not in day.missing
+        for relation, pairs in told.items()
+        for party, on in sorted(pairs)
+        if f"{party}|{STATE_RELATIONS[relation]}|{on.isoformat()}" not in day.missing
     ]
     spark.createDataFrame(whole, "relation string, platform string, as_of date").createOrReplaceTempView("told_whole")
     compared = sorted({on for pairs in told.values() for _, on in pairs} | {day.today})
-    for table in _SNAPSHOTS:
+    for table in (table for relation in told for table in _SNAPSHOTS[relation]):
         frames = [
             frame.withColumn("as_of", F.lit(on)) for on in compared for frame in _sealed(day.context, spark, "post", table, on)
         ]
         _union(frames).createOrReplaceTempView(table)
-    _later_view(day, spark, [on for on in compared if on < day.today])
-    _rejected_view(day, spark)
-    return [on for on in compared if day.lacks_instructions(on)]
+    earlier = [on for on in compared if on < day.today]
+    if earlier:
+        _later_view(day, spark, earlier)
+    if "AB_LOAN" in told:
+        _rejected_view(day, spark)
+    return Asked(frozenset(told), bool(earlier), [on for on in compared if day.lacks_instructions(on)])
 
 
 def _told(day: Day, file_type: str) -> _Told:
@@ -66,7 +75,7 @@ def _instructions_came(day: Day) -> frozenset[date]:
 def _land_view(day: Day, spark: SparkSession, table: str, told: _Told) -> None:
     """The platforms' rows of these dates, on whatever day they landed; ``is_new``: today."""
     new = frozenset(o["file_name"] for o in day.outcomes if o["outcome"] == "LANDED")
-    on = {of for _, of in told} or {day.today}
+    on = {of for _, of in told}
     frame = rows_of(day.context, spark, table, on)
     if on != {day.today}:
         wanted = spark.createDataFrame(sorted(told), "party string, custody_date date")
@@ -94,10 +103,8 @@ def _later_view(day: Day, spark: SparkSession, earlier: Iterable[date]) -> None:
                     moves.append(late.select("platform", F.lit(on).alias("as_of"), *columns, "loan_id", ref.alias("ref")))
                 after = journal.where((F.col("value_date") > F.lit(on)) & F.col("loan_id").isNotNull())
                 busy.append(after.select("platform", F.lit(on).alias("as_of"), "loan_id").distinct())
-    shape = "platform string, as_of date, account string, amount_minor bigint, loan_id string, ref string"
-    (_union(moves) if moves else spark.createDataFrame([], shape)).createOrReplaceTempView("later_moves")
-    shape = "platform string, as_of date, loan_id string"
-    (_union(busy).distinct() if busy else spark.createDataFrame([], shape)).createOrReplaceTempView("busy_loans")
+    _union(moves).createOrReplaceTempView("later_moves")
+    _union(busy).distinct().createOrReplaceTempView("busy_loans")
 
 
 def _rejected_view(day: Day, spark: SparkSession) -> None:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import SparkSession
 
-from connectors.lake import arrow_schema
+from connectors.lake import arrow_schema, table_of
 from custody.ports import Row
 from jobs.reconcile.totals import Place, Totals, totals_of, totals_sql
 from schemas.tables import TABLES
@@ -33,41 +33,61 @@ class StateMatches:
     differences: list[Row]
 
 
-def match_states(spark: SparkSession, today: date, unjudged_dates: Sequence[date]) -> StateMatches:
-    """Views (jobs.reconcile.state_views): land_balance, land_claim, land_loan, land_customer, told_whole, the snapshots balances,
-    claims, loans, holds, sub_accounts with their ``as_of``, later_moves, busy_loans, rejected_loans. Customers and loans are
-    registered when their file lands, be it late, so their terms are compared with ``today``'s snapshot. Dates in
-    ``unjudged_dates`` lack instructions, so nothing is judged for them."""
-    words = {"a_terms": _terms("a", "_user_no"), "b_terms": _terms("b", ""), "told_on": _DATE_OF.format("a.event_time")}
-    spark.sql(_COMPARED.format(today=today.isoformat(), **words)).createOrReplaceTempView("compared")
-    unjudged = ", ".join(f"date '{day.isoformat()}'" for day in unjudged_dates) or "date '0001-01-01'"
-    carried = f"(as_of in ({unjudged}) or is_open)"
-    clean = spark.sql(
-        f"""
-        select relation, platform, substring_index(row_ref, ':', 1) as file_name, {totals_sql("i", "a")}
-        from (
-          select relation, platform, row_ref, subject as match_key, coalesce(a_minor, 0) as amount_minor
-          from compared where row_ref is not null and is_new and kind is null and not {carried}
-        ) i group by 1, 2, 3
-        """
-    ).toArrow()
+@dataclass(frozen=True)
+class Asked:
+    """``relations`` of which a file is to be compared; ``later``: whether something was posted since to a date that is compared;
+    ``unjudged``: dates that lack instructions, so that nothing is judged for them."""
+
+    relations: frozenset[str]
+    later: bool
+    unjudged: Sequence[date] = ()
+
+
+def match_states(spark: SparkSession, today: date, asked: Asked) -> StateMatches:
+    """Views (jobs.reconcile.state_views): told_whole and, of what is asked, land_balance, land_claim, land_loan, land_customer, the
+    snapshots balances, claims, loans, holds, sub_accounts with their ``as_of``, later_moves, busy_loans, rejected_loans. Customers and
+    loans are registered when their file lands, be it late, so their terms are compared with ``today``'s snapshot."""
+    schema = arrow_schema(TABLES["matches"])
+    if not asked.relations:
+        return StateMatches({}, schema.empty_table(), [])
+    unjudged = ", ".join(f"date '{day.isoformat()}'" for day in asked.unjudged) or "date '0001-01-01'"
+    # One query for both: of rows that agree the sums, of each other row all that is told of it.
+    told = [f"if(is_clean, null, {name}) as {name}" for name in _APART]
+    shown = [f"max(if(is_clean, null, {name})) as {name}" for name in _SHOWN_OF_EACH]
     found = spark.sql(
         f"""
-        select relation, 'A' as side, row_ref, as_of as item_date, platform, subject, if({carried}, 'CARRIED', 'BREAK') as bucket,
-               case when as_of in ({unjudged}) then 'late_file' when is_open then 'later_postings' else kind end as rule,
-               subject as match_key, coalesce(a_minor, 0) as amount_minor, cast(null as string) as group_id,
-               coalesce(is_new, false) as is_new, kind, as_of, a_minor, b_minor, a_text, b_text, later
-        from compared where kind is not null or {carried}
+        select relation, platform, is_clean, if(is_clean, substring_index(row_ref, ':', 1), null) as file_name, {", ".join(told)},
+               {", ".join(shown)}, {totals_sql("i", "a")}
+        from (
+          select *, subject as match_key, coalesce(a_minor, 0) as amount_minor,
+                 row_ref is not null and is_new and kind is null and not is_carried as is_clean
+          from (select *, as_of in ({unjudged}) or is_open as is_carried from {_compared_sql(today, asked)})
+          where is_new or kind is not null or as_of in ({unjudged}) or is_open
+        ) i group by {", ".join(str(n) for n in range(1, 5 + len(_APART)))}
         """
     ).toArrow()
-    totals = {(r["relation"], "A", r["platform"], r["file_name"]): totals_of(r, "a") for r in clean.to_pylist()}
-    judged = found.filter(pc.equal(found["bucket"], "BREAK")).to_pylist()
+    clean = found.filter(found["is_clean"]).to_pylist()
+    totals = {(r["relation"], "A", r["platform"], r["file_name"]): totals_of(r, "a") for r in clean}
+    rows = [_told(r, asked.unjudged) for r in found.filter(pc.invert(found["is_clean"])).to_pylist()]
+    judged = [r for r in rows if r["bucket"] == "BREAK"]
     # The engine's row order must decide nothing: the newest date speaks first, then the subject's own order.
     by_date = sorted(judged, key=lambda r: r["as_of"], reverse=True)
     ordered = sorted(by_date, key=lambda r: (r["relation"], r["platform"], r["subject"]))
-    schema = arrow_schema(TABLES["matches"])
-    landed = found.filter(pc.and_(pc.is_valid(found["row_ref"]), found["is_new"]))
-    return StateMatches(totals, landed.select(schema.names).cast(schema), ordered)
+    landed = [r for r in rows if r["row_ref"] is not None and r["is_new"]]
+    return StateMatches(totals, table_of(TABLES["matches"], landed), ordered)
+
+
+_APART = ("row_ref", "as_of", "subject", "is_new", "is_carried")
+_SHOWN_OF_EACH = ("kind", "a_minor", "b_minor", "a_text", "b_text", "later")
+
+
+def _told(row: Row, unjudged: Sequence[date]) -> Row:
+    """As a row of the matches table, and more."""
+    why = "late_file" if row["as_of"] in unjudged else "later_postings"
+    bucket, rule = ("CARRIED", why) if row["is_carried"] else ("BREAK", row["kind"])
+    minor = row["a_minor"] or 0
+    same = {"side": "A", "match_key": row["subject"], "item_date": row["as_of"], "group_id": None}
+    return row | same | {"bucket": bucket, "rule": rule, "amount_minor": minor}
 
 
 def _terms(side: str, party: str) -> str:
@@ -87,34 +107,57 @@ _WHO = (
 )
 _SHOWN = r"({0}.account like '%.%' or {0}.account like '%:P\\_%')"
 
-_COMPARED = f"""
-with a_balance as (
-  select party as platform, custody_date as as_of, concat(role, '.', user_no) as who, available_minor, frozen_minor, is_new,
-         concat(file_name, ':', line_no) as row_ref
-  from land_balance
-),
-b_balance as (
+_COLUMNS = "relation, platform, as_of, subject, row_ref, is_new, is_open, a_minor, b_minor, a_text, b_text, later, kind"
+
+
+def _compared_sql(today: date, asked: Asked) -> str:
+    """A row for each subject on either side; ``kind`` is null where the two agree."""
+    parts = (_LATER if asked.later else _NOTHING_LATER) | _PARTS
+    of_date = {"today": today.isoformat()}
+    wanted = [relation for relation in _RELATIONS if relation in asked.relations]
+    names = dict.fromkeys(name for relation in wanted for name in _NEEDS[relation] if name in parts)
+    with_ = ",\n".join(f"{name} as (\n{parts[name].format(**of_date)}\n)" for name in names)
+    rows = "\nunion all\n".join(_RELATIONS[relation].format(**of_date) for relation in wanted)
+    return f"({f'with {with_}' if names else ''}{rows}) as compared({_COLUMNS})"
+
+
+# What each relation's query stands on, in order; not all of it is there when nothing is later.
+_NEEDS = {
+    "AB_BALANCE": ("a_balance", "late_ref", "b_balance", "told_balance"),
+    "AB_CLAIM": ("late_loan", "open_loan", "b_claim", "a_claim"),
+    "AB_LOAN": ("a_loan", "running_loan"),
+    "AB_CUSTOMER": (),
+}
+_PART = "if({0}.account like '%:frozen', 'frozen', 'available')"
+_SUMMED = """
   select platform, as_of, who, cast(sum(if(part = 'frozen', 0, minor)) as bigint) as available_minor,
-         cast(sum(if(part = 'frozen', minor, 0)) as bigint) as frozen_minor,
-         array_join(sort_array(collect_set(ref)), ' ') as later
-  from (
-    select b.platform, b.as_of, {_WHO.format("b")} as who, if(b.account like '%:frozen', 'frozen', 'available') as part,
-           b.closing_minor as minor, cast(null as string) as ref
-    from balances b where b.book = 'CUSTODY' and {_SHOWN.format("b")}
-    union all
-    select l.platform, l.as_of, {_WHO.format("l")}, if(l.account like '%:frozen', 'frozen', 'available'), l.amount_minor,
-           concat(l.ref, '=', l.amount_minor)
-    from later_moves l where {_SHOWN.format("l")}
-  ) group by platform, as_of, who
-),
-told_balance as (
-  select b.* from b_balance b join told_whole t on t.relation = 'AB_BALANCE' and t.platform = b.platform and t.as_of = b.as_of
-),
-late_loan as (select distinct platform, as_of, loan_id from later_moves where loan_id is not null),
-open_loan as (
-  select l.* from late_loan l join busy_loans u on u.platform = l.platform and u.as_of = l.as_of and u.loan_id = l.loan_id
-),
-b_claim as (
+         cast(sum(if(part = 'frozen', minor, 0)) as bigint) as frozen_minor{later}
+  from ({moves}) group by platform, as_of, who"""
+_STANDING = f"""
+    select b.platform, b.as_of, {_WHO.format("b")} as who, {_PART.format("b")} as part, b.closing_minor as minor
+    from balances b where b.book = 'CUSTODY' and {_SHOWN.format("b")}"""
+_MOVED = f"""
+    select l.platform, l.as_of, {_WHO.format("l")} as who, {_PART.format("l")} as part, l.amount_minor as minor
+    from later_moves l where {_SHOWN.format("l")}"""
+_NOTHING_LATER = {
+    "b_balance": _SUMMED.format(moves=_STANDING, later=", cast(null as string) as later"),
+    "b_claim": """
+  select platform, as_of, claim_id, loan_id, holder, principal_minor from claims where principal_minor > 0""",
+    "a_claim": """
+  select *, false as is_open from land_claim""",
+}
+_LATER = {
+    "late_ref": f"""
+  select l.platform, l.as_of, {_WHO.format("l")} as who, array_join(sort_array(collect_set(concat(l.ref, '=', l.amount_minor))), ' ') as later
+  from later_moves l where {_SHOWN.format("l")} group by 1, 2, 3""",
+    "b_balance": f"""
+  select s.*, r.later from ({_SUMMED.format(moves=_STANDING + " union all " + _MOVED, later="")}) s
+  left join late_ref r on r.platform = s.platform and r.as_of = s.as_of and r.who = s.who""",
+    "late_loan": """
+  select distinct platform, as_of, loan_id from later_moves where loan_id is not null""",
+    "open_loan": """
+  select l.* from late_loan l join busy_loans u on u.platform = l.platform and u.as_of = l.as_of and u.loan_id = l.loan_id""",
+    "b_claim": """
   select c.platform, c.as_of, c.claim_id, c.loan_id, c.holder, c.principal_minor from claims c
   left anti join late_loan l on l.platform = c.platform and l.as_of = c.as_of and l.loan_id = c.loan_id
   where c.principal_minor > 0
@@ -122,25 +165,32 @@ b_claim as (
   select c.platform, l.as_of, c.claim_id, c.loan_id, c.holder, c.principal_minor from claims c
   join late_loan l on l.platform = c.platform and l.loan_id = c.loan_id
   left anti join open_loan o on o.platform = l.platform and o.as_of = l.as_of and o.loan_id = l.loan_id
-  where c.as_of = date '{{today}}' and c.principal_minor > 0
-),
-a_claim as (
+  where c.as_of = date '{today}' and c.principal_minor > 0""",
+    "a_claim": """
   select a.*, o.loan_id is not null as is_open from land_claim a
-  left join open_loan o on o.platform = a.party and o.as_of = a.custody_date and o.loan_id = a.loan_id
-),
-a_loan as (
+  left join open_loan o on o.platform = a.party and o.as_of = a.custody_date and o.loan_id = a.loan_id""",
+}
+_PARTS = {
+    "a_balance": """
+  select party as platform, custody_date as as_of, concat(role, '.', user_no) as who, available_minor, frozen_minor, is_new,
+         concat(file_name, ':', line_no) as row_ref
+  from land_balance""",
+    "told_balance": """
+  select b.* from b_balance b join told_whole t on t.relation = 'AB_BALANCE' and t.platform = b.platform and t.as_of = b.as_of""",
+    "a_loan": """
   select a.*, case when a.state in ('BIDDING', 'FULL', 'MISCARRIED') then 'before' when a.state = 'SETTLED' then 'after'
                    else 'running' end as stage
-  from land_loan a
-),
-running_loan as (
+  from land_loan a""",
+    "running_loan": """
   select s.platform, s.as_of, s.loan_id, s.amount_minor, s.state, s.funded_minor from loans s
   join told_whole t on t.relation = 'AB_LOAN' and t.platform = s.platform and t.as_of = s.as_of
   left join (select distinct platform, as_of, loan_id from holds where kind = 'TENDER' and loan_id is not null) h
     on h.platform = s.platform and h.as_of = s.as_of and h.loan_id = s.loan_id
   left anti join rejected_loans r on r.platform = s.platform and r.as_of = s.as_of and r.loan_id = s.loan_id
-  where (s.disbursed_on is not null and s.state <> 'SETTLED') or (s.disbursed_on is null and h.loan_id is not null)
-)
+  where (s.disbursed_on is not null and s.state <> 'SETTLED') or (s.disbursed_on is null and h.loan_id is not null)""",
+}
+_RELATIONS = {
+    "AB_BALANCE": """
 select 'AB_BALANCE' as relation, a.platform, a.as_of, concat('BALANCE|', a.who) as subject, a.row_ref, a.is_new, false as is_open,
        a.available_minor + a.frozen_minor as a_minor, b.available_minor + b.frozen_minor as b_minor,
        concat('available ', a.available_minor, ' frozen ', a.frozen_minor) as a_text,
@@ -154,8 +204,8 @@ select 'AB_BALANCE', b.platform, b.as_of, concat('BALANCE|', b.who), cast(null a
        b.available_minor + b.frozen_minor, cast(null as string),
        concat('available ', b.available_minor, ' frozen ', b.frozen_minor), b.later, 'MISSING_IN_PLATFORM'
 from told_balance b left anti join a_balance a on a.platform = b.platform and a.as_of = b.as_of and a.who = b.who
-where b.available_minor <> 0 or b.frozen_minor <> 0
-union all
+where b.available_minor <> 0 or b.frozen_minor <> 0""",
+    "AB_CLAIM": """
 select 'AB_CLAIM', a.party, a.custody_date, concat('CLAIM|', a.claim_id), concat(a.file_name, ':', a.line_no), a.is_new, a.is_open,
        a.principal_minor, b.principal_minor,
        concat(a.loan_id, ' ', a.holder_role, '.', a.holder_user_no, ' ', a.principal_minor),
@@ -169,11 +219,11 @@ select 'AB_CLAIM', b.platform, b.as_of, concat('CLAIM|', b.claim_id), cast(null 
        cast(null as string), 'CLAIM'
 from b_claim b
 join told_whole t on t.relation = 'AB_CLAIM' and t.platform = b.platform and t.as_of = b.as_of
-left anti join land_claim a on a.party = b.platform and a.custody_date = b.as_of and a.claim_id = b.claim_id
-union all
+left anti join land_claim a on a.party = b.platform and a.custody_date = b.as_of and a.claim_id = b.claim_id""",
+    "AB_LOAN": f"""
 select 'AB_LOAN', a.party, a.custody_date, concat('LOAN|', a.loan_id), concat(a.file_name, ':', a.line_no), a.is_new, false,
-       a.amount_minor, b.amount_minor, concat({{a_terms}}, ' raised ', a.raised_minor, ' ', a.state),
-       concat({{b_terms}}, ' raised ', b.funded_minor, ' ', b.state), cast(null as string),
+       a.amount_minor, b.amount_minor, concat({_terms("a", "_user_no")}, ' raised ', a.raised_minor, ' ', a.state),
+       concat({_terms("b", "")}, ' raised ', b.funded_minor, ' ', b.state), cast(null as string),
        case when b.loan_id is null or a.amount_minor <> b.amount_minor or a.annual_rate <> b.annual_rate
                  or a.method <> b.method or a.periods <> b.periods or a.every <> b.every or a.day_count <> b.day_count
                  or a.currency <> b.currency or a.purpose <> b.purpose
@@ -193,16 +243,16 @@ left join loans s on a.party = s.platform and s.as_of = a.custody_date and a.loa
 union all
 select 'AB_LOAN', s.platform, s.as_of, concat('LOAN|', s.loan_id), cast(null as string), false, false, cast(null as bigint),
        s.amount_minor, cast(null as string), concat('raised ', s.funded_minor, ' ', s.state), cast(null as string), 'LOAN_TERMS'
-from running_loan s left anti join land_loan a on a.party = s.platform and a.custody_date = s.as_of and a.loan_id = s.loan_id
-union all
+from running_loan s left anti join land_loan a on a.party = s.platform and a.custody_date = s.as_of and a.loan_id = s.loan_id""",
+    "AB_CUSTOMER": f"""
 select 'AB_CUSTOMER', a.party, a.custody_date, concat('CUSTOMER|', a.role, '.', a.user_no, '|', a.action),
        concat(a.file_name, ':', a.line_no), a.is_new, false, cast(0 as bigint), cast(0 as bigint),
-       concat_ws(' ', a.customer_id, a.kind, a.action, {{told_on}}),
+       concat_ws(' ', a.customer_id, a.kind, a.action, {_DATE_OF.format("a.event_time")}),
        concat_ws(' ', b.customer_id, b.kind, concat('opened ', b.opened_on), concat('closed ', b.closed_on)), cast(null as string),
        case when b.sub_account is null or a.customer_id <> b.customer_id or a.kind <> b.kind
-                 or (a.action = 'OPEN' and b.opened_on <> {{told_on}})
-                 or (a.action = 'CLOSE' and not (b.closed_on <=> {{told_on}}))
+                 or (a.action = 'OPEN' and b.opened_on <> {_DATE_OF.format("a.event_time")})
+                 or (a.action = 'CLOSE' and not (b.closed_on <=> {_DATE_OF.format("a.event_time")}))
                  or (a.action <> 'CLOSE' and b.closed_on < a.custody_date) then 'CUSTOMER' end
 from land_customer a left join sub_accounts b
-  on b.sub_account = concat(a.party, '.', a.role, '.', a.user_no) and b.as_of = date '{{today}}'
-"""
+  on b.sub_account = concat(a.party, '.', a.role, '.', a.user_no) and b.as_of = date '{{today}}'""",
+}

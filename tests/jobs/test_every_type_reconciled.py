@@ -33,7 +33,7 @@ from custody.names import TxnType
 from custody.posting_rules import RULES, VARIANTS, rule_of
 from jobs.reconcile.e_accounts import count_ends, e_account_queries
 from jobs.reconcile.relations import items_sql
-from jobs.reconcile.states import STATE_RELATIONS, match_states
+from jobs.reconcile.states import STATE_RELATIONS, Asked, match_states
 from schemas.tables import TABLES
 
 if TYPE_CHECKING:
@@ -300,7 +300,11 @@ def test_states_are_compared_in_all_that_a_loan_claim_customer_or_coupon_says(sp
     spark.createDataFrame(whole, "relation string, platform string, as_of date").createOrReplaceTempView("told_whole")
     for view, shape in VIEWS.items():
         spark.createDataFrame([], shape).createOrReplaceTempView(view)
-    found = match_states(spark, DAY, [])
+    found = match_states(spark, DAY, Asked(frozenset(STATE_RELATIONS), later=False))
+    # Where nothing is later, asking for it changes nothing but that a difference says so.
+    asked_later = match_states(spark, DAY, Asked(frozenset(STATE_RELATIONS), later=True))
+    assert (found.clean, found.rows) == (asked_later.clean, asked_later.rows)
+    assert found.differences == [d | {"later": d["later"] or None} for d in asked_later.differences]
     kinds = {platform: [d["kind"] for d in found.differences if d["platform"] == platform] for platform in platforms}
     for platform, (table, change, kind) in zip(platforms, CHANGES, strict=True):
         assert " ".join(kinds[platform]) == (kind or ""), (table, change)
