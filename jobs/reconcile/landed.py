@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -43,6 +45,18 @@ def rows_of(context: StepContext, spark: SparkSession, table: str, wanted: Itera
         frame = part if frame is None else frame.unionByName(part)
     assert frame is not None  # today's own landing is always an input
     return frame
+
+
+def pieces_of(context: StepContext, table: str, wanted: Iterable[date], columns: Sequence[str]) -> Iterator[pa.Table]:
+    """The same, with these columns, without the engine: in pieces of bounded size. ``columns``: custody_date and file_name among them."""
+    of = sorted(set(wanted))
+    gone = pa.array([r["file_name"] for r in context.rows("land", "superseded_files") if r["custody_date"] in of], pa.string())
+    in_question = pa.array(of, pa.date32())
+    for day in dates(of[0], (context.custody_date - of[0]).days + 1):
+        seal = context.seal("land", on=day)
+        for piece in context.wiring.lake.pieces(seal.path, table, {"custody_date": (of[0], of[-1])}, columns) if seal else ():
+            kept = piece.filter(pc.is_in(piece["custody_date"], in_question))
+            yield kept.filter(pc.invert(pc.is_in(kept["file_name"], gone))) if len(gone) else kept
 
 
 def day_before(day: date) -> date:

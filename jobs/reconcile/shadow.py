@@ -1,7 +1,7 @@
 """The shadow ledger from side A alone (domain.md §6): a platform's BALANCE file of a date must follow from that of the day before
 and its own TXN of the date. Judged once all three have landed whole; what does not follow is a BALANCE_CHAIN of side A.
 
-The engine sums; only accounts whose balances do not follow come to Python (custody.shadow_ledger is the rule in pure form). They
+The sums are made by columns (jobs.reconcile.shadow_sums; custody.shadow_ledger is the rule in pure form). They
 are sealed, and stay until a later day heals them: a movement filed a day late, a balance put right.
 """
 
@@ -13,16 +13,15 @@ from datetime import date, timedelta
 from typing import Any
 
 import pyarrow.compute as pc
-from pyspark.sql import SparkSession
 
 from custody.matching import case_id
 from custody.names import BreakKind, FileType
 from custody.ports import Row
-from custody.shadow_ledger import EFFECTS, FIGURES, FROM, MOVES_MONEY, TO, UNLISTED, Effect, unexplained
+from custody.shadow_ledger import unexplained
 from jobs.reconcile.breaks import Breaks
 from jobs.reconcile.day import Day
-from jobs.reconcile.landed import day_before, landed_since, landed_today, rows_of
-from jobs.reconcile.relations import in_window_sql
+from jobs.reconcile.landed import day_before, landed_since, landed_today, pieces_of
+from jobs.reconcile.shadow_sums import BALANCE_COLUMNS, LEDGER_COLUMNS, TXN_COLUMNS, Told, sums_beyond
 
 TABLE = "shadow_differences"
 SIDES = "A"
@@ -30,13 +29,13 @@ _NEEDED = frozenset({str(FileType.BALANCE), str(FileType.TXN)})
 _Judged = set[tuple[str, date]]
 
 
-def shadow_differences(day: Day, spark: SparkSession) -> list[Row]:
+def shadow_differences(day: Day) -> list[Row]:
     """Yesterday's differences, those of (platform, date) that can be judged now replaced by what is found now."""
     judged = _can_be_judged(day)
     carried = [
         row for row in day.context.rows("reconcile", TABLE, on=day.yesterday) if (row["platform"], row["as_of"]) not in judged
     ]
-    found = _differences(day, spark, judged) if judged else []
+    found = _differences(day, judged) if judged else []
     return _not_healed(_still_awaited(row, judged) for row in (*carried, *found))
 
 
@@ -130,131 +129,23 @@ def _can_be_judged(day: Day) -> _Judged:
 
 def _is_first(day: Day, platform: str, on: date) -> bool:
     """Whether the platform had no account with us before this date."""
-    balances = day.context.table("post", "balances", on=day_before(on))
+    balances = day.context.table("post", "balances", on=day_before(on), columns=["platform"])
     return balances is None or not pc.any(pc.equal(balances["platform"], platform)).as_py()
 
 
-def _differences(day: Day, spark: SparkSession, judged: _Judged) -> list[Row]:
+def _differences(day: Day, judged: _Judged) -> list[Row]:
     on = {of for _, of in judged}
-    rows_of(day.context, spark, "land_balance", on | {day_before(of) for of in on}).createOrReplaceTempView("shadow_balance")
-    rows_of(day.context, spark, "land_txn", on).createOrReplaceTempView("shadow_txn")
-    ours = [day.context.seal("post", on=of) for of in sorted(on)]
-    paths = [day.context.wiring.lake.parquet(seal.path, "ledger_txn") for seal in ours if seal is not None]
-    spark.read.parquet(*paths).createOrReplaceTempView("shadow_ledger_txn")
-    spark.createDataFrame(sorted(judged), "platform string, as_of date").createOrReplaceTempView("shadow_judged")
-    found = spark.sql(differences_sql(day.reference.rules.window_minutes)).toArrow().to_pylist()
+    context = day.context
+    ours = [seal.path for of in sorted(on) if (seal := context.seal("post", on=of)) is not None]
+    told = Told(
+        balances=lambda: pieces_of(context, "land_balance", on | {day_before(of) for of in on}, BALANCE_COLUMNS),
+        movements=lambda: pieces_of(context, "land_txn", on, TXN_COLUMNS),
+        ours=lambda: (piece for path in ours for piece in context.wiring.lake.pieces(path, "ledger_txn", {}, LEDGER_COLUMNS)),
+    )
+    found = sums_beyond(judged, told, day.reference.rules.window_minutes)
     return [_all_awaited(row) if day.lacks_instructions(row["as_of"]) else row for row in found]
 
 
 def _all_awaited(row: Row) -> Row:
     """Without the date's instructions nobody knows what happened near midnight: the next date's file tells."""
     return row | {f"awaited_{part}_minor": row[f"{part}_minor"] for part in ("available", "frozen")}
-
-
-_FIGURES = [
-    "before_available_minor",
-    "before_frozen_minor",
-    "after_available_minor",
-    "after_frozen_minor",
-    "moved_available_minor",
-    "moved_frozen_minor",
-    "awaited_available_minor",
-    "awaited_frozen_minor",
-    "movements",
-]
-
-
-def differences_sql(window_minutes: int) -> str:
-    """Accounts whose balances do not follow. Views: shadow_balance, shadow_txn, shadow_judged(platform, as_of), shadow_ledger_txn
-    (ours of these dates: what happened near midnight and the platform has not filed is awaited with its next file)."""
-    summed = ", ".join(f"cast(sum({name}) as bigint) as {name}" for name in _FIGURES)
-    return f"""
-with claimed as (
-  select party as platform, custody_date as as_of, txn_type, amount_minor, coalesce(coupon_minor, 0) as coupon_minor,
-         concat(from_role, '.', from_user_no) as from_who, concat(to_role, '.', to_user_no) as to_who
-  from shadow_txn where status = '{MOVES_MONEY}'
-),
-awaited as (
-  select b.platform, b.value_date as as_of, b.txn_type, b.amount_minor, b.coupon_minor,
-         {_named("b.from_account")} as from_who, {_named("b.to_account")} as to_who
-  from shadow_ledger_txn b left anti join shadow_txn a
-    on a.party = b.platform and a.request_no = b.request_no and a.leg = b.leg and a.custody_date = b.value_date
-  where b.outcome = 'POSTED' and {in_window_sql(window_minutes, "b.event_time")}
-),
-told as (
-  {_side("after", "b.custody_date")}
-  union all
-  {_side("before", "date_add(b.custody_date, 1)")}
-  union all
-  select platform, as_of, who, {_columns("moved")}, cast(null as string), cast(null as string) from ({_changes("claimed")})
-  union all
-  select platform, as_of, who, {_columns("awaited")}, cast(null as string), cast(null as string) from ({_changes("awaited")})
-)
-select platform, account, as_of, after_available_minor - before_available_minor - moved_available_minor as available_minor,
-       after_frozen_minor - before_frozen_minor - moved_frozen_minor as frozen_minor, {", ".join(_FIGURES)}, before_ref, after_ref
-from (
-  select t.platform, t.who as account, t.as_of, {summed}, max(before_ref) as before_ref, max(after_ref) as after_ref
-  from told t join shadow_judged j on j.platform = t.platform and j.as_of = t.as_of
-  where t.who <> '{UNLISTED}'
-  group by t.platform, t.who, t.as_of
-)
-where after_available_minor - before_available_minor <> moved_available_minor
-   or after_frozen_minor - before_frozen_minor <> moved_frozen_minor
-"""
-
-
-def _side(name: str, as_of: str) -> str:
-    """Rows of a BALANCE file as the end, or as the beginning, of a date."""
-    values = {f"{name}_available_minor": "b.available_minor", f"{name}_frozen_minor": "b.frozen_minor"}
-    refs = ", ".join(
-        f"{'concat(b.file_name, chr(58), b.line_no)' if of == name else 'cast(null as string)'} as {of}_ref"
-        for of in ("before", "after")
-    )
-    columns = ", ".join(f"cast({values.get(figure, '0')} as bigint) as {figure}" for figure in _FIGURES)
-    return f"select b.party as platform, {as_of} as as_of, concat(b.role, '.', b.user_no) as who, {columns}, {refs} from shadow_balance b"
-
-
-def _columns(name: str) -> str:
-    """The changes under this name, every other figure 0."""
-    own = {f"{name}_available_minor": "available_minor", f"{name}_frozen_minor": "frozen_minor"}
-    own |= {"movements": "movements"} if name == "moved" else {}
-    return ", ".join(f"cast({own.get(figure, '0')} as bigint) as {figure}" for figure in _FIGURES)
-
-
-def _changes(source: str) -> str:
-    """What the movements of a source do to each account: custody.shadow_ledger.EFFECTS as expressions."""
-    owners = sorted({effect.whose for effects in EFFECTS.values() for effect in effects})
-    parts = []
-    for whose in owners:
-        account = f"{whose}_who" if whose in (FROM, TO) else f"'PLATFORM.{whose}'"
-        available, frozen = (_change(whose, part) for part in ("available", "frozen"))
-        touched = ", ".join(
-            f"'{txn_type}'" for txn_type, effects in sorted(EFFECTS.items()) if any(e.whose == whose for e in effects)
-        )
-        parts.append(
-            f"select platform, as_of, {account} as who, {available} as available_minor, {frozen} as frozen_minor, "
-            f"1 as movements from {source} where txn_type in ({touched}) and {account} is not null"
-        )
-    moved = "available_minor <> 0 or frozen_minor <> 0"
-    return (
-        f"select platform, as_of, who, available_minor, frozen_minor, movements from ({' union all '.join(parts)}) where {moved}"
-    )
-
-
-def _change(whose: str, part: str) -> str:
-    branches = []
-    for txn_type, effects in sorted(EFFECTS.items()):
-        own = [effect for effect in effects if (effect.whose, effect.part) == (whose, part)]
-        if own:
-            branches.append(f"when '{txn_type}' then {' '.join(_term(effect) for effect in own)}")
-    return f"case txn_type {' '.join(branches)} else 0 end" if branches else "0"
-
-
-def _term(effect: Effect) -> str:
-    names = [(effect.sign * (-1 if name.startswith("-") else 1), name.removeprefix("-")) for name in FIGURES[effect.figure]]
-    return " ".join(f"{'+' if sign > 0 else '-'} {name}" for sign, name in names)
-
-
-def _named(account: str) -> str:
-    """Our account as a BALANCE file names it."""
-    return f"if({account} like '%.%', substring({account}, length(b.platform) + 2), concat('PLATFORM.', substring({account}, length(b.platform) + 2)))"

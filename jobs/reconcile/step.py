@@ -49,8 +49,8 @@ def _run(context: StepContext) -> None:
         e_balances = find_e_balances(day, spark)
         sums = batch_sums(day, spark, flows.rest)
         posted = count_posted(spark, day.has_e_accounts)
-        shadow = shadow_differences(day, spark)
         repayments = tell_repayments(day, spark)
+    shadow = shadow_differences(day)
     funds = trace_funds(day)
     verdicts = judge_flows(day, flows, waiting, paid_out, breaks)
     for difference in states.differences:

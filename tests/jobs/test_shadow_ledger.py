@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -16,11 +14,8 @@ from test_every_type_reconciled import CASES
 from connectors.lake import table_of
 from custody.names import TxnType
 from custody.shadow_ledger import EFFECTS, differences, effects_of, unexplained
-from jobs.reconcile.shadow import differences_sql
+from jobs.reconcile.shadow_sums import BALANCE_COLUMNS, LEDGER_COLUMNS, TXN_COLUMNS, Told, sums_beyond
 from schemas.tables import TABLES
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
 
 DAY = date(2019, 12, 30)
 BEFORE = date(2019, 12, 29)
@@ -68,8 +63,8 @@ def _balances(held: dict[tuple[str, str], tuple[int, int]], on: date) -> list[di
     ]  # fmt: skip
 
 
-def test_the_engine_finds_what_the_rule_finds(spark: SparkSession, tmp_path: Path) -> None:
-    """Each drawn world as a platform of its own, all in one query."""
+def test_the_columns_say_what_the_rule_says() -> None:
+    """Each drawn world as a platform of its own, all at once and in pieces."""
     worlds: list[tuple[Any, Any, Any]] = []
 
     @settings(phases=[Phase.generate], suppress_health_check=[*HealthCheck], database=None)
@@ -78,7 +73,7 @@ def test_the_engine_finds_what_the_rule_finds(spark: SparkSession, tmp_path: Pat
         worlds.append(world)
 
     draw()
-    landed: dict[str, list[dict[str, Any]]] = {"land_balance": [], "land_txn": [], "ledger_txn": []}
+    landed: dict[str, list[dict[str, Any]]] = {"land_balance": [], "land_txn": []}
     wanted = {}
     for number, (before, rows, after) in enumerate(worlds):
         own = {"party": f"P{number:03d}"}
@@ -86,14 +81,66 @@ def test_the_engine_finds_what_the_rule_finds(spark: SparkSession, tmp_path: Pat
         landed["land_balance"] += [row | own | {"file_name": f"{number}{row['file_name']}"} for row in first + last]
         landed["land_txn"] += [row | own | {"file_name": f"{number}T"} for row in rows]
         wanted |= {(own["party"], account): beyond for account, beyond in differences(first, rows, last).items()}
-    views = {"land_balance": "shadow_balance", "land_txn": "shadow_txn", "ledger_txn": "shadow_ledger_txn"}
-    for table, made in landed.items():
-        pq.write_table(table_of(TABLES[table], made), tmp_path / f"{table}.parquet")
-        spark.read.parquet(str(tmp_path / f"{table}.parquet")).createOrReplaceTempView(views[table])
-    judged = [(f"P{number:03d}", DAY) for number in range(len(worlds))]
-    spark.createDataFrame(judged, "platform string, as_of date").createOrReplaceTempView("shadow_judged")
-    found = spark.sql(differences_sql(30)).toArrow().to_pylist()
-    assert {(r["platform"], r["account"]): (r["available_minor"], r["frozen_minor"]) for r in found} == wanted
+    judged = {(f"P{number:03d}", DAY) for number in range(len(worlds))}
+    # Of one that is not judged nothing is said.
+    judged.remove(("P000", DAY))
+    found = sums_beyond(judged, _told(landed["land_balance"], landed["land_txn"], []), 30)
+    assert {(r["platform"], r["account"]): (r["available_minor"], r["frozen_minor"]) for r in found} == {
+        key: beyond for key, beyond in wanted.items() if key[0] != "P000"
+    }
+    for row in found:
+        stands = {
+            (r["custody_date"], f"{r['role']}.{r['user_no']}"): r for r in landed["land_balance"] if r["party"] == row["platform"]
+        }
+        for name, on in (("before", BEFORE), ("after", DAY)):
+            own_row = stands.get((on, row["account"]))
+            assert row[f"{name}_ref"] == (own_row and f"{own_row['file_name']}:{own_row['line_no']}")
+            assert row[f"{name}_available_minor"] == (own_row["available_minor"] if own_row else 0)
+
+
+def _told(balances: list[dict[str, Any]], movements: list[dict[str, Any]], ours: list[dict[str, Any]]) -> Told:
+    tables = [
+        table_of(TABLES[name], rows).select(columns)
+        for name, rows, columns in (
+            ("land_balance", balances, BALANCE_COLUMNS),
+            ("land_txn", movements, TXN_COLUMNS),
+            ("ledger_txn", ours, LEDGER_COLUMNS),
+        )
+    ]
+    return Told(*(lambda table=table: [table.slice(n, 11) for n in range(0, table.num_rows, 11)] for table in tables))
+
+
+@pytest.mark.parametrize(
+    ("at", "change", "filed", "awaited"),
+    [
+        ((15, 50), {}, None, 70),
+        ((16, 20), {}, None, 70),
+        # Not near midnight in UTC+8, not posted, or valued on another date.
+        ((14, 0), {}, None, 0),
+        ((15, 50), {"outcome": "REFUSED"}, None, 0),
+        ((15, 50), {"value_date": BEFORE}, None, 0),
+        # Filed with the date, whatever became of it there; as another leg, or on another date, it is not.
+        ((15, 50), {}, {"status": "FAIL"}, 0),
+        ((15, 50), {}, {"status": "FAIL", "leg": 2}, 70),
+    ],
+)
+def test_what_our_ledger_has_near_midnight_is_awaited_until_it_is_filed(
+    at: tuple[int, int], change: dict[str, Any], filed: dict[str, Any] | None, awaited: int
+) -> None:
+    moved = _row(1, (TxnType.MARKETING, ("PLATFORM", "P_MARKETING"), ("LENDER", "u1"), 70, 0, "SUCCESS"))
+    ours = dict.fromkeys(TABLES["ledger_txn"].names) | {
+        "platform": "P001", "txn_no": 1, "request_no": "R1", "leg": 1, "txn_type": "MARKETING", "outcome": "POSTED", "value_date": DAY,
+        "event_time": datetime(2019, 12, 30, *at, tzinfo=UTC), "from_account": "P001:P_MARKETING", "to_account": "P001.LENDER.u1",
+        "amount_minor": 70, "fee_minor": 0,
+    }  # fmt: skip
+    filler = {"int": 0, "text": "x"}
+    row = {
+        c.name: ours[c.name] if ours[c.name] is not None or c.nullable else filler[c.type] for c in TABLES["ledger_txn"].columns
+    }
+    balances = _balances({("LENDER", "u1"): (0, 0)}, BEFORE) + _balances({("LENDER", "u1"): (70, 0)}, DAY)
+    found = sums_beyond({("P001", DAY)}, _told(balances, [] if filed is None else [moved | filed], [row | change]), 30)
+    (of_lender,) = [r for r in found if r["account"] == "LENDER.u1"]
+    assert (of_lender["available_minor"], of_lender["awaited_available_minor"], of_lender["movements"]) == (70, awaited, 0)
 
 
 def test_a_movement_does_to_the_platforms_accounts_what_it_does_to_ours() -> None:
