@@ -86,7 +86,8 @@ def _reference() -> list[dict[str, str]]:
 
 
 def _land(writer: StepWriter, blocks: list[tuple[str, int]]) -> None:
-    for table in ("land_mandate", "land_legal_order", "decided_customers", "decided_adjustments", "customer_aliases"):
+    empty = ("land_mandate", "land_legal_order", "decided_customers", "decided_adjustments", "customer_aliases")
+    for table in (*empty, "file_outcomes", "rejected_rows"):
         writer.declare(table)
     platforms = sorted({platform for platform, _ in blocks})
     for platform in platforms:

@@ -8,11 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from custody.instruction import Instruction
 from custody.ledger_state import Claim
 from custody.money import split_largest_remainder
 from custody.names import Role, role_of
+
+
+class Leg(Protocol):
+    """A leg of a repayment: an instruction, or what is known of one that was posted."""
+
+    @property
+    def leg(self) -> int: ...
+    @property
+    def to_account(self) -> str | None: ...
+    @property
+    def principal_minor(self) -> int: ...
+    @property
+    def interest_minor(self) -> int: ...
+    @property
+    def penalty_minor(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -36,7 +51,7 @@ def allocate(claims: Sequence[Claim], principal_minor: int, interest_minor: int,
     return [Share(c.claim_id, c.holder, *parts) for c, *parts in zip(ordered, *split, strict=True)]
 
 
-def share_of_each(claims: Sequence[Claim], legs: Sequence[Instruction]) -> dict[int, Share | None]:
+def share_of_each(claims: Sequence[Claim], legs: Sequence[Leg]) -> dict[int, Share | None]:
     """By leg of one repayment: the share that it stands for, None where there is no claim of its payee for it.
 
     A holder's legs stand for those of his claims that get something, in order of claim id.
@@ -54,6 +69,6 @@ def share_of_each(claims: Sequence[Claim], legs: Sequence[Instruction]) -> dict[
     return shares
 
 
-def differs(leg: Instruction, share: Share | None) -> bool:
+def differs(leg: Leg, share: Share | None) -> bool:
     """Whether the leg's split is not ours."""
     return share is None or share.parts != (leg.principal_minor, leg.interest_minor, leg.penalty_minor)

@@ -176,7 +176,9 @@ class LoanHistory:
         self.transactions = 0
         self._of_holder: dict[str, list[str]] = defaultdict(list)
         self._payments: dict[tuple[str, date], list[Instruction]] = {}
-        self._splits: dict[str, dict[int, Share | None]] = {}
+        # Of a repayment request: the claims before its first leg, and our shares as each day's posting knew its legs.
+        self._claims_before: dict[str, list[Claim]] = {}
+        self._splits: dict[tuple[str, int], dict[int, Share | None]] = {}
         self._follow(list(transactions))
 
     @property
@@ -189,23 +191,23 @@ class LoanHistory:
         return [_payment(on, legs) for (_, on), legs in self._payments.items()]
 
     def _follow(self, rows: list[Row]) -> None:
-        legs: dict[tuple[str, int], dict[int, Instruction]] = defaultdict(dict)
+        legs: dict[str, dict[int, tuple[int, Instruction]]] = defaultdict(dict)
         done = set()
         instructions = list(map(_instruction, rows))
         self.transactions = len(rows)
         for row, instruction in zip(rows, instructions, strict=True):
             if instruction.txn_type == TxnType.REPAYMENT and instruction.status == TxnStatus.SUCCESS:
-                legs[instruction.request_no, _day(row)].setdefault(instruction.leg, instruction)
+                legs[instruction.request_no].setdefault(instruction.leg, (_day(row), instruction))
             if row["outcome"] == POSTED:
                 done.add((instruction.request_no, instruction.leg))
         for row, instruction in zip(rows, instructions, strict=True):
             if row["outcome"] == POSTED:
-                self._post(instruction, legs[instruction.request_no, _day(row)])
+                self._post(instruction, legs[instruction.request_no], _day(row))
             elif (row["request_no"], row["leg"]) not in done:
                 named = ("txn_type", "request_no", "leg", "status", "outcome", "amount_minor", "file_name", "line_no")
                 self.not_posted.append(NotPosted(on=row["value_date"], **{n: row[n] for n in named}))
 
-    def _post(self, instruction: Instruction, legs: dict[int, Instruction]) -> None:
+    def _post(self, instruction: Instruction, legs: Mapping[int, tuple[int, Instruction]], day: int) -> None:
         kind, related = instruction.txn_type, str(instruction.related_request_no)
         if kind == TxnType.TENDER_FREEZE:
             self.tenders[instruction.request_no] = Tender(
@@ -242,15 +244,19 @@ class LoanHistory:
                     instruction.amount_minor,
                 )
             )
-        self._change_claims(instruction, self._claim_of(instruction, legs))
+        self._change_claims(instruction, self._claim_of(instruction, legs, day))
 
-    def _claim_of(self, instruction: Instruction, legs: dict[int, Instruction]) -> str | None:
-        """The claim whose share a repayment's leg is, by the split that was made before its first leg."""
+    def _claim_of(self, instruction: Instruction, legs: Mapping[int, tuple[int, Instruction]], day: int) -> str | None:
+        """The claim whose share a repayment's leg is, by the split that was made before its first leg, of the legs that had come."""
         if instruction.txn_type != TxnType.REPAYMENT:
             return None
-        if instruction.request_no not in self._splits:
-            self._splits[instruction.request_no] = share_of_each(self._register.of_loan(*self._key), list(legs.values()))
-        share = self._splits[instruction.request_no].get(instruction.leg)
+        request = instruction.request_no
+        if request not in self._claims_before:
+            self._claims_before[request] = self._register.of_loan(*self._key)
+        if (request, day) not in self._splits:
+            known = [leg for came, leg in legs.values() if came <= day]
+            self._splits[request, day] = share_of_each(self._claims_before[request], known)
+        share = self._splits[request, day].get(instruction.leg)
         return share.claim_id if share else None
 
     def _change_claims(self, instruction: Instruction, claim_id: str | None) -> None:

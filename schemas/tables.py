@@ -226,6 +226,14 @@ TABLES: dict[str, TableSpec] = {
             "platform request_no leg",
             "platform:text request_no:text leg:int claim_id:text? holder:text? principal_minor:int interest_minor:int penalty_minor:int",
         ),
+        # Repayment requests of which not every leg had come with the first, by what they froze: the claims as they stood before it (leg 0),
+        # and each leg that is posted so far. Whole ones are compared by reconcile (custody.allocation).
+        _table(
+            "begun_requests",
+            "platform request_no leg claim_id",
+            "platform:text request_no:text leg:int claim_id:text loan_id:text frozen_by:text since:date state:text is_rejected:bool holder:text currency:text amount_minor:int "
+            "principal_minor:int interest_minor:int penalty_minor:int file_name:text? line_no:int?",
+        ),
         # Withdrawals that were handed on and whose final status has not come: they come again under the same number.
         _table(
             "under_way",

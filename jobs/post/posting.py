@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from connectors.lake import arrow_schema, table_of
 from custody.allocation import Share, differs
+from custody.begun_requests import Landed
 from custody.calendar import SettlementCalendar
 from custody.digest import canonical_json
 from custody.instruction import Entry, Instruction, Refusal
@@ -59,7 +60,7 @@ TxnKey = tuple[str, str, int]
 class Day:
     """What the posting of any platform must know. ``first_no``: the number with which each platform's entries and legs begin;
     ``fees``: accrued yesterday, by platform; ``posted_before``: content hash, by key, of those of today's legs that an earlier day
-    posted; ``repeated``: hashes of keys that stand more than once in the day, or in it and in an earlier one; ``aliases``: customer id -> the id that it became."""
+    posted; ``landed``: what landing says of the instructions; ``repeated``: hashes of keys that stand more than once in the day, or in it and in an earlier one; ``aliases``: customer id -> the id that it became."""
 
     on: date
     calendar: SettlementCalendar
@@ -70,16 +71,17 @@ class Day:
     posted_before: Mapping[TxnKey, str]
     repeated: frozenset[int]
     aliases: Mapping[str, str]
+    landed: Landed
 
 
 class Posting:
     """``came``: for each account, what moves brought to it; ``posted``: by place, which legs were."""
 
-    def __init__(self, day: Day, ledger: Ledger, legs: Legs, open_splits: Iterable[Row], spool: Spool):
+    def __init__(self, day: Day, ledger: Ledger, legs: Legs, open_splits: Iterable[Row], begun: Iterable[Row], spool: Spool):
         self.came = Totals()
         self.posted = np.zeros(legs.count, np.bool_)
         self._day, self._ledger, self._legs, self._spool = day, ledger, legs, spool
-        self._splits = Splits(ledger, self._legs_of, open_splits, day.posted_before)
+        self._splits = Splits(ledger, self._legs_of, open_splits, begun, day.posted_before)
         self._known: dict[TxnKey, str] = dict(day.posted_before)
         self._settle_dates: dict[date, date] = {}
         self._fees = sorted((p for p, fee in day.fees.items() if fee["gross_minor"]), reverse=True)
@@ -91,7 +93,7 @@ class Posting:
     def run(self, rows: int) -> None:
         """All legs of the share, ``rows`` at a time, and the accruals of its platforms."""
         for chunk in self._legs.chunks(rows):
-            landed = with_accounts(chunk)
+            landed = self._rows = with_accounts(chunk)
             self._begin(instructions_of(landed), landed["place"].to_numpy())
             self._post(landed)
             self._flush(landed)
@@ -110,6 +112,7 @@ class Posting:
         self._accruals: list[Row] = []
         self._findings: list[tuple[int, Instruction, Refusal]] = []
         self._split_rows: list[Row] = []
+        self._begun_rows: list[Row] = []
         self._woken: list[pa.Table] = []
         self._new_waiting: list[WaitingLeg] = []
 
@@ -180,11 +183,19 @@ class Posting:
                 self._known[instruction.platform, instruction.request_no, instruction.leg] = content
             for finding in result.findings:
                 self._find(instruction, finding)
-            if compared and differs(instruction, share):
+            begun = self._splits.begun(instruction) if is_split else None
+            if begun is not None:
+                begun.posted(instruction, *self._place(source))
+            elif compared and differs(instruction, share):
                 self._find(instruction, allocation(share))
         if is_split:
             self._splits.done(instruction, posted=isinstance(result, Entry))
         return result
+
+    def _place(self, source: int) -> tuple[str, int]:
+        """File and line of a leg of this chunk, or of one that waited (below zero)."""
+        rows, row = (self._rows, source) if source >= 0 else (self._woken[-source - 1], 0)
+        return rows["file_name"][row].as_py(), rows["line_no"][row].as_py()
 
     def _enter(self, entry: Entry) -> None:
         at, entry_no, core_ref = len(self._done), self._entry_no, entry.core_ref
@@ -225,7 +236,9 @@ class Posting:
             if leg.content is None or not self._was_posted(leg.row, leg.instruction, leg.content):
                 self._record(leg.row, leg.instruction, "WAITING", None)
                 self._find(leg.instruction, leg.refusal)
-        self._split_rows += self._splits.close([leg.instruction for leg in still])
+        waiting = [leg.instruction for leg in still]
+        self._split_rows += self._splits.close(waiting)
+        self._begun_rows += self._splits.end_of_day(platform, self._day.on, self._day.landed, waiting)
         self._waiting = WaitingLegs(self._ledger.balance)
         while self._fees and (platform is None or self._fees[-1] <= platform):
             self._accrue(self._fees.pop())
@@ -307,6 +320,7 @@ class Posting:
             self._spool.write("pending_instructions", self._pending(legs.filter(pc.equal(legs["outcome"], "WAITING"))))
         self._spool.write("journal", self._journal(legs))
         self._spool.write("open_splits", table_of(TABLES["open_splits"], self._split_rows))
+        self._spool.write("begun_requests", table_of(TABLES["begun_requests"], self._begun_rows))
         if chunk is not None and self._new_waiting:
             # Legs that go on waiting must not keep their whole chunk in memory.
             kept = chunk.take(pa.array([leg.row for leg in self._new_waiting], pa.int64()))

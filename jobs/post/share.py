@@ -55,7 +55,14 @@ def _post(wiring: Wiring, share: Share) -> list[Spooled]:
     legs = Legs(share.runs, share.after, share.upto)
     # Each platform's accrual is entered by the one share that has it.
     day = replace(share.day, fees={p: fee for p, fee in share.day.fees.items() if share.after < p <= share.upto})
-    posting = Posting(day, Ledger(state, registers_of(state, day.calendar)), legs, tables["open_splits"].to_pylist(), spool)
+    posting = Posting(
+        day,
+        Ledger(state, registers_of(state, day.calendar)),
+        legs,
+        tables["open_splits"].to_pylist(),
+        tables["begun_requests"].to_pylist(),
+        spool,
+    )
     posting.run(share.chunk_rows)
     for keys in legs.by_key(posting.posted, share.chunk_rows):
         spool.write("posted_keys", keys)

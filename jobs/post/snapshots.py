@@ -29,6 +29,7 @@ YESTERDAY = {
     "loans": "platform",
     "sub_accounts": "platform",
     "open_splits": "platform",
+    "begun_requests": "platform",
     **dict.fromkeys(SNAPSHOTS, "platform"),
 }
 LANDED = {

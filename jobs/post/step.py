@@ -24,9 +24,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.bootstrap import Wiring
+from custody.begun_requests import Landed
 from custody.customer_decisions import aliases_of
 from custody.errors import StopRun
-from custody.names import PartyKind
+from custody.names import FileType, PartyKind
 from custody.ports import Row
 from custody.services.outputs import Seal
 from jobs.distinct_keys import key_hashes
@@ -56,6 +57,7 @@ TABLES = (
     "posting_findings",
     "pending_instructions",
     "open_splits",
+    "begun_requests",
     "posted_keys",
     "balances",
     "holds",
@@ -150,6 +152,20 @@ def _day(context: StepContext, runs: Sequence[Run], legs: Mapping[str, int], fol
         posted_before=before,
         repeated=frozenset(repeated),
         aliases=aliases_of(context.rows("land", "customer_aliases")),
+        landed=_landed(context),
+    )
+
+
+def _landed(context: StepContext) -> Landed:
+    outcomes = context.rows("land", "file_outcomes")
+    rejected = (
+        dict(part.partition("=")[::2] for part in row["row_key"].split("|"))
+        for row in context.rows("land", "rejected_rows")
+        if row["file_type"] == FileType.INSTRUCTION and row["row_key"]
+    )
+    return Landed(
+        frozenset(o["custody_date"] for o in outcomes if o["outcome"] == "EXPECTED" and o["file_type"] == FileType.INSTRUCTION),
+        frozenset((key["platform"], key["request_no"]) for key in rejected if {"platform", "request_no"} <= key.keys()),
     )
 
 

@@ -2,15 +2,17 @@
 
 The day's payments are summed over their legs on the engine; the loans of which something was paid today are told anew from their first
 payment on (custody.payment_parts), so that one that was posted late takes its place. All others are carried as they are. What
-differs is ALLOCATION; its subject is ``PARTS|loan|request``. Which legs get which share of a request is compared where it is posted.
+differs is ALLOCATION; its subject is ``PARTS|loan|request``. Which legs get which share of a request is compared where it is posted,
+and here of requests whose legs come by and by (custody.begun_requests), once they are whole.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -19,6 +21,7 @@ from pyspark.sql import SparkSession
 
 from connectors.lake import arrow_schema, table_of
 from custody.allocation import Share, allocate
+from custody.begun_requests import BegunLeg, BegunRequest, BegunState, begun_of
 from custody.case_evidence import FIGURES
 from custody.errors import UsageError
 from custody.ledger_state import Claim
@@ -27,6 +30,7 @@ from custody.payment_parts import Paid, Verdict, order_words, tell_payments
 from custody.ports import Row
 from custody.repayment import PartName, Parts, Terms
 from custody.texts import text
+from jobs.post.refusals import allocation
 from jobs.reconcile.breaks import Breaks
 from jobs.reconcile.day import Day
 from jobs.reconcile.evidence import Object, key_of_loan, key_of_request
@@ -62,11 +66,13 @@ LoanKey = tuple[str, str]
 
 @dataclass(frozen=True)
 class Repayments:
-    """``rows``: the table; ``legs``: today's, of the requests whose parts are found to differ today."""
+    """``rows``: the table; ``legs``: today's, of the requests whose parts are found to differ today; ``split``: requests whose legs came
+    by and by and that are whole today."""
 
     rows: pa.Table
     found: list[Row]
     legs: list[Row]
+    split: list[BegunRequest]
 
 
 def tell_repayments(day: Day, spark: SparkSession) -> Repayments:
@@ -75,6 +81,10 @@ def tell_repayments(day: Day, spark: SparkSession) -> Repayments:
     new: dict[LoanKey, list[Row]] = defaultdict(list)
     for row in _of_day(spark):
         new[row["platform"], row["loan_id"]].append(row)
+    begun = begun_of(context.rows("post", "begun_requests"))
+    for request in begun.values():
+        # One that has become whole is told though nothing of it was posted today.
+        new[request.platform, request.loan_id] += []
     before = context.table("reconcile", "repayments", on=day.yesterday)
     before = _SCHEMA.empty_table() if before is None else before
     loans = context.table("post", "loans")
@@ -91,13 +101,14 @@ def tell_repayments(day: Day, spark: SparkSession) -> Repayments:
     terms = {(loan["platform"], loan["loan_id"]): loan for loan in loans.filter(pc.is_in(known, touched)).to_pylist()}
     rows: list[Row] = []
     for key in sorted(new):
-        rows += tell_loan(today, day.reference.repayment_order(key[0]), terms.get(key), history[key], new[key])
+        rows += tell_loan(
+            today, day.reference.repayment_order(key[0]), terms.get(key), history[key], new[key], _states(begun, key[0])
+        )
+    split = [request for _, request in sorted(begun.items()) if request.state is BegunState.WHOLE]
     found = [row for row in rows if row["verdict"] == Verdict.DIFFERS and row["told_on"] == today]
-    return Repayments(
-        pa.concat_tables([kept, table_of(TABLES["repayments"], rows)]),
-        found,
-        _legs(spark, {row["request_no"] for row in found}, "POSTED"),
-    )
+    requests = {row["request_no"] for row in found}
+    table = pa.concat_tables([kept, table_of(TABLES["repayments"], rows)])
+    return Repayments(table, found, _legs(spark, requests, "POSTED"), split)
 
 
 def _of_day(spark: SparkSession) -> list[Row]:
@@ -120,6 +131,25 @@ def add_allocations(day: Day, breaks: Breaks, repayments: Repayments) -> None:
         evidence = [_figures(day, row), *_totals(row), *_shares(day, row, own)]
         moved = sum(abs(row[part] - row[f"our_{part}"]) for part in _PARTS)
         breaks.add(row["platform"], "B", subject_of(row), BreakKind.ALLOCATION, -(-moved // 2), evidence, RULE)
+    for request in repayments.split:
+        for wrong, share in request.wrong_shares():
+            _add_share(breaks, request, wrong, share)
+
+
+def _add_share(breaks: Breaks, request: BegunRequest, leg: BegunLeg, share: Share | None) -> None:
+    """As posting finds it of a request whose legs come at once."""
+    refusal = allocation(share)
+    english, chinese = text(refusal.rule, refusal.figures)
+    evidence = {
+        "side": "B",
+        "row_ref": f"{leg.file_name}:{leg.line_no}",
+        "store_key": key_of_request(request.platform, request.request_no, leg.leg),
+        "rule": refusal.rule,
+        "words_en": english,
+        "words_zh": chinese,
+    }
+    subject = f"POSTING|{request.request_no}|{leg.leg}"
+    breaks.add(request.platform, "B", subject, refusal.kind, leg.amount_minor, [evidence], refusal.rule)
 
 
 def told_today(day: Day, rows: pa.Table) -> frozenset[tuple[str, str]]:
@@ -130,6 +160,10 @@ def told_today(day: Day, rows: pa.Table) -> frozenset[tuple[str, str]]:
 
 def subject_of(row: Row) -> str:
     return f"PARTS|{row['loan_id']}|{row['request_no']}"
+
+
+def _states(begun: Mapping[tuple[str, str], BegunRequest], platform: str) -> dict[str, BegunState]:
+    return {request.request_no: request.state for request in begun.values() if request.platform == platform}
 
 
 def _keys(table: pa.Table) -> pa.ChunkedArray:
@@ -157,11 +191,23 @@ def _merged(history: Sequence[Row], new: Sequence[Row]) -> list[Row]:
     return sorted(paid, key=lambda row: (row["paid_on"], row["paid_at"], row["request_no"], row["txn_type"]))
 
 
-def tell_loan(today: date, order: Sequence[PartName], loan: Row | None, history: Sequence[Row], new: Sequence[Row]) -> list[Row]:
-    """A loan's rows of the table: ``history`` as an earlier day left them, ``new`` as ``_of_day`` sums them; ``loan``: its snapshot. The
-    row's ``told_on`` is the day on which what we say of it last changed."""
+def tell_loan(
+    today: date,
+    order: Sequence[PartName],
+    loan: Row | None,
+    history: Sequence[Row],
+    new: Sequence[Row],
+    begun: Mapping[str, BegunState] = MappingProxyType({}),
+) -> list[Row]:
+    """A loan's rows of the table: ``history`` as an earlier day left them, ``new`` as ``_of_day`` sums them; ``loan``: its snapshot;
+    ``begun``: by request, how those stand whose legs come by and by. The row's ``told_on`` is the day on which what we say of it last
+    changed."""
     before = {_key(row): row for row in history}
     rows = _merged(history, new)
+    for row in rows:
+        state = begun.get(row["request_no"])
+        row["waiting"] = row["waiting"] or int(state is BegunState.OPEN)
+        row["refused"] = row["refused"] or state is BegunState.REJECTED
     told: list[Row] = []
     for row, (verdict, due, ours) in zip(rows, _verdicts(order, loan, rows), strict=True):
         said: Row = {name: row[name] for name in _SCHEMA.names if name in row}

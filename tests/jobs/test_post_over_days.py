@@ -11,6 +11,7 @@ from instance_kit import change_settings
 from post_kit import FIRST, Days, customer, fresh_days, home_of, leg, loan
 
 from connectors.bootstrap import Wiring, wire
+from custody.begun_requests import begun_of
 from custody.ports import Row
 
 BEFORE, SECOND = FIRST - timedelta(days=1), FIRST + timedelta(days=1)
@@ -107,6 +108,71 @@ def test_a_wrong_split_is_found_on_whatever_day_its_leg_posts(wiring: Wiring) ->
     assert {f["rule"] for f in days.rows("posting_findings") if f["leg"] > 1} == {"unknown_account"}
     post(days, SECOND, land_customer=[customer("AA", "LENDER", "u2")])
     assert [(f["leg"], f["rule"]) for f in days.rows("posting_findings")] == [(2, "allocation"), (3, "allocation")]
+
+
+def by_and_by(days: Days, first: list[Row], *then: tuple[date, list[Row], list[Row]]) -> None:
+    """The legs of ``first`` on the first day, then those of each (date, legs, rows that say which files have come)."""
+    days.posted(BEFORE, snapshots())
+    u2 = customer("AA", "LENDER", "u2")
+    late = [{"file_type": "INSTRUCTION", "custody_date": FIRST, "outcome": "EXPECTED", "party": "GW", "file_name": "x"}]
+    post(days, FIRST, land_customer=[u2], land_instruction=first, file_outcomes=late)
+    for on, legs, outcomes in then:
+        post(days, on, land_instruction=legs, file_outcomes=outcomes)
+
+
+def begun(days: Days) -> dict[str, tuple[str, list[int]]]:
+    return {key[1]: (str(r.state), sorted(r.legs)) for key, r in begun_of(days.rows("begun_requests")).items()}
+
+
+def wrong(days: Days) -> list[tuple[int, str | None]]:
+    (request,) = begun_of(days.rows("begun_requests")).values()
+    return [(leg.leg, share.claim_id if share else None) for leg, share in request.wrong_shares()]
+
+
+def test_a_repayment_whose_legs_come_on_two_days_is_split_by_all_of_them(wiring: Wiring) -> None:
+    legs, days = repayment(), fresh_days(wiring)
+    by_and_by(days, legs[:2], (SECOND, legs[2:], []))
+    # On the first day nothing was found, though the two legs alone are no split of their own sum.
+    assert days.rows("posting_findings") == [] and outcomes(days) == [(3, "POSTED")]
+    assert begun(days) == {"Y": ("WHOLE", [1, 2, 3])} and wrong(days) == []
+    assert left(days) == {"T1": 270, "T2": 90, "T3": 180}
+    # It is handed on once.
+    post(days, SECOND + timedelta(days=1))
+    assert days.rows("begun_requests") == []
+
+
+def test_a_wrong_split_over_two_days_is_found_when_it_is_whole(wiring: Wiring) -> None:
+    legs, days = repayment(), fresh_days(wiring)
+    legs[0] |= {"principal_minor": 31, "interest_minor": 2}
+    legs[2] |= {"principal_minor": 19, "interest_minor": 3}
+    by_and_by(days, legs[:2], (SECOND, legs[2:], []))
+    assert days.rows("posting_findings") == []
+    assert wrong(days) == [(1, "T1"), (3, "T3")]
+
+
+def test_a_request_that_stays_short_of_its_hold_is_taken_as_it_stands_when_all_instructions_are_there(wiring: Wiring) -> None:
+    legs, days = repayment(), fresh_days(wiring)
+    late = [{"file_type": "INSTRUCTION", "custody_date": SECOND, "outcome": "EXPECTED", "party": "GW", "file_name": "x"}]
+    by_and_by(days, legs[:2], (SECOND, [], late))
+    assert begun(days) == {"Y": ("OPEN", [1, 2])}
+    post(days, SECOND + timedelta(days=1))
+    # 40 of principal over 300, 100, 200: 20, 7, 13. What the holder of two claims got stands for the first.
+    assert begun(days) == {"Y": ("WHOLE", [1, 2])} and wrong(days) == [(1, "T1"), (2, "T2")]
+
+
+def test_a_request_of_which_landing_rejected_a_leg_is_not_compared(wiring: Wiring) -> None:
+    legs, days = repayment(), fresh_days(wiring)
+    days.posted(BEFORE, snapshots())
+    rejected = {
+        "party": "GW",
+        "file_name": "GW_INSTRUCTION",
+        "file_type": "INSTRUCTION",
+        "row_key": "platform=AA|request_no=Y|leg=3",
+    }
+    post(days, FIRST, land_customer=[customer("AA", "LENDER", "u2")], land_instruction=legs[:2], rejected_rows=[rejected])
+    assert begun(days) == {"Y": ("OPEN", [1, 2])} and days.rows("posting_findings") == []
+    post(days, SECOND)
+    assert begun(days) == {"Y": ("REJECTED", [1, 2])}
 
 
 def test_a_leg_that_waited_is_known_when_it_is_sent_again(wiring: Wiring) -> None:

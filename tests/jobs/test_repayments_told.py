@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from custody.begun_requests import BegunState
 from custody.calendar import CHINA
 from custody.ports import Row
 from custody.repayment import USUAL_ORDER
@@ -111,3 +112,23 @@ def test_what_a_compensator_is_repaid_is_not_judged_and_what_he_paid_is() -> Non
     assert loan.day(late, paid(late, 40_000, 1_200, 21, txn_type="COMPENSATION")) == {"R0216": "AGREES"}
     back = paid(MAR, 40_000, 1_200, 21, txn_type="COMPENSATION_REPAYMENT", request_no="BACK")
     assert loan.day(MAR, back, paid(MAR, 40_000, 800)) == {"R0216": "AGREES", "BACK": "COMPENSATOR", "R0315": "AGREES"}
+
+
+def test_a_request_whose_legs_come_by_and_by_is_judged_once_it_is_whole_or_nothing_more_can_come() -> None:
+    first = paid(FEB, 30_000, 900)
+    said = [
+        tell_loan(
+            FEB,
+            USUAL_ORDER,
+            LOAN | {"principal_repaid_minor": 30_000, "interest_repaid_minor": 900},
+            [],
+            [first],
+            {"R0215": state},
+        )
+        for state in BegunState
+    ]
+    assert {state: rows[0]["verdict"] for state, rows in zip(BegunState, said, strict=True)} == {
+        BegunState.OPEN: "OPEN",
+        BegunState.WHOLE: "DIFFERS",  # 12.00 of interest were due
+        BegunState.REJECTED: "REFUSED_LEG",
+    }

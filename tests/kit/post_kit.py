@@ -67,7 +67,14 @@ class Days:
 
     def land(self, on: date, tables: Mapping[str, Iterable[Row]]) -> None:
         def write(writer: StepWriter) -> None:
-            for table in (*LANDED, "land_instruction", "decided_adjustments", "customer_aliases"):
+            for table in (
+                *LANDED,
+                "land_instruction",
+                "decided_adjustments",
+                "customer_aliases",
+                "file_outcomes",
+                "rejected_rows",
+            ):
                 writer.declare(table)
             for table, rows in tables.items():
                 writer.table(table, _filled(table, list(rows), on))

@@ -167,6 +167,7 @@ class Plain:
         self._known: dict[Any, Row] = {}
         self._splits: dict[Any, Any] = {}
         self._begun: set[Any] = set()
+        self._short: set[Any] = set()
 
     def accrue(self, platform: str) -> None:
         fee = {"platform": platform, "gross_minor": FEES[platform], "vat_minor": FEES[platform] // 10, "currency": "CNY"}
@@ -258,7 +259,8 @@ class Plain:
         self._done(row, "POSTED")
         self.journal += [(row["platform"], row["request_no"], row["leg"], *move[1:]) for move in result.moves]
         self.findings += [(row["platform"], row["line_no"], finding.rule) for finding in result.findings]
-        if instruction.leg in split and differs(instruction, share):
+        # What does not use up its hold may get more legs: it is compared when it is whole.
+        if request not in self._short and instruction.leg in split and differs(instruction, share):
             self.findings.append((row["platform"], row["line_no"], "allocation"))
         return result
 
@@ -271,6 +273,10 @@ class Plain:
             for _, other in mine:
                 if (other.platform, other.request_no) == request:
                     legs.setdefault(other.leg, other)
+            hold = self.ledger.state.holds.get((instruction.platform, str(instruction.related_request_no)))
+            self._short.discard(request)
+            if hold is not None and hold.amount_minor > sum(leg.amount_minor for leg in legs.values()):
+                self._short.add(request)
             self._splits[request] = share_of_each(
                 self.ledger.claims_of(instruction.platform, str(instruction.loan_id)), list(legs.values())
             )
