@@ -254,8 +254,8 @@ def _seal_section(layout: Layout) -> tuple[Section, ...]:
         return ()
     words = Paragraph((
         f"A file is read once {example_name(layout, 'SEAL')} is there: send it last. It names every file of the set with its bytes, rows, "
-        "SHA-256 and control totals in yuan; what it does not name is not read.",
-        f"{example_name(layout, 'SEAL')} 到达后才读取文件，须最后发送。它列出本批每个文件的字节数、行数、SHA-256 与控制总额（元）；未列出的文件不读取。",
+        "digest (sha256, or sm3 in its place) and control totals in yuan; what it does not name is not read.",
+        f"{example_name(layout, 'SEAL')} 到达后才读取文件，须最后发送。它列出本批每个文件的字节数、行数、摘要（sha256，或以 sm3 代之）与控制总额（元）；未列出的文件不读取。",
     ))  # fmt: skip
     return (Section(("The seal", "封签文件"), (words, Sample(example_seal(layout).decode()))),)
 
