@@ -18,6 +18,7 @@ from custody.errors import UsageError
 from custody.services import alerts as alert_service
 from custody.services import calendars, organisations, releases
 from custody.services.access import SYSTEM
+from custody.services.organisation_history import SHOWN_DAYS, show_organisation
 from custody.services.outputs import days_begun, latest_seal
 from custody.steps import STEPS
 
@@ -28,7 +29,10 @@ def add_desk(app: typer.Typer) -> None:
     groups: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
         "day": ("The custody day at a glance. 日终一览", {"status": day_status, "results": day_results}),
         "alert": ("Alerts. 预警", {"list": alert_list, "ack": alert_ack, "raise": alert_raise, "send": alert_send}),
-        "org": ("Platforms, channels, the gateway. 机构", {"onboard": org_onboard, "list": org_list, "suspend": org_suspend}),
+        "org": (
+            "Platforms, channels, the gateway. 机构",
+            {"onboard": org_onboard, "list": org_list, "show": org_show, "suspend": org_suspend},
+        ),
         "calendar": ("The bank's own holidays and working days. 日历", {"show": calendar_show, "propose": calendar_propose}),
         "report": (
             "Drafts of the date (--date), releases, due dates. 报表",
@@ -185,6 +189,26 @@ def org_list(as_json: JsonOption = False) -> int:
         rows = organisations.parties(tx)
     words = [f"{p.party:<6} {p.kind:<9} {p.status:<10} {p.name_en} / {p.name_zh}" for p in rows]
     emit({"parties": [{"party": p.party, "kind": p.kind, "status": p.status} for p in rows]}, as_json, words)
+    return 0
+
+
+@command
+def org_show(party: Annotated[str, typer.Argument(help="Party id. 机构编号")], as_json: JsonOption = False) -> int:
+    """Its contract, what was decided about it, and how its last days of files went. 机构详情"""
+    with wired() as wiring, wiring.register.transaction() as tx:
+        told = show_organisation(tx, party, SHOWN_DAYS)
+    of = told.party
+    files = {on.isoformat(): counts for on, counts in told.files}
+    summary = {
+        "party": of.party, "kind": of.kind, "name_en": of.name_en, "name_zh": of.name_zh, "status": of.status, "contract": of.contract,
+        "decisions": [{n: row[n] for n in ("proposal_id", "kind", "state", "maker", "checker", "note")} for row in told.decisions],
+        "files": files,
+    }  # fmt: skip
+    words = [f"{of.party} {of.kind} {of.status} {of.name_en} / {of.name_zh}"]
+    words += [f"  {name}: {json.dumps(value, ensure_ascii=False)}" for name, value in sorted(of.contract.items())]
+    words += [f"  {on}: {', '.join(f'{count} {state}' for state, count in counts.items())}" for on, counts in files.items()]
+    words += [f"  {row['kind']} {row['state']}: {row['maker']} / {row['checker'] or '-'} {row['note']}" for row in told.decisions]
+    emit(summary, as_json, words)
     return 0
 
 

@@ -23,6 +23,7 @@ from console.pages import (
     day,
     files,
     loans,
+    organisations,
     results,
     rules,
     transactions,
@@ -49,7 +50,19 @@ _NOT_KEPT = {"Cache-Control": "no-store"}
 
 app = FastAPI(title="Fund supervision", docs_url=None, redoc_url=None, openapi_url=None)
 app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
-for section in (cases, case_deeds, files, results, rules, customers, customer_deeds, accounts, transactions, loans):
+for section in (
+    cases,
+    case_deeds,
+    files,
+    results,
+    rules,
+    customers,
+    customer_deeds,
+    accounts,
+    transactions,
+    loans,
+    organisations,
+):
     app.include_router(section.router)
 
 

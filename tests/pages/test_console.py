@@ -31,6 +31,8 @@ PAGES = {
     "account": "statement.view",
     "transactions": "transaction.view",
     "transaction": "transaction.view",
+    "organisations": "day.view",
+    "organisation": "day.view",
     "loans": "loan.view",
     "loan": "loan.view",
 }
@@ -43,6 +45,7 @@ SECTIONS = {
     "account": "customers",
     "transaction": "transactions",
     "loan": "loans",
+    "organisation": "organisations",
 }
 # Of each kind of page that links lead to.
 _MOST_OF_A_KIND = 4

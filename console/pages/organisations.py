@@ -1,0 +1,175 @@
+"""Organisations of the exchange: platforms, channels, the gateway, each with its contract in words; to read only."""
+
+# No `from __future__ import annotations`: FastAPI reads the annotations of its endpoints.
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from console.pages.asking import NotFound, UserDep, asked, show
+from console.pages.files import STATES as FILE_STATES
+from console.pages.files import TYPES
+from console.pages.listing import Listing, listing, query
+from console.pages.words import Words
+from custody.errors import UsageError
+from custody.names import PartyKind
+from custody.ports import RegisterTx, Row
+from custody.services.organisation_history import SHOWN_DAYS, OrganisationView, show_organisation, waiting_decisions
+from custody.services.organisations import LIVE, STATUSES, SUSPENDED, Party, parties
+
+router = APIRouter()
+
+KINDS: dict[str, Words] = {
+    PartyKind.PLATFORM: ("platform", "平台"),
+    PartyKind.CHANNEL: ("channel", "支付渠道"),
+    PartyKind.GATEWAY: ("gateway", "接出网关"),
+}
+PARTY_STATES: dict[str, Words] = {LIVE: ("live", "正常"), SUSPENDED: ("suspended", "暂停")}
+_DECIDED: dict[str, Words] = {
+    "PROPOSED": ("waits for a second person", "待复核"),
+    "APPROVED": ("approved", "已通过"),
+    "REJECTED": ("rejected", "已拒绝"),
+}
+_ABOUT: dict[str, Words] = {
+    "party_onboard": ("onboarding or change of contract", "准入或合同变更"),
+    "party_status": ("change of status", "状态变更"),
+}
+# What a contract says, in the order in which a reader asks; what is not named here is shown by its own name.
+_TERMS: dict[str, Words] = {
+    "core_model": ("core model", "核心模式"),
+    "core_model_from": ("core model from", "核心模式启用日"),
+    "encoding": ("encoding", "编码"),
+    "file_types": ("files due every custody date", "每日应报文件"),
+    "layouts": ("layouts", "版式"),
+    "dialect": ("dialect", "方言参数"),
+    "fee_contract": ("custody fee", "存管费"),
+    "channel_fee_rate": ("channel's fee rate", "渠道费率"),
+    "channel_fee_min_minor": ("channel's least fee, fen", "渠道最低手续费（分）"),
+    "related_parties": ("related parties known", "已知关联方"),
+}
+
+
+@router.get("/organisations", response_class=HTMLResponse)
+def the_organisations(request: Request, user: UserDep) -> HTMLResponse:
+    with asked(user, "day.view", "organisations") as wiring, wiring.register.transaction() as tx:
+        return show(request, "organisations.html", view=ListView(tx, dict(request.query_params)))
+
+
+@router.get("/organisation", response_class=HTMLResponse)
+def one_organisation(request: Request, user: UserDep, party: str = "") -> HTMLResponse:
+    """Its contract, what was decided about it, and its last days of files."""
+    with asked(user, "day.view", party[:20]) as wiring, wiring.register.transaction() as tx:
+        try:
+            told = show_organisation(tx, party, SHOWN_DAYS)
+        except UsageError as error:
+            raise NotFound(f"no organisation {party[:20]!r} / 无此机构") from error
+        return show(request, "organisation.html", view=OneView(told))
+
+
+def address(party: str) -> str:
+    return query("organisation", {"party": party})
+
+
+class ListView:
+    def __init__(self, tx: RegisterTx, params: Mapping[str, str]) -> None:
+        self.asked = {name: params.get(name, "").strip() for name in ("kind", "status", "name")}
+        wanted = [party for party in parties(tx) if self._is_wanted(party)]
+        self.organisations: Listing[Party] = listing(
+            wanted,
+            {
+                "party": lambda p: p.party,
+                "kind": lambda p: p.kind,
+                "name": lambda p: p.name_en,
+                "status": lambda p: p.status,
+                "core": lambda p: p.contract["core_model"],
+            },
+            params,
+            "organisations",
+        )
+        self.waiting = waiting_decisions(tx)
+        self.kinds = KINDS
+        self.statuses = {status: PARTY_STATES[status] for status in STATUSES}
+
+    def _is_wanted(self, party: Party) -> bool:
+        said = self.asked["name"].lower()
+        return (
+            self.asked["kind"] in ("", party.kind)
+            and self.asked["status"] in ("", party.status)
+            and (not said or any(said in name.lower() for name in (party.party, party.name_en, party.name_zh)))
+        )
+
+    def files(self, party: Party) -> str:
+        return ", ".join(party.contract["file_types"])
+
+    def link(self, party: str) -> str:
+        return address(party)
+
+    def about(self, row: Row) -> Words:
+        return _ABOUT[row["kind"]]
+
+
+class OneView:
+    """An OrganisationView, with what the template asks."""
+
+    def __init__(self, told: OrganisationView) -> None:
+        self.told, self.party = told, told.party
+
+    @property
+    def kind(self) -> Words:
+        return KINDS[self.party.kind]
+
+    @property
+    def status(self) -> Words:
+        return PARTY_STATES[self.party.status]
+
+    @property
+    def terms(self) -> list[tuple[Words, list[str]]]:
+        """(what, lines)"""
+        contract = self.party.contract
+        names = [*(name for name in _TERMS if name in contract), *sorted(set(contract) - set(_TERMS))]
+        return [(_TERMS.get(name, (name, "")), _lines(name, contract[name])) for name in names]
+
+    @property
+    def key(self) -> str:
+        """Enough of the public key to compare it on the telephone."""
+        words = self.party.public_key.split()
+        return f"{words[0]} …{words[1][-16:]}"
+
+    def about(self, row: Row) -> Words:
+        return _ABOUT[row["kind"]]
+
+    def decided(self, row: Row) -> Words:
+        return _DECIDED[row["state"]]
+
+    def changes(self, row: Row) -> list[str]:
+        """What a proposal says, but for the key."""
+        payload: dict[str, Any] = json.loads(row["payload"])
+        said = {**payload.pop("contract", {}), **{name: value for name, value in payload.items() if name != "public_key"}}
+        return [f"{_TERMS.get(name, (name, ''))[0]}: {'; '.join(_lines(name, said[name]))}" for name in sorted(said)]
+
+    def states(self, counts: Mapping[str, int]) -> list[tuple[Words, int]]:
+        return [(FILE_STATES[state], count) for state, count in counts.items()]
+
+    def files(self, on: object) -> str:
+        return query("files", {"date": on, "party": self.party.party})
+
+
+def _lines(name: str, value: Any) -> list[str]:
+    """A term of a contract as lines of text; customers' digests are counted, not shown."""
+    if name == "related_parties":
+        return [str(len(value))]
+    if name == "file_types":
+        return [f"{one} {TYPES.get(one, '')}".strip() for one in value]
+    if isinstance(value, Mapping):
+        return [f"{key}: {_short(one)}" for key, one in value.items()] or ["–"]
+    return [_short(value)]
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(_short(one) for one in value)
+    if isinstance(value, Mapping):
+        return "; ".join(f"{key} {_short(one)}" for key, one in value.items())
+    return "–" if value is None else str(value)

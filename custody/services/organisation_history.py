@@ -1,0 +1,45 @@
+"""One organisation with all that was decided about it, and how its last days of files went (domain.md §1, module 1)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date
+
+from custody.errors import UsageError
+from custody.ports import RegisterTx, Row
+from custody.services.files import SEAL
+from custody.services.organisations import ONBOARD, STATUS, Party, party
+
+# Of so many dates a view tells the files.
+SHOWN_DAYS = 14
+_KINDS = [ONBOARD.kind, STATUS.kind]
+
+
+@dataclass(frozen=True)
+class OrganisationView:
+    """``decisions``: proposals about it, the newest first; ``files``: how many by state, for each of the last dates of which it sent
+    any, the newest first."""
+
+    party: Party
+    decisions: list[Row]
+    files: list[tuple[date, dict[str, int]]]
+
+
+def show_organisation(tx: RegisterTx, party_id: str, days: int) -> OrganisationView:
+    """Raises UsageError for one that was never onboarded."""
+    found = party(tx, party_id)
+    if found is None:
+        raise UsageError(f"no organisation {party_id!r}; see: custody org list")
+    decisions = tx.find("proposal", ("proposed_at", "proposal_id"), subject=party_id, kind=_KINDS)
+    counts: dict[date, Counter[str]] = {}
+    for row in tx.find("file", ("custody_date",), party=party_id):
+        if row["file_type"] != SEAL:
+            counts.setdefault(row["custody_date"], Counter())[row["state"]] += 1
+    newest = sorted(counts, reverse=True)[:days]
+    return OrganisationView(found, decisions[::-1], [(on, dict(sorted(counts[on].items()))) for on in newest])
+
+
+def waiting_decisions(tx: RegisterTx) -> list[Row]:
+    """Proposals about organisations that wait for a second person, in the order in which they were made."""
+    return tx.find("proposal", ("proposed_at", "proposal_id"), kind=_KINDS, state="PROPOSED")
