@@ -91,7 +91,12 @@ _PLATFORMS = ("BIG", *(f"P{n:03d}" for n in range(_OTHERS)))
 
 def _cut_off(writer: StepWriter) -> None:
     parties = dict.fromkeys(_PLATFORMS, "PLATFORM") | {CHANNEL: "CHANNEL", GATEWAY: "GATEWAY"}
-    contract = {"channel_fee_rate": "0", "channel_fee_min_minor": 0, "file_types": ["TXN", "CLAIM", "BALANCE"]}
+    contract = {
+        "core_model": "HUB",
+        "channel_fee_rate": "0",
+        "channel_fee_min_minor": 0,
+        "file_types": ["TXN", "CLAIM", "BALANCE"],
+    }
     rows = [
         {"kind": "party", "id": party, "payload": json.dumps({"kind": kind, "status": "LIVE", "contract": contract})}
         for party, kind in parties.items()
