@@ -178,7 +178,7 @@ def _extract(writer: StepWriter, shares: list[Share]) -> None:
 def _post(writer: StepWriter, shares: list[Share]) -> None:
     for table in (
         "holds", "mandates", "legal_orders", "unsettled", "suspense", "posting_findings", "pending_instructions", "begun_requests", "under_way",
-        "posted_keys", "channel_ends",
+        "posted_keys", "reversed_legs", "channel_ends",
     ):  # fmt: skip
         if table in TABLES:
             writer.declare(table)

@@ -78,6 +78,66 @@ class ClaimRegister:
             self._set_claim(sold._replace(principal_minor=sold.principal_minor - instruction.principal_minor))
             self._add(instruction, instruction.request_no, instruction.principal_minor)
 
+    def check_undo(self, original: Instruction) -> Refusal | None:
+        """What it did to loan and claims must lie there unchanged: nothing that was lent by it is repaid or sold since."""
+        name = self._made_by(original)
+        if name is not None:
+            claim = self._state.claims.get((original.platform, name))
+            minor = original.amount_minor if original.txn_type == TxnType.TENDER_SETTLE else original.principal_minor
+            if claim is not None and claim.principal_minor >= minor:
+                return None
+            return Refusal(BreakKind.CLAIM, "reversal_claim", {"claim": name, "loan": original.loan_id}, False)
+        if original.txn_type in _REPAYING and original.principal_minor:
+            claims = list(self._of_holder(original))
+            lacking = sum(claim.original_minor - claim.principal_minor for claim in claims)
+            # Which of several claims it had repaid, nothing says any more.
+            if len(claims) != 1 or lacking < original.principal_minor:
+                figures: dict[str, object] = {"claim": original.to_account, "loan": original.loan_id}
+                return Refusal(BreakKind.CLAIM, "reversal_claim", figures, False)
+        return None
+
+    def undo(self, original: Instruction) -> None:
+        """What was checked, done."""
+        if original.txn_type == TxnType.TENDER_SETTLE:
+            loan = self._loan(original)
+            funded = loan.funded_minor - original.amount_minor
+            if funded:
+                self._set_loan(loan._replace(funded_minor=funded))
+            else:
+                self._set_loan(loan._replace(funded_minor=0, disbursed_on=None, state=LoanState.FULL))
+            self._give_up(original, original.amount_minor)
+        elif original.txn_type in _REPAYING:
+            loan = self._loan(original)
+            repaid = loan.principal_repaid_minor - original.principal_minor
+            interest = loan.interest_repaid_minor - original.interest_minor
+            state = LoanState.REPAYING if repaid or interest else LoanState.DISBURSED
+            self._set_loan(loan._replace(principal_repaid_minor=repaid, interest_repaid_minor=interest, state=state))
+            if original.principal_minor:
+                (claim,) = self._of_holder(original)
+                self._set_claim(claim._replace(principal_minor=claim.principal_minor + original.principal_minor))
+        elif original.txn_type in _PASSING and original.principal_minor:
+            self._give_up(original, original.principal_minor)
+            sold = self._claim(original, str(original.related_request_no))
+            self._set_claim(sold._replace(principal_minor=sold.principal_minor + original.principal_minor))
+
+    def _made_by(self, original: Instruction) -> str | None:
+        """The claim to which it gave principal."""
+        if original.txn_type == TxnType.TENDER_SETTLE:
+            return str(original.related_request_no)
+        return original.request_no if original.txn_type in _PASSING and original.principal_minor else None
+
+    def _give_up(self, original: Instruction, minor: int) -> None:
+        name = self._made_by(original)
+        assert name is not None
+        claim = self._claim(original, name)
+        left = claim._replace(principal_minor=claim.principal_minor - minor, original_minor=claim.original_minor - minor)
+        if left.original_minor:
+            self._set_claim(left)
+            return
+        del self._state.claims[claim.platform, claim.claim_id]
+        for key in ((claim.platform, claim.loan_id), (claim.platform, claim.loan_id, claim.holder)):
+            self._ids[key].remove(claim.claim_id)
+
     def _check_repaid(self, instruction: Instruction, loan: Loan) -> Refusal | None:
         """The creditor holds at least the principal that he is repaid; a claim that is not there yet may still come."""
         held = sum(claim.principal_minor for claim in self._of_holder(instruction))

@@ -51,6 +51,40 @@ def change_hold(state: LedgerState, instruction: Instruction, rule: HoldRule, ow
         del state.holds[key]
 
 
+def check_undone(state: LedgerState, original: Instruction, rule: HoldRule, owner: str, amount_minor: int) -> Refusal | None:
+    """Whether what an instruction did to a hold can be taken back: what it placed must be there still; what it took or released must
+    have a purpose by which it can be frozen again."""
+    key = _key(original, rule)
+    hold = state.holds.get(key)
+    figures: dict[str, object] = {"hold": key[1], "account": owner}
+    if rule.effect == HoldEffect.PLACE:
+        open_minor = 0 if hold is None or hold.account != owner else hold.amount_minor
+        if open_minor >= amount_minor:
+            return None
+        return Refusal(BreakKind.HOLD, "reversal_hold_used", figures | {"open": open_minor, "needed": amount_minor}, False)
+    if rule.effect == HoldEffect.TAKE or hold is not None:
+        return None
+    # Neither loan nor mandate of what was released stands anywhere any more.
+    return Refusal(BreakKind.HOLD, "reversal_hold_gone", figures, False)
+
+
+def undo_hold(state: LedgerState, original: Instruction, rule: HoldRule, owner: str, amount_minor: int) -> None:
+    """What was checked, done. Money that is frozen again is so since the date on which it had been taken."""
+    key = _key(original, rule)
+    hold = state.holds.get(key)
+    if rule.effect != HoldEffect.PLACE:
+        if hold is None:
+            hold = Hold(original.platform, key[1], owner, rule.kind, original.loan_id, 0, original.value_date)
+        state.holds[key] = hold._replace(amount_minor=hold.amount_minor + amount_minor)
+        return
+    assert hold is not None
+    left = hold.amount_minor - amount_minor
+    if left:
+        state.holds[key] = hold._replace(amount_minor=left)
+    else:
+        del state.holds[key]
+
+
 def _key(instruction: Instruction, rule: HoldRule) -> tuple[str, str]:
     request = instruction.request_no if rule.effect == HoldEffect.PLACE else str(instruction.related_request_no)
     return instruction.platform, request + rule.suffix

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from custody.claims import ClaimRegister
-from custody.holds import change_hold, check_hold
+from custody.holds import change_hold, check_hold, check_undone, undo_hold
 from custody.instruction import Entry, Instruction, Move, Refusal
 from custody.ledger_state import Claim, LedgerState
 from custody.names import PLATFORM_ACCOUNTS, Book, BreakKind, Role, TxnType, platform_of, role_of
@@ -22,6 +23,8 @@ from custody.statuses import StatusRegister
 _CUSTOMERS: frozenset[str] = frozenset(Role)
 # What puts money into a loan.
 _LENDING = frozenset({TxnType.TENDER_FREEZE, TxnType.TENDER_SETTLE, TxnType.CREDIT_ASSIGNMENT})
+# What other parts of the system count on, or what covered items that are not told apart any more: people put it right.
+_BY_HAND = frozenset({TxnType.CUSTODY_FEE, TxnType.ADJUSTMENT, TxnType.REVERSAL})
 _NAMED: frozenset[str] = frozenset((*PLATFORM_ACCOUNTS, SUSPENSE))
 
 
@@ -38,6 +41,12 @@ class Register(Protocol):
         """What was checked, done, while the holds are as they were before. ``claim_id`` as for Ledger.apply. Returns what is
         wrong with the entry though it is posted."""
 
+    def check_undo(self, original: Instruction) -> Refusal | None:
+        """Why what a posted instruction did here cannot be taken back any more; None when it can. Changes nothing."""
+
+    def undo(self, original: Instruction) -> None:
+        """What was checked, done, while the holds are as they were before."""
+
 
 class Ledger:
     """``registers`` are asked in their order, after those of statuses and claims and before holds and balances."""
@@ -49,6 +58,7 @@ class Ledger:
         every: tuple[Register, ...] = (self._claims, *registers)
         self._checks = {t: tuple(r.check for r in every if t in r.types) for t in TxnType}
         self._changes = {t: tuple(r.change for r in every if t in r.types) for t in TxnType}
+        self._registers = every
         # By account: the platform that it is of, and its kind.
         self._kinds: dict[str, tuple[str, str | None]] = {}
 
@@ -98,6 +108,45 @@ class Ledger:
         """A leg whose status moves no money: it is remembered, or refused."""
         return self._statuses.tell(instruction)
 
+    def untell(self, original: Instruction) -> None:
+        """A leg whose status moved no money was never said."""
+        self._statuses.untell(original)
+
+    def reverse(self, reversal: Instruction, original: Instruction) -> Entry | Refusal:
+        """Take back what ``original`` posted, or refuse and change nothing: the moves the other way round, in the last one's order
+        first, and each register as if it had not been. Nothing that something later rests on is taken from under it.
+
+        ``reversal`` names the entry; what is refused stays posted, for people to put right.
+        """
+        plan = plan_of(original)
+        assert plan is not None, "it was posted"
+        if original.txn_type in _BY_HAND:
+            figures: dict[str, object] = {
+                "request_no": original.request_no,
+                "leg": original.leg,
+                "txn_type": str(original.txn_type),
+            }
+            return Refusal(BreakKind.STATUS, "reversal_by_hand", figures, False)
+        registers = [register for register in self._registers if original.txn_type in register.types]
+        holds = plan.holds_of(original)
+        moves = [(book, payee, payer, minor) for book, payer, payee, minor in reversed(plan.moves_of(original))]
+        for register in registers:
+            refusal = register.check_undo(original)
+            if refusal is not None:
+                return refusal
+        for rule, owner, minor in holds:
+            refusal = check_undone(self.state, original, rule, owner, minor)
+            if refusal is not None:
+                return refusal
+        refusal = self._check_funds(moves) or self._check_assets(moves)
+        if refusal is not None:
+            return replace(refusal, rule="reversal_short", waits=False)
+        for register in registers:
+            register.undo(original)
+        for rule, owner, minor in holds:
+            undo_hold(self.state, original, rule, owner, minor)
+        return Entry(reversal, self._move(moves), None)
+
     def balance(self, book: Book, account: str) -> int:
         return self.state.balances.get((book, account), 0)
 
@@ -136,6 +185,18 @@ class Ledger:
             if len(moves) > 1:
                 came[from_account] -= minor
                 came[to_account] += minor
+        return None
+
+    def _check_assets(self, moves: Sequence[Planned]) -> Refusal | None:
+        """No asset rises above nothing: what the channel or the core has paid since cannot be unclaimed."""
+        for book, _, to_account, minor in moves:
+            if is_asset(to_account) and self.balance(book, to_account) + minor > 0:
+                figures: dict[str, object] = {
+                    "account": to_account,
+                    "available": -self.balance(book, to_account),
+                    "needed": minor,
+                }
+                return Refusal(BreakKind.SHORTFALL, "insufficient", figures, False)
         return None
 
     def _move(self, moves: Sequence[Planned]) -> tuple[Move, ...]:

@@ -40,6 +40,16 @@ class LegalOrders:
         order = self._orders[key]
         self._orders[key] = order._replace(used_minor=order.used_minor + entry.instruction.amount_minor)
 
+    def check_undo(self, original: Instruction) -> Refusal | None:
+        """What was carried out can always be taken back from the order."""
+        return None
+
+    def undo(self, original: Instruction) -> None:
+        """The order is as far from being carried out as before."""
+        key = _key(original)
+        order = self._orders[key]
+        self._orders[key] = order._replace(used_minor=order.used_minor - original.amount_minor)
+
 
 def enter_orders(state: LedgerState, landed: Iterable[Mapping[str, Any]]) -> None:
     """A day's orders (rows of land_legal_order) enter the register; an order keeps the terms of its first row."""

@@ -121,7 +121,8 @@ def _kind(template: str, roles: frozenset[str]) -> frozenset[str]:
 
 
 def _paths() -> frozenset[tuple[str, str, str]]:
-    """(type, kind of payer, kind of payee) of every move that a posting rule makes."""
+    """(type, kind of payer, kind of payee) of every move that a posting rule makes; and, as REVERSAL, of each the other way round: what
+    a restated file of instructions takes back (custody.reversals)."""
     every = frozenset({*Role, *PLATFORM_ACCOUNTS, SUSPENSE})
     paths = set()
     for (txn_type, _), rule in RULES.items():
@@ -131,7 +132,7 @@ def _paths() -> frozenset[tuple[str, str, str]]:
                 roles = rule.payer if template.startswith("{from") else rule.payee
                 sides.append(_kind(template, roles or every))
             paths |= {(str(txn_type), str(a), str(b)) for a in sides[0] for b in sides[1]}
-    return frozenset(paths)
+    return frozenset(paths | {(str(TxnType.REVERSAL), payee, payer) for _, payer, payee in paths})
 
 
 PATHS = _paths()

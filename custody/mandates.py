@@ -73,6 +73,19 @@ class MandateRegister:
             self._items[request] = self._items.get(request, 0) + instruction.amount_minor
             self._use(instruction.platform, instruction.authorisation_id, instruction.amount_minor)
 
+    def check_undo(self, original: Instruction) -> Refusal | None:
+        """What was used can always be given back."""
+        return None
+
+    def undo(self, original: Instruction) -> None:
+        """What it used of its mandate is there again; what a cancellation gave back is used again."""
+        if original.txn_type is _CANCEL:
+            hold = self._state.holds[original.platform, str(original.related_request_no)]
+            if hold.mandate_id is not None:
+                self._use(original.platform, hold.mandate_id, original.amount_minor)
+        elif original.originator is _BY_MANDATE:
+            self._use(original.platform, original.authorisation_id, -original.amount_minor)
+
     def _check_limits(self, mandate: Mandate, instruction: Instruction, named: dict[str, object]) -> Refusal | None:
         """A cancellation uses nothing up."""
         if instruction.txn_type == TxnType.TENDER_CANCEL:

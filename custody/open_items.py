@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from custody.calendar import SettlementCalendar
-from custody.instruction import Instruction
+from custody.instruction import Instruction, Refusal
 from custody.ledger_state import LedgerState, OpenItem
-from custody.names import TxnType
+from custody.names import BreakKind, TxnType
 
 RECEIVABLE, PAYABLE, FEES = "CHANNEL_RECEIVABLE", "CHANNEL_PAYABLE", "FEE_RECEIVABLE"
 # The types that open items or cover them, where they name a channel.
@@ -80,6 +80,33 @@ class OpenItems:
             case TxnType.CHANNEL_FEE_TOPUP:
                 self._cover(fees, amount, instruction, str(instruction.settlement_batch))
         return _NOTHING
+
+    def check_undo(self, original: Instruction) -> Refusal | None:
+        """What a leg opened at its channel must be open still; what covers items is not taken back, since which it covered is
+        known no more."""
+        account = _opened_by(original)
+        figures: dict[str, object] = {"request_no": original.request_no, "leg": original.leg}
+        if account is None:
+            return Refusal(BreakKind.STATUS, "reversal_by_hand", figures | {"txn_type": str(original.txn_type)}, False)
+        item = self._items.get(account, {}).get(request_item(original))
+        if item is None or item.amount_minor < original.amount_minor:
+            return Refusal(BreakKind.STATUS, "reversal_settled", figures | {"channel": original.channel}, False)
+        return None
+
+    def undo(self, original: Instruction) -> tuple[date, ...]:
+        """What was checked, done; returns the settlement date for which the channel owes nothing any more by it, if there is one."""
+        account, name = _opened_by(original), request_item(original)
+        assert account is not None
+        items = self._items[account]
+        item = items[name]
+        if item.amount_minor > original.amount_minor:
+            items[name] = item._replace(amount_minor=item.amount_minor - original.amount_minor)
+        else:
+            del items[name]
+        if not items:
+            del self._items[account]
+        owed = account.partition(":")[2].startswith(RECEIVABLE)
+        return () if not owed or item.settle_date in self._open_dates(account) else (item.settle_date,)
 
     def of_request(self, platform: str, channel: str, request_no: str) -> OpenItem | None:
         """What the channel still owes for a recharge; None when it has settled it."""
@@ -160,6 +187,16 @@ class OpenItems:
         own = self._of_request(account, first) if first is not None else []
         yield from sorted(own, key=lambda n: (items[n].settle_date, items[n].opened_on, n))
         yield from sorted(set(items) - set(own), key=lambda n: (items[n].settle_date, items[n].opened_on, n))
+
+
+def _opened_by(instruction: Instruction) -> str | None:
+    """The receivable or payable on which the leg opens an item and does nothing else; None when it does not."""
+    match instruction.txn_type:
+        case TxnType.RECHARGE:
+            return f"{instruction.platform}:{RECEIVABLE}/{instruction.channel}"
+        case TxnType.WITHDRAW:
+            return f"{instruction.platform}:{PAYABLE}/{instruction.channel}"
+    return None
 
 
 def request_item(instruction: Instruction) -> str:

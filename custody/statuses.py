@@ -67,6 +67,13 @@ class StatusRegister:
         if self._rows.pop(_key(instruction), None) is not None:
             self._by_hold[_hold(instruction)].discard(_key(instruction))
 
+    def untell(self, original: Instruction) -> None:
+        """What a leg said is said no more, unless something followed it since."""
+        row = self._rows.get(_key(original))
+        if row is not None and row.status == original.status:
+            del self._rows[_key(original)]
+            self._by_hold[_hold(original)].discard(_key(original))
+
     def _check_order(self, instruction: Instruction) -> Refusal | None:
         before = self._rows.get(_key(instruction))
         if before is None or before.status == instruction.status or instruction.status in NEXT[TxnStatus(before.status)]:

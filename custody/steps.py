@@ -37,8 +37,8 @@ _READS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
     "land": (("cut_off",), ("land",), ()),
     "validate": (("cut_off", "land"), (), ("validate",)),
     "extract": (("cut_off",), (), ("extract",)),
-    # Days post strictly in order: yesterday must be closed.
-    "post": (("cut_off", "land"), ("close", "fees"), ("post",)),
+    # Days post strictly in order: yesterday must be closed. What a restated file takes back stands in the version that landed before.
+    "post": (("cut_off", "land"), ("close", "fees"), ("post", "land")),
     "project": (("land", "post"), ("post", "project"), ()),
     # A late balance file is compared with the snapshot of its own date, hence all earlier postings; a settlement batch is judged
     # when all its files are there, hence what landed of it before. Bank interest is owned by the balances up to yesterday.

@@ -51,6 +51,33 @@ class SuspenseRegister:
         elif _enters(instruction):
             self._receive(instruction)
 
+    def check_undo(self, original: Instruction) -> Refusal | None:
+        """A receipt must be there still: whole, where it is to go; what left it must have left something."""
+        key = (original.platform, str(original.related_request_no) if _leaves(original) else original.request_no)
+        receipt = self._state.receipts.get(key)
+        figures: dict[str, object] = {"receipt": key[1]}
+        if _leaves(original) and receipt is None:
+            return Refusal(BreakKind.ORPHAN, "reversal_receipt", figures, False)
+        if _enters(original) and (receipt is None or receipt.left_minor < original.amount_minor):
+            return Refusal(BreakKind.ORPHAN, "reversal_receipt", figures, False)
+        return None
+
+    def undo(self, original: Instruction) -> None:
+        """What was checked, done."""
+        amount = original.amount_minor
+        if _leaves(original):
+            key = (original.platform, str(original.related_request_no))
+            receipt = self._state.receipts[key]
+            self._state.receipts[key] = receipt._replace(left_minor=receipt.left_minor + amount)
+        elif _enters(original):
+            key = (original.platform, original.request_no)
+            receipt = self._state.receipts[key]
+            if receipt.amount_minor == amount:
+                del self._state.receipts[key]
+            else:
+                left = receipt.left_minor - amount
+                self._state.receipts[key] = receipt._replace(amount_minor=receipt.amount_minor - amount, left_minor=left)
+
     def _receive(self, instruction: Instruction) -> None:
         key, amount = (instruction.platform, instruction.request_no), instruction.amount_minor
         there = self._state.receipts.get(key)

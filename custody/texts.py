@@ -237,6 +237,39 @@ RULES: dict[str, tuple[str, str]] = {
         "a hold {hold} stands already: a freeze is one leg under its own number",
         "冻结 {hold} 已存在：每笔冻结须使用独立流水号且只有一条明细",
     ),
+    # a reversal by a restated file of instructions
+    "reversal_by_hand": (
+        "the {txn_type} {request_no}/{leg} stands in no file any more, and is put right by people only: what it posted stays",
+        "重报后 {txn_type} {request_no}/{leg} 已无授权，须人工更正：原记账保留",
+    ),
+    "reversal_claim": (
+        "claim {claim} on loan {loan} has been repaid, sold or merged since: what was posted stays, for people to put right",
+        "标的 {loan} 的债权 {claim} 其后已还款、转让或合并：原记账保留，须人工更正",
+    ),
+    "reversal_hold_gone": (
+        "the hold {hold} of {account} was released and is gone: money is not frozen again by itself",
+        "{account} 的冻结 {hold} 已全部解冻，不自动恢复冻结",
+    ),
+    "reversal_hold_used": (
+        "of the hold {hold} of {account} {open} is left, the reversal needs {needed}: what was posted stays",
+        "{account} 的冻结 {hold} 余 {open}，冲正需 {needed}：原记账保留",
+    ),
+    "reversal_lot": (
+        "unsettled money of {request_no}/{leg} has moved on from {account} or has left: what was posted stays",
+        "{request_no}/{leg} 的未清算资金已从 {account} 转出：原记账保留",
+    ),
+    "reversal_receipt": (
+        "the receipt {receipt} has been identified or returned since: what was posted stays",
+        "来账 {receipt} 其后已认领或退回：原记账保留",
+    ),
+    "reversal_settled": (
+        "{channel} has settled {request_no}/{leg} since: what was posted stays, for people to put right",
+        "{channel} 其后已清算 {request_no}/{leg}：原记账保留，须人工更正",
+    ),
+    "reversal_short": (
+        "{account} has {available} left, the reversal needs {needed}: what was posted stays, for people to put right",
+        "{account} 余 {available}，冲正需 {needed}：原记账保留，须人工更正",
+    ),
     "fee_exceeds_amount": ("the fee {fee} is larger than the amount {amount}", "手续费 {fee} 大于金额 {amount}"),
     "claim_principal": (
         "{account} holds {held} of loan {loan}, the repayment's principal is {principal}",

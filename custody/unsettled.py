@@ -132,6 +132,37 @@ class UnsettledMoney:
         figures: dict[str, object] = {"unsettled": used, "amount": instruction.amount_minor}
         return Refusal(BreakKind.UNSETTLED_USE, "unsettled_use", figures, False)
 
+    def check_undo(self, original: Instruction) -> Refusal | None:
+        """A recharge's own lot must lie where it came to; of a withdrawal nothing may have left unsettled."""
+        if original.channel is None:
+            return None
+        refusal = self._items.check_undo(original)
+        if refusal is not None:
+            return refusal
+        figures: dict[str, object] = {"request_no": original.request_no, "leg": original.leg}
+        if original.txn_type == TxnType.RECHARGE:
+            lot = (original.channel, self._items.settle_date(original.value_date))
+            if self._lots.get((str(original.to_account), ""), {}).get(lot, 0) < original.amount_minor:
+                return Refusal(BreakKind.UNSETTLED_USE, "reversal_lot", figures | {"account": original.to_account}, False)
+        elif (f"{original.platform}:{PAYABLE}/{original.channel}", "") in self._lots:
+            return Refusal(BreakKind.UNSETTLED_USE, "reversal_lot", figures | {"account": original.from_account}, False)
+        return None
+
+    def undo(self, original: Instruction) -> None:
+        """Inside the bank lots go back as money always moves: the one due last before all others."""
+        if original.channel is not None:
+            settled = self._items.undo(original)
+            if original.txn_type == TxnType.RECHARGE:
+                lot = (original.channel, self._items.settle_date(original.value_date))
+                self._take((str(original.to_account), ""), lot, original.amount_minor)
+            for on in settled:
+                self._settle(original.platform, (original.channel, on))
+            return
+        for flow in reversed(_flows(original)):
+            source = flow.target(original)
+            if source in self._lots:
+                self._carry(source, flow.source(original), _amount(original, flow.part), latest_first=True)
+
     def _follow(self, instruction: Instruction, flow: _Flow) -> int:
         """Let the lots of a move follow it; returns what left unsettled."""
         source = flow.source(instruction)

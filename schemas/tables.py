@@ -248,6 +248,10 @@ TABLES: dict[str, TableSpec] = {
             "platform key_hash request_no leg",
             "platform:text key_hash:int request_no:text leg:int content_hash:text",
         ),
+        # What restated files of instructions take back of earlier days, as instructions (custody.reversals): their place is the line of
+        # the version that was withdrawn. Of them what was posted and is so no more.
+        replace(_landed(load_layout("gateway_instruction/1")), name="reversed_legs"),
+        _table("reversed_keys", "platform request_no leg", "platform:text request_no:text leg:int"),
         _table(
             "balances",
             "platform book account",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -53,6 +54,7 @@ def _words(found: Difference) -> list[str]:
     day = "no sealed day holds its rows 尚未入账" if found.landed_on is None else f"landed on 入账于 {found.landed_on}"
     lines = [f"{found.file_name} replaces 替换 {found.replaces} ({day})", f"rows 行: {counts}"]
     lines += [mask_user_numbers(_row_words(row)) for row in found.rows.first]
+    lines += _leg_words(found.legs)
     lines.append(f"cases 差错: {len(found.cases)}")
     lines += [mask_user_numbers(_case_words(case)) for case in found.cases]
     return [*lines, f"digest 摘要 {found.effect.digest}"]
@@ -63,6 +65,23 @@ def _row_words(row: dict[str, Any]) -> str:
     lines = " -> ".join("-" if line is None else str(line) for line in row["lines"])
     fields = row["fields"] if row["difference"] == "changed" else {}
     return f"  {row['difference']} {key} (line 行 {lines})" + "".join(f" {n}: {a} -> {b}" for n, (a, b) in fields.items())
+
+
+_LEGS = {
+    "posted": "posted 入账",
+    "as_before": "as before 不变",
+    "told": "status only 仅状态",
+    "refused": "refused 拒绝",
+    "waiting": "waiting 待入账",
+    "reversed": "reversed 冲正",
+    "was_not_posted": "was not posted 原未入账",
+    "cannot_be_reversed": "cannot be reversed 无法冲正",
+}
+
+
+def _leg_words(legs: Mapping[str, int]) -> list[str]:
+    """What a restated file of instructions would do to the ledger; nothing of other files."""
+    return ["ledger 账务: " + ", ".join(f"{_LEGS[name]} {count}" for name, count in legs.items())] if legs else []
 
 
 def _case_words(case: dict[str, Any]) -> str:
@@ -123,5 +142,6 @@ def effect_words(payload: str) -> list[str]:
     rows, cases = (" ".join(f"{name} {count}" for name, count in summary[part].items()) for part in ("rows", "cases"))
     lines = [f"rows 行: {rows}", f"cases 差错: {cases}"]
     lines += [mask_user_numbers(_row_words(row)) for row in summary["first_rows"]]
+    lines += _leg_words(summary.get("legs", {}))
     lines += [mask_user_numbers(_case_words(case)) for case in summary["first_cases"]]
     return [*lines, f"all of it 全部: custody restatement show; digest 摘要 {effect['digest']}"]

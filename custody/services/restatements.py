@@ -24,8 +24,18 @@ def pending(tx: RegisterTx) -> list[Row]:
     return tx.find("file", ("custody_date", "party", "file_name"), state=RESTATEMENT_PENDING)
 
 
-# What may be restated when a sealed day holds its rows: it is compared, and posts nothing.
-_COMPARED = frozenset({FileType.TXN, FileType.CLAIM, FileType.BALANCE, FileType.LOAN, FileType.CUSTOMER, FileType.SETTLEMENT})
+# What may be restated when a sealed day holds its rows: what is compared, and instructions, whose legs are reversed or posted anew.
+_RESTATED = frozenset(
+    {
+        FileType.TXN,
+        FileType.CLAIM,
+        FileType.BALANCE,
+        FileType.LOAN,
+        FileType.CUSTOMER,
+        FileType.SETTLEMENT,
+        FileType.INSTRUCTION,
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -80,10 +90,10 @@ def _payload(tx: RegisterTx, row: Row) -> dict[str, object]:
     replaces = None
     if standing is not None:
         sealed_on = standing["cut_off_date"]
-        if sealed_on is not None and row["file_type"] not in _COMPARED:
+        if sealed_on is not None and row["file_type"] not in _RESTATED:
             raise UsageError(
-                f"{standing['file_name']} entered the sealed day {sealed_on} and was posted from: a {row['file_type']} file can be "
-                "restated only before its cut-off; correct what it posted by adjustments"
+                f"{standing['file_name']} entered the sealed day {sealed_on} and was judged by: a {row['file_type']} file can be "
+                "restated only before its cut-off; correct what followed from it by adjustments"
             )
         replaces = {n: standing[n] for n in ("file_name", "sha256")}
         replaces["cut_off_date"] = None if sealed_on is None else sealed_on.isoformat()

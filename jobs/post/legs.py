@@ -52,12 +52,19 @@ class Run:
     legs: dict[str, int]
 
 
-def sort_part(wiring: Wiring, task: tuple[Source, Path]) -> list[Run]:
-    """The legs of one part as runs under ``task[1]`` with a number."""
-    source, path = task
+def sort_part(wiring: Wiring, task: tuple[Source, Path, frozenset[str]]) -> list[Run]:
+    """The legs of one part as runs under ``task[1]`` with a number; what waited of the files ``task[2]`` is left out."""
+    source, path, withdrawn = task
     rows = wiring.lake.part(source.output, source.table, source.part)
     if source.table == "pending_instructions":
+        if withdrawn:
+            rows = rows.filter(pc.invert(pc.is_in(rows["file_name"], pa.array(sorted(withdrawn)))))
         rows = _landed_again(rows)
+    return sort_rows(rows, path)
+
+
+def sort_rows(rows: pa.Table, path: Path) -> list[Run]:
+    """Landed legs as runs under ``path`` with a number; legs of one moment stay in their order."""
     runs = []
     for start in range(0, rows.num_rows, _RUN_ROWS):
         runs.append(_write_run(rows.slice(start, _RUN_ROWS), path.with_name(f"{path.name}-{start // _RUN_ROWS}.arrow")))
@@ -75,7 +82,7 @@ def _landed_again(pending: pa.Table) -> pa.Table:
 
 def _write_run(rows: pa.Table, path: Path) -> Run:
     rows = rows.take(pc.sort_indices(rows, [("platform", "ascending"), ("event_time", "ascending")]))
-    rows = rows.append_column("content_hash", _content_hashes(rows))
+    rows = rows.append_column("content_hash", content_hashes(rows))
     rows = rows.append_column("key_hash", pa.array(key_hashes(rows.select(_KEY)).view(np.int64)))
     rows = rows.append_column("request_hash", pa.array(key_hashes(rows.select(_KEY[:2])).view(np.int64)))
     (batch,) = rows.combine_chunks().to_batches()
@@ -86,7 +93,8 @@ def _write_run(rows: pa.Table, path: Path) -> Run:
     return Run(path, dict(sorted(counts.items())))
 
 
-def _content_hashes(rows: pa.Table) -> pa.Array:
+def content_hashes(rows: pa.Table) -> pa.Array:
+    """Of landed legs: what each says, wherever it stands."""
     size = 2 * HASH_BYTES
     text = row_hashes(rows.select(_CONTENT)).hex().encode()
     offsets = np.arange(0, (rows.num_rows + 1) * size, size, dtype=np.int32)

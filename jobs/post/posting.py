@@ -31,6 +31,7 @@ from jobs.post.accrual import accrual
 from jobs.post.columns import instructions_of, with_accounts
 from jobs.post.legs import LANDED, Ints, Legs
 from jobs.post.refusals import allocation, later_cause, stranger
+from jobs.post.reversals import ReversalKey
 from jobs.post.scratch import Spool
 from jobs.post.splits import Splits
 from jobs.post.totals import Totals
@@ -52,6 +53,8 @@ _OF_THE_MOVE = (
     "to_balance_minor",
     "core_ref",
 )
+# Asked of every leg.
+_REVERSAL = TxnType.REVERSAL
 _JOURNAL = arrow_schema(TABLES["journal"])
 TxnKey = tuple[str, str, int]
 
@@ -60,7 +63,8 @@ TxnKey = tuple[str, str, int]
 class Day:
     """What the posting of any platform must know. ``first_no``: the number with which each platform's entries and legs begin;
     ``fees``: accrued yesterday, by platform; ``posted_before``: content hash, by key, of those of today's legs that an earlier day
-    posted; ``landed``: what landing says of the instructions; ``repeated``: hashes of keys that stand more than once in the day, or in it and in an earlier one; ``aliases``: customer id -> the id that it became."""
+    posted; ``landed``: what landing says of the instructions; ``repeated``: hashes of keys that stand more than once in the day, or in it and in an earlier one; ``aliases``: customer id -> the id that it became.
+    ``reversals`` and ``told_before``: of restated files, as jobs.post.reversals has them."""
 
     on: date
     calendar: SettlementCalendar
@@ -72,6 +76,8 @@ class Day:
     repeated: frozenset[int]
     aliases: Mapping[str, str]
     landed: Landed
+    reversals: Mapping[ReversalKey, tuple[Instruction, str]]
+    told_before: frozenset[str]
 
 
 class Posting:
@@ -87,6 +93,7 @@ class Posting:
         self._fees = sorted((p for p, fee in day.fees.items() if fee["gross_minor"]), reverse=True)
         self._platform = ""
         self._waiting = WaitingLegs(ledger.balance)
+        self._taken_back: list[Row] = []
         self._met = self._entry_no = self._txn_no = 0
         self._begin([], np.empty(0, np.int64))
 
@@ -113,6 +120,7 @@ class Posting:
         self._findings: list[tuple[int, Instruction, Refusal]] = []
         self._split_rows: list[Row] = []
         self._begun_rows: list[Row] = []
+        self._reversed_rows: list[Row] = []
         self._woken: list[pa.Table] = []
         self._new_waiting: list[WaitingLeg] = []
 
@@ -123,7 +131,11 @@ class Posting:
             if instruction.platform != platform:
                 platform = instruction.platform
                 self._turn_to(platform)
+            if instruction.txn_type is _REVERSAL and self._reverse(row, instruction):
+                continue
             content = chunk["content_hash"][row].as_py() if key_hash in repeated else None
+            if instruction.status in _NO_POSTING and self._told_before(row, instruction, chunk):
+                continue
             if content is not None and self._was_posted(row, instruction, content):
                 continue
             if instruction.status in _NO_POSTING:
@@ -147,6 +159,45 @@ class Posting:
             self._find(instruction, refusal)
         elif self._waiting:
             self._wake(Entry(instruction, (), None))
+
+    def _reverse(self, source: int, reversal: Instruction) -> bool:
+        """Take back what a restated file says no more; False when the leg comes from no such file. Of a leg that posted nothing,
+        or after which something else was posted under its number, nothing is there to be taken back."""
+        found = self._day.reversals.get((reversal.platform, reversal.request_no, reversal.leg, str(reversal.status)))
+        if found is None:
+            return False
+        original, content = found
+        key = original.platform, original.request_no, original.leg
+        if original.status in _NO_POSTING:
+            self._ledger.untell(original)
+        if original.status in _NO_POSTING or self._known.get(key) != content:
+            self._record(source, reversal, "NO_POSTING", None)
+            return True
+        result = self._ledger.reverse(reversal, original)
+        if isinstance(result, Refusal):
+            self._record(source, reversal, "REFUSED", None)
+            self._find(reversal, result)
+            return True
+        self._enter(result)
+        self._record(source, reversal, "POSTED", self._entry_no)
+        self._entry_no += 1
+        del self._known[key]
+        self._taken_back.append(dict(zip(("platform", "request_no", "leg"), key, strict=True)))
+        if self._waiting:
+            self._wake(result)
+        return True
+
+    def _told_before(self, source: int, instruction: Instruction, chunk: pa.Table) -> bool:
+        """Whether a status says nothing now: the version that was withdrawn had told it, or it is of an earlier day and the movement
+        has ended since."""
+        if self._day.told_before and chunk["content_hash"][source].as_py() in self._day.told_before:
+            self._record(source, instruction, "REPEATED", None)
+            return True
+        key = instruction.platform, instruction.request_no, instruction.leg
+        if instruction.status in UNDER_WAY and instruction.value_date < self._day.on and key in self._known:
+            self._record(source, instruction, "NO_POSTING", None)
+            return True
+        return False
 
     def _was_posted(self, source: int, instruction: Instruction, content: str) -> bool:
         """Whether the leg's key was posted before: harmless with the same content, a finding with another."""
@@ -236,6 +287,8 @@ class Posting:
             if leg.content is None or not self._was_posted(leg.row, leg.instruction, leg.content):
                 self._record(leg.row, leg.instruction, "WAITING", None)
                 self._find(leg.instruction, leg.refusal)
+        self._reversed_rows += self._taken_back
+        self._taken_back = []
         waiting = [leg.instruction for leg in still]
         self._split_rows += self._splits.close(waiting)
         self._begun_rows += self._splits.end_of_day(platform, self._day.on, self._day.landed, waiting)
@@ -319,6 +372,7 @@ class Posting:
             self._spool.write("posting_findings", self._found(legs))
             self._spool.write("pending_instructions", self._pending(legs.filter(pc.equal(legs["outcome"], "WAITING"))))
         self._spool.write("journal", self._journal(legs))
+        self._spool.write("reversed_keys", table_of(TABLES["reversed_keys"], self._reversed_rows))
         self._spool.write("open_splits", table_of(TABLES["open_splits"], self._split_rows))
         self._spool.write("begun_requests", table_of(TABLES["begun_requests"], self._begun_rows))
         if chunk is not None and self._new_waiting:

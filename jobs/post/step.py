@@ -33,8 +33,9 @@ from custody.services.outputs import Seal
 from jobs.distinct_keys import key_hashes
 from jobs.ledger_snapshots import SNAPSHOTS
 from jobs.post.earlier import hashes_of, posted_before
-from jobs.post.legs import Run, Source, sort_part
+from jobs.post.legs import Run, Source, sort_part, sort_rows
 from jobs.post.posting import Day
+from jobs.post.reversals import Reversals, reversals_of
 from jobs.post.scratch import scratch
 from jobs.post.share import CHUNK_ROWS, Share, post_share
 from jobs.post.snapshots import LANDED, YESTERDAY
@@ -59,6 +60,8 @@ TABLES = (
     "open_splits",
     "begun_requests",
     "posted_keys",
+    "reversed_legs",
+    "reversed_keys",
     "balances",
     "holds",
     "claims",
@@ -101,12 +104,16 @@ def _shares(context: StepContext, folder: Path) -> tuple[list[Share], int]:
     # What waited came on an earlier day: at the same moment it is before what came today.
     parts = [*_parts(wiring, yesterday, "pending_instructions"), *_parts(wiring, today, "land_instruction")]
     parts += _parts(wiring, today, "decided_adjustments")
-    tasks = [(part, folder / f"run-{number:05d}") for number, part in enumerate(parts)]
-    runs = [run for answer in _each(wiring, sort_part, tasks, processes) for run in answer]
+    reversals = reversals_of(context)
+    context.write("reversed_legs", reversals.legs)
+    tasks = [(part, folder / f"run-{number:05d}", reversals.withdrawn) for number, part in enumerate(parts)]
+    # What a restated file takes back goes before what it says instead.
+    runs = sort_rows(reversals.legs, folder / "reversed")
+    runs += [run for answer in _each(wiring, sort_part, tasks, processes) for run in answer]
     legs: Counter[str] = Counter()
     for run in runs:
         legs.update(run.legs)
-    day = _day(context, runs, legs, folder, processes)
+    day = _day(context, runs, legs, reversals, folder, processes)
     tables = {table: _bounded(wiring, yesterday, table, column) for table, column in YESTERDAY.items()}
     tables |= {table: _bounded(wiring, today, table, column) for table, column in LANDED.items()}
     weights = Counter(legs)
@@ -135,11 +142,14 @@ def _cut(weights: Mapping[str, int], processes: int) -> list[tuple[str, str]]:
     return list(zip(cuts, [*cuts[1:], _LAST], strict=True))
 
 
-def _day(context: StepContext, runs: Sequence[Run], legs: Mapping[str, int], folder: Path, processes: int) -> Day:
+def _day(
+    context: StepContext, runs: Sequence[Run], legs: Mapping[str, int], reversals: Reversals, folder: Path, processes: int
+) -> Day:
     reference = load_reference(context)
     yesterday = context.custody_date - timedelta(days=1)
     fees = {fee["platform"]: fee for fee in context.rows("fees", "fee_accruals", on=yesterday)}
-    hashes = hashes_of(runs)
+    taken_back = _hashes(original[:3] for original, _ in reversals.originals.values())
+    hashes = np.sort(np.concatenate([hashes_of(runs), np.array(taken_back, np.int64)]))
     before = posted_before(context.wiring, context.seals_of("post"), hashes, folder, processes)
     repeated = {*hashes[:-1][hashes[1:] == hashes[:-1]].tolist(), *_hashes(before)}
     return Day(
@@ -153,6 +163,8 @@ def _day(context: StepContext, runs: Sequence[Run], legs: Mapping[str, int], fol
         repeated=frozenset(repeated),
         aliases=aliases_of(context.rows("land", "customer_aliases")),
         landed=_landed(context),
+        reversals=reversals.originals,
+        told_before=reversals.told,
     )
 
 

@@ -40,6 +40,7 @@ class Cause(StrEnum):
     RESTATED = "restated"
     GIVEN_UP = "given_up"
     INSTRUCTIONS_LATE = "instructions_late"
+    INSTRUCTIONS_RESTATED = "instructions_restated"
 
 
 @dataclass(frozen=True)
@@ -101,13 +102,14 @@ def _units(day: Day) -> Iterator[_Unit]:
         if o["outcome"] != "LANDED" or on == day.today:
             continue
         gone = superseded.get(o["file_name"])
-        if gone is not None:
+        if gone is not None and file_type in _SPEAKS:
             yield _Unit(party, on, Cause.RESTATED, file_type, o["file_name"], gone["file_name"], gone["landed_on"])
         elif file_type in _SPEAKS:
             yield _Unit(party, on, Cause.LATE, file_type, o["file_name"])
         elif file_type == FileType.INSTRUCTION:
+            cause = Cause.INSTRUCTIONS_LATE if gone is None else Cause.INSTRUCTIONS_RESTATED
             for platform in day.reference.of_kind(PartyKind.PLATFORM):
-                yield _Unit(platform, on, Cause.INSTRUCTIONS_LATE, file_type, o["file_name"])
+                yield _Unit(platform, on, cause, file_type, o["file_name"])
 
 
 def _versions(day: Day, wanted: set[tuple[str, date]]) -> dict[tuple[str, date], int]:

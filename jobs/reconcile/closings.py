@@ -15,7 +15,9 @@ import pyarrow.compute as pc
 from custody.case_life import NO_LONGER_FOUND
 from custody.closings import ADJUSTMENT, DECISION, FILE, GIVEN_UP, RESTATED, ROW
 from custody.matching import Bucket
+from custody.names import FileType
 from custody.ports import Row
+from custody.reversals import REVERSAL
 from custody.services.absent_files import GIVE_UP
 from jobs.reconcile.adjustments import adjusting_legs
 from jobs.reconcile.breaks import file_key
@@ -91,7 +93,13 @@ class _Endings:
     def _withdrawn(self, row: Row) -> list[str]:
         """The files that took the place of those from which the break came."""
         of = {str(e.get("row_ref")).rpartition(":")[0] for e in json.loads(row["evidence"])}
-        return [r["replaced_by"] for r in self._superseded if r["file_name"] in of]
+        # That a leg could not be reversed ends when a newer version has it again.
+        again = any(name.startswith(REVERSAL) for name in of)
+        return [
+            r["replaced_by"]
+            for r in self._superseded
+            if r["file_name"] in of or (again and r["file_type"] == FileType.INSTRUCTION)
+        ]
 
     def _posted_today(self) -> dict[str, str]:
         """By subject of a posting that was refused or waited: the instruction that was posted."""

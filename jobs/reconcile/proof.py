@@ -24,6 +24,7 @@ from pyspark.sql import SparkSession
 from custody.adjustments import DECISION, KIND
 from custody.matching import CLAIMED_ACCOUNT
 from custody.ports import Row
+from custody.reversals import REVERSAL
 from jobs.reconcile.e_accounts import RELATION, count_ends
 from jobs.reconcile.flows import FlowMatches
 from jobs.reconcile.totals import Place, Totals
@@ -58,6 +59,7 @@ _WHOLE: tuple[tuple[str, str, Side, tuple[str, ...]], ...] = (
     ("land", "land_loan", ("AB_LOAN", "A"), ("amount_minor",)),
     ("land", "land_instruction", ("POSTING", "B"), ("amount_minor",)),
     ("land", "decided_adjustments", ("POSTING", "B"), ("amount_minor",)),
+    ("post", "reversed_legs", ("POSTING", "B"), ("amount_minor",)),
     ("land", "land_balance", ("AB_BALANCE", "A"), ("available_minor", "frozen_minor")),
     ("land", "land_customer", ("AB_CUSTOMER", "A"), ()),
     ("extract", "core_flow", ("BC_CORE", "C"), ("amount_minor",)),
@@ -117,11 +119,11 @@ def count_posted(spark: SparkSession, has_e_accounts: bool) -> Posted:
 
 
 _SUMMED = "count(*) as rows, sum(shiftright(amount_minor, 32)) as high, sum(amount_minor & 4294967295) as low"
-# The platform must have it in its file, unless it is an adjusting entry: that is the bank's own remedy.
+# The platform must have it in its file, unless it is an adjusting entry or a reversal: these are the bank's own remedies.
 _LEGS = f"""
 select outcome, settle_date is not null as settles, {_SUMMED},
        (coalesce(from_account rlike '{CLAIMED_ACCOUNT}', false) or coalesce(to_account rlike '{CLAIMED_ACCOUNT}', false))
-         and file_name not like '{DECISION}%' as claimed
+         and file_name not like '{DECISION}%' and file_name not like '{REVERSAL}%' as claimed
 from ledger_txn group by 1, 2, 6
 """
 _CASH = "({0} like '%:CORE_CASH' or {0} like '%:OWN_CASH')"
@@ -163,7 +165,7 @@ def prove(
     for row in withdrawn:
         moved[row["relation"], row["side"]] = moved[row["relation"], row["side"]].plus(row)
     sides = sorted({(relation, side) for relation, side, _ in counts} | set(carried_in) | set(_TRAILERS) | set(new) | set(moved))
-    files = [*outcomes, _decided(context)]
+    files = [*outcomes, _decided(context), _taken_back(context)]
     return [_equation(side, counts, carried_in.get(side, Sum()), new[side], moved[side], files, flows) for side in sides]
 
 
@@ -171,11 +173,20 @@ def _decided(context: StepContext) -> Row:
     """What two people approved of adjusting entries, as the cut-off sealed it, in the shape of one more file's trailer."""
     rows = [d for d in context.rows("cut_off", "decisions") if d["kind"] == KIND and d["outcome"] == "APPROVED"]
     total = sum(json.loads(d["payload"])["amount_minor"] for d in rows)
+    return _trailer(Sum(len(rows), total))
+
+
+def _taken_back(context: StepContext) -> Row:
+    """What restated files took back, in the same shape: it stands in none of them."""
+    return _trailer(_sealed(context, "post", "reversed_legs", ("amount_minor",)))
+
+
+def _trailer(found: Sum) -> Row:
     return {
         "outcome": "LANDED",
         "file_type": "INSTRUCTION",
-        "rows": len(rows),
-        "total_minor": total,
+        "rows": found.rows,
+        "total_minor": found.minor,
         "rows_rejected": 0,
         "rejected_minor": 0,
     }

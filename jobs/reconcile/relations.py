@@ -9,6 +9,7 @@ from custody.adjustments import DECISION
 from custody.matching import CLAIMED_ACCOUNT
 from custody.names import TxnType
 from custody.posting_rules import RULES
+from custody.reversals import REVERSAL
 
 # (step, table), each a view of the table's name.
 FLOW_VIEWS = (
@@ -65,7 +66,8 @@ def side_queries(window_minutes: int, gateway: str, of: str = "") -> dict[tuple[
         from ledger_txn{of}
         where outcome in ('POSTED', 'NO_POSTING')
           and concat_ws(' ', from_account, to_account) rlike '{CLAIMED_ACCOUNT}'
-          and file_name not like '{DECISION}%'  -- the bank's own remedy: no platform claims it
+          -- the bank's own remedies: no platform claims them
+          and file_name not like '{DECISION}%' and file_name not like '{REVERSAL}%'
         """,
         ("BC_CHANNEL", "B"): f"""
         select 'BC_CHANNEL', 'B', concat(file_name, ':', line_no),

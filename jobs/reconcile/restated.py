@@ -6,6 +6,7 @@ on which the new version lands the earlier one's rows are in one bucket, WITHDRA
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import date
 
@@ -16,8 +17,9 @@ from pyspark.sql import DataFrame, SparkSession
 from connectors.lake import arrow_schema, table_of
 from custody.calendar import dates
 from custody.matching import NETTING
-from custody.names import UNDER_WAY, FileType
+from custody.names import UNDER_WAY, FileType, TxnStatus
 from custody.ports import Row
+from custody.reversals import REVERSAL
 from jobs.reconcile.day import Day
 from jobs.reconcile.relations import FLOW_VIEWS, items_sql
 from jobs.reconcile.states import STATE_RELATIONS
@@ -31,15 +33,19 @@ _STATE_AMOUNTS = {
     FileType.CUSTOMER: (),
 }
 _FLOWS = (FileType.TXN, FileType.SETTLEMENT)
+# Statuses that a leg tells and that post nothing.
+_TOLD = ", ".join(f"'{status}'" for status in sorted({*UNDER_WAY, TxnStatus.FAIL}))
 _WITHDRAWN, _RELEASED = TABLES["withdrawn"], TABLES["released_keys"]
 
 
 @dataclass(frozen=True)
 class Withdrawal:
     """``freed``: items that count as matched until now and are open again; None when there are none. ``names``: files whose rows
-    leave the open items. ``released``: keys that were matched and are so no more. ``summary``: rows of the table ``withdrawn``."""
+    leave the open items; ``refs``: single rows that do. ``released``: keys that were matched and are so no more. ``summary``: rows
+    of the table ``withdrawn``."""
 
     names: frozenset[str]
+    refs: frozenset[str]
     freed: DataFrame | None
     released: pa.Table
     summary: pa.Table
@@ -50,16 +56,19 @@ def withdraw(day: Day, spark: SparkSession, window_minutes: int, gateway: str) -
     ever = day.context.rows("land", "superseded_files")
     superseded = [r for r in ever if r["superseded_on"] == day.today]
     states = table_of(_WITHDRAWN, [_of_state(day, r) for r in superseded if r["file_type"] in _STATE_AMOUNTS])
-    flows = [r for r in superseded if r["file_type"] in _FLOWS]
+    states = pa.concat_tables([states, _waited(day, [r for r in superseded if r["file_type"] == FileType.INSTRUCTION])])
+    flows = [r for r in superseded if r["file_type"] in (*_FLOWS, FileType.INSTRUCTION)]
     if not flows:
-        return Withdrawal(frozenset(), None, arrow_schema(_RELEASED).empty_table(), states)
+        return Withdrawal(frozenset(), frozenset(), None, arrow_schema(_RELEASED).empty_table(), states)
     # A counterpart came into the books when its first version did, or later, or it was there already.
     restated = {(r["party"], r["file_type"], r["custody_date"]) for r in flows}
     first = min(r["landed_on"] for r in ever if (r["party"], r["file_type"], r["custody_date"]) in restated)
     _books_views(day, spark, first, window_minutes, gateway)
     spark.createDataFrame(
-        [(r["file_name"], r["replaced_by"]) for r in flows], "file_name string, replaced_by string"
+        [(r["file_name"], r["replaced_by"], r["file_type"] in _FLOWS) for r in flows],
+        "file_name string, replaced_by string, whole boolean",
     ).createOrReplaceTempView("superseded_today")
+    _reversed_views(spark, day.today)
     freed = _freed(spark)
     freed.createOrReplaceTempView("freed_items")
     under_way = ", ".join(f"'{status}'" for status in sorted(UNDER_WAY))
@@ -85,8 +94,10 @@ def withdraw(day: Day, spark: SparkSession, window_minutes: int, gateway: str) -
     )
     schema = arrow_schema(_WITHDRAWN)
     summary = pa.concat_tables([states, counted.toArrow().select(schema.names).cast(schema)])
-    names = frozenset(r["file_name"] for r in flows)
-    return Withdrawal(names, freed, released.toArrow().cast(arrow_schema(_RELEASED)), summary)
+    names = frozenset(r["file_name"] for r in flows if r["file_type"] in _FLOWS)
+    still_open = spark.sql("select distinct row_ref from mine where side = 'B' and matched = 0").toArrow()
+    refs = frozenset(still_open["row_ref"].to_pylist())
+    return Withdrawal(names, refs, freed, released.toArrow().cast(arrow_schema(_RELEASED)), summary)
 
 
 def _books_views(day: Day, spark: SparkSession, first: date, window_minutes: int, gateway: str) -> None:
@@ -106,7 +117,7 @@ def _books_views(day: Day, spark: SparkSession, first: date, window_minutes: int
     spark.createDataFrame(still.select(["relation", "side", "row_ref"])).createOrReplaceTempView("open_before")
     netted = [lake.parquet(seal.path, "matches") for on in days if (seal := context.seal("reconcile", on)) is not None]
     spark.read.parquet(*netted).where(f"rule = '{NETTING}'").createOrReplaceTempView("netted_earlier")
-    gone = [(r["file_name"],) for r in context.rows("land", "superseded_files")]
+    gone = [(r["file_name"],) for r in context.rows("land", "superseded_files") if r["file_type"] in _FLOWS]
     spark.createDataFrame(gone, "file_name string").createOrReplaceTempView("superseded_ever")
 
 
@@ -117,17 +128,24 @@ def _freed(spark: SparkSession) -> DataFrame:
     there is none and people settled the difference. What netted inside a request stands under other keys: the group is dissolved.
     """
     spark.sql(
-        """
-        select i.*, s.file_name, s.replaced_by, if(o.row_ref is null, 1, 0) as matched
-        from books i join superseded_today s on s.file_name = substring_index(i.row_ref, ':', 1)
+        f"""
+        select i.*, if(o.row_ref is null, 1, 0) as matched
+        from (
+          select i.*, s.file_name, s.replaced_by
+          from books i join superseded_today s on s.whole and s.file_name = substring_index(i.row_ref, ':', 1)
+          union all
+          select i.*, r.file_name, r.replaced_by
+          from books i join reversed_rows r on r.today and r.ref = {_LEDGER_REF} where i.side = 'B'
+        ) i
         left join open_before o on o.relation = i.relation and o.side = i.side and o.row_ref = i.row_ref
         """
     ).createOrReplaceTempView("mine")
     spark.sql(
-        """
+        f"""
         select i.* from books i
         left anti join open_before o on o.relation = i.relation and o.side = i.side and o.row_ref = i.row_ref
         left anti join superseded_ever e on e.file_name = substring_index(i.row_ref, ':', 1)
+        left anti join reversed_rows r on r.ref = {_LEDGER_REF} and i.side = 'B'
         """
     ).createOrReplaceTempView("matched_meanwhile")
     spark.sql(
@@ -168,6 +186,53 @@ def _freed(spark: SparkSession) -> DataFrame:
         left semi join freed_by f on f.relation = g.relation and f.side = g.side and f.row_ref = g.row_ref
         """
     )
+
+
+# By what a side-B item is found again: the line of its leg, or its entry.
+_LEDGER_REF = "if(i.relation = 'BC_CORE', substring_index(i.row_ref, ':', 2), i.row_ref)"
+
+
+def _reversed_views(spark: SparkSession, today: date) -> None:
+    """View ``reversed_rows``: the ledger's rows of earlier days that restated instructions have taken back, by what their items are
+    found again, with the file that said so; ``today``: whether it was today. A leg is taken back by the first reversal after it."""
+    spark.sql(
+        f"""
+        select platform, related_request_no as request_no, leg, status, outcome, txn_no, authorisation_id as replaced_by,
+               substring(file_name, {len(REVERSAL) + 1}) as file_name
+        from (select * from ledger_txn_earlier union all select * from ledger_txn)
+        where file_name like '{REVERSAL}%' and (outcome = 'POSTED' or (outcome = 'NO_POSTING' and status in ({_TOLD})))
+        """
+    ).createOrReplaceTempView("reversals")
+    spark.sql(
+        """
+        select e.file_name as of_file, e.line_no, e.entry_no, r.file_name, r.replaced_by, r.txn_no,
+               row_number() over (partition by e.txn_no order by r.txn_no) as nth
+        from ledger_txn_earlier e join reversals r
+          on r.platform = e.platform and r.request_no = e.request_no and r.leg = e.leg and r.outcome = e.outcome
+         and r.status = e.status and r.txn_no > e.txn_no
+        """
+    ).createOrReplaceTempView("taken_back")
+    first = int(f"{today:%Y%m%d}") * 10**9
+    spark.sql(
+        f"""
+        select explode(array(concat(of_file, ':', line_no), concat('journal:', entry_no))) as ref, file_name, replaced_by,
+               txn_no >= {first} as today
+        from taken_back where nth = 1
+        """
+    ).where("ref is not null").createOrReplaceTempView("reversed_rows")
+
+
+def _waited(day: Day, restated: list[Row]) -> pa.Table:
+    """Of withdrawn instructions those that waited to be posted."""
+    pending = day.context.rows("post", "pending_instructions", on=day.yesterday) if restated else []
+    rows = []
+    for file in restated:
+        mine = [json.loads(row["payload"])["amount_minor"] for row in pending if row["file_name"] == file["file_name"]]
+        if mine:
+            counts = {"reopened": 0, "withdrawn": len(mine), "reopened_minor": 0, "withdrawn_minor": sum(mine)}
+            names = {n: file[n] for n in ("file_name", "replaced_by")}
+            rows.append({**names, "relation": "POSTING", "side": "B", **counts})
+    return table_of(_WITHDRAWN, rows)
 
 
 def _of_state(day: Day, superseded: Row) -> Row:

@@ -26,6 +26,9 @@ def flow_views(day: Day, spark: SparkSession) -> Withdrawal:
     new_rows(day, spark, day.today)
     withdrawal = withdraw(day, spark, day.reference.rules.window_minutes, _gateway(day))
     carried = day.context.table("reconcile", "open_items", on=day.yesterday)
+    if carried is not None and withdrawal.refs:
+        refs = pa.array(sorted(withdrawal.refs))
+        carried = carried.filter(pc.invert(pc.and_(pc.equal(carried["side"], "B"), pc.is_in(carried["row_ref"], refs))))
     if carried is not None and withdrawal.names:
         of_file = pc.list_element(pc.split_pattern(carried["row_ref"], ":"), 0)
         carried = carried.filter(pc.invert(pc.is_in(of_file, pa.array(sorted(withdrawal.names)))))

@@ -24,6 +24,7 @@ from custody.errors import UsageError
 from custody.ledger_state import LedgerState, Loan
 from custody.names import FileType
 from custody.ports import Row
+from custody.reversals import REVERSAL
 from custody.services.files import in_force
 from custody.services.outputs import latest_seal
 from custody.services.restatements import Effect, base_of, landed_version, pending_version
@@ -43,7 +44,8 @@ _KEPT = 5
 @dataclass(frozen=True)
 class Difference:
     """``replaces``: the version that would go; ``landed_on``: the sealed day that holds its rows, if one does. ``cases``: each case that
-    would change, with ``effect`` (close, open, change) and what stands before and after; empty before the file's day is reconciled."""
+    would change, with ``effect`` (close, open, change) and what stands before and after; ``legs``: what a file of instructions would
+    do to the ledger, by word; both empty before the file's day is reconciled."""
 
     file_name: str
     sha256: str
@@ -52,6 +54,7 @@ class Difference:
     base: str
     rows: RowDifference
     cases: list[Row]
+    legs: Mapping[str, int]
 
     @property
     def effect(self) -> Effect:
@@ -69,6 +72,7 @@ class Difference:
             "first_rows": self.rows.first[:_KEPT],
             "cases": {name: effects.count(name) for name in ("close", "open", "change")},
             "first_cases": first,
+            "legs": dict(self.legs),
         }
 
 
@@ -101,11 +105,12 @@ def difference_of(wiring: Wiring, file_name: str) -> Difference:
         with engine(wiring.settings) as spark:
             rows = row_difference(spark, before, after, key, _SHOWN)
         cases: list[Row] = []
+        legs: Mapping[str, int] = {}
         if versions.last is not None and landed is not None and landed["cut_off_date"] <= versions.last:
-            cases = _cases(wiring, lease, versions, after, outcome)
+            cases, legs = _cases(wiring, lease, versions, after, outcome)
         replaces = None if standing is None else standing["file_name"]
         landed_on = None if landed is None else landed["cut_off_date"]
-        return Difference(file_name, row["sha256"], replaces, landed_on, versions.base, rows, cases)
+        return Difference(file_name, row["sha256"], replaces, landed_on, versions.base, rows, cases, legs)
 
 
 def _versions(wiring: Wiring, file_name: str) -> _Versions:
@@ -145,7 +150,9 @@ def _of_sealed_day(wiring: Wiring, landed: Row) -> pa.Table:
     return rows.filter(pc.equal(rows["file_name"], landed["file_name"]))
 
 
-def _cases(wiring: Wiring, lease: Lease, versions: _Versions, after: pa.Table, outcome: Row) -> list[Row]:
+def _cases(
+    wiring: Wiring, lease: Lease, versions: _Versions, after: pa.Table, outcome: Row
+) -> tuple[list[Row], Mapping[str, int]]:
     row, landed = versions.row, versions.landed
     assert versions.last is not None and landed is not None
     with trial_after(wiring, lease, versions.last) as trial:
@@ -155,10 +162,26 @@ def _cases(wiring: Wiring, lease: Lease, versions: _Versions, after: pa.Table, o
             "landed_on": landed["cut_off_date"],
             "superseded_on": trial.on,
         }
-        without = trial.breaks("without", {}, [], [], {})
-        posted = _registered(trial, row["file_type"], after)
-        with_it = trial.breaks("with", {table_name(row["file_type"]): after}, [outcome], [gone], posted)
-    return case_differences(without, with_it)
+        posts = row["file_type"] == FileType.INSTRUCTION
+        without, _ = trial.judged("without", {}, [], [], None if posts else {})
+        posted = None if posts else _registered(trial, row["file_type"], after)
+        with_it, legs = trial.judged("with", {table_name(row["file_type"]): after}, [outcome], [gone], posted)
+    return case_differences(without, with_it), _leg_counts(legs, row["file_name"], landed["file_name"]) if posts else {}
+
+
+# Of a restated file's legs: outcome -> word; of those that take something back: outcome -> word.
+_OF_ITS_OWN = {"POSTED": "posted", "REPEATED": "as_before", "NO_POSTING": "told", "REFUSED": "refused", "WAITING": "waiting"}
+_TAKING_BACK = {"POSTED": "reversed", "NO_POSTING": "was_not_posted", "REFUSED": "cannot_be_reversed"}
+
+
+def _leg_counts(legs: pa.Table, file_name: str, replaces: str) -> Mapping[str, int]:
+    """How many legs of the file, and of what it takes back, come to what."""
+    found: dict[str, int] = {}
+    for name, words in ((file_name, _OF_ITS_OWN), (f"{REVERSAL}{replaces}", _TAKING_BACK)):
+        mine = legs.filter(pc.equal(legs["file_name"], name))
+        counts = {row["values"]: row["counts"] for row in pc.value_counts(mine["outcome"]).to_pylist()}
+        found |= {word: counts[outcome] for outcome, word in words.items() if outcome in counts}
+    return found
 
 
 def _registered(trial: Trial, file_type: str, after: pa.Table) -> dict[str, pa.Table]:

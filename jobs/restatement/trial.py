@@ -1,7 +1,7 @@
 """The day after the last reconciled one, as if nothing came but one file: the very judging code on it, with the file and without.
 
 What such a day lacks (instructions, flows, the others' files) it lacks both times, so that the difference of the two is the file's
-doing alone. Its outputs lie beside attempts in the lake, no register row names them, and they are taken away again.
+doing alone. A file of instructions is posted first, and so is the day without it. Its outputs lie beside attempts in the lake, no register row names them, and they are taken away again.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from connectors.lease import Lease
 from custody.ports import Row
 from custody.services.outputs import Seal, seal_of
 from custody.steps import StepRef, reads
+from jobs.post.step import STEP as POST
 from jobs.reconcile.step import STEP as RECONCILE
-from jobs.step import StepContext
+from jobs.step import Step, StepContext
 from schemas.tables import TABLES
 
 Tables = Mapping[str, pa.Table]
@@ -61,9 +62,11 @@ class Trial:
     def on(self) -> date:
         return self.last + timedelta(days=1)
 
-    def breaks(self, name: str, landed: Tables, outcomes: list[Row], superseded: list[Row], posted: Tables) -> list[Row]:
-        """What stands on the trial's day. ``landed``: tables of `land` that have rows; ``posted``: snapshots of `post` that are not
-        those of the last day."""
+    def judged(
+        self, name: str, landed: Tables, outcomes: list[Row], superseded: list[Row], posted: Tables | None
+    ) -> tuple[list[Row], pa.Table]:
+        """What stands on the trial's day, and its legs. ``landed``: tables of `land` that have rows; ``posted``: snapshots of `post`
+        that are not those of the last day, or None where the day is posted too."""
         inputs = self._earlier()
         lands = self._emptied(inputs[StepRef(self.last, "land")], frozenset({"customer_aliases"}))
         lands |= {**landed, "file_outcomes": table_of(TABLES["file_outcomes"], self._waited_for() + outcomes)}
@@ -72,8 +75,10 @@ class Trial:
             "cut_off": self._emptied(inputs[StepRef(self.last, "cut_off")], frozenset({"reference"})),
             "land": lands,
             "extract": {name: _empty(name) for name in ("core_flow", "e_account_flow")},
-            "post": {"journal": _empty("journal"), "ledger_txn": self._still_waiting(), **posted},
         }
+        if posted is not None:
+            nothing = {table: _empty(table) for table in ("journal", "reversed_legs")}
+            own["post"] = {**nothing, "ledger_txn": self._still_waiting(), **posted}
         behind, tables = {}, {}
         for step, of_step in own.items():
             real = inputs[StepRef(self.last, step)]
@@ -84,11 +89,16 @@ class Trial:
             behind[writer.folder], tables[writer.folder] = real.path, frozenset(of_step)
             inputs[StepRef(self.on, step)] = Seal(self.on, step, 1, manifest.digest, writer.folder)
         wiring = self.wiring.with_lake(_TrialLake(self.wiring.lake, behind, tables))
-        context = StepContext(wiring, self.on, inputs, self.lease, writer=self._writer(f"{name}-reconcile"))
-        RECONCILE.run(context)
-        assert context.writer is not None
-        context.writer.finish()
-        return self.wiring.lake.rows(context.writer.folder, "breaks")
+        if posted is None:
+            inputs[StepRef(self.on, POST.name)] = self._run(POST, f"{name}-post", wiring, inputs)
+        legs = wiring.lake.read(inputs[StepRef(self.on, POST.name)].path, "ledger_txn")
+        reconciled = self._run(RECONCILE, f"{name}-reconcile", wiring, inputs)
+        return self.wiring.lake.rows(reconciled.path, "breaks"), legs
+
+    def _run(self, step: Step, name: str, wiring: Wiring, inputs: Mapping[StepRef, Seal]) -> Seal:
+        writer = self._writer(name)
+        step.run(StepContext(wiring, self.on, dict(inputs), self.lease, writer=writer))
+        return Seal(self.on, step.name, 1, writer.finish().digest, writer.folder)
 
     def _earlier(self) -> dict[StepRef, Seal]:
         with self.wiring.register.transaction() as tx:

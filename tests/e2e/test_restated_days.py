@@ -27,7 +27,15 @@ from schemas.layout_file import control_totals, parse_file, write_file
 
 FIRST, SECOND, THIRD, FOURTH = dates(GO_LIVE, 4)
 INVENTED = "R-INVENTED"
-LAYOUTS = {"TXN": "platform_txn/1", "BALANCE": "platform_balance/1", "SETTLEMENT": "channel_settlement/1"}
+LAYOUTS = {
+    "TXN": "platform_txn/1",
+    "BALANCE": "platform_balance/1",
+    "SETTLEMENT": "channel_settlement/1",
+    "INSTRUCTION": "gateway_instruction/1",
+    "CLAIM": "platform_claim/1",
+    "LOAN": "platform_loan/1",
+    "CUSTOMER": "platform_customer/1",
+}
 
 
 def rows_of(world: Path, party: str, file_type: str, on: date) -> Rows:

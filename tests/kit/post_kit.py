@@ -74,6 +74,7 @@ class Days:
                 "customer_aliases",
                 "file_outcomes",
                 "rejected_rows",
+                "superseded_files",
             ):
                 writer.declare(table)
             for table, rows in tables.items():
