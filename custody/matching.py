@@ -6,7 +6,6 @@ expression from the same relations, and a property test holds the two together. 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -21,11 +20,6 @@ Item = Mapping[str, Any]
 # The platform claims a movement that touches a customer's sub-account (its id has a dot) or a P_* account; what touches
 # neither is the bank's and the channels' own and stands in no TXN file (HUB, domain.md §6).
 CLAIMED_ACCOUNT = "[.]|:P_"
-
-
-def is_claimed(from_account: str | None, to_account: str | None) -> bool:
-    """Whether a movement between these accounts must stand in the platform's TXN file."""
-    return any(account is not None and re.search(CLAIMED_ACCOUNT, account) for account in (from_account, to_account))
 
 
 class Bucket(StrEnum):

@@ -4,6 +4,7 @@ the reason (domain.md §5, §6). It answers with a CONFIRMATION that names the r
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from datetime import date
 from typing import Any
 
@@ -52,7 +53,7 @@ def send_results(wiring: Wiring, custody_date: date, actor: str) -> dict[str, An
         keep(party, validation, _as_json(_validation(party, custody_date, outcomes, rejected)))
         if body["kind"] == PartyKind.PLATFORM:
             own_breaks = [b for b in breaks if b["platform"] == party]
-            rows, rows_file = _result_rows(party, unclean, own_breaks, rejected), rows_name(party, reconcile)
+            rows, rows_file = result_rows(party, unclean, own_breaks, rejected), rows_name(party, reconcile)
             keep(party, rows_file, csv_bytes(_ROW_HEADER, (tuple(map(safe_text, row)) for row in rows)))
             result = _recon_result(party, reconcile, outcomes, own_breaks, rows_file, len(rows))
             keep(party, result_name(party, custody_date, reconcile.version), _as_json(result))
@@ -143,11 +144,11 @@ def _unclean(wiring: Wiring, reconcile: Seal) -> pa.Table:
     return table.filter(pc.and_(pc.equal(table["side"], "A"), unclean))
 
 
-def _result_rows(party: str, unclean: pa.Table, own_breaks: list[Row], rejected: list[Row]) -> list[tuple[str, ...]]:
+def result_rows(party: str, unclean: pa.Table, own_breaks: list[Row], rejected: list[Row]) -> list[tuple[str, ...]]:
     """The platform's own rows that are not clean, with our verdict and why: of today's files, and those of earlier days that are
     open still or found their counterpart today. Every other row of its files is matched."""
     cases = {b["case_id"] for b in own_breaks}
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for batch in unclean.filter(pc.equal(unclean["platform"], party)).to_batches():
         for match in batch.to_pylist():
             file_name, _, line = match["row_ref"].rpartition(":")
@@ -155,8 +156,18 @@ def _result_rows(party: str, unclean: pa.Table, own_breaks: list[Row], rejected:
             amount = format_amount(match["amount_minor"], _CURRENCY)
             of_case = identity if match["bucket"] == "BREAK" and identity in cases else ""
             rows.append((file_name, line, match["subject"], amount, match["bucket"], match["rule"], *why(match["rule"]), of_case))
+    faults: dict[tuple[str, int], list[Row]] = defaultdict(list)
     for bad in rejected:
         if bad["party"] == party:
-            words = bad["words_en"], bad["words_zh"]
-            rows.append((bad["file_name"], str(bad["line_no"]), bad["row_key"] or "", "", "REJECTED", bad["rule"], *words, ""))
+            faults[bad["file_name"], bad["line_no"]].append(bad)
+    rows += [_rejected(*line, found) for line, found in faults.items()]
     return sorted(rows, key=lambda row: (row[0], int(row[1]), row[2:]))
+
+
+def _rejected(file_name: str, line_no: int, faults: list[Row]) -> tuple[str, ...]:
+    """One row of the file, with all that is wrong with it, in the order of its fields."""
+    faults = sorted(faults, key=lambda fault: fault["fault_no"])
+    key = next((fault["row_key"] for fault in faults if fault["row_key"]), "")
+    rules = ";".join(fault["rule"] for fault in faults)
+    words = ("; ".join(f"{fault['field']}: {fault[language]}" for fault in faults) for language in ("words_en", "words_zh"))
+    return (file_name, str(line_no), key, "", "REJECTED", rules, *words, "")
