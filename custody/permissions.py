@@ -37,7 +37,7 @@ PERMISSIONS: dict[str, frozenset[Duty]] = {
     "file.give_up_approve": frozenset({Duty.SUPERVISOR}),
     "case.view": _DESK,
     # Operators, and whoever owns the rule (custody.services.rules).
-    "rule.propose": frozenset({Duty.OPERATOR, Duty.RISK_OFFICER, Duty.FEE_OFFICER, Duty.REPORT_OFFICER}),
+    "rule.propose": frozenset({Duty.OPERATOR, Duty.SUPERVISOR, Duty.RISK_OFFICER, Duty.FEE_OFFICER, Duty.REPORT_OFFICER}),
     "rule.approve": frozenset({Duty.SUPERVISOR}),
     "case.assign": frozenset({Duty.OPERATOR, Duty.SUPERVISOR}),
     "case.comment": frozenset({Duty.OPERATOR, Duty.SUPERVISOR, Duty.RISK_OFFICER}),

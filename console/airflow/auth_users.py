@@ -37,7 +37,9 @@ _STARTS = _all("can_create", "DAG Runs", "Backfills") | _all("can_edit", "DAGs",
 _AUDITS = _all("can_read", "Audit Logs") | _all("menu_access", "Audit Logs")
 # Answers what the customer DAG asks a second person; our service then says whether he may decide (console/airflow/approval.py).
 # In Airflow an answer takes the right to edit its DAG: of those only.
-_ANSWERS = _all("can_edit", "HITL Detail", "DAG:customer_maintenance", "DAG:case_approvals", "DAG:restatement")
+_ANSWERS = _all(
+    "can_edit", "HITL Detail", "DAG:customer_maintenance", "DAG:case_approvals", "DAG:restatement", "DAG:rule_approvals"
+)
 # Users themselves come from the register by this module: an administrator looks at them, and after the machinery.
 _ADMINISTERS = (
     _AUDITS

@@ -22,7 +22,7 @@ from custody.services.deletion_plan import plan_of
 from custody.services.four_eyes import DecisionKind, approve, reject
 from custody.services.restatements import RESTATEMENT
 from custody.services.rules import KIND as RULE
-from custody.services.rules import rule_decision
+from custody.services.rules import decide_rule
 from schemas.rule_book import shipped_rules
 
 _KINDS: dict[str, DecisionKind] = {
@@ -104,9 +104,10 @@ def _decide(proposal: str, actor: str, note: str, as_json: bool, approved: bool)
         service = approve if approved else reject
         if row["kind"] in customer_desk.KINDS:
             decided = customer_desk.decide(wiring.customer_ports, actor, proposal, approved, note)
+        elif row["kind"] == RULE:
+            decided = decide_rule(wiring.register, wiring.clock, actor, shipped_rules(), proposal, approved, note)
         else:
-            kind = rule_decision(shipped_rules()) if row["kind"] == RULE else _KINDS[row["kind"]]
-            decided = service(wiring.register, wiring.clock, actor, kind, proposal, note)
+            decided = service(wiring.register, wiring.clock, actor, _KINDS[row["kind"]], proposal, note)
         if approved and row["kind"] in (organisations.ONBOARD.kind, organisations.STATUS.kind):
             from connectors.drop_accounts import admit
 

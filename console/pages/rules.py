@@ -1,4 +1,4 @@
-"""The rule book of a date: every version with its owner and source, and what waits for a second person; to read only."""
+"""The rule book of a date: every version with its owner and source; what waits for a second person, and his decision."""
 
 # No `from __future__ import annotations`: FastAPI reads the annotations of its endpoints.
 import json
@@ -7,18 +7,20 @@ from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 
-from console.pages.asking import UserDep, asked, date_of, show
+from console.pages.asking import FormDep, UserDep, approves, asked, date_of, show, wired
 from console.pages.listing import Listing, listing
 from console.pages.words import Words
 from custody.calendar import ONE_DAY
 from custody.errors import UsageError
 from custody.match_rules import Rule
+from custody.permissions import permitted
 from custody.ports import RegisterTx, Row
 from custody.rule_words import STATES, condition_words, trial_words
+from custody.services.access import duties_of
 from custody.services.outputs import days_begun
-from custody.services.rules import KIND, rules_with_state
+from custody.services.rules import KIND, decide_rule, rules_with_state
 from schemas.rule_book import shipped_rules
 
 router = APIRouter()
@@ -32,14 +34,25 @@ def the_rules(request: Request, user: UserDep, wanted: Annotated[str, Query(alia
         on = date_of(wanted) if wanted else (begun[-1] + ONE_DAY if begun else wiring.settings.instance.go_live)
         if on is None:
             raise UsageError(f"{wanted[:40]!r} is not a date YYYY-MM-DD / 日期无效")
-        return show(request, "rules.html", view=RulesView(tx, on, dict(request.query_params)))
+        return show(request, "rules.html", view=RulesView(tx, on, dict(request.query_params), user.get_name()))
+
+
+@router.post("/rule-decide", response_class=RedirectResponse)
+def decide(user: UserDep, form: FormDep) -> RedirectResponse:
+    """Approve or reject a proposed rule, as the button says that was pressed; the reader is sent back to the book."""
+    approved = approves(form)
+    with wired() as wiring:
+        proposal, note = form.get("proposal", ""), form.get("note", "")
+        decide_rule(wiring.register, wiring.clock, user.get_name(), shipped_rules(), proposal, approved, note)
+    return RedirectResponse("rules", 303)
 
 
 class RulesView:
     """The book of a date and what is proposed, with what the template asks."""
 
-    def __init__(self, tx: RegisterTx, on: date, params: Mapping[str, str]) -> None:
-        self.on = on
+    def __init__(self, tx: RegisterTx, on: date, params: Mapping[str, str], reader: str) -> None:
+        self.on, self.reader = on, reader
+        self.may_approve = permitted("rule.approve", duties_of(tx, reader))
         _, known = rules_with_state(tx, shipped_rules(), on)
         self.rules: Listing[tuple[Rule, str]] = listing(
             known,

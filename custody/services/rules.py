@@ -16,9 +16,9 @@ from custody.digest import canonical_json, digest_of_json
 from custody.errors import NotPermitted, UsageError
 from custody.match_rules import Rule, RuleBook, RuleSet, read_rule
 from custody.permissions import Duty
-from custody.ports import Clock, Register, RegisterTx
+from custody.ports import Clock, Register, RegisterTx, Row
 from custody.services.access import duties_of, permitted_transaction
-from custody.services.four_eyes import DecisionKind, propose
+from custody.services.four_eyes import DecisionKind, approve, propose, reject
 from custody.services.outputs import days_begun
 
 KIND = "rule"
@@ -79,6 +79,17 @@ def propose_rule(
 def rule_decision(shipped: Sequence[Rule]) -> DecisionKind:
     """What a second person decides, over the book that the program ships."""
     return DecisionKind(KIND, _PROPOSE, _APPROVE, partial(_apply, shipped))
+
+
+def decide_rule(
+    register: Register, clock: Clock, actor: str, shipped: Sequence[Rule], proposal_id: str, approved: bool, note: str
+) -> Row:
+    """Approve or reject another person's proposal of a rule: the one service behind command line, page and Airflow.
+
+    Raises NotPermitted; UsageError when it cannot be decided (any more): another version was adopted meanwhile, its first day is cut
+    off.
+    """
+    return (approve if approved else reject)(register, clock, actor, rule_decision(shipped), proposal_id, note)
 
 
 def _apply(shipped: Sequence[Rule], tx: RegisterTx, subject: str, payload: Mapping[str, Any]) -> None:

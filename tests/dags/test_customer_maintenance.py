@@ -137,3 +137,13 @@ def test_a_case_is_decided_in_the_same_way_and_nothing_is_left_to_carry_out(bag:
     assert custody.calls() == [SHOW, f"proposal approve {PROPOSAL} --as checker --note seen the voucher --json"]
     ((subject, body, _),) = asked
     assert "about a case" in subject and "≠ amount 100 101" in body
+
+
+def test_a_rule_is_decided_in_the_same_way(bag: DagBag, custody: Custody) -> None:
+    custody.answers("proposal", {"words": ["kind: rule", "3 breaks would vanish"], "state": "REJECTED"})
+    with answering("Reject", "not yet") as asked:
+        done = run(bag, "rule_approvals")
+    assert states(done) == {"show": "success", "ask": "success", "decide": "success"}
+    assert custody.calls() == [SHOW, f"proposal reject {PROPOSAL} --as checker --note not yet --json"]
+    ((subject, body, _),) = asked
+    assert "of a rule" in subject and "3 breaks would vanish" in body

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 DAG_FILES = sorted((Path(__file__).resolve().parents[2] / "dags").glob("*.py"))
 DAG_IDS = [
-    "case_approvals", "custody_day", "custody_fees", "customer_maintenance", "file_intake", "platform_results", "regulatory_reports", "report_deadlines", "restatement", "risk_alerts",
+    "case_approvals", "custody_day", "custody_fees", "customer_maintenance", "file_intake", "platform_results", "regulatory_reports", "report_deadlines", "restatement", "risk_alerts", "rule_approvals",
 ]  # fmt: skip
 PROPOSAL = "{{ (dag_run.conf or {}).get('proposal_id', '') }}"
 # The words of each command; a person's answer has none.
@@ -32,6 +32,7 @@ CHAINS = {
     "report_deadlines": ["report due"],
     "restatement": [f"proposal show {PROPOSAL}", "ask", "proposal"],
     "risk_alerts": ["risk", "alert send"],
+    "rule_approvals": [f"proposal show {PROPOSAL}", "ask", "proposal"],
 }
 # (emits, listens to): the assets that carry a custody date from one DAG to the next
 ASSETS: dict[str, tuple[set[str], set[str]]] = {
@@ -45,6 +46,7 @@ ASSETS: dict[str, tuple[set[str], set[str]]] = {
     "report_deadlines": (set(), set()),
     "restatement": (set(), set()),
     "risk_alerts": ({"risk_assessed"}, {"day_reconciled"}),
+    "rule_approvals": (set(), set()),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -38,7 +39,9 @@ def test_before_its_first_day_a_rule_is_to_come(desk: Desk) -> None:
     assert {row[1] for row in shown.tables[-1][1:]} == {"to come 待生效", "in force 生效"}
 
 
-def test_a_proposal_shows_its_trial_and_runs_no_script(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def proposed(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Path, str]]:
+    """An instance with one proposed rule, and the proposal's number."""
     home = copy_of(desk.home, tmp_path / "home")
     (first,) = (rule for rule in shipped_rules() if rule.rule_id == "cut_off_window")
     rule = read_rule({**first.entry, "version": 2, "valid_from": date(2031, 1, 1).isoformat(), "minutes": 60}, "test")
@@ -49,11 +52,38 @@ def test_a_proposal_shows_its_trial_and_runs_no_script(desk: Desk, tmp_path: Pat
         register, clock = instance.wiring.register, instance.wiring.clock
         number = propose_rule(register, clock, "maker", shipped_rules(), rule, trial, HOSTILE)
     monkeypatch.setenv("CUSTODY_HOME", str(home))
+    who = desk.who
+    yield home, number
+    desk.who = who
+
+
+def test_a_proposal_shows_its_trial_and_runs_no_script(desk: Desk, proposed: tuple[Path, str]) -> None:
+    _, number = proposed
     answer = desk.get("rules").text
-    (row,) = read(answer).tables[0][1:]
+    row, below = read(answer).tables[0][1:]
     assert row[:5] == [number, "cut_off_window/2", "2031-01-01", "maker", HOSTILE]
     assert "3 breaks would vanish / 不再出现: TIMING → –, 123.45" in row[5]
     assert HOSTILE not in answer
+    assert "Another person decides" in below[0] and 'action="rule-decide"' not in answer
+
+
+def test_another_person_decides_on_the_page(desk: Desk, proposed: tuple[Path, str]) -> None:
+    home, number = proposed
+    for who in ("auditor", "maker"):
+        desk.who = who
+        assert desk.post("rule-decide", proposal=number, answer="approve", note="mine").status_code == 403
+    desk.who = "checker"
+    assert 'action="rule-decide"' in desk.get("rules").text
+    assert desk.post("rule-decide", proposal=number, answer="perhaps", note="x").status_code == 400
+    answer = desk.post("rule-decide", proposal=number, answer="approve", note="a circular")
+    assert (answer.status_code, answer.headers["location"]) == (303, "rules")
+    again = desk.post("rule-decide", proposal=number, answer="reject", note="no")
+    assert again.status_code == 400 and "is APPROVED already, by checker" in again.text
+    shown = read(desk.get("rules", date="2031-01-01", sort="rule").text)
+    assert len(shown.tables) == 1
+    with opened(home) as instance:
+        (row,) = instance.find("adopted_rule")
+    assert (row["rule_id"], row["version"], row["proposal_id"]) == ("cut_off_window", 2, number)
 
 
 def test_a_date_that_is_none_is_said_so(desk: Desk) -> None:

@@ -17,7 +17,7 @@ from custody.errors import NotPermitted, UsageError
 from custody.match_rules import Rule, read_rule
 from custody.rule_words import trial_words
 from custody.services.four_eyes import approve, reject
-from custody.services.rules import propose_rule, rule_book, rule_decision, rules_with_state
+from custody.services.rules import decide_rule, propose_rule, rule_book, rule_decision, rules_with_state
 from schemas.rule_book import shipped_rules
 
 SHIPPED = shipped_rules()
@@ -115,9 +115,11 @@ def test_who_may(register: SqlRegister, clock: SteppingClock) -> None:
     # Naming oneself the owner makes nobody one.
     with pytest.raises(NotPermitted, match="an operator or its owner"):
         proposed(register, clock, version(owner="risk1"), "risk1")
-    # Who approves proposes nothing, not even of a rule that his duty owns.
-    with pytest.raises(NotPermitted):
-        proposed(register, clock, version(), "sup1")
+    # A supervisor proposes what his duty owns, and another one decides.
+    his = proposed(register, clock, version("severity_by_age", steps=[{"from": 40, "weight": 1}]), "sup1")
+    with pytest.raises(NotPermitted, match="may not decide it"):
+        decide_rule(register, clock, "sup1", SHIPPED, his, True, "")
+    decide_rule(register, clock, "sup2", SHIPPED, his, True, "agreed")
     own = proposed(register, clock, version())
     with pytest.raises(NotPermitted):
         approve(register, clock, "op1", DECISION, own, "")
