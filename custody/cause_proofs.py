@@ -22,11 +22,12 @@ Figures = Mapping[str, int]
 
 @dataclass(frozen=True)
 class Rate:
-    """A contracted channel fee, and whose: millionths of the gross, at least so much."""
+    """A contracted channel fee, and whose: millionths of the gross, at least so much; ``on``: a date on which the contract said so."""
 
     channel: str
     millionths: int
     least_minor: int
+    on: date
 
     def fee_of(self, gross_minor: int) -> int:
         """What it asks for a payment, in whole fen."""
@@ -113,13 +114,14 @@ def net_for_gross(facts: Facts, figures: Figures) -> str | None:
 
 
 def fee_changed(facts: Facts, figures: Figures) -> str | None:
-    """The fee is what another contracted rate would give, and by that rate alone differs from ours."""
+    """The fee is what another contracted rate would give, of another channel or of a date whose contract said something else, and by
+    that rate alone differs from ours. ``rates``: those of the movement's date first."""
     fees, gross = _pair(facts, "fee_minor"), _pair(facts, "amount_minor")
     if facts.kind != BreakKind.FEE or fees is None or gross is None or gross[0] != gross[1] or fees[0] == fees[1]:
         return None
     for rate in facts.rates:
         if rate.fee_of(gross[0]) == fees[1]:
-            return f"{fees[1]} = {gross[0]} × {rate.millionths}/1000000 ({rate.channel})"
+            return f"{fees[1]} = {gross[0]} × {rate.millionths}/1000000 ({rate.channel} {rate.on})"
     return None
 
 

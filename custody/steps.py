@@ -42,7 +42,8 @@ _READS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
     "project": (("land", "post"), ("post", "project"), ()),
     # A late balance file is compared with the snapshot of its own date, hence all earlier postings; a settlement batch is judged
     # when all its files are there, hence what landed of it before. Bank interest is owned by the balances up to yesterday.
-    "reconcile": (("cut_off", "land", "extract", "post"), ("fees",), ("reconcile", "post", "extract", "land")),
+    # A fee is explained by the contracts of its movement's date.
+    "reconcile": (("cut_off", "land", "extract", "post"), ("fees",), ("reconcile", "post", "extract", "land", "cut_off")),
     "fees": (("cut_off", "post"), ("fees",), ()),
     # Whether platforms confirm what they were told: each date's result states the seal of its reconciliation.
     "risk": (("cut_off", "land", "post"), ("risk",), ("reconcile",)),

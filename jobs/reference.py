@@ -69,7 +69,7 @@ class Reference:
         """What each channel's contract asks for what customers pay in."""
         contracts = {channel: self.parties[channel]["contract"] for channel in self.of_kind(PartyKind.CHANNEL)}
         return [
-            Rate(channel, parse_rate(contract["channel_fee_rate"]), int(contract["channel_fee_min_minor"]))
+            Rate(channel, parse_rate(contract["channel_fee_rate"]), int(contract["channel_fee_min_minor"]), self.on)
             for channel, contract in contracts.items()
         ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -23,9 +23,12 @@ from jobs.reconcile.evidence import key_of_request, of_difference, of_file, of_i
 class Breaks:
     """Collects one row a case; the first kind found for a case stays, further evidence is added to it."""
 
-    def __init__(self, as_of: date, causes: Sequence[tuple[str, Figures]] = (), rates: Sequence[Rate] = ()) -> None:
+    def __init__(
+        self, as_of: date, causes: Sequence[tuple[str, Figures]] = (), rates_on: Callable[[date], Sequence[Rate]] = lambda on: ()
+    ) -> None:
+        """``rates_on``: what the channels' contracts said on a date."""
         self._as_of = as_of
-        self._causes, self._rates = causes, rates
+        self._causes, self._rates_on = causes, rates_on
         self._rows: dict[str, Row] = {}
         self._evidence: dict[str, list[dict[str, Any]]] = {}
 
@@ -69,10 +72,21 @@ class Breaks:
             if identity in follows:
                 cause = f"{FOLLOWS}:{','.join(follows[identity])}"
             elif cause is None or is_derived(cause):
-                cause = probable_cause(Facts(row["kind"], row["subject"], evidence, self._rates), self._causes)
+                cause = probable_cause(
+                    Facts(row["kind"], row["subject"], evidence, self._rates(row["kind"], evidence)), self._causes
+                )
             told = {"evidence": canonical_json(evidence), "evidence_digest": evidence_digest(evidence)}
             out.append({**row, "cause": cause, **told})
         return out
+
+    def _rates(self, kind: str, evidence: Iterable[Mapping[str, Any]]) -> list[Rate]:
+        """Of a fee that differs: by the contracts of the movement's date, of its counterpart's, and of today."""
+        if kind != BreakKind.FEE:
+            return []
+        said = [
+            date.fromisoformat(row["item_date"]) for row in sorted(evidence, key=lambda e: str(e["side"])) if "item_date" in row
+        ]
+        return [rate for on in dict.fromkeys([*said, self._as_of]) for rate in self._rates_on(on)]
 
 
 def add_flow(breaks: Breaks, relation: Relation, items: list[Row], verdict: Verdict, cause: str | None) -> str:

@@ -11,6 +11,7 @@ from functools import cached_property
 import pyarrow.compute as pc
 
 from custody.calendar import dates
+from custody.cause_proofs import Rate
 from custody.matching import Relation
 from custody.ports import Row
 from jobs.reconcile.adjustments import settled_by_adjustment
@@ -56,6 +57,12 @@ class Day:
         return any(
             row["relation"] == RELATION and row["carried"] for row in self.context.rows("reconcile", "proof", on=self.yesterday)
         )
+
+    def rates_on(self, on: date) -> list[Rate]:
+        """What the channels' contracts asked on a date, as its cut-off sealed them; nothing of a date before the first."""
+        if on == self.today:
+            return self.reference.channel_rates()
+        return load_reference(self.context, on).channel_rates() if self.context.seal("cut_off", on) else []
 
     def lacks_instructions(self, day: date) -> bool:
         """Without a date's instructions our own side of it is not known, so nothing is judged against it."""

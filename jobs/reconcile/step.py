@@ -36,7 +36,7 @@ from jobs.step import Step, StepContext
 
 def _run(context: StepContext) -> None:
     day = read_day(context)
-    breaks = Breaks(day.today, day.reference.rules.causes, day.reference.channel_rates())
+    breaks = Breaks(day.today, day.reference.rules.causes, day.rates_on)
     with engine(context.wiring.settings) as spark:
         withdrawal = flow_views(day, spark)
         released = frozenset(zip(*(withdrawal.released[n].to_pylist() for n in ("relation", "match_key")), strict=True))

@@ -11,8 +11,10 @@ from custody.cause_proofs import PROOFS, Facts, Rate
 from custody.causes import TOLD, cause_words, is_derived, probable_cause
 from custody.match_rules import RuleBook
 from custody.names import BreakKind
+from jobs.reconcile.breaks import Breaks
 from schemas.rule_book import shipped_rules
 
+DAY = date(2019, 12, 30)
 CAUSES = RuleBook.of(shipped_rules()).rules_on(date(2019, 12, 30)).causes
 
 
@@ -27,7 +29,7 @@ def cause(kind: str, *evidence: dict[str, Any], subject: str = "TXN|R1|1", rates
 ACCOUNTS = {"from_account": "P001.LENDER.u1", "to_account": "P001.BORROWER.b1"}
 TURNED = {"from_account": "P001.BORROWER.b1", "to_account": "P001.LENDER.u1"}
 NOON, LATE = "2019-12-30T12:00:00+08:00", "2019-12-30T23:20:00+08:00"
-OTHER_RATE = (Rate("CH01", 2_500, 1), Rate("CH02", 3_000, 1))
+OTHER_RATE = (Rate("CH01", 2_500, 1, DAY), Rate("CH02", 3_000, 1, DAY))
 
 
 @pytest.mark.parametrize(
@@ -75,9 +77,27 @@ def test_a_cause_is_named_where_its_figures_prove_it(kind: str, evidence: list[d
 
 def test_a_fee_by_another_contracted_rate() -> None:
     ours, theirs = row("B", fee_minor=309), row("C", fee_minor=370)
-    assert cause(BreakKind.FEE, ours, theirs, rates=OTHER_RATE) == "fee_changed:370 = 123456 × 3000/1000000 (CH02)"
+    assert cause(BreakKind.FEE, ours, theirs, rates=OTHER_RATE) == "fee_changed:370 = 123456 × 3000/1000000 (CH02 2019-12-30)"
     assert cause(BreakKind.FEE, ours, {**theirs, "fee_minor": 371}, rates=OTHER_RATE) is None
     assert cause(BreakKind.FEE, ours, {**theirs, "amount_minor": 123_400}, rates=OTHER_RATE) is None
+
+
+def test_a_fee_by_the_contract_of_another_date() -> None:
+    """Whose contract said something else when the money moved: the movement's date speaks first."""
+    asked: list[date] = []
+
+    def rates_on(on: date) -> list[Rate]:
+        asked.append(on)
+        return [Rate("CH01", 3_000 if on == DAY else 2_500, 1, on)]
+
+    breaks = Breaks(date(2020, 1, 2), CAUSES, rates_on)
+    ours = row("B", fee_minor=309)
+    breaks.add("P001", "BC", "CHANNEL|CH01|R1", BreakKind.FEE, 61, [row("C", fee_minor=370, item_date="2019-12-31"), ours])
+    breaks.add("P001", "AB", "TXN|R1|1", BreakKind.AMOUNT, 1, [row("A"), row("B", amount_minor=1)])
+    assert {b["subject"]: b["cause"] for b in breaks.rows()}["CHANNEL|CH01|R1"] == (
+        "fee_changed:370 = 123456 × 3000/1000000 (CH01 2019-12-30)"
+    )
+    assert asked == [DAY, date(2019, 12, 31), date(2020, 1, 2)]
 
 
 def test_a_late_file_is_named() -> None:
