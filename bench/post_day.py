@@ -46,7 +46,7 @@ def make_day(home: Path, rows: int) -> int:
     assert made.exit_code == 0, made.output
     wiring = wire(home)
     blocks = [(_platform(n), n) for n in range(max(rows // _BLOCK, 2))]
-    _commit(wiring, "cut_off", lambda writer: writer.table("reference", _reference()))
+    _commit(wiring, "cut_off", _cut_off)
     _commit(wiring, "land", lambda writer: _land(writer, blocks))
     return len(blocks) * _BLOCK
 
@@ -73,6 +73,11 @@ def _commit(wiring: Wiring, step: str, write: Any) -> Seal:
         tx.insert("step_output", row)
         tx.insert("publication", {**key, "manifest_digest": manifest.digest, "published_at": ""})
     return Seal(DAY, step, 1, manifest.digest, path)
+
+
+def _cut_off(writer: StepWriter) -> None:
+    writer.declare("decisions")
+    writer.table("reference", _reference())
 
 
 def _reference() -> list[dict[str, str]]:

@@ -67,6 +67,8 @@ def show_case(view: CaseView, out: Console | None = None) -> None:
         out.print(f"cause 原因: {_both(view.cause)}", markup=False, soft_wrap=True)
     if view.next_step:
         out.print(f"next 建议: {_both(view.next_step)}", markup=False, soft_wrap=True)
+    for told in view.disputes:
+        out.print(f"disputed by the platform 平台异议 {told.day}: {told.detail}", markup=False, soft_wrap=True)
     out.print(_evidence(view))
     for proposal in view.proposals:
         words = f"{proposal['kind']} {proposal['proposal_id']} {proposal['state']} by {proposal['maker']}: {proposal['note']}"

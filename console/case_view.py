@@ -11,6 +11,7 @@ from typing import Any
 from connectors.bootstrap import Wiring
 from custody.calendar import CHINA
 from custody.case_evidence import Line, Sheet, side_by_side
+from custody.case_life import CaseEvent
 from custody.case_words import Words, closed_words, detail_words, event_words, field_words, kind_words
 from custody.causes import cause_words
 from custody.errors import UsageError
@@ -19,7 +20,7 @@ from custody.money import format_amount, parse_amount
 from custody.ports import RegisterTx, Row
 from custody.services.case_desk import age_days, is_overdue, standing_on
 from custody.services.case_history import HistoryLine, history_of
-from custody.services.cases import case
+from custody.services.cases import KINDS, case, not_posted
 from custody.services.outputs import latest_seal
 from custody.texts import RULES as TEXTS
 
@@ -42,6 +43,8 @@ class CaseView:
     history: tuple[Told, ...]
     # Proposals about it, the newest first.
     proposals: tuple[Row, ...]
+    # Approved adjusting entries that wait to be posted, by proposal.
+    not_posted: tuple[str, ...]
     on: date | None
 
     @property
@@ -78,6 +81,11 @@ class CaseView:
         return told[1] if told else None
 
     @property
+    def disputes(self) -> list[Told]:
+        """What the platform disputes of the rows that the case is about."""
+        return [told for told in self.history if told.what == event_words(CaseEvent.DISPUTED)]
+
+    @property
     def waiting(self) -> list[Row]:
         return [row for row in self.proposals if row["state"] == "PROPOSED"]
 
@@ -85,9 +93,16 @@ class CaseView:
 def view_case(tx: RegisterTx, case_id: str) -> CaseView:
     """Raises UsageError when there is no such case."""
     row = case(tx, case_id)
-    proposals = tx.find("proposal", ("proposed_at", "proposal_id"), kind=["case", "adjustment"], subject=case_id)
+    proposals = tx.find("proposal", ("proposed_at", "proposal_id"), kind=list(KINDS), subject=case_id)
     history = tuple(_told(line) for line in history_of(tx, case_id))
-    return CaseView(row, side_by_side(json.loads(row["evidence"])), history, tuple(reversed(proposals)), standing_on(tx))
+    return CaseView(
+        row,
+        side_by_side(json.loads(row["evidence"])),
+        history,
+        tuple(reversed(proposals)),
+        tuple(not_posted(tx, case_id)),
+        standing_on(tx),
+    )
 
 
 def suggestions_for(wiring: Wiring, row: Row) -> list[Row]:
@@ -138,6 +153,7 @@ def as_plain(view: CaseView) -> Mapping[str, Any]:
         "differs": [line.field for line in view.sheet.lines if line.differs],
         "age_days": view.age_days,
         "overdue": view.is_overdue,
+        "disputed": [told.detail for told in view.disputes],
         "history": [
             {"day": told.day, "actor": told.actor, "event": told.what[0], "detail": told.detail, "note": told.note}
             for told in view.history

@@ -26,11 +26,12 @@ def result_of_yesterday(party: str, delivered: Iterable[str], today: date) -> st
 
 
 def confirmation(
-    party: str, encoding: str, today: date, result: str, content: bytes, verdict: str = State.AGREED
+    party: str, encoding: str, today: date, result: str, content: bytes, verdict: str = State.AGREED, row: str = WHOLE
 ) -> tuple[dict[str, bytes], dict[str, bytes]]:
-    """({file name: bytes}, {seal name: bytes}) that speak of the result as a whole. ``content``: the result's own bytes."""
-    row = {"result": result, "seal": json.loads(content)["seal"], "row": WHOLE, "verdict": str(verdict), "remark": None}
-    written = write_columns(load_layout(_LAYOUT), [row], encoding, today)
+    """({file name: bytes}, {seal name: bytes}) that speak of the result as a whole, or of one row of the platform's own.
+    ``content``: the result's own bytes."""
+    said = {"result": result, "seal": json.loads(content)["seal"], "row": row, "verdict": str(verdict), "remark": None}
+    written = write_columns(load_layout(_LAYOUT), [said], encoding, today)
     name = ExchangeName(party, FileType.CONFIRMATION, today, _BATCH, 1)
     entry = SealedFile(
         name=str(name),

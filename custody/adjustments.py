@@ -22,6 +22,8 @@ from custody.posting_rules import RULES, SUSPENSE
 Row = dict[str, Any]
 
 KIND = "adjustment"
+# That an approved one is not to be posted after all: two people again.
+WITHDRAWAL = "adjustment_withdrawal"
 # Where such a leg stands instead of in a file: no sender's file has a name with a colon.
 DECISION = "decision:"
 _BANK = "BANK"
@@ -88,9 +90,12 @@ def authorised(authorisation_id: str) -> tuple[str, str, str]:
 
 
 def decided_adjustments(decisions: Iterable[Mapping[str, Any]], custody_date: date) -> list[Row]:
-    """Approved adjustments as landed instructions, in order of decision. Without a value date they happen on the custody date."""
+    """Approved adjustments as landed instructions, in order of decision, but those that were withdrawn before the same cut-off.
+    Without a value date they happen on the custody date."""
     rows = []
-    found = (d for d in decisions if d["kind"] == KIND and d["outcome"] == "APPROVED")
+    decisions = list(decisions)
+    gone = withdrawn(decisions)
+    found = (d for d in decisions if d["kind"] == KIND and d["outcome"] == "APPROVED" and d["proposal_id"] not in gone)
     for decision in sorted(found, key=lambda d: int(d["decision_no"])):
         said, proposal_id = json.loads(decision["payload"]), decision["proposal_id"]
         value_date = date.fromisoformat(said["value_date"]) if said["value_date"] else custody_date
@@ -117,6 +122,12 @@ def decided_adjustments(decisions: Iterable[Mapping[str, Any]], custody_date: da
             }
         )
     return rows
+
+
+def withdrawn(decisions: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    """Proposals of adjustments that two people withdrew."""
+    found = (d for d in decisions if d["kind"] == WITHDRAWAL and d["outcome"] == "APPROVED")
+    return frozenset(json.loads(d["payload"])["adjustment"] for d in found)
 
 
 def _account(side: str, account: str) -> Row:

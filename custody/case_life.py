@@ -36,6 +36,8 @@ class CaseEvent(StrEnum):
     REOPENED = "REOPENED"
     ADJUSTED = "ADJUSTED"
     NOT_ADJUSTED = "NOT_ADJUSTED"
+    # The platform disputes our verdict on a row of its own that the case is about.
+    DISPUTED = "DISPUTED"
 
 
 @dataclass(frozen=True)

@@ -72,8 +72,13 @@ EVENTS: dict[str, Words] = {
     CaseEvent.REOPENED: ("reopened", "重新打开"),
     CaseEvent.ADJUSTED: ("adjusting entry posted", "调账入账"),
     CaseEvent.NOT_ADJUSTED: ("adjusting entry refused", "调账未入账"),
+    CaseEvent.DISPUTED: ("disputed by the platform", "平台提出异议"),
 }
-REMEDIES: dict[str, Words] = {"case": ("settle", "结案"), "adjustment": ("adjusting entry", "调账")}
+REMEDIES: dict[str, Words] = {
+    "case": ("settle", "结案"),
+    "adjustment": ("adjusting entry", "调账"),
+    "adjustment_withdrawal": ("withdraw the adjusting entry", "撤回调账"),
+}
 # The first word of closed_by.
 _ENDS: dict[str, Words] = {
     "decision": ("settled by two people", "经双人复核结案"),
@@ -118,6 +123,8 @@ def detail_words(event: str, details: Mapping[str, Any]) -> str:
     if "closed_by" in details and event == CaseEvent.CLOSED:
         english, chinese = closed_words(details["closed_by"]) or ("", "")
         return f"{english} / {chinese}"
+    if event == CaseEvent.DISPUTED:
+        return f"{details['row']} ({details['said_in']})"
     shown = ("kind", "severity", "due_on", "episode", "proposal", "remedy", "request_no", "outcome")
     return " ".join(f"{name} {details[name]}" for name in shown if details.get(name) is not None)
 

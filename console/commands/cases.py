@@ -30,6 +30,7 @@ def add_cases(app: typer.Typer) -> None:
         "comment": comment,
         "propose": propose,
         "adjust": adjust,
+        "withdraw": withdraw,
         "approve": proposals.decide,
         "reject": proposals.turn_down,
         "reopen": reopen,
@@ -140,6 +141,21 @@ def adjust(
     wanted = case_service.Adjustment(pays, gets, yuan_of(amount), related or None, on)
     with wired() as wiring:
         proposal = case_service.propose_adjustment(wiring.register, wiring.clock, actor, case_id, wanted, note)
+    emit_proposal(proposal, as_json)
+    return 0
+
+
+@command
+def withdraw(
+    case_id: CaseArgument,
+    adjustment: Annotated[str, typer.Argument(help="The approved adjusting entry's proposal. 调账提案编号")],
+    actor: ActorOption,
+    note: NoteOption,
+    as_json: JsonOption = False,
+) -> int:
+    """Propose that an approved adjusting entry, not posted yet, be withdrawn; another person approves. 提出撤回调账"""
+    with wired() as wiring:
+        proposal = case_service.propose_withdrawal(wiring.register, wiring.clock, actor, case_id, adjustment, note)
     emit_proposal(proposal, as_json)
     return 0
 

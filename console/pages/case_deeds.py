@@ -57,6 +57,15 @@ def adjust(user: UserDep, form: FormDep) -> RedirectResponse:
     return _back(form)
 
 
+@router.post("/case-withdraw", response_class=RedirectResponse)
+def withdraw(user: UserDep, form: FormDep) -> RedirectResponse:
+    """An approved entry that is not posted yet shall not be."""
+    with wired() as wiring:
+        entry, note = form.get("proposal", ""), form.get("note", "")
+        service.propose_withdrawal(wiring.register, wiring.clock, user.get_name(), form.get("id", ""), entry, note)
+    return _back(form)
+
+
 @router.post("/case-decide", response_class=RedirectResponse)
 def decision(user: UserDep, form: FormDep) -> RedirectResponse:
     """Approve or reject, as the button says that was pressed."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from custody.adjustments import KIND, check_amount, rule_for
+from custody.adjustments import KIND, WITHDRAWAL, check_amount, rule_for
 from custody.calendar import ONE_DAY
 from custody.case_life import CLOSED, OPEN, CaseEvent
 from custody.errors import UsageError
@@ -164,11 +164,38 @@ def propose_adjustment(
     return propose(register, clock, actor, ADJUSTMENT, case_id, payload, note)
 
 
+def propose_withdrawal(register: Register, clock: Clock, actor: str, case_id: str, adjustment: str, note: str) -> str:
+    """Propose that an approved adjusting entry be not posted after all; returns the proposal's id. Once approved, the next day that is cut
+    off waits for it no longer.
+
+    Raises NotPermitted; UsageError when no such entry of the case waits.
+    """
+    if not note.strip():
+        raise UsageError("say in --note why the entry is not to be posted")
+    with permitted_transaction(register, actor, WITHDRAW.propose_action, case_id) as tx:
+        _waiting(tx, case_id, adjustment)
+    return propose(register, clock, actor, WITHDRAW, case_id, {"adjustment": adjustment}, note)
+
+
+def _waiting(tx: RegisterTx, case_id: str, adjustment: str) -> None:
+    if adjustment not in not_posted(tx, case_id):
+        raise UsageError(
+            f"no approved adjusting entry {adjustment!r} of case {case_id} waits to be posted: custody case show {case_id}"
+        )
+
+
+def _apply_withdrawal(tx: RegisterTx, subject: str, payload: Mapping[str, object]) -> None:
+    """Only checks: the next cut-off seals the decision, and that day's posting leaves the entry out."""
+    _waiting(tx, subject, str(payload["adjustment"]))
+
+
 def not_posted(tx: RegisterTx, case_id: str) -> list[str]:
-    """Approved adjustments of a case that are not posted (yet)."""
-    posted = {line.details["proposal"] for line in history_of(tx, case_id) if line.event == CaseEvent.ADJUSTED}
+    """Approved adjustments of a case that are not posted (yet), but those that were withdrawn."""
+    ended = {line.details["proposal"] for line in history_of(tx, case_id) if line.event == CaseEvent.ADJUSTED}
+    for row in tx.find("proposal", kind=WITHDRAWAL, subject=case_id, state="APPROVED"):
+        ended.add(json.loads(row["payload"])["adjustment"])
     approved = tx.find("proposal", ("decision_no",), kind=KIND, subject=case_id, state="APPROVED")
-    return [row["proposal_id"] for row in approved if row["proposal_id"] not in posted]
+    return [row["proposal_id"] for row in approved if row["proposal_id"] not in ended]
 
 
 def _open_as_seen(tx: RegisterTx, case_id: str, seen: str) -> Row:
@@ -221,8 +248,9 @@ def _at(clock: Clock) -> str:
 
 CASE = DecisionKind("case", "case.propose", "case.approve", _apply, _told)
 ADJUSTMENT = DecisionKind(KIND, "case.adjust", "case.approve", _apply, _told)
+WITHDRAW = DecisionKind(WITHDRAWAL, "case.adjust", "case.approve", _apply_withdrawal, _told)
 # What people decide about cases, by the proposal's kind.
-KINDS: dict[str, DecisionKind] = {CASE.kind: CASE, ADJUSTMENT.kind: ADJUSTMENT}
+KINDS: dict[str, DecisionKind] = {kind.kind: kind for kind in (CASE, ADJUSTMENT, WITHDRAW)}
 
 
 def decide(register: Register, clock: Clock, actor: str, proposal_id: str, approved: bool, note: str) -> Row:

@@ -24,6 +24,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.bootstrap import Wiring
+from custody.adjustments import DECISION, withdrawn
 from custody.begun_requests import Landed
 from custody.customer_decisions import aliases_of
 from custody.errors import StopRun
@@ -106,7 +107,8 @@ def _shares(context: StepContext, folder: Path) -> tuple[list[Share], int]:
     parts += _parts(wiring, today, "decided_adjustments")
     reversals = reversals_of(context)
     context.write("reversed_legs", reversals.legs)
-    tasks = [(part, folder / f"run-{number:05d}", reversals.withdrawn) for number, part in enumerate(parts)]
+    gone = reversals.withdrawn | {f"{DECISION}{proposal}" for proposal in withdrawn(context.rows("cut_off", "decisions"))}
+    tasks = [(part, folder / f"run-{number:05d}", gone) for number, part in enumerate(parts)]
     # What a restated file takes back goes before what it says instead.
     runs = sort_rows(reversals.legs, folder / "reversed")
     runs += [run for answer in _each(wiring, sort_part, tasks, processes) for run in answer]

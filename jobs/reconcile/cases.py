@@ -11,6 +11,7 @@ from datetime import date
 
 from custody.case_life import NO_LONGER_FOUND, OPEN, CaseEvent, Change, closed, found
 from custody.closings import closed_by
+from custody.confirmations import WHOLE, State
 from custody.ports import RegisterTx, Row
 from custody.services.access import SYSTEM
 from custody.services.case_history import adjusted_in, history_of, record, record_all
@@ -56,12 +57,30 @@ def publish_cases(context: StepContext, seal: Seal) -> None:
         in_order = [*(row["case_id"] for row in breaks), *(case_id for case_id in changes if case_id not in seen)]
         events = ((of, *told) for of in in_order for told in (new | changes)[of].events)
         record_all(tx, at, SYSTEM, events, on)
+        _tell_disputes(context, tx, at, on)
 
 
 def _known(tx: RegisterTx, case_ids: list[str]) -> dict[str, Row]:
     """Those of these cases that there are, a bounded number asked for at a time."""
     some = (case_ids[start : start + _ASKED_AT_ONCE] for start in range(0, len(case_ids), _ASKED_AT_ONCE))
     return {case["case_id"]: case for ids in some for case in tx.find("recon_case", case_id=ids)}
+
+
+def _tell_disputes(context: StepContext, tx: RegisterTx, at: str, on: date) -> None:
+    """What platforms dispute of their own rows stands in the history of each case that has the row as evidence, open or closed; once."""
+    said = sorted(context.rows("land", "land_confirmation"), key=lambda r: (r["file_name"], r["line_no"]))
+    disputed = {(r["party"], r["row"]): r for r in said if r["verdict"] == State.DISPUTED and r["row"] != WHOLE}
+    for platform in sorted({party for party, _ in disputed}):
+        for case in tx.find("recon_case", ("case_id",), platform=platform):
+            refs = sorted({str(e.get("row_ref")) for e in json.loads(case["evidence"])})
+            rows = [disputed[platform, ref] for ref in refs if (platform, ref) in disputed]
+            known = {line.details.get("said_in") for line in history_of(tx, case["case_id"])} if rows else set()
+            for row in rows:
+                where = f"{row['file_name']}:{row['line_no']}"
+                if where not in known:
+                    # What it remarks in words of its own stays where it stands: the history is for ever.
+                    told = {"row": row["row"], "said_in": where}
+                    record(tx, at, case["case_id"], SYSTEM, [(CaseEvent.DISPUTED, told)], on)
 
 
 def _tell_adjustment(tx: RegisterTx, at: str, leg: Row, on: date) -> None:

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import pyarrow as pa
 from pyspark.sql import SparkSession
 
-from custody.adjustments import DECISION, KIND
+from custody.adjustments import DECISION, KIND, withdrawn
 from custody.matching import CLAIMED_ACCOUNT
 from custody.ports import Row
 from custody.reversals import REVERSAL
@@ -171,7 +171,9 @@ def prove(
 
 def _decided(context: StepContext) -> Row:
     """What two people approved of adjusting entries, as the cut-off sealed it, in the shape of one more file's trailer."""
-    rows = [d for d in context.rows("cut_off", "decisions") if d["kind"] == KIND and d["outcome"] == "APPROVED"]
+    decisions = context.rows("cut_off", "decisions")
+    gone = withdrawn(decisions)
+    rows = [d for d in decisions if d["kind"] == KIND and d["outcome"] == "APPROVED" and d["proposal_id"] not in gone]
     total = sum(json.loads(d["payload"])["amount_minor"] for d in rows)
     return _trailer(Sum(len(rows), total))
 

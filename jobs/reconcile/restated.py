@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 
 from connectors.lake import arrow_schema, table_of
+from custody.adjustments import DECISION, WITHDRAWAL, withdrawn
 from custody.calendar import dates
 from custody.matching import NETTING
 from custody.names import UNDER_WAY, FileType, TxnStatus
@@ -56,7 +57,10 @@ def withdraw(day: Day, spark: SparkSession, window_minutes: int, gateway: str) -
     ever = day.context.rows("land", "superseded_files")
     superseded = [r for r in ever if r["superseded_on"] == day.today]
     states = table_of(_WITHDRAWN, [_of_state(day, r) for r in superseded if r["file_type"] in _STATE_AMOUNTS])
-    states = pa.concat_tables([states, _waited(day, [r for r in superseded if r["file_type"] == FileType.INSTRUCTION])])
+    gone = [(r["file_name"], r["replaced_by"]) for r in superseded if r["file_type"] == FileType.INSTRUCTION]
+    decided = withdrawn(day.context.rows("cut_off", "decisions"))
+    gone += [(f"{DECISION}{proposal}", f"{DECISION}{WITHDRAWAL}") for proposal in sorted(decided)]
+    states = pa.concat_tables([states, _waited(day, gone)])
     flows = [r for r in superseded if r["file_type"] in (*_FLOWS, FileType.INSTRUCTION)]
     if not flows:
         return Withdrawal(frozenset(), frozenset(), None, arrow_schema(_RELEASED).empty_table(), states)
@@ -222,16 +226,15 @@ def _reversed_views(spark: SparkSession, today: date) -> None:
     ).where("ref is not null").createOrReplaceTempView("reversed_rows")
 
 
-def _waited(day: Day, restated: list[Row]) -> pa.Table:
-    """Of withdrawn instructions those that waited to be posted."""
-    pending = day.context.rows("post", "pending_instructions", on=day.yesterday) if restated else []
+def _waited(day: Day, gone: list[tuple[str, str]]) -> pa.Table:
+    """Of withdrawn instructions and adjusting entries those that waited to be posted. ``gone``: (their place, what took it)."""
+    pending = day.context.rows("post", "pending_instructions", on=day.yesterday) if gone else []
     rows = []
-    for file in restated:
-        mine = [json.loads(row["payload"])["amount_minor"] for row in pending if row["file_name"] == file["file_name"]]
+    for file_name, replaced_by in gone:
+        mine = [json.loads(row["payload"])["amount_minor"] for row in pending if row["file_name"] == file_name]
         if mine:
             counts = {"reopened": 0, "withdrawn": len(mine), "reopened_minor": 0, "withdrawn_minor": sum(mine)}
-            names = {n: file[n] for n in ("file_name", "replaced_by")}
-            rows.append({**names, "relation": "POSTING", "side": "B", **counts})
+            rows.append({"file_name": file_name, "replaced_by": replaced_by, "relation": "POSTING", "side": "B", **counts})
     return table_of(_WITHDRAWN, rows)
 
 

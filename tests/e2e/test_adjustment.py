@@ -10,7 +10,7 @@ from kill_kit import CopyOf, TwoDays
 
 from console.case_view import view_case
 from custody.errors import NotPermitted, UsageError
-from custody.services.cases import Adjustment, decide, propose_adjustment, reopen
+from custody.services.cases import Adjustment, decide, propose_adjustment, propose_withdrawal, reopen
 from custody.services.statements import statement
 
 
@@ -92,3 +92,50 @@ def test_an_approved_adjustment_is_posted_and_its_case_closes_by_it(two_days: Tw
         # What waits is tried again each day, and says so again.
         told = [row["event"] for row in instance.find("case_event", case_id=other["case_id"])]
         assert told.count("NOT_ADJUSTED") == 2
+
+
+def test_an_approved_entry_that_is_not_posted_is_withdrawn_by_two_people(two_days: TwoDays, fresh: CopyOf) -> None:
+    """One that waits since a day that is sealed, and one that no cut-off has sealed yet."""
+    third, fourth = two_days.days[2:]
+    with opened(fresh(two_days.home)) as instance:
+        register, clock = instance.wiring.register, instance.wiring.clock
+        case, other = case_of(instance, "AMOUNT"), case_of(instance, "WRONG_ACCOUNT")
+
+        def adjusted(of: dict[str, Any], amount: int) -> str:
+            payer = lender(instance, of["platform"], 0)
+            wanted = Adjustment(payer, lender(instance, of["platform"], 0, but=payer), amount)
+            number = propose_adjustment(register, clock, "maker", of["case_id"], wanted, "the voucher says so")
+            decide(register, clock, "checker", number, True, "seen")
+            return number
+
+        waits = adjusted(case, 10**12)
+        with pytest.raises(UsageError, match="no approved adjusting entry"):
+            propose_withdrawal(register, clock, "maker", other["case_id"], waits, "of another case")
+        instance.deliver(two_days.world, third)
+        instance.run_day(third)
+        assert [p["request_no"] for p in finding_of(instance, waits)] == [f"ADJ{waits}"]
+        not_sealed = adjusted(other, 5)
+        for of, number in ((case, waits), (other, not_sealed)):
+            with pytest.raises(UsageError, match="say in --note"):
+                propose_withdrawal(register, clock, "maker", of["case_id"], number, " ")
+            back = propose_withdrawal(register, clock, "maker", of["case_id"], number, "the voucher was another's")
+            with pytest.raises(NotPermitted):
+                decide(register, clock, "maker", back, True, "mine")
+            decide(register, clock, "checker", back, True, "seen")
+            with pytest.raises(UsageError, match="no approved adjusting entry"):
+                propose_withdrawal(register, clock, "maker", of["case_id"], number, "once more")
+        instance.deliver(two_days.world, fourth)
+        instance.run_day(fourth)
+        legs = [leg for leg in instance.lake_rows(fourth, "post", "ledger_txn") if leg["request_no"].startswith("ADJ")]
+        assert legs == [] and instance.failing_proofs() == [] and instance.damage() == []
+        (taken,) = [r for r in instance.lake_rows(fourth, "reconcile", "withdrawn") if r["relation"] == "POSTING"]
+        assert (taken["file_name"], taken["withdrawn"], taken["withdrawn_minor"]) == (f"decision:{waits}", 1, 10**12)
+        (ended,) = instance.find("recon_case", subject=f"POSTING|ADJ{waits}|1")
+        assert ended["state"] == "CLOSED"
+        # Another entry may be proposed now.
+        assert adjusted(case, 1)
+
+
+def finding_of(instance: Instance, number: str) -> list[dict[str, Any]]:
+    on = max(row["custody_date"] for row in instance.find("step_output", step="post"))
+    return [f for f in instance.lake_rows(on, "post", "posting_findings") if f["request_no"] == f"ADJ{number}"]

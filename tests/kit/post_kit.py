@@ -80,7 +80,7 @@ class Days:
             for table, rows in tables.items():
                 writer.table(table, _filled(table, list(rows), on))
 
-        self._commit(on, "cut_off", lambda writer: writer.table("reference", _reference()))
+        self._commit(on, "cut_off", _cut_off)
         self._commit(on, "land", write)
 
     def post(self, on: date, keep: bool = True) -> Manifest:
@@ -141,6 +141,11 @@ def _filled(table: str, rows: list[Row], on: date) -> pa.Table:
         made = {c.name: None if c.nullable else _FILLER.get(c.type, on) for c in TABLES[table].columns}
         filled.append({**made, "line_no": number + 2, "custody_date": on, **row})
     return pa.Table.from_pylist(filled, arrow_schema(TABLES[table]))
+
+
+def _cut_off(writer: StepWriter) -> None:
+    writer.declare("decisions")
+    writer.table("reference", _reference())
 
 
 def _reference() -> list[Row]:
