@@ -30,6 +30,8 @@ def engine(settings: Settings) -> Iterator[SparkSession]:
     if not url:
         # Sail logs each session to stderr, where a person reads progress; a wish of the environment's still wins.
         os.environ.setdefault("RUST_LOG", "error")
+        # Its allocator takes memory in large pages, as far as the kernel has them: a join touches gigabytes for the first time.
+        os.environ.setdefault("MIMALLOC_ALLOW_LARGE_OS_PAGES", "1")
         from pysail.spark import SparkConnectServer
 
         server = SparkConnectServer(LOOPBACK, 0)
