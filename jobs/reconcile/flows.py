@@ -32,7 +32,7 @@ from jobs.reconcile.views import column_view
 from schemas.tables import TABLES
 
 # Rows of one side that the engine joins at a time: its memory follows this, not the day.
-PART_ROWS = 5_000_000
+PART_ROWS = 6_000_000
 _Key = TypeVar("_Key", bound=tuple[str, ...])
 _ITEM = ", ".join(f"i.{name}" for name in TABLES["open_items"].names)
 
