@@ -21,7 +21,7 @@ from custody.shadow_ledger import unexplained
 from jobs.reconcile.breaks import Breaks
 from jobs.reconcile.day import Day
 from jobs.reconcile.landed import day_before, landed_since, landed_today, pieces_of
-from jobs.reconcile.shadow_sums import BALANCE_COLUMNS, LEDGER_COLUMNS, TXN_COLUMNS, Told, sums_beyond
+from jobs.reconcile.shadow_sums import Told, sums_beyond
 
 TABLE = "shadow_differences"
 SIDES = "A"
@@ -138,9 +138,9 @@ def _differences(day: Day, judged: _Judged) -> list[Row]:
     context = day.context
     ours = [seal.path for of in sorted(on) if (seal := context.seal("post", on=of)) is not None]
     told = Told(
-        balances=lambda: pieces_of(context, "land_balance", on | {day_before(of) for of in on}, BALANCE_COLUMNS),
-        movements=lambda: pieces_of(context, "land_txn", on, TXN_COLUMNS),
-        ours=lambda: (piece for path in ours for piece in context.wiring.lake.pieces(path, "ledger_txn", {}, LEDGER_COLUMNS)),
+        balances=lambda columns: pieces_of(context, "land_balance", on | {day_before(of) for of in on}, columns),
+        movements=lambda columns: pieces_of(context, "land_txn", on, columns),
+        ours=lambda columns: (piece for path in ours for piece in context.wiring.lake.pieces(path, "ledger_txn", {}, columns)),
     )
     found = sums_beyond(judged, told, day.reference.rules.window_minutes)
     return [_all_awaited(row) if day.lacks_instructions(row["as_of"]) else row for row in found]

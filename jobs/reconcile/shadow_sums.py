@@ -20,12 +20,12 @@ from custody.names import TxnType
 from custody.ports import Row
 from custody.shadow_ledger import EFFECTS, FIGURES, FROM, MOVES_MONEY, TO, UNLISTED
 
-BALANCE_COLUMNS = ("party", "custody_date", "role", "user_no", "available_minor", "frozen_minor", "file_name", "line_no")
-TXN_COLUMNS = (
-    "party", "custody_date", "request_no", "leg", "txn_type", "status", "from_role", "from_user_no", "to_role", "to_user_no",
-    "amount_minor", "coupon_minor", "file_name",
+_STANDS = ("party", "custody_date", "role", "user_no")
+_HELD = (*_STANDS, "available_minor", "frozen_minor")
+_MADE = (
+    "party", "custody_date", "txn_type", "status", "from_role", "from_user_no", "to_role", "to_user_no", "amount_minor", "coupon_minor",
 )  # fmt: skip
-LEDGER_COLUMNS = (
+_OURS = (
     "platform", "value_date", "request_no", "leg", "txn_type", "outcome", "event_time", "from_account", "to_account", "amount_minor",
     "coupon_minor",
 )  # fmt: skip
@@ -42,12 +42,12 @@ _Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Told:
-    """Rows of the dates in question, as often as they are asked for. ``balances``: of a date and of the one before, as
-    BALANCE_COLUMNS; ``movements``: TXN_COLUMNS; ``ours``: what our ledger posted on these dates, as LEDGER_COLUMNS."""
+    """The columns that are asked for of the dates in question, as often as they are: ``balances`` of a date and of the one before
+    (land_balance), ``movements`` (land_txn), and ``ours``, which our ledger posted on these dates (ledger_txn)."""
 
-    balances: Callable[[], Iterable[pa.Table]]
-    movements: Callable[[], Iterable[pa.Table]]
-    ours: Callable[[], Iterable[pa.Table]]
+    balances: Callable[[Sequence[str]], Iterable[pa.Table]]
+    movements: Callable[[Sequence[str]], Iterable[pa.Table]]
+    ours: Callable[[Sequence[str]], Iterable[pa.Table]]
 
 
 def sums_beyond(judged: _Judged, told: Told, window_minutes: int) -> list[Row]:
@@ -55,15 +55,17 @@ def sums_beyond(judged: _Judged, told: Told, window_minutes: int) -> list[Row]:
     midnight and the platform has not filed is awaited with its next file."""
     pairs = sorted(judged)
     held = _Sums(pairs, (*_BEFORE, *_AFTER))
-    for piece in told.balances():
+    for piece in told.balances(_HELD):
         who = _name(piece["role"], piece["user_no"])
         both = (piece["available_minor"], piece["frozen_minor"])
         for figures, days in ((_AFTER, 0), (_BEFORE, 1)):
             held.add(piece["party"], piece["custody_date"], days, who, dict(zip(figures, both, strict=True)))
-    near = [piece.filter(_near_midnight(piece, window_minutes)) for piece in told.ours()]
+    near: list[pa.Table] = []
+    if any(_near_midnight(piece, window_minutes).any() for piece in told.ours(["event_time"])):
+        near = [piece.filter(pa.array(_near_midnight(piece, window_minutes))) for piece in told.ours(_OURS)]
     waiting = _Waiting(near, pairs)
     moved = _Sums(pairs, (*_MOVED, "movements"))
-    for piece in told.movements():
+    for piece in told.movements((*_MADE, *waiting.asks_for)):
         waiting.filed(piece)
         made = piece.filter(pc.equal(piece["status"], str(MOVES_MONEY)))
         names = {FROM: _name(made["from_role"], made["from_user_no"]), TO: _name(made["to_role"], made["to_user_no"])}
@@ -85,7 +87,7 @@ def sums_beyond(judged: _Judged, told: Told, window_minutes: int) -> list[Row]:
         for row in table.filter(pc.is_in(table["who"], differing["who"].combine_chunks())).to_pylist():
             if (row["of"], row["who"]) in found:
                 found[row["of"], row["who"]].update({name: row[name] for name in sums.figures})
-    refs = _refs(pairs, told.balances(), differing)
+    refs = _refs(pairs, told.balances((*_STANDS, "file_name", "line_no")), differing)
     return [_row(pairs[of], who, figures, refs.get((of, who), {})) for (of, who), figures in sorted(found.items())]
 
 
@@ -232,25 +234,27 @@ def _times(kinds: Sequence[str], whose: str, part: str) -> dict[str, _Ints]:
     return times
 
 
-def _near_midnight(ours: pa.Table, window_minutes: int) -> Any:
-    """jobs.reconcile.relations.in_window_sql, of what was posted."""
+def _near_midnight(ours: pa.Table, window_minutes: int) -> NDArray[np.bool_]:
+    """jobs.reconcile.relations.in_window_sql."""
     micros = ours["event_time"].cast(pa.int64()).to_numpy()
     of_day = (micros + _CHINA_MICROS) % _DAY_MICROS
-    is_near = np.minimum(of_day, _DAY_MICROS - of_day) <= window_minutes * 60_000_000
-    return pc.and_(pc.equal(ours["outcome"], "POSTED"), pa.array(is_near))
+    is_near: NDArray[np.bool_] = np.minimum(of_day, _DAY_MICROS - of_day) <= window_minutes * 60_000_000
+    return is_near
 
 
 class _Waiting:
-    """Our movements near midnight, until the platform has them in its file of the date."""
+    """What we posted near midnight, until the platform has it in its file of the date."""
 
     def __init__(self, near: Iterable[pa.Table], pairs: Sequence[tuple[str, date]]) -> None:
-        kept = [piece.filter(pa.array(_pair_of(pairs, piece["platform"], piece["value_date"], 0) >= 0)) for piece in near]
+        posted = [piece.filter(pc.equal(piece["outcome"], "POSTED")) for piece in near]
+        kept = [piece.filter(pa.array(_pair_of(pairs, piece["platform"], piece["value_date"], 0) >= 0)) for piece in posted]
         self._ours = [piece for piece in kept if piece.num_rows]
         self._requests = pa.array(sorted({name for piece in self._ours for name in piece["request_no"].to_pylist()}), pa.string())
         self._filed: set[tuple[Any, ...]] = set()
+        self.asks_for = ("request_no", "leg") if self._ours else ()
 
     def filed(self, movements: pa.Table) -> None:
-        if self._ours:
+        if self.asks_for:
             mine = movements.filter(pc.is_in(movements["request_no"], self._requests))
             self._filed |= set(_keys(mine, "party", "custody_date"))
 

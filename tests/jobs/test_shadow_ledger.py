@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from test_every_type_reconciled import CASES
 from connectors.lake import table_of
 from custody.names import TxnType
 from custody.shadow_ledger import EFFECTS, differences, effects_of, unexplained
-from jobs.reconcile.shadow_sums import BALANCE_COLUMNS, LEDGER_COLUMNS, TXN_COLUMNS, Told, sums_beyond
+from jobs.reconcile.shadow_sums import Told, sums_beyond
 from schemas.tables import TABLES
 
 DAY = date(2019, 12, 30)
@@ -100,14 +101,13 @@ def test_the_columns_say_what_the_rule_says() -> None:
 
 def _told(balances: list[dict[str, Any]], movements: list[dict[str, Any]], ours: list[dict[str, Any]]) -> Told:
     tables = [
-        table_of(TABLES[name], rows).select(columns)
-        for name, rows, columns in (
-            ("land_balance", balances, BALANCE_COLUMNS),
-            ("land_txn", movements, TXN_COLUMNS),
-            ("ledger_txn", ours, LEDGER_COLUMNS),
-        )
+        table_of(TABLES[name], rows) for name, rows in (("land_balance", balances), ("land_txn", movements), ("ledger_txn", ours))
     ]
-    return Told(*(lambda table=table: [table.slice(n, 11) for n in range(0, table.num_rows, 11)] for table in tables))
+    return Told(*(lambda columns, table=table: _pieces(table.select(columns)) for table in tables))
+
+
+def _pieces(table: pa.Table) -> list[pa.Table]:
+    return [table.slice(start, 11) for start in range(0, table.num_rows, 11)]
 
 
 @pytest.mark.parametrize(
