@@ -20,6 +20,11 @@ settings.register_profile("default", deadline=None, max_examples=40, derandomize
 settings.register_profile("soak", deadline=None, max_examples=1_000, suppress_health_check=_SLOW_IS_FINE)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
+# Tests share out whole files over processes; an engine that shares out rows besides makes a small day a sixth longer.
+# (Apache Spark shares them out in every run, and so does the soak.)
+if os.environ.get("HYPOTHESIS_PROFILE") != "soak":
+    os.environ.setdefault("SAIL_EXECUTION__DEFAULT_PARALLELISM", "1")
+
 # The command line's hundreds of signatures are read once for all calls, not for each of a test's dozens.
 typer.testing._get_command = cache(typer.testing._get_command)
 

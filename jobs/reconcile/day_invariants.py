@@ -104,7 +104,9 @@ def _accrued_this_month(context: StepContext) -> dict[str, int]:
     accrued: Counter[str] = Counter()
     first = context.custody_date.replace(day=1)
     for day in dates(first, (context.custody_date - first).days + 1):
-        journal = context.table("post", "journal", on=day)
+        journal = context.table(
+            "post", "journal", on=day, columns=["platform", "book", "from_account", "value_date", "amount_minor"]
+        )
         if journal is None:
             continue
         due = pc.ends_with(journal["from_account"], ":FEE_DUE")
@@ -125,7 +127,7 @@ def _core_chains(context: StepContext) -> Iterator[Iterator[Violation]]:
     for on in sorted({today} | broken, reverse=True):
         flows: Counter[str] = Counter()
         for day in dates(on, (today - on).days + 1):
-            extracted = context.table("extract", "core_flow", on=day)
+            extracted = context.table("extract", "core_flow", on=day, columns=["account", "core_date", "amount_minor"])
             if extracted is not None:
                 of_date = extracted.filter(pc.equal(extracted["core_date"], pa.scalar(on, pa.date32())))
                 sums = of_date.group_by("account").aggregate([("amount_minor", "sum")]).to_pylist()

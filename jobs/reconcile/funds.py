@@ -27,6 +27,7 @@ from jobs.reconcile.funds_queues import LOTS, OPENING_COLUMNS, PERSON_COLUMNS, D
 from schemas.tables import TABLES
 
 _LOAN = ("platform", "loan_id")
+_OF_LOAN = (*_LOAN, "purpose", "disbursed_on", "payee", "borrower", "guarantor")
 SUMS = pa.schema(
     [(name, pa.string()) for name in (*_LOAN, "way")] + [("amount_minor", pa.int64()), ("from_borrower_minor", pa.int64())]
 )
@@ -134,7 +135,7 @@ def _loans_in_question(day: Day, funds: Funds, ages: frozenset[int]) -> Iterator
     told: dict[LoanKey, list[Row]] = defaultdict(list)
     for leg in legs.filter(pc.is_in(legs["way"], looked_at)).to_pylist():
         told[leg["platform"], leg["loan_id"]].append(leg)
-    loans = day.context.table("post", "loans")
+    loans = day.context.table("post", "loans", columns=_OF_LOAN)
     assert loans is not None
     dates = pa.array([day.today - timedelta(days=age) for age in sorted(ages)], pa.date32())
     names = pa.array([loan_id for _, loan_id in told], pa.string())
@@ -167,9 +168,11 @@ def _loans_in_question(day: Day, funds: Funds, ages: frozenset[int]) -> Iterator
 
 def _persons(day: Day, named_in: list[Row]) -> dict[str | None, str]:
     """The customer behind each account that is named."""
-    accounts = day.context.table("post", "sub_accounts")
-    assert accounts is not None
     names = {row.get(column) for row in named_in for column in ("borrower", "guarantor", "target")} - {None}
+    if not names:
+        return {}
+    accounts = day.context.table("post", "sub_accounts", columns=["sub_account", "customer_id"])
+    assert accounts is not None
     some = accounts.filter(pc.is_in(accounts["sub_account"], pa.array(sorted(map(str, names)), pa.string())))
     return dict(zip(some["sub_account"].to_pylist(), some["customer_id"].to_pylist(), strict=True))
 

@@ -107,7 +107,8 @@ def _has_left(account: str) -> bool:
 
 
 def _loans(spark: SparkSession, keys: list[tuple[str, str]], settled: Rows) -> LoanRows:
-    _suspect_view(spark, keys)
+    if keys:
+        _suspect_view(spark, keys)
 
     def of(view: str, platform: str = "platform") -> Rows:
         if not keys:
