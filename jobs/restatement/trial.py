@@ -6,10 +6,11 @@ doing alone. A file of instructions is posted first, and so is the day without i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -41,6 +42,11 @@ class _TrialLake(Lake):
 
     def parts(self, relative: str, table: str) -> list[str]:
         return super().parts(self._at(relative, table), table)
+
+    def pieces(
+        self, relative: str, table: str, within: Mapping[str, tuple[Any, Any]], columns: Sequence[str] | None = None
+    ) -> Iterator[pa.Table]:
+        return super().pieces(self._at(relative, table), table, within, columns)
 
     def _table(self, relative: str, table: str, schema: pa.Schema | None) -> pa.Table:
         return super()._table(self._at(relative, table), table, schema)
