@@ -119,6 +119,10 @@ RULES: dict[str, tuple[str, str]] = {
     "announced_missing": ("the seal names the file, but it was not delivered", "封签列出了该文件，但未收到"),
     "size": ("the file has {found} bytes, its seal says {expected}", "文件有 {found} 字节，封签为 {expected} 字节"),
     "too_large": ("the file has {found} bytes; at most {limit} are taken", "文件有 {found} 字节，上限为 {limit} 字节"),
+    "too_many_rejected": (
+        "{limit} rows are unusable, so the file is refused as a whole; the first of them are listed",
+        "不合格行数已达 {limit} 行，整份文件拒收；仅列出前面的差错",
+    ),
     "digest_sm3": ("the file's SM3 is {found}, its seal says {expected}", "文件 SM3 为 {found}，封签为 {expected}"),
     "digest": ("the file's SHA-256 is {found}, its seal says {expected}", "文件 SHA-256 为 {found}，封签为 {expected}"),
     "unknown_layout": (
@@ -401,6 +405,7 @@ _TO_DO: dict[str, tuple[str, str]] = {
     ),
     "total_too_large": ("send the rows in several batches", "分多个批次发送"),
     **dict.fromkeys(("truncated", "row_count", "control_total", "size", "digest", "digest_sm3", "record_alignment"), _SEND_WHOLE),
+    "too_many_rejected": _CORRECT_AND_RESEND,
     **dict.fromkeys(
         ("envelope_member", "envelope_json", "envelope_base64", "envelope_zip", "envelope_entry", "envelope_too_large"), _UNPACK
     ),

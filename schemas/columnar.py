@@ -28,7 +28,15 @@ from custody.money import MAX_MINOR, parse_amount
 from schemas import delimited
 from schemas.field_types import FIRST_YEAR, BadValue, Field, Value
 from schemas.layout import Layout
-from schemas.layout_file import FirstLines, ParsedFile, check_seal, count_rejected, parse_file
+from schemas.layout_file import (
+    MAX_REJECTED,
+    FirstLines,
+    ParsedFile,
+    check_seal,
+    count_rejected,
+    has_too_many_rejected,
+    parse_file,
+)
 
 BLOCK_BYTES = 8 << 20
 # Below this a file's rows are read sooner one by one than its columns are looked at.
@@ -104,6 +112,7 @@ class FileReader:
             self.rest.file_faults.insert(0, FileFault(self._file_name, "truncated"))
         if not stopped:
             yield from self._body(heading)
+        if not stopped and len(self.rest.rejected_lines) < MAX_REJECTED:
             check_seal(self._layout, self._file_name, self.rest, *self._expected)
 
     def _body(self, heading: bytes) -> Iterator[pa.RecordBatch]:
@@ -123,6 +132,8 @@ class FileReader:
             batch = self._counted(judged, line_no)
             if len(judged.unproved):
                 rows = self._explained(explain, keys, judged.unproved, block, line_no)
+                if has_too_many_rejected(self._file_name, self.rest):
+                    return
                 if rows:
                     both = pa.Table.from_batches([batch, batch_of(self._layout, rows)])
                     (batch,) = both.sort_by("line_no").combine_chunks().to_batches()
@@ -156,8 +167,20 @@ class FileReader:
     def _explained(
         self, explain: _Explain, keys: FirstLines, places: Numbers, block: bytes, first_line: int
     ) -> list[dict[str, Value]]:
-        """What the reference says of these lines of a block: its good rows are returned, all else is added to ``rest``."""
-        out, all_lines = self.rest, block.split(b"\n")
+        """What the reference says of these lines of a block: its good rows are returned, all else is added to ``rest``; no more of them
+        are looked at than it takes to refuse the file."""
+        good: list[dict[str, Value]] = []
+        all_lines = block.split(b"\n")
+        for start in range(0, len(places), MAX_REJECTED):
+            if len(self.rest.rejected_lines) >= MAX_REJECTED:
+                break
+            good += self._explained_part(explain, keys, places[start : start + MAX_REJECTED], all_lines, first_line)
+        return good
+
+    def _explained_part(
+        self, explain: _Explain, keys: FirstLines, places: Numbers, all_lines: Sequence[bytes], first_line: int
+    ) -> list[dict[str, Value]]:
+        out = self.rest
         numbers = (places + first_line).tolist()
         raw = dict(zip(numbers, (all_lines[place] for place in places.tolist()), strict=True))
         found = explain(numbers, list(raw.values()))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 
 from custody.findings import FileFault, RowFault
 from schemas.layout import RECORD_ENDS, Layout
@@ -15,20 +16,16 @@ _BOM = "\ufeff"
 def split(layout: Layout, file_name: str, data: bytes, encoding: str) -> Records:
     """The file's lines, its header judged, its summary apart."""
     out = Records()
-    lines = data.split(b"\n")
-    if lines[-1] == b"":
-        lines.pop()
-    elif layout.last_record_end == "required":
+    lines = _Lines(data, _BOM.encode(encoding) if encoding != "gbk" else b"")
+    if data and not data.endswith(b"\n") and layout.last_record_end == "required":
         out.file_faults.append(FileFault(file_name, "truncated"))
-    if lines and encoding != "gbk":
-        lines[0] = lines[0].removeprefix(_BOM.encode(encoding))
     first, last = 0, len(lines)
     if layout.summary is not None:
         at = 0 if layout.summary.at == "before" else last - 2
         found = _heading(lines, at, encoding) if at >= 0 else ""
         if len(lines) < 2 or found != layout.delimiter.join(f.field.heading or f.field.name for f in layout.summary.fields):
             return _stop(out, file_name, "summary_header", {"found": _shown_heading(layout, found)})
-        out.summary = (at + 2, 0, lines[at + 1])
+        out.summary = (at + 2, 0, lines.line(at + 1))
         first, last = (2, last) if layout.summary.at == "before" else (0, at)
     places: list[int | None] | None = None
     width = len(layout.fields)
@@ -44,9 +41,44 @@ def split(layout: Layout, file_name: str, data: bytes, encoding: str) -> Records
                 return _stop(out, file_name, "header_columns", wrong)
             places, width = [names.index(h) if h in names else None for h in layout.headings], len(names)
         first += 1
-    out.body = ((number, 0, lines[number - 1]) for number in range(first + 1, last + 1))
+    out.body = ((number, 0, line) for number, line in lines.numbered(first, last))
     out.cut = lambda record: cut(layout, encoding, record, width, places)
     return out
+
+
+class _Lines:
+    """The lines of a file, each cut when it is asked for, so that their number takes no memory; of one that is too long only enough
+    to see that it is."""
+
+    def __init__(self, data: bytes, mark: bytes) -> None:
+        self._data = data
+        self._start = len(mark) if mark and data.startswith(mark) else 0
+        self._count = data.count(b"\n") + (1 if data and not data.endswith(b"\n") else 0)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def line(self, number: int) -> bytes:
+        """By its number from 0: one of the first, or of the last, as fast as it lies near the file's start or end."""
+        if number < self._count - 2:
+            return next(line for at, line in self.numbered(number, number + 1))
+        end = len(self._data) - (1 if self._data.endswith(b"\n") else 0)
+        for _ in range(self._count - 1 - number):
+            end = self._data.rfind(b"\n", 0, end)
+        return self._cut(max(self._data.rfind(b"\n", 0, end) + 1, self._start), end)
+
+    def numbered(self, first: int, last: int) -> Iterator[tuple[int, bytes]]:
+        """Lines ``first`` to before ``last``, with their number from 1."""
+        at = self._start
+        for number in range(1, last + 1):
+            end = self._data.find(b"\n", at)
+            end = len(self._data) if end < 0 else end
+            if number > first:
+                yield number, self._cut(at, end)
+            at = end + 1
+
+    def _cut(self, start: int, end: int) -> bytes:
+        return self._data[start : min(end, start + MAX_LINE_BYTES + 1)]
 
 
 def cut(layout: Layout, encoding: str, record: Record, width: int, places: Sequence[int | None] | None = None) -> Cells:
@@ -150,8 +182,8 @@ def _line(layout: Layout, cells: Sequence[str], prefix: str) -> str:
     return layout.delimiter.join(written)
 
 
-def _heading(lines: Sequence[bytes], at: int, encoding: str) -> str:
-    return lines[at].decode(encoding, errors="backslashreplace").removesuffix("\r") if at < len(lines) else ""
+def _heading(lines: _Lines, at: int, encoding: str) -> str:
+    return lines.line(at).decode(encoding, errors="backslashreplace").removesuffix("\r") if at < len(lines) else ""
 
 
 def _shown_heading(layout: Layout, header: str) -> str:
@@ -164,7 +196,7 @@ def _wrong_columns(layout: Layout, names: Sequence[str]) -> dict[str, object]:
     known = {*layout.headings, *layout.extra_columns}
     unknown = [name for name in names if name not in known]
     missing = [f.heading or f.name for f in layout.fields if not f.optional_column and (f.heading or f.name) not in names]
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    repeated = sorted(name for name, times in Counter(names).items() if times > 1)
     if not (unknown or missing or repeated):
         return {}
     told = f"{len(unknown)}" if layout.is_personal else ", ".join(unknown)[:120]

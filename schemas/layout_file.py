@@ -19,6 +19,9 @@ from schemas.field_types import BadValue, Value
 from schemas.layout import Layout, Summary
 from schemas.records import Record, Records
 
+# So many rejected rows make the file itself unusable: a line end costs a sender one byte, its finding us a thousand.
+MAX_REJECTED = 100_000
+
 
 @dataclass
 class ParsedFile:
@@ -79,6 +82,8 @@ def parse_file(
             out.rejected_lines[line_no] = _FORMATS[layout.format].shown(layout, raw, encoding)
             if row is not None:
                 count_rejected(layout, line_no, row, out)
+            if has_too_many_rejected(file_name, out):
+                return out
         else:
             row["line_no"] = line_no
             out.rows.append(row)
@@ -90,6 +95,14 @@ def parse_file(
         out.file_faults.extend(tally.faults(layout, file_name, records.summary, encoding, custody_date))
     check_seal(layout, file_name, out, expected_rows, expected_totals)
     return out
+
+
+def has_too_many_rejected(file_name: str, out: ParsedFile) -> bool:
+    """Whether nothing more of the file needs to be read; it is then a fault of the file, of which these rows are the first."""
+    if len(out.rejected_lines) < MAX_REJECTED:
+        return False
+    out.file_faults.append(FileFault(file_name, "too_many_rejected", {"limit": MAX_REJECTED}))
+    return True
 
 
 def write_file(layout: Layout, rows: Iterable[Mapping[str, Value]], encoding: str, custody_date: date | None) -> bytes:
