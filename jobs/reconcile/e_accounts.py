@@ -6,7 +6,7 @@ rows that nobody knows. What a coupon adds to a tender is a movement of its own,
 A relation of its own beside BC_CORE: that one sums all moves and flows of one reference, here a row stands for a row; and a day on
 which no platform has e-accounts asks nothing of it.
 
-Views: journal, e_account_flow, e_account_days(e_platform, first_date, last_date).
+Views: journal, ledger_txn, e_account_flow, e_account_days(e_platform, first_date, last_date).
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ from custody.core_model import E_ACCOUNTS, REVERSING, Flag, Standing, Way
 from custody.names import Book, TxnType
 from custody.ports import Row
 from custody.posting_rules import COUPON_HOLD
+from custody.reversals import REVERSAL
 from jobs.reconcile.relations import in_window_sql
 
 RELATION = "BC_E_ACCOUNT"
+E_VIEWS = (("extract", "e_account_flow"),)
 # What our rows wait for where the core shows no e-account of the platform: platform|this|date.
 SHOWN = "E_ACCOUNTS"
 # The account without its part.
@@ -29,6 +31,11 @@ ROOT = "if({0} like '%.%', substring_index({0}, ':', 1), substring_index({0}, ':
 
 _REVERSING = ", ".join(f"'{txn_type}'" for txn_type in sorted(REVERSING))
 _IS_COUPON = f"(txn_type = '{TxnType.TENDER_SETTLE}' and from_account like '%:P\\\\_%')"
+# What a restated file of instructions takes back (custody.reversals) is no movement: the row that it had stands open again.
+_NOT_REVERSALS = f"""
+left anti join (select entry_no from ledger_txn{{of}} where file_name like '{REVERSAL}%' and entry_no is not null) r
+  on r.entry_no = j.entry_no
+"""
 # Of a move the two ends that are accounts at the core, each with the number, leg and way that name its row there.
 _ENDS = f"""
 select j.platform, j.entry_no, j.move_no, j.leg, j.currency, j.value_date, j.event_time, j.amount_minor, j.way, j.account,
@@ -42,6 +49,7 @@ from (
   where book = '{Book.CUSTODY}' and {ROOT.format("from_account")} <> {ROOT.format("to_account")}
 ) j
 join e_account_days d on d.e_platform = j.platform and j.value_date between d.first_date and d.last_date
+{_NOT_REVERSALS}
 where j.account rlike '{E_ACCOUNTS}'
 """
 
@@ -93,6 +101,7 @@ from (
   select entry_no, amount_minor, {_IS_COUPON} as kind, {ROOT.format("from_account")} as payer, {ROOT.format("to_account")} as payee,
          {_IS_END.format("from_account")} as pays, {_IS_END.format("to_account")} as gets
   from journal j join e_account_days d on d.e_platform = j.platform
+  {_NOT_REVERSALS}
   where j.book = '{Book.CUSTODY}' and j.value_date >= d.first_date and j.value_date <= d.last_date
 ) where payer <> payee
 """

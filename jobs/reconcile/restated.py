@@ -22,6 +22,7 @@ from custody.names import UNDER_WAY, FileType, TxnStatus
 from custody.ports import Row
 from custody.reversals import REVERSAL
 from jobs.reconcile.day import Day
+from jobs.reconcile.e_accounts import E_VIEWS, RELATION, e_account_queries
 from jobs.reconcile.relations import FLOW_VIEWS, items_sql
 from jobs.reconcile.states import STATE_RELATIONS
 from schemas.tables import TABLES
@@ -108,10 +109,12 @@ def _books_views(day: Day, spark: SparkSession, first: date, window_minutes: int
     """View ``books``: every item that was in the books on some day since ``first``; what is no longer open was matched."""
     context, lake = day.context, day.context.wiring.lake
     days = list(dates(first, (day.today - first).days))
-    for step, table in FLOW_VIEWS:
+    for step, table in (*FLOW_VIEWS, *(E_VIEWS if day.has_e_accounts else ())):
         found = [lake.parquet(seal.path, table) for on in days if (seal := context.seal(step, on)) is not None]
         spark.read.parquet(*found).createOrReplaceTempView(f"{table}_earlier")
     items = spark.sql(items_sql(window_minutes, gateway, "_earlier"))
+    for query in e_account_queries(window_minutes, gateway, "_earlier").values() if day.has_e_accounts else ():
+        items = items.unionByName(spark.sql(query).toDF(*items.columns))
     carried = context.table("reconcile", "open_items", on=first - (day.today - day.yesterday))
     if carried is not None and carried.num_rows:
         items = items.unionByName(spark.createDataFrame(carried.select(items.columns)))
@@ -193,7 +196,7 @@ def _freed(spark: SparkSession) -> DataFrame:
 
 
 # By what a side-B item is found again: the line of its leg, or its entry.
-_LEDGER_REF = "if(i.relation = 'BC_CORE', substring_index(i.row_ref, ':', 2), i.row_ref)"
+_LEDGER_REF = f"if(i.relation in ('BC_CORE', '{RELATION}'), substring_index(i.row_ref, ':', 2), i.row_ref)"
 
 
 def _reversed_views(spark: SparkSession, today: date) -> None:

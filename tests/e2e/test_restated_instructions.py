@@ -56,7 +56,7 @@ class Story:
 def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     """The gateway restates its second day on the third, badly, and on the fourth as it was. Another instance never hears of it."""
     folder = tmp_path_factory.mktemp("story")
-    world = make_world(folder / "world", [], seed=5, days=4, lenders=8, loans=4)
+    world = make_world(folder / "world", [], seed=5, days=4, lenders=8, loans=4, e_account_platform=1)
     good = rows_of(world, "GW", "INSTRUCTION", SECOND)
     told = Story(make_instance(folder / "home", world), make_instance(folder / "other", world), good)
     told.gone = {

@@ -162,6 +162,7 @@ def test_every_type_stands_on_the_e_accounts_that_it_touches(spark: SparkSession
     journal += [{**row, "platform": "P002"} for row in journal] + [{**row, "value_date": EARLIER} for row in journal]
     pq.write_table(table_of(replace(TABLES["journal"], unique=False), journal), tmp_path / "journal.parquet")
     spark.read.parquet(str(tmp_path / "journal.parquet")).createOrReplaceTempView("journal")
+    spark.createDataFrame([], "entry_no bigint, file_name string").createOrReplaceTempView("ledger_txn")
     periods = "e_platform string, first_date date, last_date date"
     spark.createDataFrame([("P001", DAY, date.max)], periods).createOrReplaceTempView("e_account_days")
     items = spark.sql(e_account_queries(30, "GW")["BC_E_ACCOUNT", "B"]).toArrow().to_pylist()
