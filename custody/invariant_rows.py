@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from custody.ageing import stale_holds, suspense_aged, unknown_too_long
+from custody.ageing import Ages, stale_holds, suspense_aged, unknown_too_long
 from custody.calendar import SettlementCalendar
 from custody.invariants import (
     Row,
@@ -86,7 +86,7 @@ class DayRows:
     paths: Rows
 
 
-def violations(rows: DayRows, on: date, calendar: SettlementCalendar) -> Iterator[Violation]:
+def violations(rows: DayRows, on: date, calendar: SettlementCalendar, ages: Ages) -> Iterator[Violation]:
     """INV_01 to INV_08, INV_12 to INV_14, and what waits too long, at the end of a date."""
     accounts, loans = rows.accounts, rows.loans
     yield from core_balance_equal(rows.own, rows.core)
@@ -98,12 +98,12 @@ def violations(rows: DayRows, on: date, calendar: SettlementCalendar) -> Iterato
     if calendar.is_business_day(on):
         yield from channel_fees_restored(rows.own)
     yield from itemised(rows.own, rows.items, rows.suspense)
-    yield from loans_begin_whole(loans.loans, loans.holds, loans.holds_before, loans.settled, loans.told, on, calendar)
+    yield from loans_begin_whole(loans.loans, loans.holds, loans.holds_before, loans.settled, loans.told, on, calendar, ages)
     yield from shares_stay_whole(loans.claims, loans.claims_before, loans.loans, loans.loans_before)
     yield from money_went_its_way(rows.paths)
     yield from settled_money_only(accounts.balances, accounts.holds, [*accounts.unsettled, *rows.left])
     yield from requirement_is_covered(rows.items, on)
     yield from upfront_fees(rows.taken, rows.lent)
-    yield from stale_holds(rows.holds, on, calendar)
-    yield from unknown_too_long(rows.under_way, on, calendar)
+    yield from stale_holds(rows.holds, on, calendar, ages)
+    yield from unknown_too_long(rows.under_way, on, calendar, ages)
     yield from suspense_aged(rows.suspense, on)

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 
-from custody.ageing import HOLD_AGES, limit_of
+from custody.ageing import Ages, limit_of
 from custody.calendar import SettlementCalendar
 from custody.invariants import Row, Violation
 from custody.names import PLATFORM_ACCOUNTS, Book, BreakKind, HoldKind, LoanState, Role, TxnType, platform_of
@@ -53,6 +53,7 @@ def loans_begin_whole(
     miscarried: Iterable[Row],
     on: date,
     calendar: SettlementCalendar,
+    ages: Ages,
 ) -> Iterator[Violation]:
     """INV_04. ``settled``: the day's posted TENDER_SETTLE legs; ``miscarried``: loans that the platform says have failed.
 
@@ -62,7 +63,7 @@ def loans_begin_whole(
     placed = {(h["platform"], h["hold_id"]): h for h in holds_before if h["kind"] == HoldKind.TENDER}
     for leg in settled:
         hold = placed.get((leg["platform"], leg["related_request_no"]))
-        limit = limit_of(HOLD_AGES, HoldKind.TENDER, hold["placed_on"], calendar) if hold else None
+        limit = limit_of(ages.holds, HoldKind.TENDER, hold["placed_on"], calendar) if hold else None
         if hold is not None and limit is not None and limit < leg["value_date"]:
             late: dict[str, int | str] = {"tendered_on": hold["placed_on"].isoformat(), "until": limit.isoformat()}
             yield _of_loan(leg, f"{leg['loan_id']}|{leg['related_request_no']}", leg["amount_minor"], late)

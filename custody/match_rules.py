@@ -15,14 +15,34 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
+from custody.ageing import Ages, Versions
 from custody.declared import BadDeclaration, Declared
 from custody.digest import digest_of_json
 from custody.errors import UsageError
 from custody.matching import PairRule, Relation
-from custody.rule_forms import SIDES, Condition, Figures, Levels, RedLine, RelationTerms, Steps, Window, read_condition
+from custody.rule_forms import (
+    AGED,
+    SIDES,
+    AgeLimits,
+    Condition,
+    Figures,
+    Levels,
+    RedLine,
+    RelationTerms,
+    Steps,
+    Window,
+    read_condition,
+)
 
 # Entries without which nothing could be judged: they may be changed, never withdrawn.
-NEEDED = ("cut_off_window", "severity_by_age", "severity_by_amount", "due_by_severity", *(s.rule_id for s in SIDES.values()))
+NEEDED = (
+    "cut_off_window",
+    "severity_by_age",
+    "severity_by_amount",
+    "due_by_severity",
+    *AGED,
+    *(s.rule_id for s in SIDES.values()),
+)
 LEVELS = ("LOW", "MEDIUM", "HIGH", "CRITICAL")
 
 
@@ -173,6 +193,16 @@ class RuleBook:
 
     def versions(self, rule_id: str) -> list[Rule]:
         return [rule for rule in self.rules if rule.rule_id == rule_id]
+
+    @cached_property
+    def ages(self) -> Ages:
+        """How long what waits may wait, in all versions: what began under an earlier one is judged by it."""
+
+        def limits(rule_id: str) -> Versions:
+            found = ((rule.valid_from, rule.says) for rule in self.versions(rule_id))
+            return tuple((since, says.business_days) for since, says in found if isinstance(says, AgeLimits))
+
+        return Ages(limits("hold_age"), limits("status_age"))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from custody.cause_proofs import PROOFS
 from custody.declared import Declared
 from custody.matching import PairRule
-from custody.names import BreakKind
+from custody.names import BreakKind, HoldKind, TxnStatus
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,22 @@ class Levels:
 
 
 @dataclass(frozen=True)
+class AgeLimits:
+    """Bank business days that something may wait, by what waits."""
+
+    business_days: Mapping[str, int]
+
+
+# What may wait, by the rule that says how long.
+AGED: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "hold_age": (HoldKind.WITHDRAW, HoldKind.TENDER, HoldKind.REPAY),
+        "status_age": (TxnStatus.UNKNOWN, TxnStatus.REMITTING, TxnStatus.ACCEPTED),
+    }
+)
+
+
+@dataclass(frozen=True)
 class Figures:
     """The parameters of a rule whose reasoning is code, such as a probable cause."""
 
@@ -107,8 +123,8 @@ class RedLine:
     terms: tuple[str, ...]
 
 
-Condition: TypeAlias = RelationTerms | PairRule | Window | Steps | Levels | Figures | RedLine
-FORMS = ("relation", "pair", "window", "steps", "levels", "cause", "red_line")
+Condition: TypeAlias = RelationTerms | PairRule | Window | Steps | Levels | AgeLimits | Figures | RedLine
+FORMS = ("relation", "pair", "window", "steps", "levels", "ages", "cause", "red_line")
 _SEVERITIES = ("LOW", "MEDIUM", "HIGH", "CRITICAL")
 
 
@@ -139,10 +155,22 @@ def read_condition(d: Declared) -> tuple[str, Condition, str | None]:
         found = {level: _within(levels, level, 0, 250) for level in _SEVERITIES}
         levels.close()
         return form, Levels(MappingProxyType(found)), None
+    if form == "ages":
+        return form, _ages(d), None
     if form == "red_line":
         figures = _figures(d).figures if "figures" in d else MappingProxyType(dict[str, int]())
         return form, RedLine(figures, d.texts("terms", [])), None
     return form, _cause(d), None
+
+
+def _ages(d: Declared) -> AgeLimits:
+    rule_id = d.need("rule", str)
+    if rule_id not in AGED:
+        raise d.wrong(f"nothing waits by this rule; those that say how long are {', '.join(AGED)}")
+    days = d.part("business_days")
+    found = {str(kind): _within(days, kind, 0, 250) for kind in AGED[rule_id]}
+    days.close()
+    return AgeLimits(MappingProxyType(found))
 
 
 def _cause(d: Declared) -> Figures:

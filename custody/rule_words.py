@@ -8,7 +8,7 @@ from typing import Any
 from custody.match_rules import Rule
 from custody.matching import PairRule
 from custody.money import format_amount
-from custody.rule_forms import Figures, Levels, RelationTerms, Steps, Window
+from custody.rule_forms import AgeLimits, Figures, Levels, RelationTerms, Steps, Window
 
 Words = tuple[str, str]
 STATES: dict[str, Words] = {
@@ -52,7 +52,7 @@ def condition_words(rule: Rule) -> Words:
     if isinstance(says, Steps):
         shown = ", ".join(f"≥ {least}: {weight}" for least, weight in says.steps)
         return f"weight by step: {shown}", f"按档计分：{shown}"
-    if isinstance(says, Levels):
+    if isinstance(says, (Levels, AgeLimits)):
         shown = ", ".join(f"{level} {days}" for level, days in says.business_days.items())
         return f"business days: {shown}", f"工作日：{shown}"
     shown = ", ".join(f"{name} {value}" for name, value in says.figures.items()) or "–"

@@ -55,10 +55,11 @@ def find_violations(day: Day, spark: SparkSession) -> list[Violation]:
     snapshot_views({table: frame for table, frame in sealed.items() if frame}, {t: f for t, f in before.items() if f}, told)
     platforms = set(day.reference.of_kind(PartyKind.PLATFORM))
     core = [c for c in context.rows("extract", "core_balance") if c["account"].partition(":")[0] in platforms]
-    rows = day_rows(spark, day.today, core, context.rows("post", "suspense"), paths_of_money(spark))
+    ages = day.reference.rule_book.ages
+    rows = day_rows(spark, day.today, core, context.rows("post", "suspense"), paths_of_money(spark), ages)
     fees = _legs(spark, f"txn_type = '{TxnType.CUSTODY_FEE}' and direction = 'OUT'")
     interest = _legs(spark, f"txn_type = '{TxnType.BANK_INTEREST}'")
-    found = [*violations(rows, day.today, day.reference.calendar)]
+    found = [*violations(rows, day.today, day.reference.calendar, ages)]
     found += fees_add_up(rows.own, fees, _accrued_this_month(context) if fees else {})
     found += _of_interest(context, interest)
     for chains in _core_chains(context):

@@ -13,7 +13,7 @@ from datetime import date
 
 from pyspark.sql import DataFrame, SparkSession
 
-from custody.ageing import HOLD_AGES, STATUS_AGES, AgeRule
+from custody.ageing import Ages, Versions, least_days
 from custody.invariant_rows import AccountRows, DayRows, LoanRows, Rows
 from custody.names import HoldKind, LoanState, TxnType
 from custody.open_items import PAYABLE
@@ -52,25 +52,26 @@ def snapshot_views(today: Mapping[str, DataFrame], yesterday: Mapping[str, DataF
     told.createOrReplaceTempView("inv_told")
 
 
-def day_rows(spark: SparkSession, on: date, core: Rows, suspense: Rows, paths: Rows) -> DayRows:
+def day_rows(spark: SparkSession, on: date, core: Rows, suspense: Rows, paths: Rows, ages: Ages) -> DayRows:
     """Of the day's end what an invariant has to look at."""
     spark.sql(_SUSPECTS.format(today=on.isoformat())).createOrReplaceTempView("suspects_found")
     found = spark.sql("select distinct what, platform, name from suspects_found").toArrow().to_pylist()
     keys = {what: [(r["platform"], r["name"]) for r in found if r["what"] == what] for what in ("account", "loan")}
-    legs = _rows(spark, _LEGS)
+    is_late = _is_late(ages)
+    legs = _rows(spark, _LEGS.format(is_late=is_late))
     taken = [leg for leg in legs if leg["what"] == "taken"]
     settled = [leg for leg in legs if leg["what"] == "settled"]
     return DayRows(
         accounts=_accounts(spark, keys["account"]),
-        loans=_loans(spark, keys["loan"], settled),
+        loans=_loans(spark, keys["loan"], settled, is_late),
         own=_rows(spark, "select * from inv_balances where account not like '%.%'"),
         book_sums=_rows(spark, _BOOK_SUMS),
         core=core,
         items=_rows(spark, _ITEMS.format(today=on.isoformat())),
         suspense=suspense,
         left=_rows(spark, f"select * from inv_unsettled where {_LEFT}"),
-        holds=_rows(spark, f"select * from inv_holds where {_may_be_old('kind', 'placed_on', HOLD_AGES, on)}"),
-        under_way=_rows(spark, f"select * from inv_under_way where {_may_be_old('status', 'since', STATUS_AGES, on)}"),
+        holds=_rows(spark, f"select * from inv_holds where {_may_be_old('kind', 'placed_on', ages.holds, on)}"),
+        under_way=_rows(spark, f"select * from inv_under_way where {_may_be_old('status', 'since', ages.statuses, on)}"),
         taken=taken,
         lent=_lent(spark, taken),
         paths=paths,
@@ -106,7 +107,7 @@ def _has_left(account: str) -> bool:
     return account.partition(":")[2].partition("/")[0] in (PAYABLE, "CORE_CASH")
 
 
-def _loans(spark: SparkSession, keys: list[tuple[str, str]], settled: Rows) -> LoanRows:
+def _loans(spark: SparkSession, keys: list[tuple[str, str]], settled: Rows, is_late: str) -> LoanRows:
     if keys:
         _suspect_view(spark, keys)
 
@@ -125,7 +126,7 @@ def _loans(spark: SparkSession, keys: list[tuple[str, str]], settled: Rows) -> L
         holds=of("inv_holds"),
         told=of("inv_told", "party"),
         settled=settled,
-        holds_before=_rows(spark, _HOLDS_OF_SETTLED) if settled else [],
+        holds_before=_rows(spark, _HOLDS_OF_SETTLED.format(is_late=is_late)) if settled else [],
     )
 
 
@@ -141,29 +142,32 @@ def _suspect_view(spark: SparkSession, keys: Iterable[tuple[str, str]]) -> None:
     spark.createDataFrame(sorted(keys), "platform string, name string").createOrReplaceTempView("suspect")
 
 
-def _may_be_old(kind: str, since: str, rules: Mapping[str, tuple[AgeRule, ...]], on: date) -> str:
+def _may_be_old(kind: str, since: str, versions: Versions, on: date) -> str:
     """So many business days are at least as many calendar days."""
     return " or ".join(
-        f"({kind} = '{name}' and {since} <= date_sub(date '{on.isoformat()}', {min(age.business_days for age in ages)}))"
-        for name, ages in sorted(rules.items())
+        f"({kind} = '{name}' and {since} <= date_sub(date '{on.isoformat()}', {days}))"
+        for name, days in least_days(versions).items()
     )
 
 
-_TENDER_DAYS = min(age.business_days for age in HOLD_AGES[HoldKind.TENDER])
-_IS_LATE = (
-    "h.platform = t.platform and h.hold_id = t.related_request_no and h.kind = 'TENDER' "
-    f"and t.value_date > date_add(h.placed_on, {_TENDER_DAYS})"
-)
+def _is_late(ages: Ages) -> str:
+    """Whether a leg may settle a tender whose hold has stood too long."""
+    return (
+        "h.platform = t.platform and h.hold_id = t.related_request_no and h.kind = 'TENDER' "
+        f"and t.value_date > date_add(h.placed_on, {least_days(ages.holds)[HoldKind.TENDER]})"
+    )
+
+
 _SETTLES = f"t.txn_type = '{TxnType.TENDER_SETTLE}' and t.outcome = 'POSTED'"
 _LEG_COLUMNS = ", ".join(f"t.{name}" for name in LEG)
 _LEGS = f"""
-select 'settled' as what, {_LEG_COLUMNS} from ledger_txn t left semi join inv_holds_before h on {_IS_LATE} where {_SETTLES}
+select 'settled' as what, {_LEG_COLUMNS} from ledger_txn t left semi join inv_holds_before h on {{is_late}} where {_SETTLES}
 union all
 select 'taken', {_LEG_COLUMNS} from ledger_txn t
 left semi join inv_loans l on l.platform = t.platform and l.borrower = t.from_account and l.disbursed_on = t.value_date
 where t.outcome = 'POSTED' and t.txn_type in ({", ".join(f"'{name}'" for name in sorted(TAKING))})
 """
-_HOLDS_OF_SETTLED = f"select h.* from inv_holds_before h left semi join ledger_txn t on {_IS_LATE} and {_SETTLES}"
+_HOLDS_OF_SETTLED = f"select h.* from inv_holds_before h left semi join ledger_txn t on {{is_late}} and {_SETTLES}"
 
 _BOOK_SUMS = """
 select platform, book, cast(sum(closing_minor) as bigint) as closing_minor from inv_balances group by platform, book

@@ -16,8 +16,10 @@ from connectors.lake import table_of
 from custody.calendar import SettlementCalendar
 from custody.invariant_rows import AccountRows, DayRows, LoanRows, violations
 from custody.invariants import Violation
+from custody.match_rules import RuleBook
 from jobs.reconcile.day_invariants import paths_of_money
 from jobs.reconcile.suspects import BEFORE, SNAPSHOTS, day_rows, snapshot_views
+from schemas.rule_book import shipped_rules
 from schemas.tables import TABLES
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ BEFORE_DAY = date(2020, 2, 27)
 DAYS = [date(2020, 1, 2), date(2020, 2, 3), date(2020, 2, 20), date(2020, 2, 24), date(2020, 2, 26), BEFORE_DAY, DAY]
 NOON = datetime(2020, 2, 28, 4, 0, tzinfo=UTC)
 CALENDAR = SettlementCalendar()
+AGES = RuleBook.of(shipped_rules()).ages
 CUSTODY = ["u1:available", "u1:frozen", "u2:available", "P_MARKETING", "P_MARKETING:frozen", "CORE_CASH", "CHANNEL_RECEIVABLE/CH01", "CHANNEL_PAYABLE/CH01", "FEE_RECEIVABLE", "SUSPENSE"]  # fmt: skip
 SOME = st.sampled_from([0, 0, 0, 5, 5, 7, -5])
 PART = st.sampled_from([0, 5, 5, 7])
@@ -244,9 +247,9 @@ def test_what_the_engine_picks_breaks_the_same_rules(spark: SparkSession, tmp_pa
     for name in ("ledger_txn", "journal"):
         frames[name].createOrReplaceTempView(name)
     snapshot_views({t: frames[t] for t in SNAPSHOTS}, {t: frames[f"{t}_before"] for t in BEFORE}, frames["told"])
-    picked = day_rows(spark, DAY, core, tables["suspense"], paths_of_money(spark))
-    found = [*violations(picked, DAY, CALENDAR)]
-    assert _said(found) == _said([*violations(_whole(tables, core), DAY, CALENDAR)])
+    picked = day_rows(spark, DAY, core, tables["suspense"], paths_of_money(spark), AGES)
+    found = [*violations(picked, DAY, CALENDAR, AGES)]
+    assert _said(found) == _said([*violations(_whole(tables, core), DAY, CALENDAR, AGES)])
     # What no world breaks would be held together by nothing.
     own = {"INV_01", "INV_02", "INV_03", "INV_04", "INV_05", "INV_06", "INV_07", "INV_08", "INV_12", "INV_13", "INV_14"}
     waiting = {"SHORTFALL", "STALE_FREEZE", "UNKNOWN_STATUS", "SUSPENSE_AGED", "UPFRONT_FEE"}

@@ -26,13 +26,16 @@ from custody.life_invariants import (
     settled_money_only,
     shares_stay_whole,
 )
+from custody.match_rules import RuleBook
 from custody.names import Originator, TxnType, platform_of
 from custody.registers import registers_of
 from custody.unsettled import REFUNDED
 from jobs.ledger_snapshots import SNAPSHOTS, load_registers, register_rows
+from schemas.rule_book import shipped_rules
 
 T = TxnType
 CALENDAR = SettlementCalendar()
+AGES = RuleBook.of(shipped_rules()).ages
 MONDAY = date(2019, 12, 30)
 LEGAL = {T.LEGAL_FREEZE: "FREEZE", T.LEGAL_RELEASE: "RELEASE", T.LEGAL_DEDUCT: "DEDUCT"}
 # Their money moved outside already, so what they touch may lie on the wrong side of zero.
@@ -130,7 +133,7 @@ def check_day(before: dict[str, list[dict[str, Any]]], ledger: Ledger, entries: 
     assert [v for v in signs if not any(name in v.subject for name in BEYOND_ZERO)] == []
     assert list(debt_equals_claims(after["loans"], after["claims"])) == []
     assert list(shares_stay_whole(after["claims"], before["claims"], after["loans"], before["loans"])) == []
-    begins = loans_begin_whole(after["loans"], [], before["holds"], [], [], on, CALENDAR)
+    begins = loans_begin_whole(after["loans"], [], before["holds"], [], [], on, CALENDAR, AGES)
     assert list(begins) == []
     paths = Counter((str(e.instruction.txn_type), _kind(m.from_account), _kind(m.to_account)) for e in entries for m in e.moves)
     flows = [{"platform": "P001", "txn_type": t, "payer": a, "payee": b, "amount_minor": n} for (t, a, b), n in paths.items()]

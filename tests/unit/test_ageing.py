@@ -9,9 +9,13 @@ import pytest
 
 from custody.ageing import stale_holds, suspense_aged, unknown_too_long
 from custody.calendar import SettlementCalendar
+from custody.declared import BadDeclaration
+from custody.match_rules import RuleBook, read_rule
 from custody.upfront_fees import upfront_fees
+from schemas.rule_book import shipped_rules
 
 CALENDAR = SettlementCalendar()
+AGES = RuleBook.of(shipped_rules()).ages
 MONDAY = date(2019, 12, 30)
 
 
@@ -33,13 +37,42 @@ def hold(kind: str) -> dict[str, Any]:
     ],
 )
 def test_a_hold_is_stale_at_the_end_of_its_last_day(kind: str, last_good: date) -> None:
-    assert list(stale_holds([hold(kind)], last_good, CALENDAR)) == []
-    (found,) = stale_holds([hold(kind)], date.fromordinal(last_good.toordinal() + 1), CALENDAR)
+    assert list(stale_holds([hold(kind)], last_good, CALENDAR, AGES)) == []
+    (found,) = stale_holds([hold(kind)], date.fromordinal(last_good.toordinal() + 1), CALENDAR, AGES)
     assert (found.kind, found.subject, found.amount_minor) == ("STALE_FREEZE", "HOLD|h", 5)
 
 
+def test_what_began_under_an_earlier_version_is_judged_by_it() -> None:
+    (first,) = (rule for rule in shipped_rules() if rule.rule_id == "hold_age")
+    shorter = read_rule(
+        {**first.entry, "version": 2, "valid_from": "2019-12-31", "business_days": {"WITHDRAW": 1, "TENDER": 1, "REPAY": 1}},
+        "test",
+    )
+    ages = RuleBook.of([*shipped_rules(), shorter]).ages
+    later = {**hold("REPAY"), "placed_on": date(2019, 12, 31)}
+    assert list(stale_holds([hold("REPAY")], date(2020, 1, 2), CALENDAR, ages)) == []
+    (found,) = stale_holds([later], date(2020, 1, 2), CALENDAR, ages)
+    assert found.figures["until"] == "2020-01-02"
+
+
+@pytest.mark.parametrize(
+    ("entry", "why"),
+    [
+        ({"business_days": {"WITHDRAW": 5, "TENDER": 20}}, "REPAY"),
+        ({"business_days": {"WITHDRAW": 5, "TENDER": 20, "REPAY": 251}}, "0 to 250"),
+        ({"business_days": {"WITHDRAW": 5, "TENDER": 20, "REPAY": 3, "JUDICIAL": 1}}, "JUDICIAL"),
+        ({"rule": "other_age"}, "nothing waits by this rule"),
+        ({"withdrawn": True}, "nothing can be judged without"),
+    ],
+)
+def test_a_limit_says_of_everything_that_waits_how_long(entry: dict[str, Any], why: str) -> None:
+    (first,) = (rule for rule in shipped_rules() if rule.rule_id == "hold_age")
+    with pytest.raises(BadDeclaration, match=why):
+        read_rule({**first.entry, **entry}, "test")
+
+
 def test_a_judicial_hold_stays_as_long_as_its_order() -> None:
-    assert list(stale_holds([hold("JUDICIAL"), hold("AML")], date(2025, 1, 1), CALENDAR)) == []
+    assert list(stale_holds([hold("JUDICIAL"), hold("AML")], date(2025, 1, 1), CALENDAR, AGES)) == []
 
 
 @pytest.mark.parametrize(
@@ -55,9 +88,9 @@ def test_a_withdrawals_end_is_proved_in_time(status: str, last_good: date) -> No
         "status": status,
         "since": MONDAY,
     }
-    assert list(unknown_too_long([row], last_good, CALENDAR)) == []
+    assert list(unknown_too_long([row], last_good, CALENDAR, AGES)) == []
     if status != "FAIL":
-        (found,) = unknown_too_long([row], date.fromordinal(last_good.toordinal() + 1), CALENDAR)
+        (found,) = unknown_too_long([row], date.fromordinal(last_good.toordinal() + 1), CALENDAR, AGES)
         assert (found.kind, found.subject) == ("UNKNOWN_STATUS", "POSTING|w|1")
 
 

@@ -17,9 +17,12 @@ from custody.life_invariants import (
     settled_money_only,
     shares_stay_whole,
 )
+from custody.match_rules import RuleBook
+from schemas.rule_book import shipped_rules
 
 DAY = date(2019, 12, 30)
 CALENDAR = SettlementCalendar()
+AGES = RuleBook.of(shipped_rules()).ages
 Row = dict[str, Any]
 
 
@@ -83,7 +86,7 @@ def test_inv_01_items_without_an_account_are_noticed() -> None:
 
 def begun(loans: list[Row], **other: Any) -> list[str]:
     given: dict[str, Any] = {"holds": [], "holds_before": [], "settled": [], "miscarried": []} | other
-    return [v.subject for v in loans_begin_whole(loans, **given, on=DAY, calendar=CALENDAR)]
+    return [v.subject for v in loans_begin_whole(loans, **given, on=DAY, calendar=CALENDAR, ages=AGES)]
 
 
 @pytest.mark.parametrize(
