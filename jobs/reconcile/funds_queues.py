@@ -39,6 +39,7 @@ LEGS = pa.schema(
 )
 # Platforms are traced together as long as they have no more moves than this.
 SHARE_ROWS = 1_000_000
+_LOOKED_UP_ROWS = 500_000
 Ints = NDArray[np.int64]
 _Flags = NDArray[np.bool_]
 # (first, last) platform -> rows of the day's table, at least theirs.
@@ -420,7 +421,7 @@ def _placed(
     by_card = of_type.from_card[kind] & (payer < 0), of_type.to_card[kind] & (payee < 0)
     persons = np.unique(np.concatenate([payee[by_card[0]], payer[by_card[1]]]))
     asked = accounts.texts.take(pa.array(persons[persons >= 0]))
-    found = [some.filter(pc.is_in(some["sub_account"], asked)) for some in day.people(*_ends(moves))]
+    found = [some.filter(pc.is_in(some["sub_account"], asked)) for some in _together(day.people(*_ends(moves)))]
     people = pa.concat_tables([_NOBODY, *(some.select(PERSON_COLUMNS).cast(_NOBODY.schema) for some in found)])
     cards = pc.binary_join_element_wise(people["platform"], people["customer_id"], CARD_MARK)
     names = _Codes(accounts.texts, cards, *lot_nodes)
@@ -454,13 +455,25 @@ def _openings(nodes: pa.Array, lots: tuple[Ints, pa.Table], moves: pa.Table, day
     opening = np.zeros(len(nodes) + 1, np.int64)
     if not moves.num_rows:
         return opening
-    for balances in day.balances(*_ends(moves)):
+    for balances in _together(day.balances(*_ends(moves))):
         own = _customers(balances["account"])
         at = pc.fill_null(pc.index_in(own, nodes), len(nodes)).to_numpy()
         np.add.at(opening, at, balances["opening_minor"].to_numpy())
     numbers, table = lots
     np.maximum.at(opening, numbers, pc.add(table["at_minor"], table["amount_minor"]).to_numpy())
     return opening
+
+
+def _together(pieces: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """In larger pieces: what is looked up in them is made ready once for each."""
+    held: list[pa.Table] = []
+    for piece in pieces:
+        held.append(piece)
+        if sum(table.num_rows for table in held) >= _LOOKED_UP_ROWS:
+            yield pa.concat_tables(held)
+            held = []
+    if held:
+        yield pa.concat_tables(held)
 
 
 def _firsts(sorted_numbers: Ints) -> Ints:
