@@ -56,11 +56,18 @@ def test_a_version_that_landing_refused_leaves_the_earlier_one_in_force(register
         assert state_of(register, first) == state
 
 
-def test_what_was_posted_from_is_not_restated(register: SqlRegister, clock: SteppingClock) -> None:
+@pytest.mark.parametrize("file_type", ["MANDATE", "LEGAL_ORDER"])
+def test_what_others_were_judged_by_is_not_restated(register: SqlRegister, clock: SteppingClock, file_type: str) -> None:
+    put(register, 1, "ACCEPTED", DAY, file_type)
+    second = put(register, 2, "RESTATEMENT_PENDING", None, file_type)
+    with pytest.raises(UsageError, match="was judged by: .* only before its cut-off"):
+        propose_restatement(register, clock, "op1", second["file_name"], "why", NOTHING)
+
+
+def test_instructions_of_a_sealed_day_may_be_restated(register: SqlRegister, clock: SteppingClock) -> None:
     put(register, 1, "ACCEPTED", DAY, "INSTRUCTION")
     second = put(register, 2, "RESTATEMENT_PENDING", None, "INSTRUCTION")
-    with pytest.raises(UsageError, match="was posted from"):
-        propose_restatement(register, clock, "op1", second["file_name"], "why", NOTHING)
+    assert propose_restatement(register, clock, "op1", second["file_name"], "why", NOTHING)
 
 
 def test_an_approval_is_void_when_the_files_are_others(register: SqlRegister, clock: SteppingClock) -> None:
