@@ -134,13 +134,13 @@ def _without_history(wiring: Wiring, validate: Seal | None) -> int:
 
 def files_wanting(outcomes: Iterable[Row]) -> list[Row]:
     """One outcome for each file (party, type, custody date) of which no version landed: its last refusal, else that it is
-    expected. A file that was refused is expected still, and is one thing to do."""
+    expected. A file that was refused is expected still, and is one thing to do; one that is not due yet is none."""
     by_file: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
     for outcome in outcomes:
         by_file[outcome["party"], outcome["file_type"], outcome["custody_date"]].append(outcome)
     wanting = []
     for _, of_file in sorted(by_file.items()):
-        if not any(o["outcome"] == "LANDED" for o in of_file):
+        if not any(o["outcome"] == "LANDED" for o in of_file) and any(o["outcome"] != "AWAITED" for o in of_file):
             refused = [o for o in of_file if o["outcome"] == "REFUSED"]
             # Names of one file differ in batch and version: a longer one has the higher number (v10 after v9).
             wanting.append(max(refused, key=lambda o: (len(o["file_name"]), o["file_name"])) if refused else of_file[0])

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from custody.case_life import CaseEvent
+from custody.disclosure import FIGURE_WORDS
 from custody.verdict_words import KIND_WORDS
 
 Words = tuple[str, str]
@@ -55,6 +56,8 @@ FIELDS: dict[str, Words] = {
     "instead_of": ("stands for", "对应"),
     "expected": ("expected", "应收"),
     "custody_date": ("custody date", "账务日"),
+    "loans_behind": ("loans behind it", "涉及标的数"),
+    **FIGURE_WORDS,
 }
 EVENTS: dict[str, Words] = {
     CaseEvent.OPENED: ("opened", "立案"),

@@ -121,6 +121,8 @@ class FileType(StrEnum):
     LEGAL_ORDER = "LEGAL_ORDER"
     # A platform's answer to a RECON_RESULT (domain.md §6, results to platforms).
     CONFIRMATION = "CONFIRMATION"
+    # What a platform publishes of a month (custody.disclosure); its date is the month's last.
+    DISCLOSURE = "DISCLOSURE"
     # outbound
     RECEIPT = "RECEIPT"
     VALIDATION = "VALIDATION"
@@ -130,6 +132,8 @@ class FileType(StrEnum):
 
 # Types that a contract may allow and that no date is without: nothing of them is ever EXPECTED.
 OCCASIONAL = frozenset({FileType.CONFIRMATION})
+# Types that a contract may ask for of each month's last date alone, and that are due some days after it.
+MONTHLY = frozenset({FileType.DISCLOSURE})
 
 
 class BreakKind(StrEnum):

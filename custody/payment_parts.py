@@ -23,6 +23,7 @@ from fractions import Fraction
 from custody.money import round_minor
 from custody.repayment import (
     USUAL_ORDER,
+    Owed,
     PartName,
     Parts,
     Payment,
@@ -55,10 +56,13 @@ PART_WORDS: dict[PartName, tuple[str, str]] = {
 }
 
 
-def order_words(order: Sequence[PartName]) -> dict[str, object]:
-    """The order in which the parts of an instalment are covered, as figures of the text ``payment_parts``."""
+def order_words(order: Sequence[PartName]) -> tuple[str, str]:
+    """What decides our split, in (English, Chinese)."""
     english, chinese = zip(*(PART_WORDS[name] for name in order), strict=True)
-    return {"order_en": ", ".join(english), "order_zh": "、".join(chinese)}
+    return (
+        f"by the contract a payment covers the oldest instalment first, and within it {', '.join(english)}",
+        f"按合同约定，还款先冲最早一期，期内依次冲抵{'、'.join(chinese)}",
+    )
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,24 @@ class Told:
 
     due: Parts
     ours: Parts | None
+
+
+@dataclass(frozen=True)
+class Left:
+    """What lenders are still to get of a loan. ``owed``: what was due by the date, oldest first; ``interest_minor``: of the schedule, due or
+    not."""
+
+    owed: tuple[Owed, ...]
+    interest_minor: int
+
+
+def left_after(terms: Terms, payments: Iterable[Paid], on: date, order: Sequence[PartName] = USUAL_ORDER) -> Left | None:
+    """After the payments, at the end of ``on``; None where an earlier payment left the schedule. Raises UsageError for terms that make no
+    loan."""
+    course = _Course(terms, order)
+    for paid in payments:
+        course.pay(paid)
+    return course.left(on)
 
 
 def tell_payments(terms: Terms, payments: Iterable[Paid], order: Sequence[PartName] = USUAL_ORDER) -> list[Told]:
@@ -105,6 +127,15 @@ class _Course:
         self._payments += taken.payments
         early = self._early(self._terms, paid, taken.rest_minor) if taken.rest_minor else Parts()
         return Told(due, None if early is None else taken.parts + early)
+
+    def left(self, on: date) -> Left | None:
+        if not self._known:
+            return None
+        if self._terms is None:
+            return Left((), 0)
+        interest = sum(row.interest_minor for row in self._terms.schedule())
+        paid = sum(payment.parts.interest_minor for payment in self._payments)
+        return Left(tuple(owed_on(self._terms, self._payments, on)), interest - paid)
 
     def _early(self, terms: Terms, paid: Paid, rest: int) -> Parts | None:
         figure = settlement_figure(terms, self._payments, paid.on)

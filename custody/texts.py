@@ -300,10 +300,6 @@ RULES: dict[str, tuple[str, str]] = {
         "our register gives principal {principal}, interest {interest} and penalty {penalty} to claim {claim}",
         "按本行登记，债权 {claim} 应得本金 {principal}、利息 {interest}、罚息 {penalty}",
     ),
-    "payment_parts": (
-        "by the contract a payment covers the oldest instalment first, and within it {order_en}",
-        "按合同约定，还款先冲最早一期，期内依次冲抵{order_zh}",
-    ),
     # the keyed store against the lake
     "store_mark": (
         "the keyed store holds days up to {mark}, sealed is {newest}: `custody store rebuild` makes it anew",

@@ -19,9 +19,11 @@ import pyarrow as pa
 from connectors.bootstrap import Wiring
 from connectors.lake import arrow_schema
 from custody.adjustments import decided_adjustments
+from custody.calendar import SettlementCalendar
 from custody.customer_decisions import aliases_of, decided_rows, merged_today
 from custody.digest import canonical_json
-from custody.names import FileType
+from custody.disclosure import due_by, month_before
+from custody.names import MONTHLY, FileType
 from custody.ports import Row
 from custody.services.absent_files import GIVE_UP
 from custody.services.files import refuse_after_landing
@@ -37,7 +39,8 @@ from schemas.tables import TABLES
 
 # Below this many bytes in all, starting worker processes costs more than they save.
 _POOL_FROM_BYTES = 48_000_000
-_EXPECTED, _GIVEN_UP = "EXPECTED", "GIVEN_UP"
+# AWAITED: of a monthly type, which is not due yet.
+_EXPECTED, _AWAITED, _GIVEN_UP = "EXPECTED", "AWAITED", "GIVEN_UP"
 
 
 def _run(context: StepContext) -> None:
@@ -47,7 +50,8 @@ def _run(context: StepContext) -> None:
 def _land(context: StepContext, persons: Persons) -> None:
     assert context.writer is not None
     accepted = context.rows("cut_off", "accepted_files")
-    parties = load_reference(context).parties
+    reference = load_reference(context)
+    parties = reference.parties
     dialects = {party: body["contract"]["dialect"] for party, body in parties.items()}
     # A table of a type that nobody sent is there all the same.
     for file_type in FileType:
@@ -71,7 +75,7 @@ def _land(context: StepContext, persons: Persons) -> None:
     persons.take_up(decided)
     persons.move(merged)
     outcomes += [_refused(row) for row in context.rows("cut_off", "refused_files")]
-    outcomes += _expected(context, parties, outcomes)
+    outcomes += _expected(context, parties, outcomes, reference.calendar)
     context.write("rejected_rows", pa.concat_tables(rejected))
     context.write("file_outcomes", outcomes)
     context.write("decided_customers", decided)
@@ -124,21 +128,30 @@ def _superseded(context: StepContext, outcomes: list[Row]) -> list[Row]:
     ]
 
 
-def _expected(context: StepContext, parties: Mapping[str, Mapping[str, Any]], outcomes: list[Row]) -> list[Row]:
+def _expected(
+    context: StepContext, parties: Mapping[str, Mapping[str, Any]], outcomes: list[Row], calendar: SettlementCalendar
+) -> list[Row]:
     """What the contracts of live parties expect for this date, and what earlier dates still lack (LATE_FILE).
 
     A type is there when as many of its batches have landed as its last one says there are. What has landed of a type that is
     still expected is kept with it: the other batches may come on a later day. What two people gave up is not expected any more.
     """
+    month = month_before(context.custody_date)
     landed: dict[tuple[str, str, date], dict[int, int | None]] = defaultdict(dict)
-    for o in context.rows("land", "file_outcomes", on=context.custody_date - timedelta(days=1)):
-        if o["outcome"] == _EXPECTED:
+    before = context.rows("land", "file_outcomes", on=context.custody_date - timedelta(days=1))
+    for o in before:
+        if o["outcome"] in (_EXPECTED, _AWAITED):
             landed[o["party"], o["file_type"], o["custody_date"]] = dict(json.loads(o["figures"])["landed"])
     for party, body in parties.items():
         if body["status"] == LIVE:
             for file_type in body["contract"]["file_types"]:
                 landed.setdefault((party, file_type, context.custody_date), {})
-    for o in outcomes:
+            if context.custody_date.day == 1 and month >= context.wiring.settings.instance.go_live:
+                for file_type in MONTHLY & set(body["contract"]["layouts"]):
+                    landed.setdefault((party, file_type, month), {})
+    # A monthly file may come on its own date, the day before it is waited for.
+    early = [o for o in before if o["file_type"] in MONTHLY and o["custody_date"] == month]
+    for o in (*early, *outcomes):
         key = o["party"], o["file_type"], o["custody_date"]
         if o["outcome"] == "LANDED" and key in landed:
             landed[key][o["batch"]] = o["batches"]
@@ -148,12 +161,17 @@ def _expected(context: StepContext, parties: Mapping[str, Mapping[str, Any]], ou
     }
     return [
         {
-            **_no_rows(*key, "", "", _GIVEN_UP if key in given_up else _EXPECTED),
+            **_no_rows(*key, "", "", _GIVEN_UP if key in given_up else _still(key, context.custody_date, calendar)),
             "figures": canonical_json({"landed": sorted(batches.items())}),
         }
         for key, batches in sorted(landed.items())
         if not _is_complete(batches)
     ]
+
+
+def _still(key: tuple[str, str, date], today: date, calendar: SettlementCalendar) -> str:
+    _, file_type, custody_date = key
+    return _AWAITED if file_type in MONTHLY and today < due_by(custody_date, calendar) else _EXPECTED
 
 
 def _is_given_up(decision: Row) -> bool:

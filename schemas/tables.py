@@ -124,6 +124,7 @@ TABLES: dict[str, TableSpec] = {
         _landed(load_layout("gateway_mandate/1")),
         _landed(load_layout("gateway_legal_order/1")),
         _landed(load_layout("platform_confirmation/1")),
+        _landed(load_layout("platform_disclosure/1")),
         _table(
             "rejected_rows",
             "file_name line_no fault_no",
@@ -414,6 +415,13 @@ TABLES: dict[str, TableSpec] = {
             "platform:text loan_id:text request_no:text txn_type:text paid_on:date paid_at:time legs:int amount_minor:int "
             "principal_minor:int interest_minor:int penalty_minor:int due_principal_minor:int due_interest_minor:int "
             "due_penalty_minor:int our_principal_minor:int? our_interest_minor:int? our_penalty_minor:int? verdict:text told_on:date",
+        ),
+        # Each figure that a platform published, in a file that landed today, beside ours: AGREES, DIFFERS or NOT_JUDGED. Shares are text of
+        # four decimals, amounts minor units; ``loans``: how many loans are behind ours.
+        _table(
+            "disclosures",
+            "platform as_of figure file_name line_no",
+            "platform:text as_of:date figure:text published:text ours:text? verdict:text loans:int file_name:text line_no:int",
         ),
         # fees
         _table(

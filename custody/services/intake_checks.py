@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
+from custody.names import MONTHLY
 from custody.ports import RegisterTx
 from custody.services.files import (
     ACCEPTED,
@@ -217,6 +218,7 @@ def _judge_whole(
         return outcome(REFUSED, "older_version", newer=max(newer))
     if any(row["state"] in (*IN_FORCE, SUPERSEDED) for row in versions):
         return outcome(RESTATEMENT_PENDING, "restatement")
-    if is_cut_off(tx, parts.custody_date):
+    # What is said of a month comes after its last date by its nature.
+    if is_cut_off(tx, parts.custody_date) and parts.file_type not in MONTHLY:
         return outcome(LATE, "taken_late", custody_date=parts.custody_date.isoformat())
     return outcome(ACCEPTED, "taken")

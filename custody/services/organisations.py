@@ -20,7 +20,7 @@ from custody.digest import canonical_json
 from custody.errors import UsageError
 from custody.fees import FeeContract
 from custody.money import MAX_MINOR
-from custody.names import OCCASIONAL, FileType, PartyKind
+from custody.names import MONTHLY, OCCASIONAL, FileType, PartyKind
 from custody.ports import Clock, Register, RegisterTx, Row
 from custody.repayment import USUAL_ORDER
 from custody.services.access import permitted_transaction
@@ -48,6 +48,7 @@ _OPTIONAL = {str(PartyKind.PLATFORM): frozenset({"related_parties", "repayment_o
 _RATE = re.compile(r"0(\.[0-9]{1,6})?")
 _CUSTOMER_ID = re.compile(r"C[0-9a-f]{24}")
 _KEY_TYPE = "ssh-ed25519"
+_NOT_DAILY = OCCASIONAL | MONTHLY
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ def contract_faults(kind: str, contract: Mapping[str, object]) -> list[str]:
     """What is wrong with a contract of a party of this kind, in words; an empty list when it can be adopted.
 
     Every day's steps read it as it stands, so it must hold here: ``layouts`` names for each file type the layouts that it may
-    have, and for each occasional one that it may send (custody.names.OCCASIONAL), ``dialect`` what a
+    have, and for each occasional or monthly one that it may send (custody.names.OCCASIONAL, MONTHLY), ``dialect`` what a
     foreign layout needs to become ours (schemas.landing; empty where there is none); a platform has a ``fee_contract``
     (custody.fees) and may state a ``repayment_order``, a channel ``channel_fee_rate`` (text, at most six decimals) and ``channel_fee_min_minor`` (minor units), the
     gateway neither.
@@ -144,10 +145,10 @@ def contract_faults(kind: str, contract: Mapping[str, object]) -> list[str]:
     faults += _core_model_faults(kind, contract)
     if not isinstance(types, (list, tuple)) or not types or not all(t in list(FileType) for t in types):
         faults.append("file_types must be a list of file types")
-    elif set(types) & OCCASIONAL:
-        faults.append(f"file_types are due every date: {', '.join(sorted(set(types) & OCCASIONAL))} stands in layouts alone")
-    elif not isinstance(layouts, Mapping) or not set(types) <= set(layouts) <= set(types) | OCCASIONAL:
-        faults.append(f"layouts must name the layouts of each of file_types, and of no other but {', '.join(sorted(OCCASIONAL))}")
+    elif set(types) & _NOT_DAILY:
+        faults.append(f"file_types are due every date: {', '.join(sorted(set(types) & _NOT_DAILY))} stands in layouts alone")
+    elif not isinstance(layouts, Mapping) or not set(types) <= set(layouts) <= set(types) | _NOT_DAILY:
+        faults.append(f"layouts must name the layouts of each of file_types, and of no other but {', '.join(sorted(_NOT_DAILY))}")
     elif not all(isinstance(ids, list) and ids and all(isinstance(one, str) for one in ids) for ids in layouts.values()):
         faults.append("layouts must name a list of layout ids for each file type")
     if not isinstance(contract["dialect"], Mapping):

@@ -152,7 +152,7 @@ def still_open(
 
     ``judged`` maps a state subject's first word to the platforms whose file of today has landed: those are judged anew.
     ``late``: ``party|type|date`` of files that are still missing; a refused file's case stays until they come. ``told``: (platform,
-    subject) of payments whose parts are told anew today.
+    subject) of payments and published figures of which something is said anew today.
     """
     for row in previous:
         word = row["subject"].partition("|")[0]
@@ -162,7 +162,7 @@ def still_open(
             stays = True
         elif word == "FILE":
             stays = any(e["instead_of"] in late for e in json.loads(row["evidence"]))
-        elif word == "PARTS":
+        elif word in ("PARTS", "DISCLOSURE"):
             stays = (row["platform"], row["subject"]) not in told
         else:
             # A final refusal belongs to its posting, a loan's money is where it went: nothing of today can heal them.

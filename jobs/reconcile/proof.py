@@ -44,12 +44,14 @@ _TRAILERS = {
     ("MANDATE", "B"): "MANDATE",
     ("LEGAL_ORDER", "B"): "LEGAL_ORDER",
     ("CONFIRMATION", "A"): "CONFIRMATION",
+    ("DISCLOSURE", "A"): "DISCLOSURE",
 }
 # What is kept as it came and has no counterpart: (table, relation and side, amounts).
 _REGISTERED: tuple[tuple[str, Side, tuple[str, ...]], ...] = (
     ("land_mandate", ("MANDATE", "B"), ()),
     ("land_legal_order", ("LEGAL_ORDER", "B"), ("amount_minor",)),
     ("land_confirmation", ("CONFIRMATION", "A"), ()),
+    ("land_disclosure", ("DISCLOSURE", "A"), ()),
 )
 # Tables that are a side whole, or a part of one: (step, table, relation and side, the columns that make up an item's amount).
 _WHOLE: tuple[tuple[str, str, Side, tuple[str, ...]], ...] = (

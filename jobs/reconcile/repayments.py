@@ -92,7 +92,9 @@ def tell_repayments(day: Day, spark: SparkSession) -> Repayments:
     names, known = _keys(before), _keys(loans)
     touched = pa.array(sorted("|".join(key) for key in new), pa.string())
     settled = known.filter(pc.equal(loans["state"], str(LoanState.SETTLED)))
-    done = pc.and_(pc.is_in(names, settled), pc.less(before["paid_on"], pa.scalar(today - _KEPT_AFTER_SETTLEMENT, pa.date32())))
+    old = pc.less(before["paid_on"], pa.scalar(today - _KEPT_AFTER_SETTLEMENT, pa.date32()))
+    # What guarantors ever paid is disclosed as long as the platform lives.
+    done = pc.and_(pc.and_(pc.is_in(names, settled), old), pc.not_equal(before["txn_type"], str(TxnType.COMPENSATION)))
     told_anew = pc.is_in(names, touched)
     kept = before.filter(pc.and_(pc.invert(told_anew), pc.invert(done)))
     history: dict[LoanKey, list[Row]] = defaultdict(list)
@@ -224,7 +226,7 @@ def tell_loan(
 def _verdicts(order: Sequence[PartName], loan: Row | None, rows: Sequence[Row]) -> list[tuple[Verdict, Parts, Parts | None]]:
     found: dict[int, tuple[Verdict, Parts, Parts | None]] = dict.fromkeys(range(len(rows)), (Verdict.COMPENSATOR, Parts(), None))
     to_lenders = [n for n, row in enumerate(rows) if row["txn_type"] != TxnType.COMPENSATION_REPAYMENT]
-    terms = None if loan is None else _terms(loan, rows)
+    terms = None if loan is None else terms_of(loan, rows)
     if terms is None:
         found |= {n: _as_before(rows[n]) for n in to_lenders}
         return [found[n] for n in range(len(rows))]
@@ -251,7 +253,7 @@ def _as_before(row: Row) -> tuple[Verdict, Parts, Parts | None]:
     return Verdict(row["verdict"]), due, ours
 
 
-def _terms(loan: Row, rows: Sequence[Row]) -> Terms | None:
+def terms_of(loan: Row, rows: Sequence[Row]) -> Terms | None:
     """None where our own books do not hold all that was lent and paid, or hold no schedule."""
     repaid = [row for row in rows if row["txn_type"] != TxnType.COMPENSATION]
     known = sum(row["principal_minor"] for row in repaid), sum(row["interest_minor"] for row in repaid)
@@ -274,6 +276,18 @@ def _terms(loan: Row, rows: Sequence[Row]) -> Terms | None:
     return terms
 
 
+def is_told(row: Row) -> bool:
+    """Whether what lenders are owed after the payment follows from it."""
+    return row["verdict"] not in (Verdict.OPEN, Verdict.NO_HISTORY, Verdict.OFF_SCHEDULE)
+
+
+def paid_to_lenders(rows: Sequence[Row]) -> list[Paid]:
+    """A loan's rows of the table in the order in which they were paid, but for what compensators got back."""
+    told = sorted(rows, key=lambda row: (row["paid_on"], row["paid_at"], row["request_no"], row["txn_type"]))
+    kinds = TxnType.COMPENSATION, TxnType.COMPENSATION_REPAYMENT
+    return [Paid(row["paid_on"], _parts(row), row["txn_type"] == kinds[0]) for row in told if row["txn_type"] != kinds[1]]
+
+
 def _parts(row: Row) -> Parts:
     return Parts(**{name: row[name] for name in _PARTS})
 
@@ -289,7 +303,7 @@ def _legs(spark: SparkSession, requests: Iterable[str], outcome: str) -> list[Ro
 
 
 def _figures(day: Day, row: Row) -> Object:
-    english, chinese = text(RULE, order_words(day.reference.repayment_order(row["platform"])))
+    english, chinese = order_words(day.reference.repayment_order(row["platform"]))
     due = {f"due_{name}": row[f"due_{name}"] for name in _PARTS}
     named = {"loan_id": row["loan_id"], "paid_on": row["paid_on"].isoformat()}
     return {"side": FIGURES, "rule": RULE, "words_en": english, "words_zh": chinese, **named, **due}

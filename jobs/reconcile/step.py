@@ -15,6 +15,7 @@ from jobs.reconcile.cases import publish_cases
 from jobs.reconcile.closings import closings
 from jobs.reconcile.day import read_day
 from jobs.reconcile.day_invariants import add_invariants, find_violations
+from jobs.reconcile.disclosures import add_disclosures, compare_disclosures, told_disclosures
 from jobs.reconcile.e_accounts import keys_by_way
 from jobs.reconcile.e_balances import add_e_balances, find_e_balances
 from jobs.reconcile.flow_verdicts import judge_flows, settled_by_decision
@@ -63,7 +64,10 @@ def _run(context: StepContext) -> None:
     add_postings(breaks, context.rows("post", "posting_findings"))
     add_shadow(breaks, shadow)
     add_allocations(day, breaks, repayments)
-    still_open(standing(day), breaks, day.judged_parties(), day.missing, told_today(day, repayments.rows))
+    disclosures = compare_disclosures(day, repayments.rows)
+    add_disclosures(breaks, disclosures)
+    told = told_today(day, repayments.rows) | told_disclosures(disclosures)
+    still_open(standing(day), breaks, day.judged_parties(), day.missing, told)
     cases = breaks.rows()
     verdicts = settled_by_decision(verdicts, cases, day.resolved)
     clean = flows.clean | states.clean
@@ -77,6 +81,7 @@ def _run(context: StepContext) -> None:
     context.write("settlement_batches", batch_rows(batches, cases, day.resolved))
     context.write("shadow_differences", kept(shadow, cases, day.resolved))
     context.write("repayments", repayments.rows)
+    context.write("disclosures", disclosures.rows)
     write_matched(context, flows.final, verdicts.matched_hashes())
     write_funds(day, funds)
     context.write("assessments", assessments(day, matches))

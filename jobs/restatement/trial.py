@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from connectors.bootstrap import Wiring
 from connectors.lake import Lake, StepWriter, table_of
 from connectors.lease import Lease
+from custody.names import MONTHLY
 from custody.ports import Row
 from custody.services.outputs import Seal, seal_of
 from custody.steps import StepRef, reads
@@ -132,7 +133,9 @@ class Trial:
         """What had not come yet, and what every party owes for the trial's own day."""
         outcomes = self._rows("land", "file_outcomes")
         late = [o for o in outcomes if o["outcome"] == "EXPECTED"]
-        owed = {(o["party"], o["file_type"]): o for o in outcomes if o["custody_date"] == self.last}
+        owed = {
+            (o["party"], o["file_type"]): o for o in outcomes if o["custody_date"] == self.last and o["file_type"] not in MONTHLY
+        }
         none = {"file_name": "", "sha256": "", "outcome": "EXPECTED", "rule": None, "words_en": None, "words_zh": None, "batch": 0,
                 "batches": None, "custody_date": self.on, "figures": '{"landed":[]}'}  # fmt: skip
         zeros = dict.fromkeys(("rows", "rows_landed", "rows_rejected", "total_minor", "landed_minor", "rejected_minor"), 0)

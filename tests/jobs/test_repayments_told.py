@@ -11,6 +11,7 @@ from custody.begun_requests import BegunState
 from custody.calendar import CHINA
 from custody.ports import Row
 from custody.repayment import USUAL_ORDER
+from jobs.reconcile.breaks import Breaks, still_open
 from jobs.reconcile.repayments import tell_loan
 
 # As tests/unit/test_repayment.py: 400.00 each month with 12.00, 8.00, 4.00; 412.00 x 0.0005 is 0.206 of penalty a day.
@@ -132,3 +133,13 @@ def test_a_request_whose_legs_come_by_and_by_is_judged_once_it_is_whole_or_nothi
         BegunState.WHOLE: "DIFFERS",  # 12.00 of interest were due
         BegunState.REJECTED: "REFUSED_LEG",
     }
+
+
+@pytest.mark.parametrize("subject", ["PARTS|L1|R1", "DISCLOSURE|2019-12-31|lenders"])
+def test_a_difference_stays_until_something_else_is_said_of_it(subject: str) -> None:
+    yesterday = Breaks(FEB)
+    yesterday.add("P1", "B", subject, "ALLOCATION", 5, [{"side": "A", "row_ref": "x:1"}])
+    for told, stays in ((frozenset(), True), (frozenset({("P1", subject)}), False), (frozenset({("P2", subject)}), True)):
+        today = Breaks(MAR)
+        still_open(yesterday.rows(), today, {}, frozenset(), told)
+        assert [(row["subject"], row["as_of"]) for row in today.rows()] == ([(subject, MAR)] if stays else [])

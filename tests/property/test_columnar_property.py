@@ -22,7 +22,7 @@ from schemas.layout_file import control_totals, parse_file, write_file
 # What parties send each day is read by columns: a layout that came to use more of the language would be read row by row.
 OURS = {
     "platform_customer/1", "platform_loan/1", "platform_txn/1", "platform_claim/1", "platform_balance/1", "channel_settlement/1",
-    "gateway_instruction/1", "gateway_mandate/1", "gateway_legal_order/1", "platform_confirmation/1",
+    "gateway_instruction/1", "gateway_mandate/1", "gateway_legal_order/1", "platform_confirmation/1", "platform_disclosure/1",
 }  # fmt: skip
 PLAIN = sorted(name for name, layout in all_layouts().items() if layout.is_plain)
 # The profile's number, shared out: there are many layouts, and `make soak` raises it.

@@ -11,7 +11,19 @@ from custody.texts import RULES, text, to_do
 from schemas.field_types import BadValue, Field, FieldType, Sign, Value
 from schemas.layout import UnknownLayout, all_layouts, layouts_for, load_layout
 
-INBOUND = ["CUSTOMER", "LOAN", "TXN", "CLAIM", "BALANCE", "SETTLEMENT", "INSTRUCTION", "MANDATE", "LEGAL_ORDER", "CONFIRMATION"]
+INBOUND = [
+    "CUSTOMER",
+    "LOAN",
+    "TXN",
+    "CLAIM",
+    "BALANCE",
+    "SETTLEMENT",
+    "INSTRUCTION",
+    "MANDATE",
+    "LEGAL_ORDER",
+    "CONFIRMATION",
+    "DISCLOSURE",
+]
 OURS = sorted(layout.id for layout in all_layouts().values() if layout.is_plain)
 
 
