@@ -110,7 +110,10 @@ def _next(value: Value) -> Value:
         return value + 1
     if isinstance(value, datetime):
         return value + timedelta(seconds=1)
-    if isinstance(value, date) or value is None:
+    if isinstance(value, date):
+        # A file's rows are of its own date or of one before it.
+        return value - timedelta(days=1)
+    if value is None:
         return value
     return re.sub(r"[0-9]+(?=[^0-9]*$)", lambda digits: str(int(digits[0]) + 1).zfill(len(digits[0])), value)
 
