@@ -8,12 +8,14 @@ from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from connectors.settings import Settings
 from connectors.sftp_drop import PartyClient
-from console.platform_answer import MAX_RESULT_BYTES, confirmation, result_of_yesterday
+from console.platform_answer import MAX_RESULT_BYTES, answer, answers_in, result_of_yesterday
+from custody.confirmations import State
 from custody.errors import UsageError
 from custody.names import FileType
 from schemas.exchange import parse_name
@@ -47,7 +49,8 @@ def deliver(world_dir: Path, day: date, settings: Settings, silent: Collection[s
     with ThreadPoolExecutor(max_workers=_THREADS) as pool:
         parts = list(pool.map(lambda party: _deliver_party(party, world_dir / "keys" / party.name, settings), parties))
         answering = [p for p in _answering(world_dir) if (folder / p["party"]).is_dir() and p["party"] not in silent]
-        parts += pool.map(lambda party: _answer(party, day, world_dir / "keys" / party["party"], settings), answering)
+        answers = answers_in(world_dir)
+        parts += pool.map(lambda party: _answer(party, day, answers, world_dir / "keys" / party["party"], settings), answering)
     return Delivered(len(parties), sum(p.files for p in parts), sum(p.seals for p in parts), sum(p.bytes for p in parts))
 
 
@@ -75,15 +78,21 @@ def _answering(world_dir: Path) -> list[dict[str, Any]]:
     return [p for p in parties if FileType.CONFIRMATION in p["layouts"]]
 
 
-def _answer(party: Mapping[str, Any], day: date, key: Path, settings: Settings) -> Delivered:
+def _answer(party: Mapping[str, Any], day: date, answers: Mapping[str, str], key: Path, settings: Settings) -> Delivered:
     client = PartyClient(settings, party["party"], key)
     try:
         result = result_of_yesterday(party["party"], (name for name, _ in client.list_out()), day)
         if result is None:
             return Delivered(0, 0, 0, 0)
-        content = client.get(result, MAX_RESULT_BYTES)
-        files, seals = confirmation(party["party"], party["encoding"], day, result, content)
-        client.put_set(files, seals)
+        how = answers.get(result, State.AGREED)
+        read = partial(_read, client)
+        files, seals = answer(party["party"], party["encoding"], day, result, how, read)
+        if seals:
+            client.put_set(files, seals)
     finally:
         client.close()
     return Delivered(0, len(files), len(seals), sum(map(len, (*files.values(), *seals.values()))))
+
+
+def _read(client: PartyClient, name: str) -> bytes:
+    return client.get(name, MAX_RESULT_BYTES)

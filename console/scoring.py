@@ -1,5 +1,5 @@
-"""What the system found, as ``simulator.score`` takes it: breaks, rejected rows, files that intake did not take as new, and
-whole batches that failed an expectation; and how a score is shown."""
+"""What the system found, as ``simulator.score`` takes it: breaks, rejected rows, files that intake did not take as new, whole batches
+that failed an expectation, and results that a platform disputes or does not answer; and how a score is shown."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ _SHOWN_ROWS = 40
 # Events of intake that leave no break: the day goes on without them, and a person decides or nothing is to be done.
 _INTAKE_EVENTS = ("SAME_AGAIN", "RESTATEMENT_PENDING")
 _BREAK, _REJECTED, _BATCH = ("reconcile", "breaks"), ("land", "rejected_rows"), ("validate", "batch_findings")
+# What platforms answer to results that were sent to them.
+_ANSWER, _ANSWERED = ("risk", "alerts"), "RESULT|"
 
 
 def found_items(wiring: Wiring) -> list[dict[str, Any]]:
@@ -30,11 +32,15 @@ def found_items(wiring: Wiring) -> list[dict[str, Any]]:
     """
     first: dict[tuple[str, str, str, str], dict[str, Any]] = {}
     with wiring.register.transaction() as tx:
-        outputs = tx.find("step_output", ("custody_date", "version"), step=[_BREAK[0], _REJECTED[0], _BATCH[0]])
+        outputs = tx.find("step_output", ("custody_date", "version"), step=[_BREAK[0], _REJECTED[0], _BATCH[0], _ANSWER[0]])
         events = tx.find("file_event", ("event_no",), event=list(_INTAKE_EVENTS))
         parties = {file["file_name"]: file["party"] for file in tx.find("file")}
+        # Who was never told cannot answer.
+        told = {f"{_ANSWERED}{row['file_name']}" for row in tx.find("outbound")}
     for output in outputs:
         for item in _of_step(wiring, output):
+            if item["sides"] == "RESULT" and item["subject"] not in told:
+                continue
             key = item["platform"], item["sides"], item["kind"], item["subject"]
             first.setdefault(key, {**item, "found_on": output["custody_date"].isoformat()})
     for event in events:
@@ -54,6 +60,10 @@ def _of_step(wiring: Wiring, output: Row) -> Iterable[dict[str, Any]]:
         for r in rows(output["path"], _REJECTED[1]):
             subject = f"ROW|{r['file_name']}|{r['line_no']}"
             yield _item(r["party"], "FILE", "REJECTED_ROW", subject, None, [f"{r['file_name']}:{r['line_no']} {r['rule']}"])
+    elif output["step"] == _ANSWER[0]:
+        for a in rows(output["path"], _ANSWER[1]):
+            if a["subject"].startswith(_ANSWERED):
+                yield _item(a["platform"], "RESULT", a["rule"], a["subject"])
     else:
         for r in rows(output["path"], _BATCH[1]):
             if r["severity"] == "fail":

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from custody.names import PartyKind
+from simulator import victims_answers as answers
 from simulator import victims_channel as channel
 from simulator import victims_circular as circular
 from simulator import victims_core as core
@@ -224,6 +225,9 @@ _KINDS = (
     _kind("suspense_aged", stories.suspense_aged, "a receipt without an owner is left lying", "不明来款长期挂账", _GW, sized=True),
     _kind("fee_not_restored", stories.fee_not_restored, "the channel's fee is not made good from own funds", "渠道手续费未补足"),
     _kind("custody_fee_short", stories.custody_fee_short, "less custody fee is collected than was charged", "存管费少收", _GW, sized=True),
+    # what a platform answers to the bank's result
+    _kind("result_unanswered", answers.unanswered, "the platform never confirms a result", "平台未确认对账结果"),
+    _kind("result_disputed", answers.disputed, "the platform disputes a result", "平台对对账结果提出异议"),
     # where a loan's money goes
     _kind("payee_is_related", funds.payee_is_related, "loans are paid to a company of the platform's owners", "受托支付对象为平台关联方"),
     _kind("borrower_is_related", funds.borrower_is_related, "the platform's owners borrow on it", "平台关联方借款（自融）"),

@@ -28,6 +28,7 @@ from simulator.movement import DayTruth
 from simulator.parties import SendingParty, make_parties, write_keys
 from simulator.plant import plant_faults
 from simulator.spoil import FileSet, spoil
+from simulator.victims_answers import ANSWERS
 from simulator.workers import WorkerLost, spread
 
 __all__ = [
@@ -90,6 +91,9 @@ def simulate(
     _write_json(out / "world.json", _world(config, parties))
     write_keys(out / "keys", config.seed, parties)
     _write_json(out / "truth" / "faults.json", plan.labels)
+    answers = {one["keys"]["result"]: ANSWERS[one["kind"]] for one in plan.labels if one["kind"] in ANSWERS}
+    if answers:
+        _write_json(out / "answers.json", answers)
     blocks, progress = blocks_of(config), Progress()
     results = _with_faults(config, blocks, plan, out) if faults else spread(partial(_make, config, out), blocks, workers)
     for done in results:

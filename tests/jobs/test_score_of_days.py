@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -15,12 +16,14 @@ from score_table import PROPERTY
 from typer.testing import CliRunner
 
 from console.cli import app
+from console.platform_answer import answer, answers_in, result_of_yesterday
 from console.scoring import found_items
 from custody.audit import first_broken
 from custody.calendar import dates
 from custody.names import PartyKind
 from custody.services.access import SYSTEM
 from custody.services.intake import collect
+from jobs.results import send_results
 from simulator.faults import KINDS, FaultRequestError
 from simulator.parties import make_parties
 from simulator.plant import plant_faults
@@ -46,6 +49,7 @@ def run_world(
         for on in days:
             deliver(instance, world, on)
             instance.run_day(on)
+            assert send_results(instance.wiring, on, SYSTEM)["failed"] == []
         assert instance.failing_proofs() == [], f"seed {seed}"
         assert instance.damage() == [], f"seed {seed}"
         with instance.wiring.register.transaction() as tx:
@@ -61,9 +65,22 @@ def deliver(instance: Instance, world: Path, on: Any) -> None:
         for path in party.iterdir():
             instance.drop.put(party.name, path.name, path.read_bytes())
     copy_core(instance, world, on)
+    _answer(instance, world, on)
     limits = instance.wiring.collect_limits
     result = collect(instance.wiring.exchange_ports, instance.wiring.exchange_rules, SYSTEM, on, limits)
     assert result.troubles == []
+
+
+def _answer(instance: Instance, world: Path, on: date) -> None:
+    """What the platforms answer to yesterday's result, as the world says."""
+    how = answers_in(world)
+    for party in json.loads((world / "world.json").read_text(encoding="utf-8"))["parties"]:
+        sent = instance.drop.sent.get(party["party"], {})
+        result = result_of_yesterday(party["party"], sent, on)
+        if result is not None:
+            files, seals = answer(party["party"], party["encoding"], on, result, how.get(result, "AGREED"), sent.__getitem__)
+            for name, data in {**files, **seals}.items():
+                instance.drop.put(party["party"], name, data)
 
 
 @pytest.mark.parametrize("seed", seeds(1), ids=lambda seed: f"seed{seed}")
@@ -148,6 +165,25 @@ def test_faults_that_meet_are_all_found(seed: int, tmp_path: Path, record_proper
 def test_a_channels_first_batch_comes_after_its_last(tmp_path: Path) -> None:
     result, _, _ = run_world(tmp_path, [FaultRequest("batches_out_of_order", 1)], 1, {**SMALL, "batches": 2})
     assert result.is_perfect, result.as_json()
+
+
+def test_a_platform_that_is_silent_and_one_that_disputes_are_found(tmp_path: Path) -> None:
+    """One disputes a result by a row of its own that was a break, and one as a whole."""
+    faults = [
+        FaultRequest("result_unanswered", 1, date=GO_LIVE, party="P001"),
+        FaultRequest("result_disputed", 1, date=GO_LIVE, party="P002"),
+        FaultRequest("result_disputed", 1, date=GO_LIVE, party="P003"),
+        FaultRequest("txn_amount", 1, date=GO_LIVE, party="P003"),
+    ]
+    result, _, _ = run_world(tmp_path, faults, 1, {**SMALL, "days": 3})
+    assert result.is_perfect and not result.not_due, result.as_json()
+    assert {name: line["found"] for name, line in result.kinds.items()} == {
+        "result_unanswered": 1, "result_disputed": 2, "txn_amount": 1, "total": 4,
+    }  # fmt: skip
+    with opened(tmp_path / "home") as instance:
+        (event,) = instance.find("case_event", event="DISPUTED")
+        (case,) = instance.find("recon_case", case_id=event["case_id"])
+        assert (case["platform"], case["kind"]) == ("P003", "AMOUNT")
 
 
 @pytest.mark.parametrize("seed", seeds(1), ids=lambda seed: f"seed{seed}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from dataclasses import replace
@@ -21,6 +22,7 @@ from simulator.faults import KINDS, FaultRequest, FaultRequestError, load_faults
 from simulator.parties import Honesty, profile
 from simulator.simulate import simulate
 from simulator.spoil import FILE_SPOILERS, SET_SPOILERS
+from simulator.victims_answers import ANSWERS
 
 # What no file and no table of the core can show: our own bookkeeping (2, 3, 5, 10), a forecast of cash (13), figures that a
 # platform publishes elsewhere.
@@ -93,8 +95,10 @@ def test_planted_rows_differ_and_nothing_else(worlds: tuple[Path, Path]) -> None
 
 def test_a_label_that_is_left_out_is_noticed(worlds: tuple[Path, Path]) -> None:
     labels = labels_of(worlds[1])
-    # Not the core's, nor what spoils whole files: these have tests of their own.
-    in_rows = [label for label in labels if label["party"] != "CORE" and not _is_of_files(label["kind"])]
+    # Not the core's, nor what spoils whole files, nor what is answered: these have tests of their own.
+    in_rows = [
+        label for label in labels if label["party"] != "CORE" and not _is_of_files(label["kind"]) and label["kind"] not in ANSWERS
+    ]
     assert len(in_rows) > 60
     for label in in_rows[::6]:
         assert contradictions(*worlds, [one for one in labels if one is not label]) != [], label["words_en"]
@@ -105,9 +109,16 @@ def test_what_else_is_in_the_folders_is_asked_for(worlds: tuple[Path, Path]) -> 
     before, after = tree(worlds[0]), tree(worlds[1])
     labels = labels_of(worlds[1])
     blamed = {(label["party"], label["custody_date"]) for label in labels if _is_of_files(label["kind"])}
-    for name in before.keys() ^ after.keys():
+    for name in (before.keys() ^ after.keys()) - {"answers.json"}:
         parts = parse_name(Path(name).name)
         assert parts is not None and (parts.party, parts.custody_date.isoformat()) in blamed, name
+
+
+def test_how_results_are_answered_is_what_labels_say(worlds: tuple[Path, Path]) -> None:
+    sound, faulty = worlds
+    answers = {one["keys"]["result"]: ANSWERS[one["kind"]] for one in labels_of(faulty) if one["kind"] in ANSWERS}
+    assert json.loads((faulty / "answers.json").read_text(encoding="utf-8")) == answers
+    assert sorted(answers.values()) == ["DISPUTED", "SILENT"] and not (sound / "answers.json").exists()
 
 
 def test_the_core_differs_where_labels_say(worlds: tuple[Path, Path]) -> None:
