@@ -121,6 +121,8 @@ class Airflow:
             "AIRFLOW__API__SECRET_KEY": secret["api"],
             "AIRFLOW__API_AUTH__JWT_SECRET": secret["jwt"],
             "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
+            # They change with the installed program only; to read them all every half minute takes a quarter of a core.
+            "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         }
 
