@@ -69,7 +69,10 @@ def show_case(view: CaseView, out: Console | None = None) -> None:
         out.print(f"next 建议: {_both(view.next_step)}", markup=False, soft_wrap=True)
     for told in view.disputes:
         out.print(f"disputed by the platform 平台异议 {told.day}: {told.detail}", markup=False, soft_wrap=True)
-    out.print(_evidence(view))
+    if view.sheet.is_long:
+        _print_below_each_other(view, out)
+    else:
+        out.print(_evidence(view))
     for proposal in view.proposals:
         words = f"{proposal['kind']} {proposal['proposal_id']} {proposal['state']} by {proposal['maker']}: {proposal['note']}"
         out.print(words, markup=False, soft_wrap=True)
@@ -95,6 +98,23 @@ def _evidence(view: CaseView) -> Table:
         cells = (Text(cell(line.field, value), style) for value in line.cells)
         table.add_row(Text(mark + _both(line_words(line)), style), *cells)
     return table
+
+
+def _print_below_each_other(view: CaseView, out: Console) -> None:
+    fields, rows = view.sheet.below_each_other()
+    table = _table("side 方", "where 位置")
+    for line in fields:
+        table.add_column(
+            Text(("≠ " if line.differs else "") + _both(line_words(line)), _DIFFERS if line.differs else ""), overflow="fold"
+        )
+    for column, values in rows:
+        cells = (
+            Text(cell(line.field, value), _DIFFERS if line.differs else "") for line, value in zip(fields, values, strict=True)
+        )
+        table.add_row(_both(SIDES[column.side]), Text(mask_user_numbers(column.row_ref or "–"), _QUIET), *cells)
+    out.print(table)
+    for line, value in view.sheet.figures():
+        out.print(f"{_both(line_words(line))}: {cell(line.field, value)}", markup=False, soft_wrap=True)
 
 
 def case_lines(view: CaseView) -> list[str]:

@@ -54,10 +54,34 @@ class Line:
     differs: bool
 
 
+# More rows than these nobody compares as columns.
+MOST_BESIDE_EACH_OTHER = 6
+
+
 @dataclass(frozen=True)
 class Sheet:
     columns: tuple[Column, ...]
     lines: tuple[Line, ...]
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it is better read with a line for each source row, under each other (``below_each_other``)."""
+        return len(self.columns) > MOST_BESIDE_EACH_OTHER
+
+    def below_each_other(self) -> tuple[tuple[Line, ...], list[tuple[Column, tuple[Any, ...]]]]:
+        """(fields that the sides' rows say, each row with its cells of these fields)."""
+        rows = [at for at, column in enumerate(self.columns) if column.side != FIGURES]
+        fields = tuple(line for line in self.lines if any(line.cells[at] is not None for at in rows))
+        return fields, [(self.columns[at], tuple(line.cells[at] for line in fields)) for at in rows]
+
+    def figures(self) -> list[tuple[Line, Any]]:
+        """What is nobody's alone: each field with its value."""
+        found = []
+        for line in self.lines:
+            for column, value in zip(self.columns, line.cells, strict=True):
+                if column.side == FIGURES and value is not None:
+                    found.append((line, value))
+        return found
 
 
 def side_by_side(evidence: Evidence) -> Sheet:

@@ -81,6 +81,21 @@ def test_a_case_has_its_sides_side_by_side_and_marks_what_differs(desk: Desk) ->
     assert "立案" in shown.text
 
 
+def test_a_case_of_many_rows_has_a_line_for_each(own_desk: Desk) -> None:
+    one = settled_by_decision(own_desk)
+    evidence = json.loads(one["evidence"])
+    sides = [row for row in evidence if row.get("side") in ("A", "B")]
+    longer = [*evidence, *({**row, "amount_minor": 100 + n} for n in range(4) for row in sides)]
+    with opened(own_desk.home) as instance, instance.wiring.register.transaction() as tx:
+        tx.update("recon_case", {"case_id": one["case_id"]}, {"evidence": json.dumps(longer)})
+    table = read(own_desk.get("case", id=one["case_id"]).text).tables[0]
+    assert len(table) - 1 == len([row for row in longer if row.get("side") in ("A", "B", "C")]) > 6
+    assert {"1.00", "1.03"} <= {cell for row in table for cell in row}
+    assert any(head.startswith("≠") for head in table[0])
+    said = CliRunner().invoke(command_line, ["case", "show", one["case_id"]], env={"COLUMNS": "200"}).stdout
+    assert "1.03" in said and "≠" in said
+
+
 def test_who_may_only_look_is_offered_nothing_to_do_and_may_do_nothing(desk: Desk) -> None:
     one = settled_by_decision(desk)
     desk.who = "auditor"

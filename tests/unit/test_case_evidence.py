@@ -49,6 +49,21 @@ def test_one_side_alone_and_figures_of_nobody_differ_from_nothing() -> None:
     assert [c.side for c in side_by_side([{"core": 5}]).columns] == ["-"]
 
 
+def test_many_rows_are_read_below_each_other_and_figures_apart() -> None:
+    rows = [{**A, "holder": f"H{n}"} for n in range(3)] + [{**B, "holder": f"H{n}", "amount_minor": 101} for n in range(3)]
+    sheet = side_by_side(rows)
+    assert not sheet.is_long
+    sheet = side_by_side([*rows, {"side": "-", "due_minor": 7}])
+    assert sheet.is_long
+    fields, below = sheet.below_each_other()
+    assert [(line.field, line.differs) for line in fields] == [("amount_minor", True), ("holder", False), ("status", False)]
+    assert [(column.side, cells) for column, cells in below] == [
+        *(("A", (100, f"H{n}", "SUCCESS")) for n in range(3)),
+        *(("B", (101, f"H{n}", "SUCCESS")) for n in range(3)),
+    ]
+    assert [(line.field, value) for line, value in sheet.figures()] == [("due_minor", 7)]
+
+
 _ROWS = st.fixed_dictionaries(
     {"side": st.sampled_from("ABC"), "amount_minor": st.integers(-3, 3), "status": st.sampled_from([None, "SUCCESS", "FAIL"])}
 )
