@@ -11,7 +11,7 @@ the reading of the rest, whatever keys a platform has made up.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -130,7 +130,7 @@ def _match_part(
     for side, found in hashes.items():
         _add(into.seen, (relation.name, side), totals_of_hashes(found.row))
     repeated = np.concatenate([found[1:][found[1:] == found[:-1]] for found in keyed.values()])
-    before = _before(day, spark, relation, np.unique(np.concatenate(list(keyed.values()))), released)
+    before = _before(day, spark, relation, list(keyed.values()), released)
     into.before |= {(relation.name, key) for key in before}
     aside = np.unique(np.concatenate([repeated, *before.values(), broken]))
     left_over = np.unique(np.concatenate([aside, _join(spark, relation, part, aside, into)]))
@@ -140,9 +140,9 @@ def _match_part(
 
 
 def _before(
-    day: Day, spark: SparkSession, relation: Relation, hashes: Hashes, released: frozenset[tuple[str, str]]
+    day: Day, spark: SparkSession, relation: Relation, hashes: Sequence[Hashes], released: frozenset[tuple[str, str]]
 ) -> dict[str, Hashes]:
-    """Today's keys that were matched on an earlier day, each with its hash."""
+    """Today's keys that were matched on an earlier day, each with its hash. ``hashes``: of each side, ascending."""
     hits = hits_of(day, relation.name, hashes)
     if not hits:
         return {}

@@ -43,13 +43,14 @@ def write_matched(context: StepContext, clean: Mapping[str, Hashes], judged: Map
             context.writer.file(f"{_FOLDER}-{relation.lower()}-{number:03d}.i64", hashes.astype(_FORM, copy=False).tobytes())
 
 
-def hits_of(day: Day, relation: str, hashes: Hashes) -> dict[date, Hashes]:
-    """By earlier date: those of ``hashes`` (ascending) that it sealed as matched."""
+def hits_of(day: Day, relation: str, hashes: Sequence[Hashes]) -> dict[date, Hashes]:
+    """By earlier date: those of ``hashes`` (arrays, each ascending) that it sealed as matched. They are not made one array first: a day
+    has millions, an earlier one has few of them."""
     lake, found = day.context.wiring.lake, {}
     for seal in day.context.seals_of("reconcile"):
         names = sorted(n for n in lake.manifest(seal.path).files if n.startswith(f"{_FOLDER}-{relation.lower()}-"))
         theirs = [np.frombuffer(lake.file(seal.path, name), _FORM) for name in names]
-        common = np.unique(np.concatenate([np.empty(0, np.int64), *(_common(hashes, some) for some in theirs)]))
+        common = np.unique(np.concatenate([np.empty(0, np.int64), *(_common(ours, some) for ours in hashes for some in theirs)]))
         if len(common):
             found[seal.custody_date] = common
     return found
@@ -112,7 +113,7 @@ def matched_among(day: Day, spark: SparkSession, relation: str, keys: Collection
         return frozenset()
     column_view(spark, "asked_keys", "match_key", pa.array(sorted(keys)))
     hashes = spark.sql(f"select distinct {key_hash_sql('match_key')} as h from asked_keys order by h").toArrow()["h"].to_numpy()
-    return matched_before(day, spark, relation, hits_of(day, relation, hashes), keys)
+    return matched_before(day, spark, relation, hits_of(day, relation, [hashes]), keys)
 
 
 def _open_keys(day: Day, relation: str, on: date) -> set[str]:
