@@ -6,7 +6,7 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 from custody.calendar import dates
@@ -14,7 +14,7 @@ from custody.names import PartyKind
 from simulator.config import SimulationConfig
 from simulator.core_files import CoreFiles
 from simulator.edits import FaultPlan
-from simulator.files import Batch, Deliver, file_set
+from simulator.files import WHOLE, Batch, Deliver, file_set, monthly_set
 from simulator.movement import DayTruth, PlatformDay
 from simulator.parties import SendingParty, make_customers, make_parties
 from simulator.platform_day import PlatformWorld
@@ -52,7 +52,7 @@ class BlockWorld:
     """The block's platforms as they truly live. Call ``run_day`` once for each platform and date, dates in order."""
 
     def __init__(self, config: SimulationConfig, block: Block) -> None:
-        parties = make_parties(config.platforms, config.channels, config.e_account_platform)
+        parties = make_parties(config.platforms, config.channels, config.e_account_platform, config.disclosures)
         channels = [party.party for party in parties if party.kind is PartyKind.CHANNEL]
         self.parties = [parties[number - 1] for number in block.platforms]
         self.others = [party for party in parties if party.kind is not PartyKind.PLATFORM]
@@ -80,6 +80,7 @@ def _platform(
         borrowers=borrowers,
         movements_a_day=size.movements,
         has_e_accounts=party.has_e_accounts,
+        publishes=party.publishes,
     )
 
 
@@ -87,22 +88,30 @@ def make_block(config: SimulationConfig, block: Block, plan: FaultPlan, out: Pat
     """Hand each file set of the block's platforms, and the block's batch of all others', to ``deliver``; write the core's part."""
     made = Made(platforms=len(block.platforms))
     world, core, batch = BlockWorld(config, block), CoreFiles(out, block.number, plan), Batch(block.number, block.of)
+    last = config.start + timedelta(days=config.days - 1)
 
-    def send(party: SendingParty, truth: DayTruth, as_batch: Batch) -> None:
-        sealed: FileSet = file_set(party, truth, plan, as_batch)
+    def send(sealed: FileSet, on: date) -> None:
         made.rows += sum(entry.rows for entry, _ in sealed.files)
-        deliver(truth.day, sealed)
+        deliver(on, sealed)
+
+    def publish(party: SendingParty, truth: DayTruth) -> None:
+        """At once into the folder of the day on which it will be sent, if the world lasts that long."""
+        published, sealed = truth.platforms[party.party].published, monthly_set(party, truth, plan)
+        if published is not None and sealed is not None and published.sent_on <= last:
+            send(sealed, published.sent_on)
 
     with _no_collector():
         for index, day in enumerate(dates(config.start, config.days)):
             truth = DayTruth(day, {})
             for party, own in world.run_day(day, index):
-                send(party, DayTruth(day, {party.party: own}), Batch(1, 1))
+                alone = DayTruth(day, {party.party: own})
+                send(file_set(party, alone, plan, WHOLE), day)
+                publish(party, alone)
                 made.transactions += len(own.instructions)
                 # What stands in its own files alone is not needed any more.
                 truth.platforms[party.party] = replace(own, customers=[], loans=[], txn=[], claims=[], balances=[])
             for party in world.others:
-                send(party, truth, batch)
+                send(file_set(party, truth, plan, batch), day)
             core.write_day(truth)
     made.core_flows = core.flows
     return made

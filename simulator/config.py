@@ -16,7 +16,8 @@ _OPTIONAL_RANGES = (("lenders", 999_999), ("loans", 99_999), ("transactions", 10
 class SimulationConfig:
     """Size of the world: ``lenders`` and ``loans`` of a middle-sized platform, or ``transactions`` (movements, as the gateway has them)
     about in all. ``batches``: in how many the gateway and the channels send each date; None: as few as the volume allows.
-    ``e_account_platform``: the number of the platform whose core is in E_ACCOUNT form; None: no one's is.
+    ``e_account_platform``: the number of the platform whose core is in E_ACCOUNT form; None: no one's is. ``disclosures``: platforms
+    publish their figures of each month.
 
     Raises ValueError, in words for a person, when it is out of range or impossible.
     """
@@ -31,6 +32,7 @@ class SimulationConfig:
     transactions: int | None = None
     batches: int | None = None
     e_account_platform: int | None = None
+    disclosures: bool = False
 
     def __post_init__(self) -> None:
         for name, most in (*_RANGES, *_OPTIONAL_RANGES):

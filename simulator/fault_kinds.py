@@ -13,6 +13,7 @@ from simulator import victims_answers as answers
 from simulator import victims_channel as channel
 from simulator import victims_circular as circular
 from simulator import victims_core as core
+from simulator import victims_disclosures as disclosures
 from simulator import victims_e_accounts as e_accounts
 from simulator import victims_files as files
 from simulator import victims_funds as funds
@@ -228,6 +229,9 @@ _KINDS = (
     # what a platform answers to the bank's result
     _kind("result_unanswered", answers.unanswered, "the platform never confirms a result", "平台未确认对账结果"),
     _kind("result_disputed", answers.disputed, "the platform disputes a result", "平台对对账结果提出异议"),
+    # what a platform publishes of a month
+    _kind("disclosure_figure", disclosures.figure, "a figure of a month is published wrongly", "月度披露数据有误"),
+    _kind("disclosure_missing", disclosures.missing, "the figures of a month are never sent", "月度披露数据未报送"),
     # where a loan's money goes
     _kind("payee_is_related", funds.payee_is_related, "loans are paid to a company of the platform's owners", "受托支付对象为平台关联方"),
     _kind("borrower_is_related", funds.borrower_is_related, "the platform's owners borrow on it", "平台关联方借款（自融）"),

@@ -19,13 +19,15 @@ from simulator.spoil import FileSet, Sent
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Number ``number`` of the ``of`` sets that a party sends for a date."""
+    """Number ``number`` of the ``of`` sets that a party sends for a date; the last one says how many they are."""
 
     number: int
     of: int
 
 
 WHOLE = Batch(1, 1)
+# What is published of a month comes beside the sets of its last date: its number is above theirs, and above what comes again of them.
+OF_A_MONTH = Batch(60, 1)
 
 
 def each_row(party: SendingParty, file_type: FileType, truth: DayTruth) -> Iterable[Row]:
@@ -47,6 +49,7 @@ def each_row(party: SendingParty, file_type: FileType, truth: DayTruth) -> Itera
         FileType.LOAN: own.loans,
         FileType.CLAIM: own.claims,
         FileType.BALANCE: own.balances,
+        FileType.DISCLOSURE: [own.published.row] if own.published is not None else [],
     }
     return tables[file_type]
 
@@ -69,6 +72,14 @@ def file_set(party: SendingParty, truth: DayTruth, plan: FaultPlan, batch: Batch
     return FileSet(ExchangeName(party.party, "SEAL", truth.day, batch.number, 1), sent)
 
 
+def monthly_set(party: SendingParty, truth: DayTruth, plan: FaultPlan) -> FileSet | None:
+    """What a platform publishes at the month's end; None of other dates, and of a month of which it sends nothing."""
+    if truth.platforms[party.party].published is None:
+        return None
+    sent = _file(party, FileType.DISCLOSURE, truth, plan, OF_A_MONTH)
+    return FileSet(ExchangeName(party.party, "SEAL", truth.day, OF_A_MONTH.number, 1), (sent,)) if sent[0].rows else None
+
+
 def _file(party: SendingParty, file_type: FileType, truth: DayTruth, plan: FaultPlan, batch: Batch) -> Sent:
     key = (party.party, file_type.value, truth.day)
     layout = load_layout(party.layout(file_type))
@@ -85,7 +96,7 @@ def _file(party: SendingParty, file_type: FileType, truth: DayTruth, plan: Fault
         rows=written.rows,
         sha256=sha256_hex(data),
         totals=written.totals,
-        batches=batch.of if batch.number == batch.of else None,
+        batches=batch.of if batch.number >= batch.of else None,
     )
     return entry, data
 

@@ -163,6 +163,14 @@ class CoreBalance:
     closing_minor: int
 
 
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A month's figures, as the one row of the platform's file, and the day on which it sends that."""
+
+    row: Row
+    sent_on: date
+
+
 @dataclass(slots=True)
 class PlatformDay:
     """All that is true of one platform on one custody date, before any fault."""
@@ -182,6 +190,8 @@ class PlatformDay:
     # Of a platform whose core is in E_ACCOUNT form; else there are none.
     e_flows: list[EFlow] = field(default_factory=list)
     e_balances: list[CoreBalance] = field(default_factory=list)
+    # On a month's last date, of a platform that publishes its figures.
+    published: Published | None = None
 
 
 @dataclass(slots=True)

@@ -28,6 +28,7 @@ _LAYOUTS = {
     FileType.MANDATE: "gateway_mandate/1",
     FileType.LEGAL_ORDER: "gateway_legal_order/1",
     FileType.CONFIRMATION: "platform_confirmation/1",
+    FileType.DISCLOSURE: "platform_disclosure/1",
 }
 _SENDS = {
     PartyKind.PLATFORM: (FileType.CUSTOMER, FileType.LOAN, FileType.TXN, FileType.CLAIM, FileType.BALANCE),
@@ -87,6 +88,7 @@ class SendingParty:
     name_zh: str
     encoding: str
     has_e_accounts: bool = False
+    publishes: bool = False
 
     @property
     def file_types(self) -> tuple[FileType, ...]:
@@ -99,13 +101,15 @@ class SendingParty:
         """The party's entry in world.json; what a kind of party has not is null."""
         # What a contract of the HUB form does not state is left out.
         since = {"core_model_from": VALID_FROM.isoformat()} if self.has_e_accounts else {}
+        monthly = (FileType.DISCLOSURE,) if self.publishes else ()
+        written = (*self.file_types, *_ANSWERS.get(self.kind, ()), *monthly)
         return {
             "party": self.party,
             "kind": self.kind.value,
             "name_en": self.name_en,
             "name_zh": self.name_zh,
             "encoding": self.encoding,
-            "layouts": {file_type.value: [_LAYOUTS[file_type]] for file_type in (*self.file_types, *_ANSWERS.get(self.kind, ()))},
+            "layouts": {file_type.value: [_LAYOUTS[file_type]] for file_type in written},
             "dialect": {},
             "core_model": "E_ACCOUNT" if self.has_e_accounts else "HUB",
             **since,
@@ -125,9 +129,11 @@ def _paper(person: Person) -> dict[str, str]:
     return {"id_type": person.id_type, "id_no": person.id_no}
 
 
-def make_parties(platforms: int, channels: int, e_account_platform: int | None = None) -> list[SendingParty]:
+def make_parties(
+    platforms: int, channels: int, e_account_platform: int | None = None, disclosures: bool = False
+) -> list[SendingParty]:
     """P001.., CH01.., GW. The second platform writes GB18030, all others UTF-8. ``e_account_platform``: the number of the one whose core
-    is in E_ACCOUNT form."""
+    is in E_ACCOUNT form. ``disclosures``: platforms publish their figures of each month."""
     digits = 3 if platforms < 1_000 else 4
     made = [
         SendingParty(
@@ -137,6 +143,7 @@ def make_parties(platforms: int, channels: int, e_account_platform: int | None =
             f"示例平台{n}号",
             "gb18030" if n == 2 else "utf-8",
             has_e_accounts=n == e_account_platform,
+            publishes=disclosures,
         )
         for n in range(1, platforms + 1)
     ]

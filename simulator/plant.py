@@ -11,12 +11,12 @@ from random import Random
 from typing import Any
 
 from custody.calendar import SettlementCalendar
-from custody.names import FileType, PartyKind
+from custody.names import MONTHLY, FileType, PartyKind
 from schemas.layout import load_layout
 from simulator.edits import FaultPlan, FileKey, LineEdit, RowEdit, RowKey, apply_row_edits
 from simulator.fault_kinds import FAULT_KINDS, FaultKind
 from simulator.faults import FaultRequest, check_request
-from simulator.files import key_columns, rows_of
+from simulator.files import OF_A_MONTH, key_columns, rows_of
 from simulator.movement import DayTruth, Row
 from simulator.parties import Honesty, SendingParty, profile
 from simulator.victim import CORE, Expect, Line, Scene, Victim, file_name, row_place
@@ -200,6 +200,8 @@ class _Planter:
 
     def _place(self, platform: str, file: FileKey, key: RowKey, between: str = "|") -> str:
         batch = 1 if file[0] in self.batch_of else self.batch_of[platform]
+        if FileType(file[1]) in MONTHLY:
+            batch = OF_A_MONTH.number
         return f"{file_name(file, batch)}{between}{self._line(platform, file, key)}"
 
     def _spoil_line(self, platform: str, line: Line) -> None:

@@ -21,6 +21,7 @@ from simulator.loan_plans import plan_loans
 from simulator.loans import Loan
 from simulator.mandates import Mandates
 from simulator.marketing import Marketing
+from simulator.monthly_figures import MonthlyFigures
 from simulator.movement import CURRENCY, Movement, PlatformDay, Row
 from simulator.own_money import bring_own_money, take_own_money
 from simulator.people import Person
@@ -37,7 +38,7 @@ class PlatformWorld:
     """Call ``run_day`` for each custody date in order; each call returns all that is true of the platform that day.
 
     ``movements_a_day``: so many are made at least, by further recharges; None: only what the stories make.
-    ``has_e_accounts``: the core's form, which changes nothing of the life.
+    ``has_e_accounts``: the core's form; ``publishes``: its figures of each month. Neither changes anything of the life.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class PlatformWorld:
         borrowers: list[Person],
         movements_a_day: int | None = None,
         has_e_accounts: bool = False,
+        publishes: bool = False,
     ) -> None:
         self.seed, self.platform, self.number, self.days, self.channels = seed, platform, number, days, channels
         self.movements_a_day = movements_a_day
@@ -66,6 +68,7 @@ class PlatformWorld:
         self.marketing, self.interest, self.fees = Marketing(), BankInterest(), CustodyFees()
         self._late_for_tomorrow: list[Movement] = []
         self._e_accounts = EAccounts(self.accounts) if has_e_accounts else None
+        self._figures = MonthlyFigures(platform, number, self.people, SettlementCalendar()) if publishes else None
 
     def run_day(self, day: date, index: int) -> PlatformDay:
         today = Today(
@@ -155,6 +158,7 @@ class PlatformWorld:
         self.interest.end_of_day(today)
         self.fees.end_of_day(today)
         e_flows, e_balances = self._e_accounts.day(moves) if self._e_accounts is not None else ([], [])
+        published = self._figures.day(today.day, moves, self.bidding.published) if self._figures is not None else None
         return PlatformDay(
             platform=self.platform,
             customers=today.customers,
@@ -170,6 +174,7 @@ class PlatformWorld:
             legal_orders=today.legal_orders,
             e_flows=e_flows,
             e_balances=e_balances,
+            published=published,
         )
 
     def _claims(self) -> list[Row]:

@@ -82,7 +82,7 @@ def simulate(
     """
     if out.exists() and any(out.iterdir()):
         raise FileExistsError(f"{out} is not empty: name a new folder, or remove the old world first")
-    parties = make_parties(config.platforms, config.channels, config.e_account_platform)
+    parties = make_parties(config.platforms, config.channels, config.e_account_platform, config.disclosures)
     plan = FaultPlan()
     if faults:
         batch_of = {parties[n - 1].party: block.number for block in blocks_of(config) for n in block.platforms}

@@ -68,8 +68,10 @@ SetSpoiler = Callable[[FileSet], list[Arrival]]
 
 
 def spoil(plan: FaultPlan, party: str, day: date, sets: list[FileSet]) -> list[tuple[date, FileSet]]:
-    """(delivery date, set) of all that arrives; sets that share name and delivery date are one. Sound sets pass unchanged."""
-    now = list(sets)
+    """(delivery date, set) of all that arrives; sets that share name and delivery date are one. Sound sets pass unchanged, and so does
+    what is sent that day of an earlier date: a month's figures."""
+    now = [s for s in sets if s.name.custody_date == day]
+    beside = [(day, s) for s in sets if s.name.custody_date != day]
     later: dict[tuple[int, ExchangeName], FileSet] = {}
 
     def settle(index: int, arrivals: list[Arrival]) -> None:
@@ -80,7 +82,7 @@ def spoil(plan: FaultPlan, party: str, day: date, sets: list[FileSet]) -> list[t
             before = later.get((delay, arriving.name))
             later[delay, arriving.name] = arriving if before is None else replace(before, files=before.files + arriving.files)
 
-    free_batch = max((s.name.batch for s in sets), default=0) + 1
+    free_batch = max((s.name.batch for s in now), default=0) + 1
     for (of, file_type, on), kind in plan.files.items():
         if (of, on) == (party, day):
             index = next(i for i, s in enumerate(now) if s.holds(file_type))
@@ -90,7 +92,7 @@ def spoil(plan: FaultPlan, party: str, day: date, sets: list[FileSet]) -> list[t
     if (party, day) in plan.sets:
         settle(0, SET_SPOILERS[plan.sets[party, day]](now[0]))
     arrived = [(day, s) for s in now if s.files or s.is_sealed]
-    return arrived + [(day + timedelta(days=delay), s) for (delay, _), s in later.items()]
+    return arrived + beside + [(day + timedelta(days=delay), s) for (delay, _), s in later.items()]
 
 
 def renamed(name: str, like: ExchangeName) -> str:

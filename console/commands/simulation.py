@@ -50,6 +50,9 @@ def simulate(
         int | None,
         typer.Option("--e-accounts", min=1, help="Number of the platform with e-accounts at the core. 电子账户平台序号"),
     ] = None,
+    disclosures: Annotated[
+        bool, typer.Option("--disclosures", help="Platforms publish their figures of each month. 按月披露")
+    ] = False,
     faults: Annotated[str, typer.Option("--faults", help="YAML list of faults to plant. 植入差错清单")] = "",
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Processes; else one for each core. The files are the same. 进程数")
@@ -73,6 +76,7 @@ def simulate(
             transactions=transactions,
             batches=batches,
             e_account_platform=e_accounts,
+            disclosures=disclosures,
             days=days,
             start=parse_date(start),
             seed=seed,
