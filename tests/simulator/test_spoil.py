@@ -101,6 +101,16 @@ def test_a_late_file_takes_a_batch_number_that_nobody_uses() -> None:
     assert late == {DAY + timedelta(days=2): ["P001_BALANCE_20200102_03_v1.csv", "P001_SEAL_20200102_03_v1.json"]}
 
 
+@pytest.mark.parametrize(
+    "plan", [FaultPlan(files={("P001", "BALANCE", DAY): "late_file"}), FaultPlan(sets={("P001", DAY): "seal_unreadable"})]
+)
+def test_what_is_sent_that_day_of_a_month_that_ended_is_left_alone(plan: FaultPlan) -> None:
+    month = FileSet(ExchangeName("P001", "SEAL", date(2019, 12, 31), 60, 1), (_sent("BALANCE", BALANCE, {}, 60),))
+    arrived = _arrivals(plan, [month, _whole()])
+    assert (DAY, month.contents()) in arrived
+    assert [one for one in arrived if one != (DAY, month.contents())] == _arrivals(plan, [_whole()])
+
+
 def test_the_first_batch_comes_after_the_last() -> None:
     arrived = _arrivals(FaultPlan(sets={("P001", DAY): "batches_out_of_order"}), [_whole(1), _whole(2)])
     assert [(day, "_02_v1.csv" in min(contents)) for day, contents in arrived] == [(DAY, True), (DAY + timedelta(days=1), False)]
