@@ -195,7 +195,7 @@ def watch_shares(points: Points) -> None:
 
 def sweep(wiring: Wiring) -> dict[str, Any]:
     ports, rules = wiring.exchange_ports, wiring.exchange_rules
-    result = collect(ports, rules, SYSTEM, wiring.clock.now().date(), wiring.collect_limits)
+    result = collect(ports, rules, SYSTEM, wiring.clock.now().date(), replace(wiring.collect_limits, threads=1))
     return {"troubles": len(result.troubles), "seals": len(result.seals)}
 
 
