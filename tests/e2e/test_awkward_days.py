@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from changed_days import Market, Rows, breaks, file_of, put_day, sealed, send_changed
+from changed_days import Market, Rows, breaks, file_of, market_after_its_first_day, put_day, sealed, send_changed
 from instance_kit import GO_LIVE, make_instance, make_world, opened
 from kill_kit import CopyOf
 
@@ -25,14 +25,7 @@ P = "P001"
 
 @pytest.fixture(scope="session")
 def market(tmp_path_factory: pytest.TempPathFactory) -> Market:
-    """A sound market whose first day has run."""
-    folder = tmp_path_factory.mktemp("awkward")
-    world = make_world(folder / "world", [], seed=5, days=3, lenders=8, loans=4)
-    home = make_instance(folder / "home", world)
-    with opened(home) as instance:
-        instance.deliver(world, FIRST)
-        instance.run_day(FIRST)
-    return Market(world, home)
+    return market_after_its_first_day(tmp_path_factory.mktemp("awkward"))
 
 
 def test_one_name_refused_and_then_sent_well_does_not_stop_the_day(market: Market, fresh: CopyOf) -> None:

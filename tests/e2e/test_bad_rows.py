@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from changed_days import Market, Rows, breaks, file_of, put_day, send_changed
-from instance_kit import GO_LIVE, Instance, copy_core, make_instance, make_world, opened
+from changed_days import Market, Rows, breaks, file_of, market_after_its_first_day, put_day, send_changed
+from instance_kit import GO_LIVE, Instance, copy_core, opened
 from kill_kit import CopyOf
 
 from custody.calendar import dates
@@ -21,14 +21,7 @@ P, QUIET = "P001", "P002"
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Market:
-    """A sound market whose first day has run."""
-    folder = tmp_path_factory.mktemp("bad_rows")
-    world = make_world(folder / "world", [], seed=5, days=3, platforms=2, lenders=8, loans=4)
-    home = make_instance(folder / "home", world)
-    with opened(home) as instance:
-        instance.deliver(world, FIRST)
-        instance.run_day(FIRST)
-    return Market(world, home)
+    return market_after_its_first_day(tmp_path_factory.mktemp("bad_rows"), platforms=2)
 
 
 def claims(world: Path, party: str, on: date) -> Rows:

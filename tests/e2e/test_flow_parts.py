@@ -11,8 +11,8 @@ from functools import partial
 from typing import Any
 
 import pytest
-from changed_days import Market, Rows, breaks, file_of, put_day, send_changed
-from instance_kit import GO_LIVE, Instance, make_instance, make_world, opened
+from changed_days import Market, Rows, breaks, file_of, market_after_its_first_day, put_day, send_changed
+from instance_kit import GO_LIVE, Instance, opened
 from kill_kit import CopyOf
 
 from connectors.engine import engine
@@ -34,14 +34,7 @@ FEW_ROWS = 5
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Market:
-    """A sound market whose first day has run."""
-    folder = tmp_path_factory.mktemp("flow_parts")
-    world = make_world(folder / "world", [], seed=5, days=3, platforms=2, lenders=8, loans=4)
-    home = make_instance(folder / "home", world)
-    with opened(home) as instance:
-        instance.deliver(world, FIRST)
-        instance.run_day(FIRST)
-    return Market(world, home)
+    return market_after_its_first_day(tmp_path_factory.mktemp("flow_parts"), platforms=2)
 
 
 def until_reconciled(instance: Instance, on: Any) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from instance_kit import Instance
+from instance_kit import GO_LIVE, Instance, make_instance, make_world, opened
 
 from schemas.exchange import Seal, SealedFile, sha256_hex
 from schemas.field_types import Value
@@ -21,6 +21,16 @@ Rows = list[dict[str, Value]]
 class Market:
     world: Path
     home: Path
+
+
+def market_after_its_first_day(folder: Path, **size: int) -> Market:
+    """A sound market of three days whose first has run; small, but for what ``size`` says."""
+    world = make_world(folder / "world", [], seed=5, days=3, lenders=8, loans=4, **size)
+    home = make_instance(folder / "home", world)
+    with opened(home) as instance:
+        instance.deliver(world, GO_LIVE)
+        instance.run_day(GO_LIVE)
+    return Market(world, home)
 
 
 def file_of(world: Path, party: str, file_type: str, on: date) -> Path:
