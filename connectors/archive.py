@@ -175,7 +175,7 @@ class _Staged:
         with room_for("a folder of the archive", sealed_path, CHUNK_BYTES):
             sealed_path.parent.mkdir(parents=True, exist_ok=True)
         # The lock pairs key and bytes. The key is durable before the bytes that need it; a key alone counts for nothing.
-        with _locked(sealed_path.parent / ".lock", wait=True):
+        with _locked(sealed_path.parent / _LOCK, wait=True):
             if sealed_path.exists():
                 self._path.unlink()
                 self._key_path.unlink()
