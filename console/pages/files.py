@@ -50,6 +50,7 @@ TYPES: dict[str, str] = {
     FileType.MANDATE: "授权",
     FileType.LEGAL_ORDER: "司法协助",
     FileType.CONFIRMATION: "对账确认",
+    FileType.DISCLOSURE: "信息披露",
     FileType.DISCLOSURE: "运营信息披露",
     SEAL: "封签",
 }
