@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -74,7 +74,7 @@ class FolderArchive:
     def read(self, reference: str) -> bytes:
         return b"".join(self.chunks(reference))
 
-    def chunks(self, reference: str) -> Iterator[bytes]:
+    def chunks(self, reference: str) -> Generator[bytes]:
         key = self._secrets.unwrap(self._bytes(f"{reference}.key"))
         sha256 = hashlib.sha256()
         try:

@@ -27,7 +27,7 @@ from custody.services.intake import CollectLimits
 from custody.services.intake_checks import ExchangeRules
 from custody.services.outbound import ExchangePorts
 from schemas.customer_form import form_of, judge_form
-from schemas.exchange import parse_name, parse_seal
+from schemas.exchange import MAX_SEAL_BYTES, parse_name, parse_seal
 from schemas.layout import layouts_for
 from schemas.store_keys import CORE_SCHEMA_VERSION, SCHEMA_VERSION
 
@@ -122,7 +122,7 @@ class Wiring:
 
     @cached_property
     def exchange_rules(self) -> ExchangeRules:
-        return ExchangeRules(parse_name, parse_seal, layouts_for)
+        return ExchangeRules(parse_name, parse_seal, MAX_SEAL_BYTES, layouts_for)
 
     @cached_property
     def alert_gateway(self) -> AlertGateway:

@@ -188,7 +188,7 @@ class Archive(Protocol):
     def read(self, reference: str) -> bytes:
         """Raises SealBroken when what is stored does not decrypt to the digest it is named by."""
 
-    def chunks(self, reference: str) -> Iterator[bytes]:
+    def chunks(self, reference: str) -> Generator[bytes]:
         """The same, piece by piece; raises SealBroken behind the last one at the latest."""
 
 

@@ -31,6 +31,7 @@ from custody.services.intake_checks import (
     Arrival,
     ExchangeRules,
     NameParts,
+    SealContent,
     judge_file,
     own_name,
     printable,
@@ -166,12 +167,11 @@ class _Sweep:
             self._result.troubles.append((self.party, why))
             return
         size, sha256, reference = found
-        data = self._ports.archive.read(reference)
         register_as = register_name(self.party, name, parts)
         with self._ports.register.transaction() as tx:
             if _is_clearing(tx, register_as, sha256):
                 return
-        content = self._rules.parse_seal(data)
+        content = self._seal_content(reference)
         fault = seal_fault(self.party, parts, content)
         announced: list[tuple[AnnouncedFile, NameParts | None, Arrival]] = []
         if fault is None and not isinstance(content, str):
@@ -198,6 +198,16 @@ class _Sweep:
             }
             tx.audit(self._actor, _ACTION, register_as, details)
         self._result.seals.append(TakenSeal(self.party, seal, files, receipt_name))
+
+    def _seal_content(self, reference: str) -> SealContent | str:
+        """It went into the archive piece by piece, whatever its size; of one that is none by its size, no more is read again than shows it."""
+        data = bytearray()
+        with closing(self._ports.archive.chunks(reference)) as chunks:
+            for chunk in chunks:
+                data += chunk
+                if len(data) > self._rules.max_seal_bytes:
+                    break
+        return self._rules.parse_seal(bytes(data))
 
     def _fetch(self, folder: _Folder, mark: str, file: AnnouncedFile, own: NameParts | None) -> Arrival:
         """Take and archive an announced file. A name that is not the seal's own never reaches the drop."""

@@ -87,11 +87,13 @@ class SealContent(Protocol):
 class ExchangeRules:
     """How names and seals are read and which layouts exist: declared outside the domain, handed in by the wiring.
 
-    ``parse_seal`` returns in one line why the bytes are no seal; ``layouts_for`` the layout ids of a file type.
+    ``parse_seal`` returns in one line why the bytes are no seal, as more than ``max_seal_bytes`` never are; ``layouts_for`` the layout ids
+    of a file type.
     """
 
     parse_name: Callable[[str], NameParts | None]
     parse_seal: Callable[[bytes], SealContent | str]
+    max_seal_bytes: int
     layouts_for: Callable[[str], Sequence[str]]
 
 

@@ -26,12 +26,12 @@ from custody.services.intake import CollectLimits, CollectResult, TakenSeal, col
 from custody.services.intake_checks import ExchangeRules
 from custody.services.organisations import ONBOARD, parties, propose_party
 from custody.services.outbound import ExchangePorts
-from schemas.exchange import Seal, SealedFile, parse_name, parse_seal
+from schemas.exchange import MAX_SEAL_BYTES, Seal, SealedFile, parse_name, parse_seal
 from schemas.layout import layouts_for
 
 DAY = date(2019, 12, 30)
 TODAY = date(2019, 12, 31)
-RULES = ExchangeRules(parse_name, parse_seal, layouts_for)
+RULES = ExchangeRules(parse_name, parse_seal, MAX_SEAL_BYTES, layouts_for)
 FEE_CONTRACT: dict[str, object] = {
     "valid_from": "2019-01-01",
     "valid_to": None,

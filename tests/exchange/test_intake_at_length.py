@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import tracemalloc
 from collections.abc import Generator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -14,6 +15,7 @@ from exchange_kit import CONTRACT, RULES, TODAY, Exchange, entry, file_name, onb
 from connectors.archive import CHUNK_BYTES
 from custody.errors import RetryLater
 from custody.services.intake import CollectLimits, collect
+from schemas.exchange import MAX_SEAL_BYTES
 
 TXN = file_name("TXN")
 LARGE = b"0123456789abcdef" * (5 * CHUNK_BYTES // 32)
@@ -152,3 +154,25 @@ def test_the_archive_holds_nothing_in_clear_while_a_file_arrives(exchange: Excha
     home: Path = exchange.settings.home
     found = [p for p in (home / "archive").rglob("*") if p.is_file() and LARGE[:64] in p.read_bytes()]
     assert found == [] and len(list((home / "archive" / "arriving" / "P001").glob("*.enc"))) == 1
+
+
+def test_a_gigantic_seal_is_archived_and_refused_without_coming_into_memory(exchange: Exchange) -> None:
+    (name,) = seal_of("P001")
+    _put(exchange, name, b" " * (24 * CHUNK_BYTES))
+    limits = replace(LIMITS, max_file_bytes=30 * CHUNK_BYTES)
+    tracemalloc.start()
+    try:
+        (taken,) = collect(exchange.ports, RULES, "system", TODAY, limits).seals
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (taken.seal.outcome, taken.seal.rule) == ("QUARANTINED", "seal_unreadable")
+    assert taken.seal.figures == {"why": f"larger than {MAX_SEAL_BYTES} bytes"}
+    receipt = exchange.receipt(taken.receipt_name)["seal"]
+    assert all(receipt[part] for part in ("words_en", "words_zh", "to_do_en", "to_do_zh"))
+    # A few chunks of it and the pieces that are under way, never the whole.
+    assert peak < 12 * CHUNK_BYTES, peak
+    # Nothing of what was sent is lost.
+    (row,) = exchange.rows("file", file_name=name)
+    assert sum(map(len, exchange.ports.archive.chunks(row["archive_ref"]))) == 24 * CHUNK_BYTES
+    assert (exchange.waiting(), exchange.taken()) == ([], [])
