@@ -215,6 +215,13 @@ def _records(file: BinaryIO, torn_is_end: bool = False) -> Iterator[bytes]:
 
 
 @contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """A lock of this machine, waited for, that ends with its process."""
+    with _locked(path, wait=True):
+        yield
+
+
+@contextmanager
 def _locked(path: Path, wait: bool) -> Iterator[None]:
     """A lock that ends with its process. Raises RetryLater when another holds it and ``wait`` is false."""
     with path.open("wb") as file:

@@ -11,11 +11,13 @@ import logging
 import signal
 import threading
 from concurrent.futures import Future
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
 import asyncssh
 
+from connectors.authorized_keys import accepted_keys
 from connectors.drop_folder import DropFolder
 from connectors.settings import Settings
 from custody.services.organisations import PARTY_ID
@@ -49,8 +51,8 @@ class _Login(asyncssh.SSHServer):  # type: ignore[misc]
         if not path.is_file():
             return False
         # Read at each log-in, so that an onboarded party works without a restart and a suspended one stops.
-        allowed = asyncssh.read_public_key_list(path)
-        return any(key.public_data == one.public_data for one in allowed)
+        allowed = accepted_keys(path.read_text(encoding="ascii"), datetime.now(UTC))
+        return any(key.public_data == asyncssh.import_public_key(one).public_data for one in allowed)
 
 
 class DropServer:

@@ -36,7 +36,19 @@ party = Table(
     _text("name_zh"),
     _text("status"),
     _json("contract"),
+)
+
+# Log-in keys (SSH) and file keys (OPENPGP), each for the dates on which it works; null: from the beginning, or without an end.
+party_key = Table(
+    "party_key",
+    metadata,
+    Column("party", String(10), primary_key=True),
+    Column("key_use", String(20), primary_key=True),
+    Column("fingerprint", String(100), primary_key=True),
     Column("public_key", Text, nullable=False),
+    Column("valid_from", Date, nullable=True),
+    Column("valid_to", Date, nullable=True),
+    _text("state"),
 )
 
 proposal = Table(

@@ -24,6 +24,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from connectors.authorized_keys import as_file, keys_named
 from connectors.processes import process_user
 from connectors.settings import TAKEN, Settings
 from custody.errors import SettingsError, StopRun
@@ -48,10 +49,10 @@ class _Command:
 
 @dataclass(frozen=True)
 class Login:
-    """Who gets in: a party or the collector, with its public key; None locks it out."""
+    """Who gets in: a party or the collector, with the lines of its authorized keys (connectors.authorized_keys); none locks it out."""
 
     user: str
-    public_key: str | None
+    lines: tuple[str, ...]
 
 
 def login_group(settings: Settings) -> str:
@@ -79,7 +80,7 @@ def remove_accounts(settings: Settings) -> None:
     group = login_group(settings)
     drop = settings.path(settings.sftp.drop_root)
     ours = [a for a in pwd.getpwall() if a.pw_name.startswith(prefix) and drop in (Path(a.pw_dir), Path(a.pw_dir).parent)]
-    _run([command for account in ours for command in (*_end_sessions(account), _Command(["userdel", account.pw_name]))])
+    _run([command for account in ours for command in (*_end_sessions(account.pw_name), _Command(["userdel", account.pw_name]))])
     # Most groups have left with their account.
     in_use = {account.pw_gid for account in pwd.getpwall()}
     names = {group, *(account.pw_name for account in ours)}
@@ -107,9 +108,10 @@ def _login(settings: Settings, drop: Path, keys: Path, login: Login) -> list[_Co
             *_folder(home / "out", collector, account, 0o2750),
             *_folder(drop / TAKEN / login.user, collector, collector, 0o700),
         ]
-    if login.public_key is None:
+    if not login.lines:
         return [*plan, *_locked_out(account, key)]
-    return [*plan, *_file(key, f"{login.public_key}\n")]
+    wanted = as_file(login.lines)
+    return [*plan, *_file(key, wanted), *_end_sessions_of_gone_keys(account, key, wanted)]
 
 
 def _group(name: str) -> list[_Command]:
@@ -155,16 +157,20 @@ def _file(path: Path, text: str) -> list[_Command]:
 
 
 def _locked_out(account: str, key: Path) -> list[_Command]:
-    plan = [_Command(["rm", "-f", str(key)])] if key.exists() else []
-    try:
-        return [*plan, *_end_sessions(pwd.getpwnam(account))]
-    except KeyError:
-        return plan
+    return [*([_Command(["rm", "-f", str(key)])] if key.exists() else []), *_end_sessions(account)]
 
 
-def _end_sessions(account: pwd.struct_passwd) -> list[_Command]:
+def _end_sessions_of_gone_keys(account: str, key: Path, wanted: str) -> list[_Command]:
+    """A session does not say by which key it began: where one is taken away, all of them log in again."""
+    if not key.is_file() or keys_named(key.read_text(encoding="ascii")) <= keys_named(wanted):
+        return []
+    return _end_sessions(account)
+
+
+def _end_sessions(account: str) -> list[_Command]:
     """Who is logged in stays in, whatever becomes of his key: a session ends with its processes, which run as the account."""
-    return [_Command(["pkill", "-KILL", "-u", str(account.pw_uid)])] if _has_processes(account.pw_uid) else []
+    uid = _uid(account)
+    return [_Command(["pkill", "-KILL", "-u", str(uid)])] if uid is not None and _has_processes(uid) else []
 
 
 def _has_processes(uid: int) -> bool:

@@ -12,6 +12,7 @@ from console.commands.expectations import add_expectations
 from console.commands.instance import add_instance
 from console.commands.layouts import add_layouts
 from console.commands.ledger import add_ledger
+from console.commands.organisations import add_organisations
 from console.commands.replay import add_replay
 from console.commands.rules import add_rules
 from console.commands.simulation import add_simulation
@@ -30,6 +31,7 @@ add_exchange(app)
 add_layouts(app)
 add_steps(app)
 add_desk(app)
+add_organisations(app)
 add_cases(app)
 add_rules(app)
 add_ledger(app)

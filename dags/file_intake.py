@@ -10,18 +10,21 @@ from console.airflow.tasks import CustodyCommand
 DOC = """
 ### What it does
 Every ten minutes: takes every sealed file set from the parties' drops, archives the raw bytes, registers the files and
-answers each with a receipt. It judges no content; that is `land`.
+answers each with a receipt. It judges no content; that is `land`. Then the log-ins of the drop follow the register, so that a
+key works from its first date on and ends with its last; keys that end soon are alerts.
 ### When it fails
 Look at the log of `collect`. Nothing is lost: a file stays in the drop until it is archived, and the next sweep takes it.
 If it fails for an hour, check the drop's disk and the SFTP server. By hand: `custody collect`.
+If `log_ins` fails, its log has the commands that an administrator runs on the drop's machine. By hand: `custody org admit`.
 ### Findings
 The task is green and its log says WITH FINDINGS when a file was refused or quarantined: see `custody file list`.
 
 ### 做什么
-每十分钟扫描各机构的收件目录：归档原始文件、登记、发出回执。不判断内容，内容由 `land` 校验。
+每十分钟扫描各机构的收件目录：归档原始文件、登记、发出回执。不判断内容，内容由 `land` 校验。随后按登记簿同步登录权限：公钥自生效日起可用，失效日后停用；即将失效的公钥产生预警。
 ### 失败时
 看 `collect` 的日志。文件不会丢失：归档之前一直留在收件目录，下一次扫描会再取。
 连续失败一小时以上，请检查磁盘和 SFTP 服务。手工执行：`custody collect`。
+`log_ins` 失败时，日志中列有须由管理员在收件服务器上执行的命令。手工执行：`custody org admit`。
 """
 
 with CustodyDag(
@@ -38,4 +41,6 @@ with CustodyDag(
         dated=False,
     ),
 ):
-    CustodyCommand(task_id="collect", command=("collect",), dated=False)
+    collect = CustodyCommand(task_id="collect", command=("collect",), dated=False)
+    # Behind the sweep: where making accounts takes an administrator, files are taken all the same.
+    collect >> CustodyCommand(task_id="log_ins", command=("org", "admit"), dated=False)

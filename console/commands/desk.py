@@ -1,11 +1,10 @@
-"""The desk's work: the day at a glance, alerts, parties, calendar, reports, scores."""
+"""The desk's work: the day at a glance, alerts, calendar, reports, scores."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -16,9 +15,8 @@ from console.output import ActorOption, DateOption, JsonOption, NoteOption, comm
 from custody.calendar import dates
 from custody.errors import UsageError
 from custody.services import alerts as alert_service
-from custody.services import calendars, organisations, releases
+from custody.services import calendars, releases
 from custody.services.access import SYSTEM
-from custody.services.organisation_history import SHOWN_DAYS, show_organisation
 from custody.services.outputs import days_begun, latest_seal
 from custody.steps import STEPS
 
@@ -29,10 +27,6 @@ def add_desk(app: typer.Typer) -> None:
     groups: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
         "day": ("The custody day at a glance. 日终一览", {"status": day_status, "results": day_results}),
         "alert": ("Alerts. 预警", {"list": alert_list, "ack": alert_ack, "raise": alert_raise, "send": alert_send}),
-        "org": (
-            "Platforms, channels, the gateway. 机构",
-            {"onboard": org_onboard, "list": org_list, "show": org_show, "suspend": org_suspend},
-        ),
         "calendar": ("The bank's own holidays and working days. 日历", {"show": calendar_show, "propose": calendar_propose}),
         "report": (
             "Drafts of the date (--date), releases, due dates. 报表",
@@ -132,97 +126,6 @@ def alert_send(actor: ActorSystem = SYSTEM, as_json: JsonOption = False) -> int:
         sent, waiting = alert_service.send_waiting(wiring.register, wiring.clock, actor, wiring.alert_gateway)
     emit({"sent": sent, "waiting": waiting}, as_json)
     return 3 if waiting else 0
-
-
-@command
-def org_onboard(
-    world: Annotated[str, typer.Option("--from", help="A world's folder with world.json and keys/. 目录")],
-    actor: ActorOption,
-    note: NoteOption,
-    as_json: JsonOption = False,
-) -> int:
-    """Propose every party of a folder for onboarding; another person approves each. 机构准入"""
-    folder = Path(world)
-    described = json.loads((folder / "world.json").read_text(encoding="utf-8"))
-    proposals = {}
-    with wired() as wiring:
-        for p in described["parties"]:
-            key = (folder / "keys" / f"{p['party']}.pub").read_text(encoding="utf-8")
-            proposals[p["party"]] = organisations.propose_party(
-                wiring.register,
-                wiring.clock,
-                actor,
-                p["party"],
-                p["kind"],
-                p["name_en"],
-                p["name_zh"],
-                _contract(p, wiring.secrets.identity_digest),
-                key,
-                note,
-            )
-    emit({"proposals": proposals}, as_json, [f"{party}: proposal {number}" for party, number in proposals.items()])
-    return 0
-
-
-# Channels take at least one fen for a payment; a contract that says otherwise names its own minimum.
-_SIMULATED_MIN_FEE_MINOR = 1
-
-
-def _contract(party: dict[str, Any], identity_digest: Callable[[str, str], str]) -> dict[str, object]:
-    """A world's description of a party as the contract that the register keeps: of its related parties the digests alone."""
-    contract = {n: party[n] for n in ("encoding", "layouts", "dialect", "file_types", "core_model")}
-    if "core_model_from" in party:
-        contract["core_model_from"] = party["core_model_from"]
-    if party["fee_contract"] is not None:
-        contract["fee_contract"] = party["fee_contract"]
-    # A world that was frozen before names none.
-    if related := party.get("related_parties"):
-        contract["related_parties"] = sorted(identity_digest(one["id_type"], one["id_no"]) for one in related)
-    if party["fee_rate"] is not None:
-        contract |= {"channel_fee_rate": party["fee_rate"], "channel_fee_min_minor": _SIMULATED_MIN_FEE_MINOR}
-    return contract
-
-
-@command
-def org_list(as_json: JsonOption = False) -> int:
-    with wired() as wiring, wiring.register.transaction() as tx:
-        rows = organisations.parties(tx)
-    words = [f"{p.party:<6} {p.kind:<9} {p.status:<10} {p.name_en} / {p.name_zh}" for p in rows]
-    emit({"parties": [{"party": p.party, "kind": p.kind, "status": p.status} for p in rows]}, as_json, words)
-    return 0
-
-
-@command
-def org_show(party: Annotated[str, typer.Argument(help="Party id. 机构编号")], as_json: JsonOption = False) -> int:
-    """Its contract, what was decided about it, and how its last days of files went. 机构详情"""
-    with wired() as wiring, wiring.register.transaction() as tx:
-        told = show_organisation(tx, party, SHOWN_DAYS)
-    of = told.party
-    files = {on.isoformat(): counts for on, counts in told.files}
-    summary = {
-        "party": of.party, "kind": of.kind, "name_en": of.name_en, "name_zh": of.name_zh, "status": of.status, "contract": of.contract,
-        "decisions": [{n: row[n] for n in ("proposal_id", "kind", "state", "maker", "checker", "note")} for row in told.decisions],
-        "files": files,
-    }  # fmt: skip
-    words = [f"{of.party} {of.kind} {of.status} {of.name_en} / {of.name_zh}"]
-    words += [f"  {name}: {json.dumps(value, ensure_ascii=False)}" for name, value in sorted(of.contract.items())]
-    words += [f"  {on}: {', '.join(f'{count} {state}' for state, count in counts.items())}" for on, counts in files.items()]
-    words += [f"  {row['kind']} {row['state']}: {row['maker']} / {row['checker'] or '-'} {row['note']}" for row in told.decisions]
-    emit(summary, as_json, words)
-    return 0
-
-
-@command
-def org_suspend(
-    party: Annotated[str, typer.Argument(help="Party id. 机构编号")],
-    actor: ActorOption,
-    note: NoteOption,
-    as_json: JsonOption = False,
-) -> int:
-    with wired() as wiring:
-        proposal = organisations.propose_status(wiring.register, wiring.clock, actor, party, organisations.SUSPENDED, note)
-    emit({"proposal": proposal}, as_json)
-    return 0
 
 
 @command

@@ -12,11 +12,12 @@ from console.case_view import view_case
 from console.commands.customers import plan_words
 from console.commands.restatements import effect_words
 from console.output import ActorOption, JsonOption, NoteOption, command, emit, wired
+from custody.calendar import custody_date_of
 from custody.customer_decisions import DELETE
 from custody.errors import UsageError
 from custody.masking import mask, mask_user_numbers
 from custody.rule_words import trial_words
-from custody.services import absent_files, calendars, customer_desk, organisations, releases
+from custody.services import absent_files, calendars, customer_desk, organisations, party_keys, releases
 from custody.services import cases as case_service
 from custody.services.deletion_plan import plan_of
 from custody.services.four_eyes import DecisionKind, approve, reject
@@ -31,12 +32,16 @@ _KINDS: dict[str, DecisionKind] = {
         *case_service.KINDS.values(),
         organisations.ONBOARD,
         organisations.STATUS,
+        party_keys.KEY,
+        party_keys.REVOKE,
         RESTATEMENT,
         absent_files.GIVE_UP,
         releases.RELEASE,
         calendars.HOLIDAY,
     )
 }
+# What may let somebody in to the drop, or lock him out.
+_OF_LOGINS = frozenset(k.kind for k in (organisations.ONBOARD, organisations.STATUS, party_keys.KEY, party_keys.REVOKE))
 ProposalArgument = Annotated[str, typer.Argument(help="Proposal id. 提案编号")]
 
 
@@ -108,11 +113,10 @@ def _decide(proposal: str, actor: str, note: str, as_json: bool, approved: bool)
             decided = decide_rule(wiring.register, wiring.clock, actor, shipped_rules(), proposal, approved, note)
         else:
             decided = service(wiring.register, wiring.clock, actor, _KINDS[row["kind"]], proposal, note)
-        if approved and row["kind"] in (organisations.ONBOARD.kind, organisations.STATUS.kind):
-            from connectors.drop_accounts import admit
+        if row["kind"] in _OF_LOGINS:
+            from connectors.drop_accounts import follow_register
 
-            with wiring.register.transaction() as tx:
-                admit(wiring.settings, organisations.parties(tx))
+            follow_register(wiring.settings, wiring.register, custody_date_of(wiring.clock.now()))
     effect = ""
     if approved and row["kind"] in case_service.KINDS:
         effect = ": it takes effect with the next day that is cut off / 自下一账务日起生效"

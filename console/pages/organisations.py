@@ -18,6 +18,7 @@ from custody.names import PartyKind
 from custody.ports import RegisterTx, Row
 from custody.services.organisation_history import SHOWN_DAYS, OrganisationView, show_organisation, waiting_decisions
 from custody.services.organisations import LIVE, STATUSES, SUSPENDED, Party, parties
+from custody.services.party_keys import KeyState, PartyKey
 
 router = APIRouter()
 
@@ -35,6 +36,13 @@ _DECIDED: dict[str, Words] = {
 _ABOUT: dict[str, Words] = {
     "party_onboard": ("onboarding or change of contract", "准入或合同变更"),
     "party_status": ("change of status", "状态变更"),
+    "party_key": ("key", "公钥"),
+    "party_key_revoke": ("revocation of a key", "停用公钥"),
+}
+_KEY_STATES: dict[str, Words] = {
+    KeyState.ACTIVE: ("active", "启用"),
+    KeyState.BLOCKED: ("locked out, waits for a second person", "已锁定，待复核"),
+    KeyState.REVOKED: ("revoked", "已停用"),
 }
 # What a contract says, in the order in which a reader asks; what is not named here is shown by its own name.
 _TERMS: dict[str, Words] = {
@@ -131,11 +139,8 @@ class OneView:
         names = [*(name for name in _TERMS if name in contract), *sorted(set(contract) - set(_TERMS))]
         return [(_TERMS.get(name, (name, "")), _lines(name, contract[name])) for name in names]
 
-    @property
-    def key(self) -> str:
-        """Enough of the public key to compare it on the telephone."""
-        words = self.party.public_key.split()
-        return f"{words[0]} …{words[1][-16:]}"
+    def key_state(self, key: PartyKey) -> Words:
+        return _KEY_STATES[key.state]
 
     def about(self, row: Row) -> Words:
         return _ABOUT[row["kind"]]
@@ -145,7 +150,7 @@ class OneView:
 
     def changes(self, row: Row) -> list[str]:
         """What a proposal says, but for the key."""
-        payload: dict[str, Any] = json.loads(row["payload"])
+        payload: dict[str, Any] = {name: value for name, value in json.loads(row["payload"]).items() if value is not None}
         said = {**payload.pop("contract", {}), **{name: value for name, value in payload.items() if name != "public_key"}}
         return [f"{_TERMS.get(name, (name, ''))[0]}: {'; '.join(_lines(name, said[name]))}" for name in sorted(said)]
 

@@ -10,10 +10,11 @@ from custody.errors import UsageError
 from custody.ports import RegisterTx, Row
 from custody.services.files import SEAL
 from custody.services.organisations import ONBOARD, STATUS, Party, party
+from custody.services.party_keys import KEY, REVOKE, PartyKey, keys
 
 # Of so many dates a view tells the files.
 SHOWN_DAYS = 14
-_KINDS = [ONBOARD.kind, STATUS.kind]
+_KINDS = [ONBOARD.kind, STATUS.kind, KEY.kind, REVOKE.kind]
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class OrganisationView:
     any, the newest first."""
 
     party: Party
+    keys: list[PartyKey]
     decisions: list[Row]
     files: list[tuple[date, dict[str, int]]]
 
@@ -37,7 +39,8 @@ def show_organisation(tx: RegisterTx, party_id: str, days: int) -> OrganisationV
         if row["file_type"] != SEAL:
             counts.setdefault(row["custody_date"], Counter())[row["state"]] += 1
     newest = sorted(counts, reverse=True)[:days]
-    return OrganisationView(found, decisions[::-1], [(on, dict(sorted(counts[on].items()))) for on in newest])
+    files = [(on, dict(sorted(counts[on].items()))) for on in newest]
+    return OrganisationView(found, keys(tx, party_id), decisions[::-1], files)
 
 
 def waiting_decisions(tx: RegisterTx) -> list[Row]:

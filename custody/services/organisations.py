@@ -6,8 +6,6 @@ register; the connector that keeps the log-ins reads ``parties`` after each appr
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import re
 from collections.abc import Mapping
@@ -26,6 +24,7 @@ from custody.repayment import USUAL_ORDER
 from custody.services.access import permitted_transaction
 from custody.services.four_eyes import DecisionKind, propose
 from custody.services.outputs import days_begun
+from custody.services.party_keys import SSH_TYPE, add_first_key, check_key, keys, ssh_key
 
 PARTY_ID = re.compile(r"[A-Z][A-Z0-9]{1,9}")
 LIVE = "LIVE"
@@ -47,7 +46,6 @@ _OPTIONAL = {str(PartyKind.PLATFORM): frozenset({"related_parties", "repayment_o
 # Reconciliation expects fees in millionths of the amount, exactly.
 _RATE = re.compile(r"0(\.[0-9]{1,6})?")
 _CUSTOMER_ID = re.compile(r"C[0-9a-f]{24}")
-_KEY_TYPE = "ssh-ed25519"
 _NOT_DAILY = OCCASIONAL | MONTHLY
 
 
@@ -61,7 +59,6 @@ class Party:
     name_zh: str
     status: str
     contract: Mapping[str, Any]
-    public_key: str
 
 
 def parties(tx: RegisterTx) -> list[Party]:
@@ -93,18 +90,19 @@ def propose_party(
 ) -> str:
     """Propose to onboard a party, or to change the one that stands; returns the proposal's id.
 
-    ``public_key`` is the line of an OpenSSH ed25519 public key; a comment at its end is dropped. Raises UsageError naming
+    ``public_key`` is the line of an OpenSSH ed25519 public key, a comment at its end is dropped: the first key of a new party, one of
+    the keys of one that stands (custody.services.party_keys changes those). Raises UsageError naming
     every fault, or the live gateway when this would be a second one; NotPermitted.
     """
     faults = [*_identity_faults(party_id, kind, name_en, name_zh), *contract_faults(kind, contract)]
-    key = _key_line(public_key)
+    key = ssh_key(public_key)
     if key is None:
-        faults.append(f"the public key must be an OpenSSH {_KEY_TYPE} line")
-    if faults:
+        faults.append(f"the public key must be an OpenSSH {SSH_TYPE} line")
+    if faults or key is None:
         raise UsageError("; ".join(faults))
     with permitted_transaction(register, actor, ONBOARD.propose_action, party_id) as tx:
-        _check_onboarding(tx, party_id, kind, contract)
-    payload = {"kind": kind, "name_en": name_en, "name_zh": name_zh, "contract": dict(contract), "public_key": key}
+        _check_onboarding(tx, party_id, kind, contract, key.text)
+    payload = {"kind": kind, "name_en": name_en, "name_zh": name_zh, "contract": dict(contract), "public_key": key.text}
     return propose(register, clock, actor, ONBOARD, party_id, payload, note)
 
 
@@ -233,30 +231,19 @@ def _identity_faults(party_id: str, kind: str, name_en: str, name_zh: str) -> li
     return faults
 
 
-def _key_line(text: str) -> str | None:
-    """``ssh-ed25519 AAAA...`` without comment, or None when it is not one line of exactly that."""
-    words = text.split()
-    if len(words) < 2 or words[0] != _KEY_TYPE or "\n" in text.strip():
-        return None
-    try:
-        blob = base64.b64decode(words[1], validate=True)
-    except binascii.Error:
-        return None
-    # RFC 4253 §6.6: the type again, then 32 octets of key, each with its length in four octets before it.
-    prefix = len(_KEY_TYPE).to_bytes(4) + _KEY_TYPE.encode() + (32).to_bytes(4)
-    return f"{words[0]} {words[1]}" if blob.startswith(prefix) and len(blob) == len(prefix) + 32 else None
-
-
 def _apply_onboard(tx: RegisterTx, subject: str, payload: Mapping[str, object]) -> None:
     """A change of a party that stands leaves its status alone."""
     contract = payload["contract"]
     assert isinstance(contract, Mapping)
-    values = {name: payload[name] for name in ("kind", "name_en", "name_zh", "public_key")}
+    values = {name: payload[name] for name in ("kind", "name_en", "name_zh")}
     values["contract"] = canonical_json(dict(contract))
     # Asked again: another gateway may have gone live, and a day may have begun, between the proposal and its approval.
-    _check_onboarding(tx, subject, str(payload["kind"]), contract)
+    _check_onboarding(tx, subject, str(payload["kind"]), contract, str(payload["public_key"]))
     if tx.update("party", {"party": subject}, values) == 0:
         tx.insert("party", {"party": subject, "status": LIVE, **values})
+        key = ssh_key(str(payload["public_key"]))
+        assert key is not None  # as it was proposed
+        add_first_key(tx, subject, key)
 
 
 def _apply_status(tx: RegisterTx, subject: str, payload: Mapping[str, object]) -> None:
@@ -264,10 +251,15 @@ def _apply_status(tx: RegisterTx, subject: str, payload: Mapping[str, object]) -
     tx.update("party", {"party": subject}, {"status": payload["status"]})
 
 
-def _check_onboarding(tx: RegisterTx, party_id: str, kind: str, contract: Mapping[str, Any]) -> None:
+def _check_onboarding(tx: RegisterTx, party_id: str, kind: str, contract: Mapping[str, Any], public_key: str) -> None:
     """A new party goes live at once; one that is suspended stays so, and may be changed beside the live gateway."""
     _check_core_model(tx, party_id, contract)
     standing = tx.get("party", party=party_id)
+    key = ssh_key(public_key)
+    if standing is not None and public_key not in [one.public_key for one in keys(tx, party_id)]:
+        raise UsageError(f"{party_id} stands, with other keys: a new key comes by custody org key add")
+    if standing is None and key is not None:
+        check_key(tx, party_id, key)
     if kind == PartyKind.GATEWAY and (standing is None or standing["status"] == LIVE):
         _check_only_gateway(tx, party_id)
 

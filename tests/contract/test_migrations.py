@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import subprocess
 import sys
 from datetime import date
@@ -17,6 +18,7 @@ from connectors.clock import SystemClock
 from connectors.register import SqlRegister
 from connectors.register_tables import metadata
 from console.commands.instance import migrations_folder
+from custody.services.party_keys import keys, ssh_key
 
 
 def alembic_config(url: str) -> Config:
@@ -200,6 +202,33 @@ def test_a_case_of_before_the_history_stays_as_it_was_and_has_one_from_now_on(re
     assert "case_event" not in inspect(engine).get_table_names()
     with engine.begin() as connection:
         assert connection.exec_driver_sql("SELECT case_id, state FROM recon_case").all() == [("c1", "OPEN")]
+    engine.dispose()
+
+
+def test_a_party_keeps_its_key_which_has_dates_from_now_on(register_url: str) -> None:
+    config = alembic_config(register_url)
+    command.upgrade(config, "0008")
+    line = "ssh-ed25519 " + base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0 " + bytes(32)).decode()
+    engine = create_engine(register_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO party (party, kind, name_en, name_zh, status, contract, public_key) "
+            f"VALUES ('P001', 'PLATFORM', 'n', 'n', 'LIVE', '{{}}', '{line}')"
+        )
+    engine.dispose()
+    command.upgrade(config, "head")
+    register = SqlRegister(register_url, SystemClock())
+    wanted = ssh_key(line)
+    assert wanted is not None
+    with register.transaction() as tx:
+        (key,) = keys(tx)
+        assert (key.public_key, key.fingerprint, key.valid_from, key.valid_to) == (line, wanted.fingerprint, None, None)
+        assert key.works_on(date(2019, 12, 30))
+    register.close()
+    command.downgrade(config, "0008")
+    engine = create_engine(register_url)
+    with engine.begin() as connection:
+        assert connection.exec_driver_sql("SELECT party, status, public_key FROM party").all() == [("P001", "LIVE", line)]
     engine.dispose()
 
 

@@ -26,7 +26,7 @@ CHAINS = {
     "custody_day": ["cut-off", "land", "validate", "extract", "post", "project", "reconcile", "statement"],
     "custody_fees": ["fees"],
     "customer_maintenance": [f"proposal show {PROPOSAL}", "ask", "proposal", f"customer carry-out {PROPOSAL}"],
-    "file_intake": ["collect"],
+    "file_intake": ["collect", "org admit"],
     "platform_results": ["results"],
     "regulatory_reports": ["report", "close"],
     "report_deadlines": ["report due"],

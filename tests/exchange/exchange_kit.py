@@ -13,18 +13,19 @@ from typing import Any
 
 from connectors.archive import FolderArchive
 from connectors.clock import SystemClock
-from connectors.drop_accounts import admit, make_server_keys
+from connectors.drop_accounts import follow_register, make_server_keys
 from connectors.register import SqlRegister
 from connectors.register_tables import metadata
 from connectors.secrets import FileSecrets, make_key_file
 from connectors.settings import FILE_NAME, TAKEN, Settings, changed, initial_settings, load_settings
 from connectors.sftp_drop import PartyClient, SftpDrop
 from connectors.ssh_keys import make_key, pin_host, public_key_line
+from custody.calendar import custody_date_of
 from custody.ports import Row
 from custody.services.four_eyes import approve
 from custody.services.intake import CollectLimits, CollectResult, TakenSeal, collect
 from custody.services.intake_checks import ExchangeRules
-from custody.services.organisations import ONBOARD, parties, propose_party
+from custody.services.organisations import ONBOARD, propose_party
 from custody.services.outbound import ExchangePorts
 from schemas.exchange import MAX_SEAL_BYTES, Seal, SealedFile, parse_name, parse_seal
 from schemas.layout import layouts_for
@@ -180,8 +181,7 @@ def onboard(exchange: Exchange, party: str, contract: Mapping[str, object]) -> N
         exchange.register, clock, "wang", party, "PLATFORM", party, "平台", contract, public_key_line(key), "new"
     )
     approve(exchange.register, clock, "li", ONBOARD, proposal, "checked")
-    with exchange.register.transaction() as tx:
-        admit(exchange.settings, parties(tx))
+    follow_register(exchange.settings, exchange.register, custody_date_of(clock.now()))
 
 
 def make_home(home: Path, changes: Mapping[str, str | int] | None = None) -> Settings:

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import paramiko
 import pytest
-from exchange_kit import CONTRACT, Exchange
+from exchange_kit import CONTRACT, TODAY, Exchange
 
-from connectors.drop_accounts import admit
+from connectors.drop_accounts import follow_register
 from connectors.sftp_drop import PartyClient, SftpDrop
 from connectors.ssh_keys import make_key, pin_host, public_key_line
 from custody.errors import RetryLater, StopRun, UsageError
 from custody.ports import TakenFile
 from custody.services.four_eyes import approve
-from custody.services.organisations import STATUS, contract_faults, parties, propose_party, propose_status
+from custody.services.organisations import STATUS, contract_faults, propose_party, propose_status
 from custody.services.outbound import queue
 
 
@@ -110,8 +110,7 @@ def test_a_suspended_party_is_locked_out_and_gets_in_again_without_a_restart(exc
     for status in ("SUSPENDED", "LIVE"):
         proposal = propose_status(exchange.register, clock, "wang", "P001", status, "")
         approve(exchange.register, clock, "li", STATUS, proposal, "")
-        with exchange.register.transaction() as tx:
-            admit(exchange.settings, parties(tx))
+        follow_register(exchange.settings, exchange.register, TODAY)
         client = exchange.client()
         if status == "SUSPENDED":
             with pytest.raises(StopRun):

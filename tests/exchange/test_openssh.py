@@ -10,12 +10,11 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import paramiko
 import pytest
-from exchange_kit import CONTRACT, Exchange, make_home
+from exchange_kit import Exchange, make_home
 from real_sshd import RealSshd
 
 from connectors import system_accounts
@@ -23,18 +22,18 @@ from connectors.drop_accounts import admit, make_server_keys, remove_accounts
 from connectors.processes import process_user
 from connectors.settings import Settings
 from connectors.ssh_keys import make_key, public_key_line
+from connectors.system_accounts import Login
 from custody.errors import RetryLater, SettingsError, StopRun
 from custody.ports import Inbox
-from custody.services.organisations import LIVE, SUSPENDED, Party
 
 pytestmark = pytest.mark.real
 _MEGABYTE = 1024 * 1024
 
 
-def _party(settings: Settings, name: str = "P001") -> Party:
+def _login(settings: Settings, name: str = "P001") -> Login:
     key = settings.home / "party_keys" / name
     make_key(key)
-    return Party(name, "PLATFORM", name, name, LIVE, CONTRACT, public_key_line(key))
+    return Login(name, (public_key_line(key),))
 
 
 def _owner_and_mode(path: Path) -> tuple[str, str, str]:
@@ -142,17 +141,16 @@ def test_a_file_belongs_to_its_writer_and_is_read_by_the_other_side_only(openssh
         assert subprocess.run(command, user=entry.pw_uid, group=entry.pw_gid, extra_groups=groups).returncode == ends
 
 
-def test_a_party_that_is_suspended_is_cut_off_where_it_is(openssh: Exchange) -> None:
+def test_a_party_without_a_key_is_cut_off_where_it_is(openssh: Exchange) -> None:
     client = openssh.client()
     client.put("a.csv", b"1")
-    suspended = replace(_party(openssh.settings), status=SUSPENDED)
-    admit(openssh.settings, [suspended])
+    admit(openssh.settings, [Login("P001", ())])
     with pytest.raises(RetryLater):
         client.put("b.csv", b"2")
     with pytest.raises(StopRun, match="does not take"):
         client.put("b.csv", b"2")
     assert openssh.waiting() == ["a.csv"]
-    admit(openssh.settings, [_party(openssh.settings)])
+    admit(openssh.settings, [_login(openssh.settings)])
     client.put("b.csv", b"2")
     client.close()
 
@@ -188,7 +186,7 @@ def other_home(sshd: RealSshd) -> Iterator[Settings]:
 
 def test_accounts_are_removed_and_nobody_elses(other_home: Settings, openssh: Exchange) -> None:
     prefix, neighbours = other_home.sftp.account_prefix, _accounts(openssh.settings.sftp.account_prefix)
-    admit(other_home, [_party(other_home)])
+    admit(other_home, [_login(other_home)])
     assert _accounts(prefix) == (
         [f"{prefix}P001", f"{prefix}collector"],
         [f"{prefix}P001", f"{prefix}collector", f"{prefix}drop"],
@@ -197,7 +195,7 @@ def test_accounts_are_removed_and_nobody_elses(other_home: Settings, openssh: Ex
     subprocess.run(["useradd", "--system", "--badname", "--home-dir", "/nonexistent", "--no-create-home", foreign], check=True)
     try:
         with pytest.raises(StopRun, match=r"account .*P009 with the home /nonexistent"):
-            admit(other_home, [_party(other_home, "P009")])
+            admit(other_home, [_login(other_home, "P009")])
         remove_accounts(other_home)
         assert _accounts(prefix) == ([foreign], [foreign])
     finally:
@@ -205,21 +203,21 @@ def test_accounts_are_removed_and_nobody_elses(other_home: Settings, openssh: Ex
     assert _accounts(openssh.settings.sftp.account_prefix) == neighbours
     # Files stay, and making the accounts again takes them up.
     make_server_keys(other_home)
-    admit(other_home, [_party(other_home)])
+    admit(other_home, [_login(other_home)])
     drop = other_home.path(other_home.sftp.drop_root)
     assert _owner_and_mode(drop / "P001" / "in") == (f"{prefix}P001", f"{prefix}collector", "2770")
 
 
 def test_who_is_not_root_is_told_what_an_administrator_must_run(other_home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    admit(other_home, [_party(other_home)])
+    admit(other_home, [_login(other_home)])
     monkeypatch.setattr(system_accounts.os, "geteuid", lambda: 1000)
     # What is right already takes no administrator.
-    admit(other_home, [_party(other_home)])
-    for parties in ([_party(other_home), _party(other_home, "P002")], [replace(_party(other_home), status=SUSPENDED)]):
+    admit(other_home, [_login(other_home)])
+    for logins in ([_login(other_home), _login(other_home, "P002")], [Login("P001", ())]):
         with pytest.raises(StopRun, match="Let an administrator run this") as stopped:
-            admit(other_home, parties)
+            admit(other_home, logins)
         subprocess.run(["sh", "-e"], input=str(stopped.value).partition("\n")[2], text=True, check=True)
-        admit(other_home, parties)
+        admit(other_home, logins)
     keys = other_home.path(other_home.sftp.authorized_keys)
     prefix = other_home.sftp.account_prefix
     assert sorted(path.name for path in keys.iterdir()) == [f"{prefix}P002", f"{prefix}collector"]

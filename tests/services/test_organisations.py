@@ -10,7 +10,7 @@ import pytest
 from stepping_clock import SteppingClock
 
 from connectors.register import SqlRegister
-from console.commands.desk import _contract
+from console.commands.organisations import contract_of
 from custody.errors import NotPermitted, UsageError
 from custody.services.four_eyes import approve
 from custody.services.organisations import (
@@ -25,9 +25,14 @@ from custody.services.organisations import (
 )
 from simulator.parties import make_parties
 
-KEY = "ssh-ed25519 " + base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0 " + bytes(32)).decode()
+
+def key_of(party: str) -> str:
+    """Each has its own."""
+    return "ssh-ed25519 " + base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0 " + party.encode().rjust(32)).decode()
+
+
 RELATED = "C" + "0a" * 12
-WORLD = {p.kind.value: _contract(p.as_json(), lambda id_type, id_no: RELATED) for p in make_parties(1, 1)}
+WORLD = {p.kind.value: contract_of(p.as_json(), lambda id_type, id_no: RELATED) for p in make_parties(1, 1)}
 Contract = dict[str, Any]
 
 
@@ -36,7 +41,7 @@ def with_fee(**change: object) -> Contract:
 
 
 def proposed(register: SqlRegister, clock: SteppingClock, party: str, kind: str = "GATEWAY", actor: str = "op1") -> str:
-    return propose_party(register, clock, actor, party, kind, party, "机构", WORLD[kind], KEY, "new")
+    return propose_party(register, clock, actor, party, kind, party, "机构", WORLD[kind], key_of(party), "new")
 
 
 def gateways(register: SqlRegister) -> list[tuple[str, str]]:
@@ -137,7 +142,7 @@ def test_a_refusal_is_on_record_whatever_was_asked(register: SqlRegister, clock:
 def test_days_that_were_cut_off_keep_the_form_of_the_core_that_they_had(register: SqlRegister, clock: SteppingClock) -> None:
     def e_accounts(since: str) -> str:
         contract = {**WORLD["PLATFORM"], "core_model": "E_ACCOUNT", "core_model_from": since}
-        return propose_party(register, clock, "op1", "P001", "PLATFORM", "P001", "机构", contract, KEY, "e-accounts")
+        return propose_party(register, clock, "op1", "P001", "PLATFORM", "P001", "机构", contract, key_of("P001"), "e-accounts")
 
     approve(register, clock, "sup1", ONBOARD, proposed(register, clock, "P001", "PLATFORM"), "")
     early = e_accounts("2020-01-02")

@@ -1,0 +1,260 @@
+"""``custody org``: organisations, their keys, and who may log in to the drop."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from connectors.bootstrap import Wiring
+from console.output import ActorOption, JsonOption, NoteOption, command, emit, emit_proposal, parse_date, wired
+from custody.calendar import custody_date_of
+from custody.errors import UsageError
+from custody.services import organisations, party_keys
+from custody.services.access import SYSTEM
+from custody.services.alerts import raise_alert
+from custody.services.organisation_history import SHOWN_DAYS, show_organisation
+from custody.services.party_keys import KeyUse, PartyKey, PublicKey
+
+PartyArgument = Annotated[str, typer.Argument(help="Party id. 机构编号")]
+
+
+def add_organisations(app: typer.Typer) -> None:
+    deeds: dict[str, Callable[..., None]] = {
+        "onboard": org_onboard,
+        "list": org_list,
+        "show": org_show,
+        "suspend": org_suspend,
+        "admit": org_admit,
+    }
+    org = _group("Platforms, channels, the gateway. 机构", deeds)
+    org.add_typer(_group("Public keys. 机构公钥", {"list": key_list, "add": key_add, "revoke": key_revoke}), name="key")
+    app.add_typer(org, name="org")
+
+
+def _group(words: str, deeds: dict[str, Callable[..., None]]) -> typer.Typer:
+    group = typer.Typer(help=words, no_args_is_help=True)
+    for verb, function in deeds.items():
+        group.command(verb)(function)
+    return group
+
+
+@command
+def org_onboard(
+    world: Annotated[str, typer.Option("--from", help="A world's folder with world.json and keys/. 目录")],
+    actor: ActorOption,
+    note: NoteOption,
+    as_json: JsonOption = False,
+) -> int:
+    """Propose every party of a folder for onboarding; another person approves each. 机构准入"""
+    folder = Path(world)
+    described = json.loads((folder / "world.json").read_text(encoding="utf-8"))
+    proposals = {}
+    with wired() as wiring:
+        for p in described["parties"]:
+            key = (folder / "keys" / f"{p['party']}.pub").read_text(encoding="utf-8")
+            proposals[p["party"]] = organisations.propose_party(
+                wiring.register,
+                wiring.clock,
+                actor,
+                p["party"],
+                p["kind"],
+                p["name_en"],
+                p["name_zh"],
+                contract_of(p, wiring.secrets.identity_digest),
+                key,
+                note,
+            )
+    emit({"proposals": proposals}, as_json, [f"{party}: proposal {number}" for party, number in proposals.items()])
+    return 0
+
+
+# Channels take at least one fen for a payment; a contract that says otherwise names its own minimum.
+_SIMULATED_MIN_FEE_MINOR = 1
+
+
+def contract_of(party: dict[str, Any], identity_digest: Callable[[str, str], str]) -> dict[str, object]:
+    """A world's description of a party as the contract that the register keeps: of its related parties the digests alone."""
+    contract = {n: party[n] for n in ("encoding", "layouts", "dialect", "file_types", "core_model")}
+    if "core_model_from" in party:
+        contract["core_model_from"] = party["core_model_from"]
+    if party["fee_contract"] is not None:
+        contract["fee_contract"] = party["fee_contract"]
+    # A world that was frozen before names none.
+    if related := party.get("related_parties"):
+        contract["related_parties"] = sorted(identity_digest(one["id_type"], one["id_no"]) for one in related)
+    if party["fee_rate"] is not None:
+        contract |= {"channel_fee_rate": party["fee_rate"], "channel_fee_min_minor": _SIMULATED_MIN_FEE_MINOR}
+    return contract
+
+
+@command
+def org_list(as_json: JsonOption = False) -> int:
+    with wired() as wiring, wiring.register.transaction() as tx:
+        rows = organisations.parties(tx)
+    words = [f"{p.party:<6} {p.kind:<9} {p.status:<10} {p.name_en} / {p.name_zh}" for p in rows]
+    emit({"parties": [{"party": p.party, "kind": p.kind, "status": p.status} for p in rows]}, as_json, words)
+    return 0
+
+
+@command
+def org_show(party: Annotated[str, typer.Argument(help="Party id. 机构编号")], as_json: JsonOption = False) -> int:
+    """Its contract, what was decided about it, and how its last days of files went. 机构详情"""
+    with wired() as wiring, wiring.register.transaction() as tx:
+        told = show_organisation(tx, party, SHOWN_DAYS)
+    of = told.party
+    files = {on.isoformat(): counts for on, counts in told.files}
+    summary = {
+        "party": of.party, "kind": of.kind, "name_en": of.name_en, "name_zh": of.name_zh, "status": of.status, "contract": of.contract,
+        "decisions": [{n: row[n] for n in ("proposal_id", "kind", "state", "maker", "checker", "note")} for row in told.decisions],
+        "files": files,
+    }  # fmt: skip
+    words = [f"{of.party} {of.kind} {of.status} {of.name_en} / {of.name_zh}"]
+    words += [f"  {name}: {json.dumps(value, ensure_ascii=False)}" for name, value in sorted(of.contract.items())]
+    words += [f"  {on}: {', '.join(f'{count} {state}' for state, count in counts.items())}" for on, counts in files.items()]
+    words += [f"  {row['kind']} {row['state']}: {row['maker']} / {row['checker'] or '-'} {row['note']}" for row in told.decisions]
+    emit(summary, as_json, words)
+    return 0
+
+
+@command
+def org_suspend(
+    party: Annotated[str, typer.Argument(help="Party id. 机构编号")],
+    actor: ActorOption,
+    note: NoteOption,
+    as_json: JsonOption = False,
+) -> int:
+    with wired() as wiring:
+        proposal = organisations.propose_status(wiring.register, wiring.clock, actor, party, organisations.SUSPENDED, note)
+    emit({"proposal": proposal}, as_json)
+    return 0
+
+
+def today(wiring: Wiring) -> date:
+    return custody_date_of(wiring.clock.now())
+
+
+@command
+def org_admit(as_json: JsonOption = False) -> int:
+    """Make the drop's log-ins what the register says of today, and warn of keys that end soon. 同步登录权限
+
+    After each decision it is done by itself; the scheduler repeats it, so that a key begins on its first date, and what a
+    crash left is brought about. Where the machine's sshd serves the drop it takes root.
+    """
+    with wired() as wiring:
+        warned = admit_today(wiring)
+    words = [f"{key.party} {key.key_use} {key.fingerprint} ends {key.valid_to}" for key in warned]
+    emit({"ending": [_key_summary(key) for key in warned]}, as_json, words or ["log-ins are as the register says 登录权限已同步"])
+    return 0
+
+
+def admit_today(wiring: Wiring) -> list[PartyKey]:
+    """Returns the keys that end soon and have no successor; each is an alert, once."""
+    from connectors.drop_accounts import follow_register
+
+    on = today(wiring)
+    follow_register(wiring.settings, wiring.register, on)
+    with wiring.register.transaction() as tx:
+        warned = party_keys.ending(party_keys.keys(tx), on)
+    for key in warned:
+        words = (
+            f"the {key.key_use} key {key.fingerprint} of {key.party} ends on {key.valid_to}, and no other goes on: ask for its next one",
+            f"{key.party} 的 {key.key_use} 公钥 {key.fingerprint} 将于 {key.valid_to} 失效且无后续公钥：请向机构索取新公钥",
+        )
+        raise_alert(
+            wiring.register, SYSTEM, "KEY_ENDS", f"{key.party}|{key.fingerprint}", on, *words, occurrence=str(key.valid_to)
+        )
+    return warned
+
+
+@command
+def key_list(
+    party: Annotated[str, typer.Argument(help="Party id; all without it. 机构编号")] = "",
+    ending: Annotated[int, typer.Option("--ending", min=0, help="Only what ends within so many days. 多少天内失效")] = 0,
+    as_json: JsonOption = False,
+) -> int:
+    """Every key with its fingerprint, dates and state. 公钥列表"""
+    with wired() as wiring:
+        on = today(wiring)
+        with wiring.register.transaction() as tx:
+            found = party_keys.keys(tx, party or None)
+    if ending:
+        found = [key for key in found if key.ends_within(on, ending)]
+    words = [
+        f"{key.party:<6} {key.key_use:<8} {key.fingerprint}  {key.valid_from or '…'} – {key.valid_to or '…'}  "
+        f"{key.state}{', works today 今日有效' if key.works_on(on) else ''}"
+        for key in found
+    ]
+    emit({"keys": [_key_summary(key) for key in found]}, as_json, words or ["no keys 无公钥"])
+    return 0
+
+
+def _key_summary(key: PartyKey) -> dict[str, object]:
+    return {n: getattr(key, n) for n in ("party", "key_use", "fingerprint", "valid_from", "valid_to", "state")}
+
+
+@command
+def key_add(
+    party: PartyArgument,
+    file: Annotated[str, typer.Option("--file", help="The public key. 公钥文件")],
+    actor: ActorOption,
+    note: NoteOption,
+    use: Annotated[KeyUse, typer.Option("--use", help="Log-in, or encryption and signature of files. 用途")] = KeyUse.SSH,
+    first: Annotated[str, typer.Option("--from", help="First date on which it works; else today. 生效日")] = "",
+    last: Annotated[str, typer.Option("--until", help="Last date; else it has no end. 失效日")] = "",
+    replaces: Annotated[str, typer.Option("--replaces", help="Fingerprint of the key whose place it takes. 被替换公钥指纹")] = "",
+    replaces_until: Annotated[str, typer.Option("--replaces-until", help="Last date of that one. 被替换公钥失效日")] = "",
+    as_json: JsonOption = False,
+) -> int:
+    """Propose a key, or other dates of a standing one; another person approves it. 新增或调整公钥"""
+    path = Path(file)
+    if not path.is_file():
+        raise UsageError(f"{file} is not a file")
+    key = read_key(use, path.read_text(encoding="utf-8"))
+    with wired() as wiring:
+        proposal = party_keys.propose_key(
+            wiring.register,
+            wiring.clock,
+            actor,
+            party,
+            key,
+            parse_date(first) if first else today(wiring),
+            parse_date(last) if last else None,
+            note,
+            replaces or None,
+            parse_date(replaces_until) if replaces_until else None,
+        )
+    emit_proposal(proposal, as_json)
+    return 0
+
+
+def read_key(use: KeyUse, text: str) -> PublicKey:
+    """Raises UsageError for what is no key of this use."""
+    if use is not KeyUse.SSH:
+        raise UsageError(f"{use} keys are not read yet")
+    key = party_keys.ssh_key(text)
+    if key is None:
+        raise UsageError(f"that is not one line of an OpenSSH {party_keys.SSH_TYPE} public key")
+    return key
+
+
+@command
+def key_revoke(
+    party: PartyArgument,
+    fingerprint: Annotated[str, typer.Argument(help="Its fingerprint, or the beginning of it. 公钥指纹")],
+    actor: ActorOption,
+    note: NoteOption,
+    as_json: JsonOption = False,
+) -> int:
+    """Lock a key out now; another person makes it final, or turns it down and the key works again. 立即停用公钥"""
+    from connectors.drop_accounts import follow_register
+
+    with wired() as wiring:
+        proposal = party_keys.propose_revocation(wiring.register, wiring.clock, actor, party, fingerprint, note)
+        follow_register(wiring.settings, wiring.register, today(wiring))
+    emit_proposal(proposal, as_json)
+    return 0
