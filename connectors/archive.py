@@ -16,13 +16,15 @@ from pathlib import Path
 from typing import BinaryIO
 
 from connectors.disk import room_for
-from custody.errors import DiskFull, RetryLater, SealBroken
+from custody.errors import BusyElsewhere, DiskFull, SealBroken
 from custody.ports import Secrets, StagedFile
 
 # Plain bytes that are sealed at a time; each sealed chunk stands behind its length, in four octets.
 CHUNK_BYTES = 1024 * 1024
 _LENGTH = 4
 _ARRIVING = "arriving"
+# Nothing lies there but locks: what leaves is in the archive already.
+_LEAVING = "leaving"
 # Its folder among the parties': what the bank itself writes. No party is named so: parties are capitals.
 _OURS = "ours"
 _LOCK = ".lock"
@@ -70,6 +72,14 @@ class FolderArchive:
                 for path in folder.iterdir():
                     if path.name != _LOCK:
                         path.unlink()
+
+    @contextmanager
+    def leaving(self, party: str) -> Iterator[None]:
+        folder = self._root / _LEAVING / party
+        with room_for("a folder of the archive", folder, CHUNK_BYTES):
+            folder.mkdir(parents=True, exist_ok=True)
+        with _locked(folder / _LOCK, wait=False):
+            yield
 
     def read(self, reference: str) -> bytes:
         return b"".join(self.chunks(reference))
@@ -223,12 +233,12 @@ def exclusive(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _locked(path: Path, wait: bool) -> Iterator[None]:
-    """A lock that ends with its process. Raises RetryLater when another holds it and ``wait`` is false."""
+    """A lock that ends with its process. Raises BusyElsewhere when another holds it and ``wait`` is false."""
     with path.open("wb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise RetryLater(f"files of {path.parent.name} are being taken by another process") from error
+            raise BusyElsewhere(f"another process is at the files of {path.parent.name}") from error
         yield
 
 

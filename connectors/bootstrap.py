@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import copy
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from custody.ports import AlertGateway, Drop, KeyedStore, LedgerReader, SealedTr
 from custody.services.customer_ports import CustomerPorts
 from custody.services.intake import CollectLimits
 from custody.services.intake_checks import ExchangeRules
-from custody.services.outbound import ExchangePorts
+from custody.services.outbound import DeliveryPolicy, ExchangePorts
 from schemas.customer_form import form_of, judge_form
 from schemas.exchange import MAX_SEAL_BYTES, parse_name, parse_seal
 from schemas.layout import layouts_for
@@ -113,7 +114,19 @@ class Wiring:
 
     @cached_property
     def exchange_ports(self) -> ExchangePorts:
-        return ExchangePorts(self.register, self.clock, self.archive, self.drop)
+        return ExchangePorts(self.register, self.clock, self.archive, self.drop, self.delivery_policy)
+
+    @property
+    def delivery_policy(self) -> DeliveryPolicy:
+        out = self.settings.outbound
+        return DeliveryPolicy(
+            timedelta(seconds=out.first_retry_seconds),
+            timedelta(seconds=out.longest_retry_seconds),
+            timedelta(hours=out.deadline_hours),
+            timedelta(hours=out.give_up_hours),
+            timedelta(days=out.watch_days),
+            self.settings.sftp.sweep_threads,
+        )
 
     @property
     def collect_limits(self) -> CollectLimits:

@@ -1,6 +1,6 @@
 """What one user may do in the drop over SFTP: the rules, apart from the server that runs them.
 
-A party sees its own folder: it writes, renames and removes files in ``in/`` and reads ``out/``. The collector sees every
+A party sees its own folder: it writes, renames and removes files in ``in/``, reads ``out/`` and removes what it took there. The collector sees every
 party's folder: it reads and removes in ``<PARTY>/in``, moves files from there to ``.taken/<PARTY>`` and back, and writes in
 ``<PARTY>/out``. Nobody makes folders or links, changes modes or owners, or follows a link; a file larger than the limit cannot be
 written.
@@ -33,7 +33,7 @@ class DropFolder(asyncssh.SFTPServer):  # type: ignore[misc]
         self._depth = depth
         self._limit_bytes = limit_bytes
         self._writable = "in" if depth == 0 else "out"
-        self._removable = {"in"} if depth == 0 else {"in", "out", TAKEN}
+        self._removable = {"in", "out"} if depth == 0 else {"in", "out", TAKEN}
 
     def map_path(self, path: bytes) -> bytes:
         """The local path; a ``..`` cannot climb above the root, and a link, on the way or at the end, is refused."""

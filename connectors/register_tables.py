@@ -127,11 +127,27 @@ outbound = Table(
     metadata,
     Column("file_name", String(80), primary_key=True),
     _text("party"),
+    # What it says: the content as it was made here.
     _text("sha256"),
     _text("archive_ref"),
     _text("state"),
+    # Since when it is owed: its deadline, and when it is given up, count from here.
     _text("queued_at"),
-    _text("delivered_at", null=True),
+    # Tries that failed since then, when the next one is due, and what the last one said.
+    Column("attempts", Integer, nullable=False),
+    _text("next_attempt_at", null=True),
+    Column("last_reason", Text, nullable=True),
+    # What goes over the wire, fixed before the first try: the content itself, or what was made of it for this party.
+    _text("wire_name", null=True),
+    Column("wire_bytes", BigInteger, nullable=True),
+    _text("wire_sha256", null=True),
+    _text("wire_ref", null=True),
+    # Lay there whole, read back equal; sealed there; read or removed by the party.
+    _text("sent_at", null=True),
+    _text("proved_at", null=True),
+    _text("taken_at", null=True),
+    # The desk lists what is not done with.
+    Index("ix_outbound_state", "state", "party"),
 )
 
 step_output = Table(

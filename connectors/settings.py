@@ -88,6 +88,16 @@ class SftpSettings(_Section):
         return f"{self.account_prefix}{user}" if self.server == "openssh" else user
 
 
+class OutboundSettings(_Section):
+    # A delivery that failed is tried again after so long, then after twice that, up to the longest; given up, and handed to a person,
+    # after so many hours in all. Beyond the deadline it is an alert. For so many days we look whether the party took it.
+    first_retry_seconds: Annotated[int, Field(ge=0)]
+    longest_retry_seconds: Annotated[int, Field(ge=0)]
+    deadline_hours: Annotated[int, Field(ge=1)]
+    give_up_hours: Annotated[int, Field(ge=1)]
+    watch_days: Annotated[int, Field(ge=0)]
+
+
 class KeySettings(_Section):
     identity_key: str
     master_key: str
@@ -120,6 +130,7 @@ class Settings(_Section):
     hbase: HbaseSettings
     engine: EngineSettings
     sftp: SftpSettings
+    outbound: OutboundSettings
     keys: KeySettings
     land: LandSettings
     post: PostSettings
@@ -224,6 +235,13 @@ max_file_bytes = 1073741824
 max_bytes_per_second = 100000000
 sweep_threads = 4
 party_seconds = 300
+
+[outbound]
+first_retry_seconds = 60
+longest_retry_seconds = 14400
+deadline_hours = 12
+give_up_hours = 120
+watch_days = 30
 
 [keys]
 identity_key = "keys/identity.key"

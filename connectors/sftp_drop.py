@@ -5,16 +5,26 @@ from __future__ import annotations
 import stat
 import time
 from collections import deque
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import paramiko
 
 from connectors.settings import TAKEN, Settings
-from connectors.sftp_session import SftpSession, checked, is_safe_name, list_folder, read_bounded, read_pieces, write_whole
+from connectors.sftp_session import (
+    SftpSession,
+    checked,
+    is_safe_name,
+    list_folder,
+    put_proved,
+    read_bounded,
+    read_pieces,
+    write_whole,
+)
 from custody.errors import RetryLater
-from custody.ports import Inbox, TakenFile
+from custody.ports import Inbox, Lying, Outgoing, TakenFile
 
 
 class SftpDrop:
@@ -102,13 +112,23 @@ class SftpDrop:
         except FileNotFoundError:
             return
 
-    def deliver(self, party: str, name: str, data: bytes) -> None:
-        folder = f"/{checked(party)}/out"
+    def deliver(self, party: str, name: str, content: Outgoing) -> None:
+        folder, rate = f"/{checked(party)}/out", self._settings.sftp.max_bytes_per_second
+        slowed = replace(content, pieces=lambda start: _at_most(rate, content.pieces(start)))
         try:
             with self._use(f"deliver {folder}/{name}") as sftp:
-                write_whole(sftp, folder, checked(name), data)
+                put_proved(sftp, folder, checked(name), slowed)
         except FileNotFoundError as error:
             raise RetryLater(f"{folder} does not exist") from error
+
+    def lying(self, party: str) -> Mapping[str, Lying]:
+        folder = f"/{checked(party)}/out"
+        try:
+            with self._use(f"list {folder}") as sftp:
+                found = list_folder(sftp, folder)
+        except FileNotFoundError as error:
+            raise RetryLater(f"{folder} does not exist") from error
+        return {entry.name: Lying(entry.bytes, entry.was_read) for entry in found if entry.bytes is not None}
 
     def close(self) -> None:
         while self._idle:
@@ -122,7 +142,7 @@ def _taken(party: str, name: str, mark: str) -> str:
     return f"/{TAKEN}/{party}/{checked(mark)}{_MARK_ENDS}{name}"
 
 
-def _at_most(bytes_per_second: int, pieces: Iterator[bytes]) -> Iterator[bytes]:
+def _at_most(bytes_per_second: int, pieces: Iterable[bytes]) -> Iterator[bytes]:
     """No faster than that: one party's large file leaves the line to others."""
     started, passed = time.monotonic(), 0
     for piece in pieces:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import stat
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from paramiko.sftp import CMD_CLOSE, CMD_HANDLE, CMD_NAME, CMD_OPENDIR, CMD_READ
 
 from connectors.ssh_keys import host_name
 from custody.errors import RetryLater, SettingsError, StopRun, UsageError
+from custody.ports import Outgoing
 
 PART = ".part"
 _MAX_NAME = 100
@@ -114,22 +116,25 @@ class Entry:
 
     name: str
     bytes: int | None
+    was_read: bool
 
 
 def list_folder(sftp: paramiko.SFTPClient, folder: str) -> list[Entry]:
     """By name; unfinished and dot files left out. A name that is no UTF-8 is shown escaped, and is no file that we take."""
     found = []
-    for raw, mode, size in _listed(sftp, folder):
+    for raw, attributes in _listed(sftp, folder):
         name = raw.decode("utf-8", "backslashreplace")
         if name.startswith(".") or name.endswith(PART):
             continue
-        plain = is_safe_name(name) and mode is not None and stat.S_ISREG(mode)
-        found.append(Entry(name, (size or 0) if plain else None))
+        plain = is_safe_name(name) and attributes.st_mode is not None and stat.S_ISREG(attributes.st_mode)
+        # Files are written in one go: a host that keeps times of access says by a later one that somebody has read it since.
+        was_read = (attributes.st_atime or 0) > (attributes.st_mtime or 0)
+        found.append(Entry(name, (attributes.st_size or 0) if plain else None, was_read))
     return sorted(found, key=lambda entry: entry.name)
 
 
-def _listed(sftp: paramiko.SFTPClient, folder: str) -> Iterator[tuple[bytes, int | None, int | None]]:
-    """(name, mode, size) as the server says them. paramiko's own listing decodes names strictly, so that one name in another encoding
+def _listed(sftp: paramiko.SFTPClient, folder: str) -> Iterator[tuple[bytes, paramiko.SFTPAttributes]]:
+    """(name, attributes) as the server says them. paramiko's own listing decodes names strictly, so that one name in another encoding
     would hide a whole folder; the attributes are those of the name itself (lstat)."""
     kind, answer = sftp._request(CMD_OPENDIR, folder)
     if kind != CMD_HANDLE:
@@ -146,7 +151,7 @@ def _listed(sftp: paramiko.SFTPClient, folder: str) -> Iterator[tuple[bytes, int
             name, _ = answer.get_binary(), answer.get_binary()
             attributes = paramiko.SFTPAttributes._from_msg(answer)
             if name not in (b".", b".."):
-                yield name, attributes.st_mode, attributes.st_size
+                yield name, attributes
     sftp._request(CMD_CLOSE, handle)
 
 
@@ -178,6 +183,45 @@ def read_pieces(sftp: paramiko.SFTPClient, path: str, start: int, most: int) -> 
             yield data
     if start < size:
         raise OSError(f"{path} ended after {start} of {size} bytes")
+
+
+def put_proved(sftp: paramiko.SFTPClient, folder: str, name: str, content: Outgoing) -> None:
+    """Under NAME.part, of which what an earlier try left is gone on from; read back; then renamed. Raises OSError when what is read
+    back is not what was written."""
+    part, target = f"{folder}/{name}{PART}", f"{folder}/{name}"
+    for start in dict.fromkeys((_plain_bytes(sftp, part), 0)):
+        if start <= content.size:
+            _write_from(sftp, part, start, content)
+            if _read_back(sftp, part, content.size) == (content.size, content.sha256):
+                sftp.posix_rename(part, target)
+                return
+    raise OSError(f"{part} is not read back as it was written")
+
+
+def _plain_bytes(sftp: paramiko.SFTPClient, path: str) -> int:
+    try:
+        found = sftp.lstat(path)
+    except FileNotFoundError:
+        return 0
+    return (found.st_size or 0) if found.st_mode is not None and stat.S_ISREG(found.st_mode) else 0
+
+
+def _write_from(sftp: paramiko.SFTPClient, path: str, start: int, content: Outgoing) -> None:
+    with sftp.open(path, "r+b" if start else "wb") as file:
+        file.set_pipelined(True)
+        file.seek(start)
+        for piece in content.pieces(start):
+            file.write(piece)
+
+
+def _read_back(sftp: paramiko.SFTPClient, path: str, most: int) -> tuple[int, str]:
+    size, digest = 0, hashlib.sha256()
+    for piece in read_pieces(sftp, path, 0, most + 1):
+        size += len(piece)
+        digest.update(piece)
+        if size > most:
+            break
+    return size, digest.hexdigest()
 
 
 def write_whole(sftp: paramiko.SFTPClient, folder: str, name: str, data: bytes) -> None:

@@ -13,6 +13,7 @@ from console.commands.instance import add_instance
 from console.commands.layouts import add_layouts
 from console.commands.ledger import add_ledger
 from console.commands.organisations import add_organisations
+from console.commands.outbound import add_outbound
 from console.commands.replay import add_replay
 from console.commands.rules import add_rules
 from console.commands.simulation import add_simulation
@@ -28,6 +29,7 @@ app = typer.Typer(
 add_instance(app)
 add_simulation(app)
 add_exchange(app)
+add_outbound(app)
 add_layouts(app)
 add_steps(app)
 add_desk(app)

@@ -13,6 +13,10 @@ class RetryLater(CustodyError):
     exit_code = 3
 
 
+class BusyElsewhere(RetryLater):
+    """Another process is at just this work."""
+
+
 class StopRun(CustodyError):
     """The run cannot succeed until a person changes something: settings, missing days, broken seals."""
 

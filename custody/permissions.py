@@ -51,6 +51,8 @@ PERMISSIONS: dict[str, frozenset[Duty]] = {
     "report.propose": frozenset({Duty.REPORT_OFFICER}),
     "report.approve": frozenset({Duty.SUPERVISOR}),
     "file.collect": frozenset({Duty.SYSTEM, Duty.OPERATOR}),
+    "outbound.send": frozenset({Duty.SYSTEM, Duty.OPERATOR}),
+    "outbound.again": frozenset({Duty.OPERATOR, Duty.SUPERVISOR}),
     "results.send": frozenset({Duty.SYSTEM, Duty.OPERATOR}),
     "day.run": frozenset({Duty.SYSTEM, Duty.OPERATOR}),
     # To look at the desk's page of a day.

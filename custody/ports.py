@@ -6,7 +6,7 @@ connectors/register_tables.py.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -179,11 +179,14 @@ class Archive(Protocol):
         """Store once, flushed to disk; returns the reference. Keeping the same bytes again is harmless."""
 
     def stage(self, party: str, name: str) -> AbstractContextManager[StagedFile]:
-        """A party's file that arrives piece by piece, under a name of its own. Raises RetryLater while another process takes files
-        of the same party."""
+        """A party's file that arrives piece by piece, under a name of its own. Raises BusyElsewhere while another process takes
+        files of the same party."""
 
     def forget_stages(self, party: str) -> None:
         """Drop what a party's files left behind that never became whole."""
+
+    def leaving(self, party: str) -> AbstractContextManager[None]:
+        """The right to deliver to a party, for one process at a time; raises BusyElsewhere while another has it."""
 
     def read(self, reference: str) -> bytes:
         """Raises SealBroken when what is stored does not decrypt to the digest it is named by."""
@@ -210,6 +213,24 @@ class Inbox:
     unsafe: Sequence[str]
 
 
+@dataclass(frozen=True)
+class Outgoing:
+    """A file on its way out; ``pieces(start)`` is its content from there on."""
+
+    size: int
+    sha256: str
+    pieces: Callable[[int], Iterable[bytes]]
+
+
+@dataclass(frozen=True)
+class Lying:
+    """A file that lies in a party's out/. ``was_read``: somebody has read it since it was put there; a host that keeps no times of
+    access never says so."""
+
+    size: int
+    was_read: bool
+
+
 class Drop(Protocol):
     """The outreach gateway's SFTP drop, as the bank's collector sees it: one folder for each party. May be used by several threads.
 
@@ -233,8 +254,12 @@ class Drop(Protocol):
     def remove(self, party: str, name: str, mark: str) -> None:
         """Remove a taken file; removing what is no longer there is harmless."""
 
-    def deliver(self, party: str, name: str, data: bytes) -> None:
-        """Write whole into the party's out/ folder: under a temporary name, then renamed. Repeating is harmless."""
+    def deliver(self, party: str, name: str, content: Outgoing) -> None:
+        """Write whole into the party's out/ folder: under a temporary name, read back there, then renamed. Repeating is harmless, and
+        goes on from what an earlier try left under the temporary name."""
+
+    def lying(self, party: str) -> Mapping[str, Lying]:
+        """What lies in the party's out/ folder, by name."""
 
     def close(self) -> None: ...
 

@@ -12,15 +12,18 @@ DOC = """
 Every ten minutes: takes every sealed file set from the parties' drops, archives the raw bytes, registers the files and
 answers each with a receipt. It judges no content; that is `land`. Then the log-ins of the drop follow the register, so that a
 key works from its first date on and ends with its last; keys that end soon are alerts.
+Beside it, `outbound` sends what could not be delivered before, sees what parties took, and raises an alert for what is not delivered by
+its deadline.
 ### When it fails
 Look at the log of `collect`. Nothing is lost: a file stays in the drop until it is archived, and the next sweep takes it.
 If it fails for an hour, check the drop's disk and the SFTP server. By hand: `custody collect`.
 If `log_ins` fails, its log has the commands that an administrator runs on the drop's machine. By hand: `custody org admit`.
 ### Findings
-The task is green and its log says WITH FINDINGS when a file was refused or quarantined: see `custody file list`.
+The task is green and its log says WITH FINDINGS when a file was refused or quarantined: see `custody file list`; or when
+a delivery failed: see `custody outbound list`.
 
 ### 做什么
-每十分钟扫描各机构的收件目录：归档原始文件、登记、发出回执。不判断内容，内容由 `land` 校验。随后按登记簿同步登录权限：公钥自生效日起可用，失效日后停用；即将失效的公钥产生预警。
+每十分钟扫描各机构的收件目录：归档原始文件、登记、发出回执。不判断内容，内容由 `land` 校验。随后按登记簿同步登录权限：公钥自生效日起可用，失效日后停用；即将失效的公钥产生预警。`outbound` 与之并行：重发未送达的文件、查看对方是否取走，超过时限未送达则预警。
 ### 失败时
 看 `collect` 的日志。文件不会丢失：归档之前一直留在收件目录，下一次扫描会再取。
 连续失败一小时以上，请检查磁盘和 SFTP 服务。手工执行：`custody collect`。
@@ -44,3 +47,5 @@ with CustodyDag(
     collect = CustodyCommand(task_id="collect", command=("collect",), dated=False)
     # Behind the sweep: where making accounts takes an administrator, files are taken all the same.
     collect >> CustodyCommand(task_id="log_ins", command=("org", "admit"), dated=False)
+    # It waits for neither: what is owed to a party does not depend on what came.
+    CustodyCommand(task_id="outbound", command=("outbound", "send"), dated=False)

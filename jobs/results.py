@@ -18,7 +18,8 @@ from custody.money import format_amount
 from custody.names import FileType, PartyKind
 from custody.ports import Row
 from custody.services.access import check_permission
-from custody.services.outbound import deliver_pending, queue
+from custody.services.deliveries import deliver_pending
+from custody.services.outbound import queue
 from custody.services.outputs import Seal, latest_seal
 from custody.verdict_words import why
 from reports.csv_file import csv_bytes, safe_text

@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse
 
 from console.pages.asking import NotFound, UserDep, asked, date_of, show
 from console.pages.listing import Listing, listing, query
-from console.pages.words import Words
+from console.pages.words import DELIVERY_STATES, Words
 from custody.errors import UsageError
 from custody.masking import mask_user_numbers
 from custody.names import FileType
@@ -20,6 +20,7 @@ from custody.ports import RegisterTx, Row
 from custody.services import files as register
 from custody.services.files import SEAL, UNSETTLED, ExpectedFile, FileHistory
 from custody.services.organisations import parties
+from custody.services.outbound import UNDELIVERED, deliveries
 from custody.services.outputs import days_begun
 from custody.services.receipts import to_do
 from custody.texts import text
@@ -71,12 +72,15 @@ def the_files(request: Request, user: UserDep) -> HTMLResponse:
 
 @router.get("/file", response_class=HTMLResponse)
 def one_file(request: Request, user: UserDep, name: str = "") -> HTMLResponse:
-    """Every content that came under one name, and all that happened to it."""
+    """Every content that came under one name, and all that happened to it; of a file that goes out, its delivery."""
     with asked(user, "day.view", name[:80]) as wiring, wiring.register.transaction() as tx:
         try:
             history = register.history(tx, name)
         except UsageError as error:
-            raise NotFound(f"no file {name[:80]!r} ever came / 无此文件") from error
+            sent = tx.get("outbound", file_name=name[:80])
+            if sent is None:
+                raise NotFound(f"no file {name[:80]!r} ever came / 无此文件") from error
+            return show(request, "delivery.html", view=DeliveryView(sent))
         return show(request, "file.html", view=OneView(name, history))
 
 
@@ -95,7 +99,26 @@ def _masked(words: Words) -> Words:
     return english, chinese
 
 
-class FilesView:
+class SentView:
+    """What the table of deliveries asks."""
+
+    def delivery_state(self, row: Row) -> Words:
+        return DELIVERY_STATES[row["state"]]
+
+    def delivery_link(self, row: Row) -> str:
+        return address(row["file_name"])
+
+
+class DeliveryView(SentView):
+    def __init__(self, row: Row) -> None:
+        self.row = row
+
+    @property
+    def party(self) -> str:
+        return query("organisation", {"party": self.row["party"]})
+
+
+class FilesView(SentView):
     """A date's rows, with what the template asks."""
 
     def __init__(self, tx: RegisterTx, on: date, params: Mapping[str, str]) -> None:
@@ -121,6 +144,7 @@ class FilesView:
             {"date": on.isoformat(), **{name: value for name, value in params.items() if name != "date"}},
             "files",
         )
+        self.owed = deliveries(tx, self.asked["party"] or None, list(UNDELIVERED))
         self.missing: list[ExpectedFile] = [
             file
             for file in register.missing(tx, on)
@@ -161,7 +185,7 @@ class FilesView:
         return address(row["file_name"])
 
 
-class OneView:
+class OneView(SentView):
     """A FileHistory, with what the template asks."""
 
     def __init__(self, name: str, history: FileHistory) -> None:

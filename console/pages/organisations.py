@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse
 
 from console.pages.asking import NotFound, UserDep, asked, show
 from console.pages.files import STATES as FILE_STATES
-from console.pages.files import TYPES
+from console.pages.files import TYPES, SentView
 from console.pages.listing import Listing, listing, query
 from console.pages.words import Words
 from custody.errors import UsageError
@@ -118,7 +118,7 @@ class ListView:
         return _ABOUT[row["kind"]]
 
 
-class OneView:
+class OneView(SentView):
     """An OrganisationView, with what the template asks."""
 
     def __init__(self, told: OrganisationView) -> None:

@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse
 from console.pages.asking import NotFound, UserDep, asked, date_of, show
 from console.pages.listing import Listing, listing, query
 from console.pages.plot import Plot, trend_plot
-from console.pages.words import Words
+from console.pages.words import DELIVERY_STATES, Words
 from console.results_view import PlatformResult, Results, results_of
 from custody.errors import UsageError
 from custody.services.outputs import days_begun, seals_of_day
@@ -25,7 +25,6 @@ _ANSWERS: dict[str, Words] = {
     "AGREED": ("agreed", "已确认"),
     "DISPUTED": ("disputed", "有异议"),
 }
-_TOLD: dict[str, Words] = {"QUEUED": ("queued", "待发送"), "DELIVERED": ("delivered", "已送达")}
 _NOTHING: Words = ("–", "")
 
 
@@ -80,7 +79,7 @@ class ResultsView:
         return query("results", {"date": self.results.on})
 
     def told(self, result: PlatformResult) -> Words:
-        return _NOTHING if result.told is None else _TOLD[result.told]
+        return _NOTHING if result.told is None else DELIVERY_STATES[result.told]
 
     def answer(self, result: PlatformResult) -> Words:
         return _NOTHING if result.answer is None else _ANSWERS[result.answer]

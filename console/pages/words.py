@@ -108,6 +108,15 @@ WAYS: dict[str, str] = {
     Way.SPENT: "已超过追踪期限",
     Way.BEYOND: "超过追踪层数",
 }
+# Of a file that goes out.
+DELIVERY_STATES: dict[str, Words] = {
+    "QUEUED": ("waits to be sent", "待发送"),
+    "SENT": ("sent, not sealed yet", "已发送，待封签"),
+    "PROVED": ("delivered", "已送达"),
+    "TAKEN": ("taken by the party", "对方已取走"),
+    "LEFT": ("delivered, never taken", "已送达，对方未取走"),
+    "FAILED": ("given up", "已放弃"),
+}
 EVERY: dict[str, str] = {"day": "日", "month": "月", "quarter": "季"}
 PROPOSALS: dict[str, str] = {
     "customer_add": "客户新增",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -41,12 +42,13 @@ class ExpectedFile:
 
 @dataclass(frozen=True)
 class FileHistory:
-    """All that the register knows of one name: a row for each content that came, what happened, what people decided, and the rows
-    of the other versions of the same party's type, date and batch."""
+    """All that the register knows of one name: a row for each content that came, what happened, what people decided, the receipts
+    that answered its seals, as they were delivered, and the rows of the other versions of the same party's type, date and batch."""
 
     versions: list[Row]
     events: list[Row]
     audit: list[Row]
+    answers: list[Row]
     others: list[Row]
 
 
@@ -56,10 +58,14 @@ def history(tx: RegisterTx, file_name: str) -> FileHistory:
     if not contents:
         raise UsageError(f"no file {file_name!r}; see: custody file list")
     same = {name: contents[0][name] for name in ("party", "file_type", "custody_date", "batch")}
+    seals = {row["seal_name"] or file_name for row in contents}
+    answered = [json.loads(row["details"]) for row in tx.find("audit_event", subject=sorted(seals), action="file.collect")]
+    receipts = {said["receipt"] for said in answered}
     return FileHistory(
         contents,
         tx.find("file_event", order_by=["event_no"], file_name=file_name),
         tx.find("audit_event", order_by=["event_no"], subject=file_name),
+        tx.find("outbound", ("queued_at", "file_name"), file_name=sorted(receipts)) if receipts else [],
         [row for row in tx.find("file", ("version", "file_name", "sha256"), **same) if row["file_name"] != file_name],
     )
 

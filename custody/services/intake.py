@@ -1,8 +1,8 @@
 """Collecting what parties put into the drop: the only way in for files (domain.md §5).
 
 Each seal, and then what it names, is moved out of its sender's reach, archived piece by piece and judged; file rows, their
-events, the audit event and the queued receipt are one register transaction; then the receipt is delivered; then the moved files
-are removed, the seal last. A run that dies anywhere is repaired by the next one: what was moved together has one mark, and from
+events, the audit event and the queued receipt are one register transaction; then the moved files are
+removed, the seal last; then the receipt is delivered, now or by a later run. A run that dies anywhere is repaired by the next one: what was moved together has one mark, and from
 the commit until its files are removed the seal's row says CLEARING. So a crash is never taken for a party that sends the same
 files again, and what a sender puts under the same names meanwhile is the next to be judged, never lost.
 
@@ -24,6 +24,7 @@ from custody.digest import canonical_json, digest_of
 from custody.errors import RetryLater
 from custody.ports import Inbox, RegisterTx, Row, StagedFile
 from custody.services.access import check_permission
+from custody.services.deliveries import deliver_pending
 from custody.services.files import CLEARING, QUARANTINED, READ, REFUSED, SEAL
 from custody.services.intake_checks import (
     SAME_AGAIN,
@@ -39,7 +40,7 @@ from custody.services.intake_checks import (
     seal_fault,
 )
 from custody.services.organisations import Party, parties, party
-from custody.services.outbound import QUEUED, ExchangePorts, deliver_pending, queue_answer
+from custody.services.outbound import QUEUED, SENT, ExchangePorts, queue_answer
 from custody.services.receipts import Outcome, receipt_bytes
 
 _ACTION = "file.collect"
@@ -98,7 +99,7 @@ def collect(ports: ExchangePorts, rules: ExchangeRules, actor: str, today: date,
         known = frozenset(one.party for one in parties(tx))
         busy = frozenset(
             [row["party"] for row in tx.find("file", state=CLEARING)]
-            + [row["party"] for row in tx.find("outbound", state=QUEUED)]
+            + [row["party"] for row in tx.find("outbound", state=[QUEUED, SENT])]
         )
     result = CollectResult()
     with ThreadPoolExecutor(limits.threads, thread_name_prefix="sweep") as pool:
@@ -140,12 +141,11 @@ class _Sweep:
         for mark, name, parts in self._seals(folder):
             self._check_time("its next seal")
             self._take(folder, mark, name, parts)
-        delivery = deliver_pending(self._ports, self.party)
-        self._result.delivered += delivery.delivered
-        if delivery.failed:
-            raise RetryLater(delivery.failed[0][1])
         self._clear(folder)
         self._ports.archive.forget_stages(self.party)
+        delivery = deliver_pending(self._ports, self.party)
+        self._result.delivered += delivery.delivered
+        self._result.troubles += [(self.party, why) for _, why in delivery.failed[:1]]
         return frozenset(folder.left)
 
     def _seals(self, folder: _Folder) -> list[tuple[str, str, NameParts]]:

@@ -10,8 +10,11 @@ from custody.errors import UsageError
 from custody.ports import RegisterTx, Row
 from custody.services.files import SEAL
 from custody.services.organisations import ONBOARD, STATUS, Party, party
+from custody.services.outbound import UNDELIVERED
 from custody.services.party_keys import KEY, REVOKE, PartyKey, keys
 
+# ... and of so many files that it was sent.
+SHOWN_DELIVERIES = 20
 # Of so many dates a view tells the files.
 SHOWN_DAYS = 14
 _KINDS = [ONBOARD.kind, STATUS.kind, KEY.kind, REVOKE.kind]
@@ -20,12 +23,14 @@ _KINDS = [ONBOARD.kind, STATUS.kind, KEY.kind, REVOKE.kind]
 @dataclass(frozen=True)
 class OrganisationView:
     """``decisions``: proposals about it, the newest first; ``files``: how many by state, for each of the last dates of which it sent
-    any, the newest first."""
+    any, the newest first; ``owed``: files that go out and are not delivered, the oldest first; ``delivered``: the newest of those that are."""
 
     party: Party
     keys: list[PartyKey]
     decisions: list[Row]
     files: list[tuple[date, dict[str, int]]]
+    owed: list[Row]
+    delivered: list[Row]
 
 
 def show_organisation(tx: RegisterTx, party_id: str, days: int) -> OrganisationView:
@@ -40,7 +45,9 @@ def show_organisation(tx: RegisterTx, party_id: str, days: int) -> OrganisationV
             counts.setdefault(row["custody_date"], Counter())[row["state"]] += 1
     newest = sorted(counts, reverse=True)[:days]
     files = [(on, dict(sorted(counts[on].items()))) for on in newest]
-    return OrganisationView(found, keys(tx, party_id), decisions[::-1], files)
+    out = tx.find("outbound", ("queued_at", "file_name"), party=party_id)
+    owed, others = ([row for row in out if (row["state"] in UNDELIVERED) is is_owed] for is_owed in (True, False))
+    return OrganisationView(found, keys(tx, party_id), decisions[::-1], files, owed, others[: -SHOWN_DELIVERIES - 1 : -1])
 
 
 def waiting_decisions(tx: RegisterTx) -> list[Row]:

@@ -1,15 +1,51 @@
-"""What the bank sends: queued in the register with the change that it tells of, then delivered once (domain.md §5)."""
+"""What the bank sends: queued in the register with the change that it tells of (domain.md §5). custody.services.deliveries carries it
+to its party."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from datetime import timedelta
 
-from custody.errors import RetryLater, StopRun
-from custody.ports import Archive, Clock, Drop, Register, RegisterTx
+from custody.errors import StopRun, UsageError
+from custody.ports import Archive, Clock, Drop, Register, RegisterTx, Row
+from custody.services.access import permitted_transaction
 
+# To be sent, for the first time or again.
 QUEUED = "QUEUED"
-DELIVERED = "DELIVERED"
+# It lies at the party whole, as it was read back there; its seal may not.
+SENT = "SENT"
+# Its seal lies there too: delivered, and not taken by the party as far as we see.
+PROVED = "PROVED"
+# The party has read it or removed it; or it lies there still after so many days and is not looked at any more.
+TAKEN = "TAKEN"
+LEFT = "LEFT"
+# Given up after days of tries: a person decides.
+FAILED = "FAILED"
+STATES = (QUEUED, SENT, PROVED, TAKEN, LEFT, FAILED)
+# Owed still.
+UNDELIVERED = (QUEUED, SENT, FAILED)
+
+# The flag file beside each file that goes out: what has none yet is not to be read.
+SEAL_SUFFIX = ".seal"
+
+
+@dataclass(frozen=True)
+class DeliveryPolicy:
+    """When a delivery that failed is tried again (the first delay doubles up to the longest), from when on it is an alert, when it is
+    given up, and how long we look whether the party took it. ``threads``: parties that are served side by side."""
+
+    first_retry: timedelta
+    longest_retry: timedelta
+    deadline: timedelta
+    give_up: timedelta
+    watch: timedelta
+    threads: int
+
+    def delay(self, failed_tries: int) -> timedelta:
+        """Behind so many failed tries, the first being 1."""
+        # Doubled thirty times, the longest one has long been reached.
+        return min(self.first_retry * (1 << min(failed_tries - 1, 30)), self.longest_retry)
 
 
 @dataclass(frozen=True)
@@ -20,14 +56,7 @@ class ExchangePorts:
     clock: Clock
     archive: Archive
     drop: Drop
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """File names delivered, and (file name, why) of those that wait for the next try."""
-
-    delivered: tuple[str, ...]
-    failed: tuple[tuple[str, str], ...]
+    policy: DeliveryPolicy
 
 
 def queue(tx: RegisterTx, clock: Clock, party: str, file_name: str, sha256: str, archive_ref: str) -> None:
@@ -37,17 +66,8 @@ def queue(tx: RegisterTx, clock: Clock, party: str, file_name: str, sha256: str,
         if (standing["party"], standing["sha256"]) != (party, sha256):
             raise StopRun(f"outbound {file_name} stands already, for {standing['party']} with SHA-256 {standing['sha256']}")
         return
-    tx.insert(
-        "outbound",
-        {
-            "file_name": file_name,
-            "party": party,
-            "sha256": sha256,
-            "archive_ref": archive_ref,
-            "state": QUEUED,
-            "queued_at": clock.now().isoformat(timespec="microseconds"),
-        },
-    )
+    row = {"file_name": file_name, "party": party, "sha256": sha256, "archive_ref": archive_ref}
+    tx.insert("outbound", row | _owed_from_now(clock))
 
 
 def queue_answer(tx: RegisterTx, ports: ExchangePorts, party: str, base_name: str, data: bytes) -> str:
@@ -61,7 +81,7 @@ def queue_answer(tx: RegisterTx, ports: ExchangePorts, party: str, base_name: st
     number, file_name = 1, f"{base_name}.json"
     while (standing := tx.get("outbound", file_name=file_name)) is not None:
         if standing["sha256"] == sha256:
-            tx.update("outbound", {"file_name": file_name}, {"state": QUEUED, "delivered_at": None})
+            tx.update("outbound", {"file_name": file_name}, _owed_from_now(ports.clock))
             return file_name
         number += 1
         file_name = f"{base_name}_r{number}.json"
@@ -69,32 +89,42 @@ def queue_answer(tx: RegisterTx, ports: ExchangePorts, party: str, base_name: st
     return file_name
 
 
-def deliver_pending(ports: ExchangePorts, party: str | None = None) -> Delivery:
-    """Deliver what is queued, for one party or for all; a party that is away does not stop the others.
+def send_again(register: Register, clock: Clock, actor: str, file_name: str, note: str) -> None:
+    """A person has a file delivered once more, given up or not: as if it were queued now. Raises UsageError, NotPermitted."""
+    with permitted_transaction(register, actor, "outbound.again", file_name) as tx:
+        row = tx.get("outbound", file_name=file_name)
+        if row is None:
+            raise UsageError(f"no outbound file {file_name!r}; see: custody outbound list")
+        tx.update("outbound", {"file_name": file_name}, _owed_from_now(clock))
+        tx.audit(actor, "outbound.again", file_name, {"party": row["party"], "state": row["state"], "note": note})
 
-    A crash between delivery and its mark delivers the same bytes under the same name again, which is harmless.
-    Raises SealBroken when the archive does not hold what was queued.
-    """
-    only = {} if party is None else {"party": party}
-    with ports.register.transaction() as tx:
-        waiting = tx.find("outbound", ("party", "file_name"), state=QUEUED, **only)
-    delivered: list[str] = []
-    failed: list[tuple[str, str]] = []
-    away: dict[str, str] = {}
-    for row in waiting:
-        name, to = row["file_name"], row["party"]
-        if to in away:
-            failed.append((name, away[to]))
-            continue
-        data = ports.archive.read(row["archive_ref"])
-        try:
-            ports.drop.deliver(to, name, data)
-        except RetryLater as trouble:
-            away[to] = str(trouble)
-            failed.append((name, away[to]))
-            continue
-        with ports.register.transaction() as tx:
-            done = {"state": DELIVERED, "delivered_at": ports.clock.now().isoformat(timespec="microseconds")}
-            tx.update("outbound", {"file_name": name, "sha256": row["sha256"]}, done)
-        delivered.append(name)
-    return Delivery(tuple(delivered), tuple(failed))
+
+def _owed_from_now(clock: Clock) -> Row:
+    """What goes over the wire is made anew: keys may have changed."""
+    unset = (
+        "next_attempt_at",
+        "last_reason",
+        "wire_name",
+        "wire_bytes",
+        "wire_sha256",
+        "wire_ref",
+        "sent_at",
+        "proved_at",
+        "taken_at",
+    )
+    queued_at = clock.now().isoformat(timespec="microseconds")
+    return {"state": QUEUED, "attempts": 0, "queued_at": queued_at} | dict.fromkeys(unset)
+
+
+def deliveries(tx: RegisterTx, party: str | None, states: list[str] | None) -> list[Row]:
+    """By party and name; each condition that is None does not restrict."""
+    wanted: dict[str, object] = {"party": party, "state": states}
+    return tx.find("outbound", ("party", "file_name"), **{name: value for name, value in wanted.items() if value is not None})
+
+
+def delivery(tx: RegisterTx, file_name: str) -> Row:
+    """Raises UsageError when no such file was ever queued."""
+    row = tx.get("outbound", file_name=file_name)
+    if row is None:
+        raise UsageError(f"no outbound file {file_name!r}; see: custody outbound list")
+    return row

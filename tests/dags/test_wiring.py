@@ -26,7 +26,7 @@ CHAINS = {
     "custody_day": ["cut-off", "land", "validate", "extract", "post", "project", "reconcile", "statement"],
     "custody_fees": ["fees"],
     "customer_maintenance": [f"proposal show {PROPOSAL}", "ask", "proposal", f"customer carry-out {PROPOSAL}"],
-    "file_intake": ["collect", "org admit"],
+    "file_intake": ["collect", "org admit", "outbound send"],
     "platform_results": ["results"],
     "regulatory_reports": ["report", "close"],
     "report_deadlines": ["report due"],
@@ -86,7 +86,8 @@ def test_the_tasks_are_one_chain_in_the_order_of_the_steps(bag: DagBag, dag_id: 
     ordered = dag.topological_sort()
     assert [" ".join(getattr(task, "command", (task.task_id,))) for task in ordered] == CHAINS[dag_id]
     for earlier, later in itertools.pairwise(ordered):
-        assert earlier.downstream_task_ids == {later.task_id}
+        # What is owed to a party does not wait for what came.
+        assert earlier.downstream_task_ids == (set() if later.task_id == "outbound" else {later.task_id})
 
 
 def named(condition: Any) -> set[str]:

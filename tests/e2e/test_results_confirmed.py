@@ -147,7 +147,7 @@ def test_the_desk_sees_rows_breaks_answers_and_the_trend(days: Instance) -> None
     assert one.rows["REJECTED"] == 1 and one.rows["BREAK"] >= 1 and one.rows["MATCHED"] > 100
     assert one.judged == sum(json.loads(sent(days, "P001", "RECON_RESULT", GO_LIVE))["files"][n]["rows"] for n in range(5))
     assert {k.kind: k.breaks for k in one.kinds}["AMOUNT"] == 1
-    assert (one.told, one.answer) == ("DELIVERED", "DISPUTED")
+    assert (one.told, one.answer) == ("PROVED", "DISPUTED")
     assert {p.platform: p.answer for p in first.platforms} == {"P001": "DISPUTED", "P002": "DISPUTED", "P003": "AWAITED"}
     assert [day for day, _ in newest.trend["P001"]] == [GO_LIVE, SECOND, THIRD]
     assert newest.trend["P001"][0][1] == one.breaks

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,12 @@ from connectors.settings import FILE_NAME, TAKEN, Settings, changed, initial_set
 from connectors.sftp_drop import PartyClient, SftpDrop
 from connectors.ssh_keys import make_key, pin_host, public_key_line
 from custody.calendar import custody_date_of
-from custody.ports import Row
+from custody.ports import Outgoing, Row
 from custody.services.four_eyes import approve
 from custody.services.intake import CollectLimits, CollectResult, TakenSeal, collect
 from custody.services.intake_checks import ExchangeRules
 from custody.services.organisations import ONBOARD, propose_party
-from custody.services.outbound import ExchangePorts
+from custody.services.outbound import SEAL_SUFFIX, DeliveryPolicy, ExchangePorts
 from schemas.exchange import MAX_SEAL_BYTES, Seal, SealedFile, parse_name, parse_seal
 from schemas.layout import layouts_for
 
@@ -51,12 +51,29 @@ CONTRACT: dict[str, object] = {
     "core_model": "HUB",
     "fee_contract": FEE_CONTRACT,
 }
-_TIMES = {"received_at", "queued_at", "delivered_at", "at", "hash", "previous_hash", "proposed_at", "decided_at"}
+# What failed is tried again by the next run.
+POLICY = DeliveryPolicy(timedelta(0), timedelta(0), timedelta(hours=12), timedelta(days=5), timedelta(days=30), 4)
+_TIMES = {
+    "received_at",
+    "queued_at",
+    "sent_at",
+    "proved_at",
+    "taken_at",
+    "at",
+    "hash",
+    "previous_hash",
+    "proposed_at",
+    "decided_at",
+}
 REPEATABLE_TABLES = ("file", "file_event", "outbound", "audit_event")
 
 
 def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
+
+
+def outgoing(data: bytes) -> Outgoing:
+    return Outgoing(len(data), sha256(data), lambda start: [data[start:]])
 
 
 def entry(name: str, data: bytes, **other: Any) -> SealedFile:
@@ -104,7 +121,7 @@ class Exchange:
         keys = self.settings.keys
         secrets = FileSecrets(self.settings.path(keys.identity_key), self.settings.path(keys.master_key))
         archive = FolderArchive(self.settings.path(self.settings.stores.archive), secrets)
-        return ExchangePorts(self.register, SystemClock(), archive, self.drop)
+        return ExchangePorts(self.register, SystemClock(), archive, self.drop, POLICY)
 
     def client(self, party: str = "P001") -> PartyClient:
         return PartyClient(self.settings, party, self.settings.home / "party_keys" / party)
@@ -157,7 +174,13 @@ class Exchange:
         }
 
     def outbound_bytes(self, party: str = "P001") -> dict[str, bytes]:
-        return {p.name: p.read_bytes() for p in sorted(self.folder(party, "out").iterdir())}
+        """What lies in out/ with a seal of its own that tells the truth; the seals are left out."""
+        lying = {p.name: p.read_bytes() for p in sorted(self.folder(party, "out").iterdir())}
+        seals = {name.removesuffix(SEAL_SUFFIX): json.loads(lying.pop(name)) for name in [*lying] if name.endswith(SEAL_SUFFIX)}
+        assert seals == {
+            name: {"party": party, "name": name, "bytes": len(data), "sha256": sha256(data)} for name, data in lying.items()
+        }
+        return lying
 
     def close(self) -> None:
         self.drop.close()

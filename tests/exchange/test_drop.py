@@ -8,7 +8,7 @@ from pathlib import Path
 
 import paramiko
 import pytest
-from exchange_kit import CONTRACT, TODAY, Exchange
+from exchange_kit import CONTRACT, TODAY, Exchange, outgoing
 
 from connectors.drop_accounts import follow_register
 from connectors.sftp_drop import PartyClient, SftpDrop
@@ -179,8 +179,8 @@ def test_the_collectors_view(exchange: Exchange) -> None:
     with pytest.raises(RetryLater):
         list(drop.pieces("P001", "a.csv", "m3", 0))
     for data in (b"first", b"second"):
-        drop.deliver("P001", "r.json", data)
-    assert exchange.outbound_bytes() == {"r.json": b"second"}
+        drop.deliver("P001", "r.json", outgoing(data))
+    assert [(path.name, path.read_bytes()) for path in exchange.folder(which="out").iterdir()] == [("r.json", b"second")]
     with pytest.raises(RetryLater):
         drop.inbox("P404")
 

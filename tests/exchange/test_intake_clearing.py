@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from exchange_kit import Exchange, entry, file_name, seal_of, with_drop
 
+from custody.errors import RetryLater
+
 TXN, CLAIM = file_name("TXN"), file_name("CLAIM")
 SEAL = "P001_SEAL_20191230_01_v1.json"
 DATA = b"request_no,leg\nr1,1\n"
@@ -31,12 +33,22 @@ class _Recorded:
         self._drop.remove(party, name, mark)  # type: ignore[attr-defined]
 
 
+class _CutOff:
+    """The real drop, from which nothing can be removed."""
+
+    def __init__(self, drop: object) -> None:
+        self._drop = drop
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._drop, name)
+
+    def remove(self, party: str, name: str, mark: str) -> None:
+        raise RetryLater("the line is cut")
+
+
 def _judged_but_not_cleared(exchange: Exchange) -> None:
-    """The receipt cannot be delivered, so that the files stay aside."""
-    out = exchange.folder(which="out")
-    aside = out.rename(out.with_name("aside"))
-    assert exchange.collect().troubles != []
-    aside.rename(out)
+    """The connection is lost when the files are to be removed, so that they stay aside."""
+    assert exchange.collect(with_drop(exchange.ports, _CutOff(exchange.drop))).troubles == [("P001", "the line is cut")]
 
 
 def test_the_seal_is_moved_first_and_removed_last(exchange: Exchange) -> None:

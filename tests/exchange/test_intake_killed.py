@@ -88,6 +88,7 @@ def _collect_and_die(settings: Any, calls: int) -> int:
                 real.clock,
                 _Counted(real.archive, countdown),
                 _Counted(real.drop, countdown),
+                real.policy,
             )
             code = 3 if exchange.collect(counted).troubles else 0
         finally:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import paramiko
 import pytest
-from exchange_kit import Exchange, make_home
+from exchange_kit import Exchange, make_home, outgoing
 from real_sshd import RealSshd
 
 from connectors import system_accounts
@@ -123,7 +123,7 @@ def test_a_server_that_was_killed_is_a_later_try(openssh: Exchange, sshd: RealSs
 
 def test_a_file_belongs_to_its_writer_and_is_read_by_the_other_side_only(openssh: Exchange) -> None:
     openssh.send({"a.csv": b"1"}, {})
-    openssh.drop.deliver("P001", "r.json", b"2")
+    openssh.drop.deliver("P001", "r.json", outgoing(b"2"))
     party, other, collector = (openssh.settings.sftp.account(user) for user in ("P001", "P002", "collector"))
     drop = openssh.folder().parent.parent
     assert {str(path.relative_to(drop)): _owner_and_mode(path) for path in [drop, *(drop / "P001").rglob("*")]} == {

@@ -21,9 +21,10 @@ from typer.testing import CliRunner
 from connectors.bootstrap import Wiring, wire
 from connectors.settings import FILE_NAME, changed
 from console.cli import app
-from custody.ports import Inbox, Row, TakenFile
+from custody.ports import Inbox, Lying, Outgoing, Row, TakenFile
 from custody.services.access import SYSTEM
 from custody.services.intake import CollectResult, collect
+from custody.services.outbound import SEAL_SUFFIX
 from custody.steps import STEPS
 from jobs.registry import step_named
 from jobs.step import StepResult, run_step
@@ -36,7 +37,7 @@ GO_LIVE = date(2019, 12, 30)
 BANK = "示范银行 Example Bank"
 # What differs from run to run by its nature: times, fences, folders named by a fence, and hashes over those.
 _OF_THE_RUN = {
-    "received_at", "queued_at", "sent_at", "delivered_at", "at", "hash", "previous_hash", "proposed_at", "decided_at", "committed_at",
+    "received_at", "queued_at", "sent_at", "proved_at", "taken_at", "at", "hash", "previous_hash", "proposed_at", "decided_at", "committed_at",
     "published_at", "fence", "path", "code_digest", "run_digest",
 }  # fmt: skip
 REPEATABLE_TABLES = (
@@ -57,6 +58,7 @@ class MemoryDrop:
     arrived: dict[str, dict[str, bytes]] = field(default_factory=dict)
     taken: dict[str, dict[tuple[str, str], bytes]] = field(default_factory=dict)
     sent: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    seals: dict[str, dict[str, bytes]] = field(default_factory=dict)
 
     def put(self, party: str, name: str, data: bytes) -> None:
         self.arrived.setdefault(party, {})[name] = data
@@ -86,8 +88,13 @@ class MemoryDrop:
     def remove(self, party: str, name: str, mark: str) -> None:
         self.taken.get(party, {}).pop((mark, name), None)
 
-    def deliver(self, party: str, name: str, data: bytes) -> None:
-        self.sent.setdefault(party, {})[name] = data
+    def deliver(self, party: str, name: str, content: Outgoing) -> None:
+        kept = self.seals if name.endswith(SEAL_SUFFIX) else self.sent
+        kept.setdefault(party, {})[name] = b"".join(content.pieces(0))
+
+    def lying(self, party: str) -> Mapping[str, Lying]:
+        found = {**self.sent.get(party, {}), **self.seals.get(party, {})}
+        return {name: Lying(len(data), False) for name, data in found.items()}
 
     def close(self) -> None:
         return

@@ -48,6 +48,40 @@ def test_every_file_of_the_date_is_listed_with_what_became_of_it(desk: Desk) -> 
         assert "every expected file is here" in html.text
 
 
+def test_a_file_says_how_its_sender_was_answered_and_what_goes_out_has_a_page(desk: Desk) -> None:
+    with opened(desk.home) as instance:
+        seal = next(
+            said
+            for event in instance.find("audit_event", action="file.collect")
+            if (said := json.loads(event["details"]))["party"] == "P001" and said["files"]
+        )
+        (receipt,) = instance.find("outbound", file_name=seal["receipt"])
+    for name in (seal["files"][0][0], receipt["file_name"]):
+        table = next(t for t in read(desk.get("file", name=name).text).tables if "tries failed" in " ".join(t[0]))
+        assert (receipt["file_name"], "✓ delivered 已送达") in [tuple(row[:2]) for row in table[1:]]
+    page = read(desk.get("file", name=receipt["file_name"]).text)
+    assert receipt["sha256"] in page.text and f"{receipt['wire_bytes']:,}" in page.text
+    table = next(t for t in read(desk.get("organisation", party="P001").text).tables if "tries failed" in " ".join(t[0]))
+    assert receipt["file_name"] in [row[0] for row in table[1:]]
+    # What is owed stands on the page of files, whatever date is asked for.
+    with opened(desk.home) as instance, instance.wiring.register.transaction() as tx:
+        owed = {
+            "state": "QUEUED",
+            "attempts": 3,
+            "last_reason": "the host is away",
+            "next_attempt_at": "2020-01-03T08:00:00.000000+08:00",
+        }
+        tx.update("outbound", {"file_name": receipt["file_name"]}, owed)
+    try:
+        for page_name, asked in (("files", {"date": "2020-01-02"}), ("organisation", {"party": "P001"})):
+            table = next(t for t in read(desk.get(page_name, **asked).text).tables if "tries failed" in " ".join(t[0]))
+            assert [(row[0], row[5], row[7]) for row in table[1:]] == [(receipt["file_name"], "3", "the host is away")]
+    finally:
+        with opened(desk.home) as instance, instance.wiring.register.transaction() as tx:
+            undone = {name: receipt[name] for name in ("state", "attempts", "last_reason", "next_attempt_at")}
+            tx.update("outbound", {"file_name": receipt["file_name"]}, undone)
+
+
 def test_filters_restrict_and_their_links_lead_to_the_same(desk: Desk) -> None:
     on = GO_LIVE.isoformat()
     for state in STATES:

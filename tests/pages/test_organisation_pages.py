@@ -31,7 +31,7 @@ def test_one_organisation_tells_its_contract_its_files_and_who_decided(desk: Des
     with opened(desk.home) as instance, instance.wiring.register.transaction() as tx:
         told = show_organisation(tx, "P001", 14)
         related = told.party.contract.get("related_parties", [])
-    contract, keys, files, decisions = read(desk.get("organisation", party="P001").text).tables
+    contract, keys, files, _sent, decisions = read(desk.get("organisation", party="P001").text).tables
     terms = {row[0].split(" ")[0]: row[1] for row in contract}
     assert told.party.contract["encoding"] == terms["encoding"]
     assert all(layout in terms["layouts"] for ids in told.party.contract["layouts"].values() for layout in ids)
