@@ -54,12 +54,13 @@ debian-packages: $(INSTALLED)  ## install what the real parts lack on this machi
 
 # The same tests with full counts: kill points, worlds, generated cases.
 SOAK := tests/e2e tests/jobs tests/property tests/simulator tests/exchange
-SOAK_REAL := tests/e2e/test_parts_killed.py tests/jobs/test_engines_agree.py
+SOAK_REAL := tests/e2e/test_parts_killed.py tests/jobs/test_engines_agree.py tests/exchange/test_mutated_files_over_sshd.py
 CRASH := tests/e2e/test_ledger_crash_matrix.py
 soak: $(INSTALLED)  ## full counts of seeds and kill points; results under build/soak
 	mkdir -p build/soak
 	CUSTODY_SEEDS=25 CUSTODY_WORLD_SEEDS=200 HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -m "not real" $(SOAK) --ignore=$(CRASH) -n 2 --dist loadfile --junitxml=build/soak/results.xml; \
-	tests=$$?; $(BIN)/python tests/kit/score_table.py build/soak/results.xml --out build/soak/score.json && exit $$tests
+	tests=$$?; $(BIN)/python tests/kit/score_table.py build/soak/results.xml --out build/soak/score.json \
+	  && $(BIN)/python tests/kit/fuzz_table.py build/soak/results.xml --out build/soak/fuzz.json && exit $$tests
 	CUSTODY_SEEDS=5 $(BIN)/python -m pytest -m real $(SOAK_REAL) --junitxml=build/soak/real.xml
 	$(MAKE) crash-matrix
 # The matrix is printed whatever failed, and its last word counts.

@@ -16,6 +16,15 @@ def mask(value: str, keep_start: int = 3, keep_end: int = 2) -> str:
     return value[:keep_start] + "*" * (len(value) - keep_start - keep_end) + value[len(value) - keep_end :]
 
 
+def visible(text: str, limit: int) -> str:
+    """A sender's text as a finding shows it: what does not print is escaped, so that nothing in it hides or steers a terminal; its length
+    bounded."""
+    cut = text[:limit]
+    if cut.isprintable():
+        return cut
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in cut)[:limit]
+
+
 def mask_name(name: str) -> str:
     """Keep the family name's first character."""
     return name[:1] + "*" * (len(name) - 1)

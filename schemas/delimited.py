@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from custody.findings import FileFault, RowFault
+from custody.masking import visible
 from schemas.layout import RECORD_ENDS, Layout
 from schemas.records import Cells, Record, Records, decoding_fault
 
@@ -188,7 +189,7 @@ def _heading(lines: _Lines, at: int, encoding: str) -> str:
 
 def _shown_heading(layout: Layout, header: str) -> str:
     # A missing header line is somebody's data: where that may be personal, only its shape is shown.
-    return f"{header.count(layout.delimiter) + 1} columns" if layout.is_personal else header[:120]
+    return f"{header.count(layout.delimiter) + 1} columns" if layout.is_personal else visible(header, 120)
 
 
 def _wrong_columns(layout: Layout, names: Sequence[str]) -> dict[str, object]:
@@ -199,8 +200,8 @@ def _wrong_columns(layout: Layout, names: Sequence[str]) -> dict[str, object]:
     repeated = sorted(name for name, times in Counter(names).items() if times > 1)
     if not (unknown or missing or repeated):
         return {}
-    told = f"{len(unknown)}" if layout.is_personal else ", ".join(unknown)[:120]
-    return {"unknown": told or "-", "missing": ", ".join(missing) or "-", "repeated": ", ".join(repeated)[:120] or "-"}
+    told = f"{len(unknown)}" if layout.is_personal else visible(", ".join(unknown), 120)
+    return {"unknown": told or "-", "missing": ", ".join(missing) or "-", "repeated": visible(", ".join(repeated), 120) or "-"}
 
 
 def _stop(out: Records, file_name: str, rule: str, figures: dict[str, object]) -> Records:

@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from custody.names import FileType
 
 MAX_SEAL_BYTES = 1_000_000
+# A control total as a seal says it: yuan with two decimals. One that is larger than a file may carry is told so when the file is read.
+TOTAL = r"^-?[0-9]{1,30}\.[0-9]{2}$"
 _NAME = re.compile(r"([A-Z0-9]{2,10})_([A-Z_]{3,20})_([0-9]{8})_([0-9]{2})_v([1-9][0-9]?)\.(csv|json)")
 
 
@@ -68,7 +70,7 @@ class SealedFile(BaseModel):
     # One of the two: SHA-256, or SM3 (GB/T 32905).
     sha256: Annotated[str | None, Field(pattern=r"^[0-9a-f]{64}$")] = None
     sm3: Annotated[str | None, Field(pattern=r"^[0-9a-f]{64}$")] = None
-    totals: dict[str, str]
+    totals: Annotated[dict[Annotated[str, Field(max_length=60)], Annotated[str, Field(pattern=TOTAL)]], Field(max_length=50)]
     # How many batches carry this type for this date in all, said by the last of them; null while more will follow. A type has
     # landed when as many of its batches have.
     batches: Annotated[int | None, Field(ge=1, le=99)]

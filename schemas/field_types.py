@@ -17,6 +17,7 @@ from typing import Literal
 
 from custody.calendar import CHINA
 from custody.identity_numbers import is_card_number, is_identity_number, is_phone, is_uscc
+from custody.masking import visible
 from custody.money import MAX_MINOR, format_amount, parse_amount
 
 FieldType = Literal[
@@ -253,7 +254,7 @@ def _yuan(field: Field, cell: str) -> int:
     try:
         return parse_amount(cell)
     except ValueError as why:
-        raise BadValue("amount", why=str(why)) from None
+        raise BadValue("amount", why=visible(str(why), 160)) from None
 
 
 def _amount_text(field: Field, minor: int) -> str:

@@ -19,7 +19,7 @@ from typing import Literal, get_args
 import yaml
 
 from custody.declared import BadDeclaration, Declared
-from custody.masking import mask
+from custody.masking import mask, visible
 from schemas import envelope, row_checks
 from schemas.expressions import Expression, read_expression
 from schemas.field_types import FORMS, NUMBERS, BadValue, Code, Field, FieldType, Padding, Sign
@@ -108,9 +108,9 @@ class Layout:
         return f"{self.name}/{self.version}"
 
     def shown(self, cell: str) -> str:
-        """A rejected cell as a finding may show it, its length bounded. In a layout with personal fields every cell is
+        """A rejected cell as a finding may show it: printable, its length bounded. In a layout with personal fields every cell is
         masked: columns that stand in each other's place are a common fault, and a phone in the wrong one is still a phone."""
-        return mask(cell[:80]) if self.is_personal else cell[:80]
+        return visible(mask(cell[:80]) if self.is_personal else cell, 80)
 
     @cached_property
     def is_personal(self) -> bool:

@@ -6,6 +6,7 @@ length, summary, row count, control totals against the seal) are returned beside
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -15,6 +16,7 @@ from custody.masking import mask
 from custody.money import MAX_MINOR, format_amount
 from schemas import delimited, fixed_width
 from schemas.envelope import BadEnvelope, close_envelope, open_envelope
+from schemas.exchange import TOTAL
 from schemas.field_types import BadValue, Value
 from schemas.layout import Layout, Summary
 from schemas.records import Record, Records
@@ -298,15 +300,16 @@ def check_seal(
         return
     for name in layout.totals:
         found = format_amount(out.totals_minor[name])
-        said = expected_totals.get(name, "").replace(".", "")
-        if max(abs(out.totals_minor[name]), int(said) if said.isdecimal() else 0) > MAX_MINOR:
+        said = expected_totals.get(name, "")
+        is_said = re.fullmatch(TOTAL, said) is not None
+        if max(abs(out.totals_minor[name]), abs(int(said.replace(".", ""))) if is_said else 0) > MAX_MINOR:
             # So that sums over all files of a date fit into 64 bits.
-            figures = {"field": name, "found": expected_totals.get(name, found), "limit": format_amount(MAX_MINOR)}
+            figures = {"field": name, "found": said or found, "limit": format_amount(MAX_MINOR)}
             out.file_faults.append(FileFault(file_name, "total_too_large", figures))
             continue
         # Where a row's amount could not be read the totals cannot be compared; that row's own faults stand instead.
-        if out.totals_complete and expected_totals.get(name) != found:
-            figures = {"field": name, "found": found, "expected": expected_totals.get(name, "nothing")}
+        if not is_said or (out.totals_complete and said != found):
+            figures = {"field": name, "found": found, "expected": said or "nothing"}
             out.file_faults.append(FileFault(file_name, "control_total", figures))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import signal
@@ -82,6 +83,18 @@ def test_a_file_refused_at_its_end_takes_its_parts_with_it(wiring: Wiring, tmp_p
     assert outcomes["P004"]["rejected_minor"] == outcomes["P004"]["total_minor"] == 100
     assert manifest.tables["land_txn"]["rows"] == 80
     assert set(wiring.lake.read(where, "land_txn")["party"].to_pylist()) == {"P001", "P003"}
+
+
+@pytest.mark.parametrize("said", [{}, {"amount": "٣"}, {"amount": "9" * 5_000}, {"amount": "1e9"}])
+def test_a_total_that_is_none_refuses_its_file_alone_whatever_its_rows_are(
+    said: dict[str, str], wiring: Wiring, tmp_path: Path
+) -> None:
+    """A row whose amount cannot be read keeps totals from being compared: landing ended there, for every party (found by fuzzing)."""
+    broken = txn_bytes(tmp_path, 0, 3).replace(b",CNY,", b"x,CNY,", 1)
+    files = [accepted(wiring, "P001", broken, totals=json.dumps(said)), accepted(wiring, "P002", txn_bytes(tmp_path, 10, 3))]
+    outcomes = {o["party"]: o for answer in land(wiring, files, 1, 15 + len(str(said)))[2] for o in answer.outcomes}
+    assert (outcomes["P001"]["outcome"], outcomes["P001"]["rule"]) == ("REFUSED", "control_total")
+    assert (outcomes["P002"]["outcome"], outcomes["P002"]["rows_landed"]) == ("LANDED", 3)
 
 
 def test_rows_of_a_later_day_are_rejected_and_counted(wiring: Wiring, tmp_path: Path, small_parts: None) -> None:

@@ -112,6 +112,29 @@ def test_what_is_not_meant_as_it_looks_is_a_rejected_row(kind: str, tmp_path: Pa
     assert all(fault[part] for fault in answer["faults"] for part in ("en", "zh", "to_do_en", "to_do_zh"))
 
 
+@pytest.mark.parametrize(
+    "heading",
+    [b"\xef\xbb\xbf\xef\xbb\xbf" + HEADER, HEADER + b"\x1b[2J", HEADER.replace(b",", b"\x1f"), b"\0" * 20, HEADER + b"\xc2\x85"],
+)
+def test_what_a_finding_quotes_neither_hides_nor_steers_a_terminal(heading: bytes, tmp_path: Path) -> None:
+    """A heading, a cell and a whole line were quoted as they came (found by fuzzing)."""
+    path = tmp_path / "P001_CLAIM_20191230_01_v1.csv"
+    for data in (heading + b"\n" + GOOD, HEADER + b"\nT\x1b1,L1,LENDER,u1,1\x1b[31m,CNY\n", HEADER + b"\n" + heading + b"\n"):
+        path.write_bytes(data)
+        code, answer = said(path)
+        assert code == 1 and answer["faults"]
+        for fault in answer["faults"]:
+            assert all(str(part).isprintable() for part in fault.values()), fault
+
+
+def test_what_a_finding_quotes_is_bounded(tmp_path: Path) -> None:
+    """The words about an amount had the whole cell in them: sixteen thousand characters for each of a hundred thousand rows."""
+    path = tmp_path / "P001_CLAIM_20191230_01_v1.csv"
+    path.write_bytes(HEADER + b"\nT1,L1,LENDER,u1," + b"9" * 16_000 + b",CNY\n")
+    (fault,) = said(path)[1]["faults"]
+    assert fault["rule"] == "amount" and max(len(str(part)) for part in fault.values()) < 300
+
+
 @pytest.mark.parametrize("name", ["张\u202e三", "张\u200b三", "张\ufeff三"])
 def test_a_name_that_reads_otherwise_than_it_is_written_is_rejected(name: str, tmp_path: Path) -> None:
     path = tmp_path / "P001_CUSTOMER_20191230_01_v1.csv"
