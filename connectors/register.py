@@ -226,6 +226,33 @@ class SqlRegisterTx:
         names = order_by or [c.name for c in t.primary_key.columns]
         return [dict(row) for row in self._connection.execute(query.order_by(*(t.c[n] for n in names))).mappings()]
 
+    def page(
+        self,
+        table: str,
+        order_by: Sequence[str],
+        start: int,
+        limit: int,
+        at_most: Mapping[str, object] | None = None,
+        unlike: Mapping[str, object] | None = None,
+        /,
+        **equals: object,
+    ) -> list[Row]:
+        t = metadata.tables[table]
+        column: Callable[[str], Any] = t.c.__getitem__
+        bounds = [column(name) <= _checked_text(column(name), value) for name, value in (at_most or {}).items()]
+        wished = [column(name[1:]).desc() if name.startswith("-") else column(name).asc() for name in order_by]
+        query = select(t).where(_where(t, equals), *_unlike(t, unlike), *bounds)
+        query = query.order_by(*wished, *t.primary_key.columns).offset(start).limit(limit)
+        return [dict(row) for row in self._connection.execute(query).mappings()]
+
+    def count(
+        self, table: str, by: Sequence[str], unlike: Mapping[str, object] | None = None, /, **equals: object
+    ) -> dict[tuple[Any, ...], int]:
+        t = metadata.tables[table]
+        columns = [t.c[name] for name in by]
+        query = select(*columns, func.count()).where(_where(t, equals), *_unlike(t, unlike))
+        return {tuple(row[:-1]): row[-1] for row in self._connection.execute(query.group_by(*columns).order_by(*columns))}
+
     def insert(self, table: str, row: Mapping[str, object]) -> None:
         self.insert_all(table, [row])
 
@@ -303,6 +330,11 @@ def _where(table: Table, equals: Mapping[str, object]) -> Any:
         else:
             conditions.append(column(name) == _checked_text(column(name), value))
     return and_(True, *conditions)
+
+
+def _unlike(table: Table, values: Mapping[str, object] | None) -> list[Any]:
+    column: Callable[[str], Any] = table.c.__getitem__
+    return [column(name) != _checked_text(column(name), value) for name, value in (values or {}).items()]
 
 
 def _check_values(table: Table, values: Mapping[str, object]) -> None:

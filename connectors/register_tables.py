@@ -118,8 +118,35 @@ file_event = Table(
     _text("event"),
     _json("details"),
     _text("at"),
+    # Who ran or decided it; null for an event of before it was kept.
+    Column("actor", String(60), nullable=True),
+    Index("ix_file_event_file_name", "file_name"),
     # The register gives the next number itself.
     info={"numbered_by": "event_no"},
+)
+
+# What contract and calendar promise: a row for each party, file type, custody date and batch (custody.file_schedule).
+expected_file = Table(
+    "expected_file",
+    metadata,
+    Column("party", String(10), primary_key=True),
+    Column("file_type", String(40), primary_key=True),
+    Column("custody_date", Date, primary_key=True),
+    Column("batch", Integer, primary_key=True),
+    _text("state"),
+    # Moments in UTC+8 as text, which sorts as they do.
+    _text("cut_off_at"),
+    _text("due_at"),
+    _text("missing_from"),
+    # The file in force that keeps the promise; null while there is none.
+    Column("file_name", String(80), nullable=True),
+    Column("sha256", String(64), nullable=True),
+    # How often it was called missing, the last time when, and under which alert.
+    Column("misses", Integer, nullable=False),
+    _text("missed_at", null=True),
+    Column("alert_id", String(64), nullable=True),
+    Index("ix_expected_file_custody_date", "custody_date", "state"),
+    Index("ix_expected_file_state", "state", "missing_from"),
 )
 
 outbound = Table(
@@ -245,6 +272,12 @@ alert = Table(
     _text("state"),
     _text("acknowledged_by", null=True),
     _text("sent_at", null=True),
+    # When what it warned of was over, how that came about, and when the gateways were told; null while it lasts, and for an alert
+    # that nothing but a person ends.
+    _text("ended_at", null=True),
+    Column("ended_en", Text, nullable=True),
+    Column("ended_zh", Text, nullable=True),
+    _text("end_sent_at", null=True),
 )
 
 # A row is made by the approval of a deletion and is its commit point: what has to be deleted follows from it.

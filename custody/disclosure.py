@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
 
-from custody.calendar import SettlementCalendar, month_end
+from custody.calendar import month_end
 from custody.money import round_minor
 from custody.payment_parts import Left
 
@@ -83,11 +83,6 @@ class Figure:
     name: str
     value: int | str | None
     loans: tuple[str, ...] = ()
-
-
-def due_by(as_of: date, calendar: SettlementCalendar) -> date:
-    """By when the figures of the month that ends on ``as_of`` must be published."""
-    return calendar.add_business_days(as_of, DUE_WITHIN_BUSINESS_DAYS)
 
 
 def month_before(day: date) -> date:

@@ -125,6 +125,8 @@ class FileType(StrEnum):
     DISCLOSURE = "DISCLOSURE"
     # outbound
     RECEIPT = "RECEIPT"
+    # What of a date has not come when it was due.
+    FILE_NOTICE = "FILE_NOTICE"
     VALIDATION = "VALIDATION"
     RECON_RESULT = "RECON_RESULT"
     RECON_ROWS = "RECON_ROWS"

@@ -38,6 +38,26 @@ class RegisterTx(Protocol):
     def find(self, table: str, order_by: Sequence[str] = (), **equals: object) -> list[Row]:
         """All rows with these column values, ordered; a value may be a list, meaning any of them."""
 
+    def page(
+        self,
+        table: str,
+        order_by: Sequence[str],
+        start: int,
+        limit: int,
+        at_most: Mapping[str, object] | None = None,
+        unlike: Mapping[str, object] | None = None,
+        /,
+        **equals: object,
+    ) -> list[Row]:
+        """At most ``limit`` rows from the ``start``-th (0 is the first) of those with these column values, whose columns of ``at_most``
+        are not above its values and those of ``unlike`` are others. A column in ``order_by`` with ``-`` before it is ordered downwards;
+        the primary key decides among equals."""
+
+    def count(
+        self, table: str, by: Sequence[str], unlike: Mapping[str, object] | None = None, /, **equals: object
+    ) -> dict[tuple[Any, ...], int]:
+        """How many such rows there are, for each combination of the values of columns ``by``, in their order."""
+
     def insert(self, table: str, row: Mapping[str, object]) -> None:
         """Raises DuplicateRow; the transaction stays usable."""
 

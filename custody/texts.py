@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 # rule id -> (English, Chinese). {braces} are filled from the finding's figures.
 RULES: dict[str, tuple[str, str]] = {
     # a row
@@ -157,6 +159,52 @@ RULES: dict[str, tuple[str, str]] = {
         "the file was taken after the cut-off of its custody date {custody_date}: the next day takes it up",
         "文件已接收，但晚于账务日期 {custody_date} 的截止时间，由下一账务日处理",
     ),
+    "taken_overdue": (
+        "the file was taken; it was due {due} and had been called missing, which is settled herewith",
+        "文件已接收；该文件应于 {due} 前报送，此前已列为缺失，现予销记",
+    ),
+    # what happens to a file, and to what contract and calendar promise
+    "announced": ("a seal names it: {rows} rows, {bytes} bytes", "封签列出该文件：{rows} 行，{bytes} 字节"),
+    "landed": ("its {bytes} bytes are in the archive", "{bytes} 字节已归档"),
+    "checked": ("size and {algorithm} digest are those of the seal", "字节数与 {algorithm} 摘要与封签一致"),
+    "superseded": ("two people put {by} in its place", "经两人复核，由 {by} 取代"),
+    "restated": ("two people accepted it, in place of {instead}", "经两人复核接受，取代 {instead}"),
+    "put_back": ("the version that had taken its place was refused: it is in force again", "取代它的版本被拒收，本版本恢复有效"),
+    "expected": ("due by {due}", "应于 {due} 前报送"),
+    "expected_again": ("{file} is not in force any more: it is waited for anew", "{file} 已失效，重新等待报送"),
+    "came": ("{file} came; due was {due}", "{file} 已到；应到时间 {due}"),
+    "came_late": ("{file} came after it had been called missing; due was {due}", "{file} 在列为缺失后报到；应到时间 {due}"),
+    "missing": ("it was due {due} and is not here", "应于 {due} 前报送，尚未收到"),
+    "given_up": ("two people decided that it will not come", "经两人复核，不再等待"),
+    "alert_missing": (
+        "{party} is late: its {file_type} file of {date}, batch {batch}, was due {due} (UTC+8) and is missing since {since}.",
+        "{party} 迟报：{date} 的 {file_type} 文件（第 {batch} 批）应于 {due}（东八区）前报送，自 {since} 起列为缺失。",
+    ),
+    "missing_unheard": ("Nothing of it came.", "未收到任何相关文件。"),
+    "missing_announced": (
+        "Its seal {seal} came; its bytes are still on their way.",
+        "封签 {seal} 已到，文件仍在传输。",
+    ),
+    "alert_missing_cut_off": (
+        "The date {date} was cut off without it: its counterparts are carried forward.",
+        "账务日 {date} 已日切，对应记录结转后续日。",
+    ),
+    "alert_missing_to_do": (
+        "The sender was told by a FILE_NOTICE in its out/. Call its contact; if the file will not come: "
+        "custody file give-up {party} {file_type} {date}.",
+        "已通过 out/ 目录中的 FILE_NOTICE 通知报送方。请联系其联系人；确认不再报送时：custody file give-up {party} {file_type} {date}。",
+    ),
+    "notice_missing": ("{name} was due {due} (UTC+8) and has not been taken", "{name} 应于 {due}（东八区）前报送，尚未接收"),
+    "notice_late": ("{name} was due {due} (UTC+8) and came late", "{name} 应于 {due}（东八区）前报送，已迟到接收"),
+    "notice_settled": (
+        "{name} was due {due} (UTC+8); the bank waits for it no longer",
+        "{name} 应于 {due}（东八区）前报送，银行不再等待",
+    ),
+    "notice_to_do": (
+        "send {name}, then its seal; if your receipt says that it was refused, do what the receipt says; if it cannot be sent, call the bank",
+        "请报送 {name} 及其封签；如回执显示拒收，请按回执处理；如无法报送，请致电银行",
+    ),
+    "notice_nothing": ("nothing to do", "无需处理"),
     "seal_name": ("the seal says {found}, its name says {expected}", "封签内容为 {found}，文件名为 {expected}"),
     "not_a_file": ("the name is a link or a folder, which is never opened", "该名称是链接或目录，系统不予打开"),
     "party_not_live": ("the party is {status}: its files are not taken", "机构状态为 {status}，不接收其文件"),
@@ -358,7 +406,7 @@ RULES: dict[str, tuple[str, str]] = {
 }
 
 
-def text(rule: str, figures: dict[str, object]) -> tuple[str, str]:
+def text(rule: str, figures: Mapping[str, object]) -> tuple[str, str]:
     """The rule's words in (English, Chinese). An unknown rule is a programming error and raises KeyError."""
     english, chinese = RULES[rule]
     return english.format(**figures), chinese.format(**figures)

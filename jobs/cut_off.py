@@ -11,7 +11,9 @@ from datetime import timedelta
 
 from custody.digest import canonical_json
 from custody.ports import RegisterTx, Row
+from custody.services.access import SYSTEM
 from custody.services.outputs import Seal, latest_seal
+from custody.services.promises import judge_at_cut_off
 from custody.services.restatements import landed_version
 from custody.services.rules import rule_book
 from custody.texts import text
@@ -104,7 +106,8 @@ def _party(party: Row) -> Row:
 
 
 def _publish(context: StepContext, seal: Seal) -> None:
-    """Mark the sealed files in the register, so that the next cut-off takes only what came after."""
+    """Mark the sealed files in the register, so that the next cut-off takes only what came after; then call missing what was due
+    and is not there."""
     lake = context.wiring.lake
     files = [r for table in ("accepted_files", "refused_files") for r in lake.rows(seal.path, table)]
     with context.wiring.register.transaction() as tx:
@@ -112,6 +115,7 @@ def _publish(context: StepContext, seal: Seal) -> None:
         for file in files:
             key = {"file_name": file["file_name"], "sha256": file["sha256"], "cut_off_date": None}
             tx.update("file", key, {"cut_off_date": seal.custody_date})
+    judge_at_cut_off(context.wiring.exchange_ports, SYSTEM, seal.custody_date)
 
 
 STEP = Step("cut_off", _run, _publish)

@@ -22,14 +22,14 @@ from custody.adjustments import decided_adjustments
 from custody.calendar import SettlementCalendar
 from custody.customer_decisions import aliases_of, decided_rows, merged_today
 from custody.digest import canonical_json
-from custody.disclosure import due_by, month_before
+from custody.disclosure import month_before
+from custody.file_schedule import is_due_with, terms_of
 from custody.names import MONTHLY, FileType
 from custody.ports import Row
 from custody.services.absent_files import GIVE_UP
-from custody.services.files import refuse_after_landing
+from custody.services.landing_results import put_back, refuse_after_landing
 from custody.services.organisations import LIVE
 from custody.services.outputs import Seal
-from custody.services.restatements import put_back
 from jobs.land_files import Landed, Task, land_files, table_name, tasks_of
 from jobs.land_persons import KeptPersons, NoPersons, Persons
 from jobs.reference import load_reference
@@ -39,7 +39,7 @@ from schemas.tables import TABLES
 
 # Below this many bytes in all, starting worker processes costs more than they save.
 _POOL_FROM_BYTES = 48_000_000
-# AWAITED: of a monthly type, which is not due yet.
+# AWAITED: not due yet by the contract's schedule.
 _EXPECTED, _AWAITED, _GIVEN_UP = "EXPECTED", "AWAITED", "GIVEN_UP"
 
 
@@ -145,7 +145,8 @@ def _expected(
     for party, body in parties.items():
         if body["status"] == LIVE:
             for file_type in body["contract"]["file_types"]:
-                landed.setdefault((party, file_type, context.custody_date), {})
+                if terms_of(body["contract"], file_type).has(context.custody_date, calendar):
+                    landed.setdefault((party, file_type, context.custody_date), {})
             if context.custody_date.day == 1 and month >= context.wiring.settings.instance.go_live:
                 for file_type in MONTHLY & set(body["contract"]["layouts"]):
                     landed.setdefault((party, file_type, month), {})
@@ -161,7 +162,9 @@ def _expected(
     }
     return [
         {
-            **_no_rows(*key, "", "", _GIVEN_UP if key in given_up else _still(key, context.custody_date, calendar)),
+            **_no_rows(
+                *key, "", "", _GIVEN_UP if key in given_up else _still(parties[key[0]], key, context.custody_date, calendar)
+            ),
             "figures": canonical_json({"landed": sorted(batches.items())}),
         }
         for key, batches in sorted(landed.items())
@@ -169,9 +172,10 @@ def _expected(
     ]
 
 
-def _still(key: tuple[str, str, date], today: date, calendar: SettlementCalendar) -> str:
+def _still(party: Mapping[str, Any], key: tuple[str, str, date], today: date, calendar: SettlementCalendar) -> str:
+    """By the contract as it is today: what is not due when the day is cut off is no late file."""
     _, file_type, custody_date = key
-    return _AWAITED if file_type in MONTHLY and today < due_by(custody_date, calendar) else _EXPECTED
+    return _EXPECTED if is_due_with(party["contract"], file_type, custody_date, today, calendar) else _AWAITED
 
 
 def _is_given_up(decision: Row) -> bool:
@@ -200,7 +204,7 @@ def _publish(context: StepContext, seal: Seal) -> None:
                 figures = json.loads(outcome["figures"])
                 refuse_after_landing(tx, at, file["file_name"], file["sha256"], outcome["rule"], figures)
                 if file["file_name"] in replaced:
-                    put_back(tx, replaced[file["file_name"]])
+                    put_back(tx, at, replaced[file["file_name"]])
 
 
 STEP = Step("land", _run, _publish)

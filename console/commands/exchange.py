@@ -4,16 +4,33 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from console.commands.restatements import add_restatements
 from console.output import DateOption, JsonOption, command, emit, parse_date, progress, wired
+from custody.calendar import custody_date_of
+from custody.errors import UsageError
 from custody.services import files as file_service
+from custody.services import promises
 from custody.services.access import SYSTEM
+from custody.services.deliveries import deliver_pending
+from custody.services.file_moves import promise_name
+from custody.texts import text
 
 ActorSystem = Annotated[str, typer.Option("--as", help="Who runs it. 操作人", envvar="CUSTODY_ACTOR")]
+
+
+# How a list of files may be ordered, by the register's columns.
+_SORTS: dict[str, tuple[str, ...]] = {
+    "date": ("custody_date", "party", "file_name", "sha256"),
+    "party": ("party", "custody_date", "file_name"),
+    "state": ("state", "custody_date", "party"),
+    "received": ("received_at", "file_name"),
+    "rows": ("rows", "file_name"),
+    "bytes": ("bytes", "file_name"),
+}
 
 
 def add_exchange(app: typer.Typer) -> None:
@@ -21,8 +38,9 @@ def add_exchange(app: typer.Typer) -> None:
     app.command("results", help="Send each platform its results of the date. 发送对账结果")(results)
     app.command("deliver", help="Play the parties of a simulated world for one date. 模拟报送")(deliver)
     file_app = typer.Typer(help="The register of files. 文件登记簿", no_args_is_help=True)
-    file_app.command("list", help="Files of a date, party or state. 文件列表")(file_list)
-    file_app.command("show", help="One file's whole history. 文件历史")(file_show)
+    file_app.command("list")(file_list)
+    file_app.command("expected")(file_expected)
+    file_app.command("show")(file_show)
     app.add_typer(file_app, name="file")
     add_restatements(app, file_app)
 
@@ -32,16 +50,26 @@ def collect(actor: ActorSystem = SYSTEM, as_json: JsonOption = False) -> int:
     from custody.services.intake import collect as sweep
 
     with wired() as wiring:
-        today = wiring.clock.now().date()
+        today = custody_date_of(wiring.clock.now())
         result = sweep(wiring.exchange_ports, wiring.exchange_rules, actor, today, wiring.collect_limits)
+        unseen = {party for party, _ in result.troubles}
+        judged = promises.judge_deadlines(wiring.exchange_ports, actor, wiring.settings.instance.go_live, unseen)
+        if judged.notices:
+            delivery = deliver_pending(wiring.exchange_ports)
+            result.delivered += delivery.delivered
     for seal in result.seals:
         for outcome in seal.files:
             progress(f"{seal.party} {outcome.name}: {outcome.outcome} ({outcome.rule})")
     for party, why in result.troubles:
         progress(f"{party}: {why}; will be tried again")
+    for name in judged.missing:
+        progress(f"{name}: MISSING")
     summary = {
         "files": result.counts(),
         "receipts": len(result.delivered),
+        "expected": judged.opened,
+        "missing": judged.missing,
+        "not_looked_for": judged.unseen,
         "troubles": [list(t) for t in result.troubles],
         "waiting": [list(w) for w in result.waiting],
         "unsafe": [list(u) for u in result.unsafe],
@@ -49,7 +77,8 @@ def collect(actor: ActorSystem = SYSTEM, as_json: JsonOption = False) -> int:
     emit(summary, as_json)
     if result.troubles and not result.seals:
         return 3
-    return 1 if result.unsafe or any(state in ("REFUSED", "QUARANTINED") for state in result.counts()) else 0
+    refused = any(state in ("REFUSED", "QUARANTINED") for state in result.counts())
+    return 1 if result.unsafe or result.troubles or judged.missing or refused else 0
 
 
 @command
@@ -97,21 +126,77 @@ def file_list(
     date_: Annotated[str, typer.Option("--date", help="Custody date. 账务日期")] = "",
     party: Annotated[str, typer.Option("--party", help="Sender. 报送机构")] = "",
     state: Annotated[str, typer.Option("--state", help="State. 状态")] = "",
+    file_type: Annotated[str, typer.Option("--type", help="File type; SEAL for seals. 文件类型")] = "",
+    sort: Annotated[str, typer.Option("--sort", help=f"{', '.join(_SORTS)}. 排序")] = "date",
+    descending: Annotated[bool, typer.Option("--desc", help="Downwards. 降序")] = False,
+    page: Annotated[int, typer.Option("--page", min=1, help="Which page. 页码")] = 1,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="Rows on a page. 每页行数")] = 200,
     as_json: JsonOption = False,
 ) -> int:
+    """What came and what became of it. 收到的文件及处理结果"""
+    if sort not in _SORTS:
+        raise UsageError(f"--sort is one of {', '.join(_SORTS)}, not {sort[:20]!r}")
+    order = [f"-{name}" if descending else name for name in _SORTS[sort]]
     with wired() as wiring, wiring.register.transaction() as tx:
-        rows = file_service.listing(tx, parse_date(date_) if date_ else None, party or None, state or None)
-    words = [f"{r['file_name']:<44} {r['state']:<12} {r['rule'] or ''}" for r in rows]
-    emit({"files": rows}, as_json, words or ["no files 无文件"])
+        found = file_service.listing(tx, order, (page - 1) * limit, limit, **_asked(date_, party, file_type, state))
+    words = [f"{r['file_name']:<44} {r['state']:<12} {r['rule'] or ''}" for r in found.rows]
+    summary = {"files": found.rows, "total": found.total, "page": page, "pages": max(1, -(-found.total // limit))}
+    emit(summary, as_json, [*words, _paged(summary)] if words else ["no files 无文件"])
+    return 0
+
+
+def _paged(summary: dict[str, Any]) -> str:
+    return f"{summary['total']} in all, page {summary['page']} of {summary['pages']} 共 {summary['total']} 条"
+
+
+def _asked(date_: str, party: str, file_type: str, state: str) -> dict[str, object]:
+    """What was asked for, as columns and their values."""
+    asked: dict[str, object] = {"party": party, "file_type": file_type, "state": state}
+    return {name: value for name, value in asked.items() if value} | ({"custody_date": parse_date(date_)} if date_ else {})
+
+
+@command
+def file_expected(
+    date_: Annotated[str, typer.Option("--date", help="Custody date. 账务日期")] = "",
+    party: Annotated[str, typer.Option("--party", help="Sender. 报送机构")] = "",
+    state: Annotated[str, typer.Option("--state", help="EXPECTED, ARRIVED, LATE, MISSING, GIVEN_UP. 状态")] = "",
+    file_type: Annotated[str, typer.Option("--type", help="File type. 文件类型")] = "",
+    page: Annotated[int, typer.Option("--page", min=1, help="Which page. 页码")] = 1,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="Rows on a page. 每页行数")] = 200,
+    as_json: JsonOption = False,
+) -> int:
+    """What contract and calendar promise, and which file keeps it. 应报文件及到达情况"""
+    asked = _asked(date_, party, file_type, state)
+    with wired() as wiring, wiring.register.transaction() as tx:
+        rows = promises.listing(tx, (page - 1) * limit, limit, **asked)
+        counts = promises.by_state(tx, **asked)
+    words = [f"{promise_name(r):<32} {r['state']:<9} due {r['due_at'][:16]}  {r['file_name'] or '-'}" for r in rows]
+    summary = {"expected": rows, "states": counts, "total": sum(counts.values()), "page": page}
+    summary["pages"] = max(1, -(-sum(counts.values()) // limit))
+    emit(summary, as_json, [*words, _paged(summary)] if words else ["nothing is written down as expected 无应报记录"])
     return 0
 
 
 @command
-def file_show(name: Annotated[str, typer.Argument(help="File name. 文件名")], as_json: JsonOption = False) -> int:
+def file_show(
+    name: Annotated[str, typer.Argument(help="File name, or the same without version and suffix. 文件名（可不含版本及后缀）")],
+    as_json: JsonOption = False,
+) -> int:
+    """Every content, the promise that it keeps, every event, every decision. 文件全部历史"""
     with wired() as wiring, wiring.register.transaction() as tx:
         history = file_service.history(tx, name)
-    emit(
-        {"files": list(history.versions), "events": list(history.events), "decisions": history.audit, "others": history.others},
-        as_json,
-    )
+    promised = [] if history.promise is None else [history.promise]
+    words = [f"{promise_name(p)} {p['state']}: due {p['due_at'][:16]}, kept by {p['file_name'] or '-'}" for p in promised]
+    words += [f"{r['file_name']} {r['sha256'][:12]} {r['state']} {r['rule'] or ''}" for r in history.versions]
+    for event in history.events:
+        said = json.loads(event["details"])
+        english, chinese = text(said["rule"], said["figures"])
+        words.append(f"  {event['at'][:19]} {event['event']:<20} {event['actor'] or '-':<8} {english} / {chinese}")
+    words += [f"  {row['at'][:19]} {row['action']:<20} {row['actor']}" for row in history.audit]
+    words += [f"  also {row['file_name']} {row['state']}" for row in history.others]
+    summary = {
+        "files": history.versions, "promise": history.promise, "events": history.events, "decisions": history.audit,
+        "others": history.others,
+    }  # fmt: skip
+    emit(summary, as_json, words)
     return 0

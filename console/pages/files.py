@@ -11,14 +11,17 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from console.pages.asking import NotFound, UserDep, asked, date_of, show
-from console.pages.listing import Listing, listing, query
+from console.pages.listing import Listing, listing_of, query
 from console.pages.words import DELIVERY_STATES, Words
 from custody.errors import UsageError
+from custody.file_life import UNSETTLED
 from custody.masking import mask_user_numbers
 from custody.names import FileType
 from custody.ports import RegisterTx, Row
 from custody.services import files as register
-from custody.services.files import SEAL, UNSETTLED, ExpectedFile, FileHistory
+from custody.services import promises
+from custody.services.file_moves import promise_name
+from custody.services.files import SEAL, FileHistory
 from custody.services.organisations import parties
 from custody.services.outbound import UNDELIVERED, deliveries
 from custody.services.outputs import days_begun
@@ -30,6 +33,9 @@ router = APIRouter()
 _DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
 _FILTERS = ("party", "type", "state")
 STATES: dict[str, Words] = {
+    "ANNOUNCED": ("announced, on its way", "已公告，传输中"),
+    "LANDED": ("archived, not judged yet", "已归档，待校验"),
+    "CHECKED": ("checked against its seal", "已与封签核对"),
     "ACCEPTED": ("accepted", "已接收"),
     "LATE": ("accepted, late", "迟到接收"),
     "REFUSED": ("refused", "拒收"),
@@ -39,6 +45,23 @@ STATES: dict[str, Words] = {
     "CLEARING": ("seal read, being cleared", "封签已读，清理中"),
     "READ": ("seal read", "封签已读"),
     "SAME_AGAIN": ("same again", "重复报送"),
+}
+# Of what contract and calendar promise.
+PROMISES: dict[str, Words] = {
+    "EXPECTED": ("expected", "应报"),
+    "ARRIVED": ("arrived in time", "按时到达"),
+    "LATE": ("arrived late", "迟到"),
+    "MISSING": ("missing", "缺失"),
+    "GIVEN_UP": ("given up", "不再等待"),
+}
+_COLUMNS: dict[str, tuple[str, ...]] = {
+    "file": ("file_name", "sha256"),
+    "party": ("party", "file_name"),
+    "type": ("file_type", "file_name"),
+    "state": ("state", "file_name"),
+    "rows": ("rows", "file_name"),
+    "bytes": ("bytes", "file_name"),
+    "received": ("received_at", "file_name"),
 }
 TYPES: dict[str, str] = {
     FileType.CUSTOMER: "客户",
@@ -51,7 +74,6 @@ TYPES: dict[str, str] = {
     FileType.MANDATE: "授权",
     FileType.LEGAL_ORDER: "司法协助",
     FileType.CONFIRMATION: "对账确认",
-    FileType.DISCLOSURE: "信息披露",
     FileType.DISCLOSURE: "运营信息披露",
     SEAL: "封签",
 }
@@ -124,42 +146,39 @@ class FilesView(SentView):
     def __init__(self, tx: RegisterTx, on: date, params: Mapping[str, str]) -> None:
         self.on = on
         self.asked = {name: params.get(name, "").strip() for name in _FILTERS}
-        known = parties(tx)
-        self.parties = [party.party for party in known]
-        rows = register.listing(tx, on, self.asked["party"] or None, None, self.asked["type"] or None)
-        data = [row for row in rows if row["file_type"] != SEAL or self.asked["type"] == SEAL]
-        self.counts = {state: sum(row["state"] == state for row in data) for state in register.STATES}
-        wanted = [row for row in data if self.asked["state"] in ("", row["state"])]
-        self.files: Listing[Row] = listing(
-            wanted,
-            {
-                "file": lambda r: (r["file_name"], r["sha256"]),
-                "party": lambda r: r["party"],
-                "type": lambda r: r["file_type"],
-                "state": lambda r: r["state"],
-                "rows": lambda r: r["rows"],
-                "bytes": lambda r: r["bytes"],
-                "received": lambda r: r["received_at"],
-            },
+        self.parties = [party.party for party in parties(tx)]
+        asked = {"party": self.asked["party"], "file_type": self.asked["type"]}
+        of: dict[str, object] = {"custody_date": on, **{name: value for name, value in asked.items() if value}}
+        self.counts = register.by_state(tx, **of)
+        state = self.asked["state"] if self.asked["state"] in STATES else ""
+        wanted = {**of, "state": state} if state else of
+        self.files: Listing[Row] = listing_of(
+            lambda order, start, limit: register.listing(tx, order, start, limit, **wanted).rows,
+            self.counts.get(state, 0) if state else sum(self.counts.values()),
+            _COLUMNS,
             {"date": on.isoformat(), **{name: value for name, value in params.items() if name != "date"}},
             "files",
         )
         self.owed = deliveries(tx, self.asked["party"] or None, list(UNDELIVERED))
-        self.missing: list[ExpectedFile] = [
-            file
-            for file in register.missing(tx, on)
-            if self.asked["party"] in ("", file.party) and self.asked["type"] in ("", file.file_type)
-        ]
+        self.promised = promises.by_state(tx, **of)
+        self.missing = promises.not_here(tx, on, self.asked["party"] or None, self.asked["type"] or None)
+
+    @property
+    def promises(self) -> list[tuple[Words, int]]:
+        """How many promised files of the date stand in which state; empty while none is written down."""
+        return [(words, self.promised[state]) for state, words in PROMISES.items() if state in self.promised]
+
+    def promise(self, row: Row) -> str:
+        return address(promise_name(row))
+
+    def promised_state(self, row: Row) -> Words:
+        return PROMISES[row["state"]]
 
     @property
     def states(self) -> list[tuple[str, Words, int, str]]:
         """(state, words, files, link that shows these alone) of the states that occur."""
         common = {"date": self.on, "party": self.asked["party"], "type": self.asked["type"]}
-        return [
-            (state, STATES[state], count, query("files", {**common, "state": state}))
-            for state, count in self.counts.items()
-            if count
-        ]
+        return [(state, STATES[state], count, query("files", {**common, "state": state})) for state, count in self.counts.items()]
 
     @property
     def all_states(self) -> str:
@@ -190,10 +209,20 @@ class OneView(SentView):
 
     def __init__(self, name: str, history: FileHistory) -> None:
         self.name, self.history = name, history
-        self.first = history.versions[0]
+        # A promise that nothing has kept yet has no content to speak for it.
+        self.first: Row = history.versions[0] if history.versions else history.promise or {}
 
     def state(self, state: str) -> Words:
-        return STATES.get(state, (state, ""))
+        return STATES.get(state) or PROMISES.get(state, (state, ""))
+
+    def event(self, event: Row) -> Words:
+        """What happened: to a promise, whose events name no content or no version, or to a content."""
+        of_promise = self.history.promise is not None and event["file_name"] == promise_name(self.history.promise)
+        return PROMISES[event["event"]] if of_promise else self.state(event["event"])
+
+    @property
+    def promise(self) -> Words | None:
+        return PROMISES[self.history.promise["state"]] if self.history.promise else None
 
     def type(self, file_type: str) -> Words:
         return file_type, TYPES.get(file_type, "")

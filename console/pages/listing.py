@@ -58,18 +58,43 @@ def listing(
     What a link says that makes no sense is answered by the first page, and by the last for one beyond it.
     """
     names = list(columns)
-    sort = params.get(f"{prefix}sort", "")
-    sort = sort if sort in columns else names[0]
-    descending = params.get(f"{prefix}desc", "") == "1"
-    text = params.get(f"{prefix}page", "")
-    last = max(1, -(-len(rows) // ROWS_ON_A_PAGE))
-    page = min(max(int(text), 1), last) if text.isdecimal() and len(text) < 8 else 1
+    page, sort, descending = _wished(names, len(rows), params, prefix)
     # None sorts first; a stable sort by the first column decides among equals.
     ordered = sorted(sorted(rows, key=_weighed(columns[names[0]])), key=_weighed(columns[sort]), reverse=descending)
-    mine = {f"{prefix}{name}" for name in ("page", "sort", "desc")}
-    asked = {name: value for name, value in params.items() if name not in mine}
     start = (page - 1) * ROWS_ON_A_PAGE
-    return Listing(ordered[start : start + ROWS_ON_A_PAGE], len(rows), page, sort, descending, link, asked, prefix)
+    shown = ordered[start : start + ROWS_ON_A_PAGE]
+    return Listing(shown, len(rows), page, sort, descending, link, _others(params, prefix), prefix)
+
+
+def listing_of(
+    fetch: Callable[[Sequence[str], int, int], Sequence[T]],
+    total: int,
+    columns: Mapping[str, Sequence[str]],
+    params: Mapping[str, str],
+    link: str,
+    prefix: str = "",
+) -> Listing[T]:
+    """The same of ``total`` rows that are too many to be read: ``fetch(order, start, limit)`` reads those of one page. ``columns``:
+    by which of the register's columns each of the page's is ordered."""
+    page, sort, descending = _wished(list(columns), total, params, prefix)
+    order = [f"-{name}" if descending else name for name in columns[sort]]
+    rows = fetch(order, (page - 1) * ROWS_ON_A_PAGE, ROWS_ON_A_PAGE)
+    return Listing(rows, total, page, sort, descending, link, _others(params, prefix), prefix)
+
+
+def _wished(names: Sequence[str], total: int, params: Mapping[str, str], prefix: str) -> tuple[int, str, bool]:
+    """(page, column, whether downwards)"""
+    sort = params.get(f"{prefix}sort", "")
+    sort = sort if sort in names else names[0]
+    text = params.get(f"{prefix}page", "")
+    last = max(1, -(-total // ROWS_ON_A_PAGE))
+    page = min(max(int(text), 1), last) if text.isdecimal() and len(text) < 8 else 1
+    return page, sort, params.get(f"{prefix}desc", "") == "1"
+
+
+def _others(params: Mapping[str, str], prefix: str) -> dict[str, str]:
+    mine = {f"{prefix}{name}" for name in ("page", "sort", "desc")}
+    return {name: value for name, value in params.items() if name not in mine}
 
 
 def _weighed(key: Callable[[T], Any]) -> Callable[[T], tuple[bool, Any]]:

@@ -6,13 +6,16 @@ it is a late file like any other.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import date
 
 from custody.errors import UsageError
-from custody.ports import Clock, Register, RegisterTx
+from custody.ports import Clock, Register, RegisterTx, Row
 from custody.services.access import permitted_transaction
+from custody.services.file_moves import Happening
 from custody.services.four_eyes import DecisionKind, propose
+from custody.services.promises import give_up
 
 
 def late_subject(party: str, file_type: str, custody_date: date) -> str:
@@ -46,4 +49,11 @@ def _apply(tx: RegisterTx, subject: str, payload: Mapping[str, object]) -> None:
     _check(tx, subject)
 
 
-GIVE_UP = DecisionKind("give_up", "file.give_up", "file.give_up_approve", _apply)
+def _told(tx: RegisterTx, proposal: Row) -> None:
+    if proposal["state"] == "APPROVED":
+        payload = json.loads(proposal["payload"])
+        of = Happening(proposal["checker"], proposal["decided_at"])
+        give_up(tx, of, payload["party"], payload["file_type"], date.fromisoformat(payload["custody_date"]))
+
+
+GIVE_UP = DecisionKind("give_up", "file.give_up", "file.give_up_approve", _apply, _told)

@@ -1,102 +1,120 @@
-"""The file register: states, what is expected, what is missing, and one file's history (domain.md §5)."""
+"""The register of files: its lists, and one file's whole history (domain.md §5)."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from custody.digest import canonical_json
 from custody.errors import UsageError
+from custody.file_life import (
+    ACCEPTED,
+    ANNOUNCED,
+    IN_FORCE,
+    LANDED,
+    LATE,
+    QUARANTINED,
+    REFUSED,
+    RESTATEMENT_PENDING,
+    SUPERSEDED,
+)
 from custody.ports import RegisterTx, Row
-from custody.services.organisations import LIVE, Party, parties
+from custody.services.file_moves import promise_name
 
-ACCEPTED = "ACCEPTED"
-# Taken after the cut-off of its custody date: a later day's landing takes it up.
-LATE = "LATE"
-REFUSED = "REFUSED"
-QUARANTINED = "QUARANTINED"
-RESTATEMENT_PENDING = "RESTATEMENT_PENDING"
-SUPERSEDED = "SUPERSEDED"
 # Of a seal: judged, its files not yet removed from the drop; and done with.
 CLEARING = "CLEARING"
 READ = "READ"
 
 SEAL = "SEAL"
-# What a day lands.
-IN_FORCE = (ACCEPTED, LATE)
-# What somebody has to look at: the sender, or two people here.
-UNSETTLED = (REFUSED, QUARANTINED, RESTATEMENT_PENDING)
-STATES = (ACCEPTED, LATE, REFUSED, QUARANTINED, RESTATEMENT_PENDING, SUPERSEDED, CLEARING, READ)
-# The name is used up: other bytes under it are quarantined.
-TAKEN = (ACCEPTED, LATE, RESTATEMENT_PENDING, SUPERSEDED)
-
-
-@dataclass(frozen=True)
-class ExpectedFile:
-    party: str
-    file_type: str
-    custody_date: date
+STATES = (ANNOUNCED, LANDED, ACCEPTED, LATE, REFUSED, QUARANTINED, RESTATEMENT_PENDING, SUPERSEDED, CLEARING, READ)
 
 
 @dataclass(frozen=True)
 class FileHistory:
-    """All that the register knows of one name: a row for each content that came, what happened, what people decided, the receipts
-    that answered its seals, as they were delivered, and the rows of the other versions of the same party's type, date and batch."""
+    """All that the register knows of one name: a row for each content that came, the promise that it keeps or should, what happened
+    to both, what people decided, the receipts that answered its seals, as they were delivered, and the other versions of the same
+    party's type, date and batch."""
 
     versions: list[Row]
+    promise: Row | None
     events: list[Row]
     audit: list[Row]
     answers: list[Row]
     others: list[Row]
 
 
-def history(tx: RegisterTx, file_name: str) -> FileHistory:
-    """Raises UsageError when no file of that name ever came."""
-    contents = tx.find("file", order_by=["received_at", "sha256"], file_name=file_name)
-    if not contents:
-        raise UsageError(f"no file {file_name!r}; see: custody file list")
-    same = {name: contents[0][name] for name in ("party", "file_type", "custody_date", "batch")}
-    seals = {row["seal_name"] or file_name for row in contents}
-    answered = [json.loads(row["details"]) for row in tx.find("audit_event", subject=sorted(seals), action="file.collect")]
-    receipts = {said["receipt"] for said in answered}
+def history(tx: RegisterTx, name: str) -> FileHistory:
+    """Of a file's name, or of a promise's: the same without version and suffix (``P001_TXN_20191230_01``).
+
+    Raises UsageError when nothing of that name ever came or was expected.
+    """
+    contents = tx.find("file", order_by=["received_at", "sha256"], file_name=name)
+    of = {column: contents[0][column] for column in _OF} if contents else _promised(name)
+    promise = tx.get("expected_file", **of) if of is not None else None
+    if not contents and promise is None:
+        raise UsageError(f"no file {name!r}; see: custody file list")
+    names = [name] if promise is None else sorted({name, promise_name(promise)})
+    others = (
+        []
+        if of is None
+        else [row for row in tx.find("file", ("version", "file_name", "sha256"), **of) if row["file_name"] != name]
+    )
+    seals = sorted({row["seal_name"] or name for row in contents})
+    answered = [json.loads(row["details"]) for row in tx.find("audit_event", subject=seals, action="file.collect")]
+    receipts = sorted({said["receipt"] for said in answered})
     return FileHistory(
         contents,
-        tx.find("file_event", order_by=["event_no"], file_name=file_name),
-        tx.find("audit_event", order_by=["event_no"], subject=file_name),
-        tx.find("outbound", ("queued_at", "file_name"), file_name=sorted(receipts)) if receipts else [],
-        [row for row in tx.find("file", ("version", "file_name", "sha256"), **same) if row["file_name"] != file_name],
+        promise,
+        tx.find("file_event", order_by=["event_no"], file_name=names),
+        tx.find("audit_event", order_by=["event_no"], subject=name),
+        tx.find("outbound", ("queued_at", "file_name"), file_name=receipts) if receipts else [],
+        others,
     )
 
 
-def listing(
-    tx: RegisterTx,
-    custody_date: date | None = None,
-    party: str | None = None,
-    state: str | None = None,
-    file_type: str | None = None,
-) -> list[Row]:
-    """File rows, seals among them, by custody date, party and name; each condition that is None does not restrict."""
-    wanted: dict[str, object] = {"custody_date": custody_date, "party": party, "state": state, "file_type": file_type}
-    equals = {name: value for name, value in wanted.items() if value is not None}
-    return tx.find("file", ("custody_date", "party", "file_name", "sha256"), **equals)
+_OF = ("party", "file_type", "custody_date", "batch")
 
 
-def expected_files(of: Iterable[Party], custody_date: date) -> list[ExpectedFile]:
-    """What each live party's contract promises for a custody date."""
-    return [
-        ExpectedFile(p.party, str(file_type), custody_date)
-        for p in sorted(of, key=lambda p: p.party)
-        if p.status == LIVE
-        for file_type in p.contract["file_types"]
-    ]
+def _promised(name: str) -> Row | None:
+    """What a promise's name is about; None when it is no such name."""
+    found = _PROMISE.fullmatch(name)
+    if found is None:
+        return None
+    party, file_type, day, batch = found.groups()
+    try:
+        return {"party": party, "file_type": file_type, "custody_date": date.fromisoformat(day), "batch": int(batch)}
+    except ValueError:
+        return None
 
 
-def missing(tx: RegisterTx, custody_date: date) -> list[ExpectedFile]:
-    """Expected files of which none is in force yet."""
-    there = {(f["party"], f["file_type"]) for f in tx.find("file", custody_date=custody_date, state=list(IN_FORCE))}
-    return [e for e in expected_files(parties(tx), custody_date) if (e.party, e.file_type) not in there]
+_PROMISE = re.compile(r"([A-Z0-9]{2,10})_([A-Z_]{3,20})_([0-9]{8})_([0-9]{2})")
+
+
+@dataclass(frozen=True)
+class FilePage:
+    """Some rows of a list, and how many there are in all."""
+
+    rows: list[Row]
+    total: int
+
+
+def listing(tx: RegisterTx, order_by: Sequence[str], start: int, limit: int, **equals: object) -> FilePage:
+    """File rows, of which only ``limit`` from the ``start``-th on are read, of those with these column values; seals are not among
+    them unless their type is asked for. ``order_by``: as custody.ports.RegisterTx.page."""
+    rows = tx.page("file", order_by, start, limit, None, _unlike(equals), **equals)
+    return FilePage(rows, sum(by_state(tx, **equals).values()))
+
+
+def by_state(tx: RegisterTx, **equals: object) -> dict[str, int]:
+    """How many of them stand in which state, in the order of STATES; a state in which none does is left out."""
+    counts = tx.count("file", ["state"], _unlike(equals), **equals)
+    return {state: counts[state,] for state in STATES if (state,) in counts}
+
+
+def _unlike(equals: Mapping[str, object]) -> dict[str, object]:
+    return {} if "file_type" in equals else {"file_type": SEAL}
 
 
 def is_cut_off(tx: RegisterTx, custody_date: date) -> bool:
@@ -108,19 +126,3 @@ def in_force(tx: RegisterTx, file: Mapping[str, object]) -> Row | None:
     same = {name: file[name] for name in ("party", "file_type", "custody_date", "batch")}
     rows = tx.find("file", ("version", "sha256"), **same, state=list(IN_FORCE))
     return rows[-1] if rows else None
-
-
-def refuse_after_landing(tx: RegisterTx, at: str, file_name: str, sha256: str, rule: str, figures: Mapping[str, object]) -> None:
-    """Landing found the accepted file unusable as a whole: its next version is then no restatement. Repeating is harmless.
-
-    ``at`` is the time of the event as text. Raises UsageError when the file is not in force.
-    """
-    row = tx.get("file", file_name=file_name, sha256=sha256)
-    body = canonical_json(dict(figures))
-    if row is not None and row["state"] == REFUSED and row["rule"] == rule:
-        return
-    if row is None or row["state"] not in IN_FORCE:
-        raise UsageError(f"{file_name} with SHA-256 {sha256} is not in force")
-    tx.update("file", {"file_name": file_name, "sha256": sha256}, {"state": REFUSED, "rule": rule, "figures": body})
-    details = canonical_json({"rule": rule, "figures": dict(figures), "seal": row["seal_name"]})
-    tx.insert("file_event", {"file_name": file_name, "sha256": sha256, "event": REFUSED, "details": details, "at": at})

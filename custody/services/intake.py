@@ -14,19 +14,23 @@ where this one stopped. Two collectors at once do no harm.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 from custody.digest import canonical_json, digest_of
 from custody.errors import RetryLater
+from custody.file_life import ANNOUNCED, CHECKED, CONTENT, LANDED, MISSING, NOT_HELD, QUARANTINED, REFUSED, check_step
 from custody.ports import Inbox, RegisterTx, Row, StagedFile
 from custody.services.access import check_permission
 from custody.services.deliveries import deliver_pending
-from custody.services.files import CLEARING, QUARANTINED, READ, REFUSED, SEAL
+from custody.services.file_moves import Happening, event_row, move_content
+from custody.services.files import CLEARING, READ, SEAL
 from custody.services.intake_checks import (
+    IN_ORDER,
+    NOT_AS_SEALED,
     SAME_AGAIN,
     AnnouncedFile,
     Arrival,
@@ -41,6 +45,7 @@ from custody.services.intake_checks import (
 )
 from custody.services.organisations import Party, parties, party
 from custody.services.outbound import QUEUED, SENT, ExchangePorts, queue_answer
+from custody.services.promises import hold_against
 from custody.services.receipts import Outcome, receipt_bytes
 
 _ACTION = "file.collect"
@@ -168,16 +173,21 @@ class _Sweep:
             return
         size, sha256, reference = found
         register_as = register_name(self.party, name, parts)
+        content = self._seal_content(reference)
+        fault = seal_fault(self.party, parts, content)
+        sealed = () if fault is not None or isinstance(content, str) else content.files
+        named = [(file, own_name(self._rules, parts, file.name)) for file in sealed]
         with self._ports.register.transaction() as tx:
             if _is_clearing(tx, register_as, sha256):
                 return
-        content = self._seal_content(reference)
-        fault = seal_fault(self.party, parts, content)
+            self._announce(tx, register_as, named)
         announced: list[tuple[AnnouncedFile, NameParts | None, Arrival]] = []
-        if fault is None and not isinstance(content, str):
-            for file in content.files:
-                own = own_name(self._rules, parts, file.name)
+        try:
+            for file, own in named:
                 announced.append((file, own, self._fetch(folder, mark, file, own)))
+        except RetryLater:
+            self._note_landed(register_as, announced)
+            raise
         state, rule, figures = fault or (READ, "taken", {})
         seal = Outcome(register_as, sha256, state, rule, figures)
         with self._ports.register.transaction() as tx:
@@ -186,6 +196,7 @@ class _Sweep:
             if current is None or _is_clearing(tx, register_as, sha256):
                 return
             files = tuple(self._record_file(tx, current, seal.name, parts, *one) for one in announced)
+            hold_against(tx, self._happening(seal.name), self.party, parts.custody_date)
             self._record_seal(tx, self.party, parts, seal, size, reference)
             receipt = receipt_bytes(self.party, seal, parts.custody_date.isoformat(), files)
             base_name = f"{self.party}_RECEIPT_{name.partition('_SEAL_')[2].removesuffix('.json')}"
@@ -272,39 +283,98 @@ class _Sweep:
         if self._ports.clock.now() > self._until:
             raise RetryLater(f"{self._limits.party_seconds} seconds with this party are over before {what} is read to its end")
 
+    def _announce(self, tx: RegisterTx, seal_name: str, named: Sequence[tuple[AnnouncedFile, NameParts | None]]) -> None:
+        """What the seal names is on its way: known by the digest that the seal says, until its bytes are here. What is held already,
+        or was announced by an earlier run, stays as it is."""
+        for file, own in named:
+            if own is None:
+                continue
+            name, digest = register_name(self.party, file.name, own), file.digest[1]
+            standing = tx.get("file", file_name=name, sha256=digest)
+            if standing is not None and standing["state"] != REFUSED:
+                continue
+            of, figures = self._happening(seal_name), {"bytes": file.bytes, "rows": file.rows}
+            row = {
+                **self._facts(file, own, seal_name, own),
+                "bytes": file.bytes,
+                "archive_ref": None,
+                "rule": None,
+                "figures": "{}",
+            }
+            if standing is not None:
+                move_content(tx, of, standing, ANNOUNCED, "announced", figures, {**row, "received_at": of.at})
+            else:
+                check_step(CONTENT, None, ANNOUNCED, name)
+                tx.insert("file", {"file_name": name, "sha256": digest, "state": ANNOUNCED, **row, "received_at": of.at})
+                tx.insert("file_event", event_row(of, name, digest, ANNOUNCED, "announced", figures))
+
+    def _note_landed(self, seal_name: str, fetched: Sequence[tuple[AnnouncedFile, NameParts | None, Arrival]]) -> None:
+        """The sweep ends before all that the seal names is here: what is, is seen to be."""
+        with self._ports.register.transaction() as tx:
+            for file, own, arrival in fetched:
+                name = register_name(self.party, file.name, own)
+                row = tx.get("file", file_name=name, sha256=file.digest[1])
+                is_here = arrival.archive_ref is not None and arrival.digest == file.digest[1]
+                if is_here and row is not None and row["state"] == ANNOUNCED:
+                    values: Row = {"archive_ref": arrival.archive_ref}
+                    move_content(tx, self._happening(seal_name), row, LANDED, "landed", {"bytes": arrival.bytes}, values)
+
     def _record_file(
         self, tx: RegisterTx, of: Party, seal_name: str, seal: NameParts, file: AnnouncedFile, own: NameParts | None,
         arrival: Arrival,
     ) -> Outcome:  # fmt: skip
-        outcome = judge_file(tx, self._rules, of, self._today, own, file, arrival)
+        outcome = self._said_when_missed(tx, own, judge_file(tx, self._rules, of, self._today, own, file, arrival))
         standing = tx.get("file", file_name=outcome.name, sha256=outcome.sha256)
-        # What was taken or quarantined stays as it is, whatever a later seal says of the same bytes.
-        if outcome.outcome != SAME_AGAIN and (standing is None or standing["state"] == REFUSED):
-            # In force there is nothing to explain; a refusal carries its rule to the receipt, the day and the desk.
-            is_fault = outcome.rule not in ("taken", "taken_late")
-            row: Row = {
-                "party": of.party,
-                "file_type": own.file_type if own is not None else _UNKNOWN_TYPE,
-                "custody_date": seal.custody_date,
-                "batch": seal.batch,
-                "version": seal.version,
-                "state": outcome.outcome,
-                "rule": outcome.rule if is_fault else None,
-                "figures": canonical_json(outcome.figures if is_fault else {}),
-                "layout": printable(file.layout, 60),
-                "encoding": printable(file.encoding, 20),
-                "bytes": arrival.bytes,
-                "rows": file.rows,
-                "totals": canonical_json(dict(file.totals)),
-                "batches": file.batches,
-                "archive_ref": arrival.archive_ref,
-                "seal_name": seal_name,
-            }
-            if outcome.outcome != REFUSED:
-                row["cut_off_date"] = None
-            self._put(tx, outcome, row)
-        self._event(tx, outcome, {"seal": seal_name})
+        happening, announced = self._happening(seal_name), file.digest[1]
+        if outcome.sha256 != announced:
+            # The content that was announced never was: what came has another digest, or is known by its SHA-256 from now on.
+            tx.delete("file", file_name=outcome.name, sha256=announced, state=[ANNOUNCED, LANDED])
+        if outcome.outcome == SAME_AGAIN or (standing is not None and standing["state"] not in NOT_HELD):
+            # What was taken or quarantined stays as it is, whatever a later seal says of the same bytes.
+            digest = outcome.sha256 if outcome.outcome == SAME_AGAIN else announced
+            tx.insert("file_event", event_row(happening, outcome.name, digest, outcome.outcome, outcome.rule, outcome.figures))
+            return outcome
+        # In force there is nothing to explain; a refusal carries its rule to the receipt, the day and the desk.
+        is_fault = outcome.rule not in IN_ORDER
+        row: Row = {
+            **self._facts(file, own, seal_name, seal),
+            "state": outcome.outcome,
+            "rule": outcome.rule if is_fault else None,
+            "figures": canonical_json(outcome.figures if is_fault else {}),
+            "bytes": arrival.bytes,
+            "archive_ref": arrival.archive_ref,
+        }
+        if outcome.outcome != REFUSED:
+            row["cut_off_date"] = None
+        self._put(tx, outcome, row)
+        tx.insert_all("file_event", _steps(happening, None if standing is None else standing["state"], file, arrival, outcome))
         return outcome
+
+    def _said_when_missed(self, tx: RegisterTx, own: NameParts | None, outcome: Outcome) -> Outcome:
+        """Of a file that was called missing the receipt says so."""
+        if own is None or outcome.rule != "taken":
+            return outcome
+        of = {"party": own.party, "file_type": own.file_type, "custody_date": own.custody_date, "batch": own.batch}
+        promise = tx.get("expected_file", **of, state=MISSING)
+        if promise is None:
+            return outcome
+        return replace(outcome, rule="taken_overdue", figures={"due": promise["due_at"][:16].replace("T", " ")})
+
+    def _facts(self, file: AnnouncedFile, own: NameParts | None, seal_name: str, seal: NameParts) -> Row:
+        """What the seal says of a file, as the register keeps it."""
+        return {
+            "party": self.party,
+            "file_type": own.file_type if own is not None else _UNKNOWN_TYPE,
+            "custody_date": seal.custody_date,
+            "batch": seal.batch,
+            "version": seal.version,
+            "layout": printable(file.layout, 60),
+            "encoding": printable(file.encoding, 20),
+            "rows": file.rows,
+            "totals": canonical_json(dict(file.totals)),
+            "batches": file.batches,
+            "seal_name": seal_name,
+        }
 
     def _record_seal(self, tx: RegisterTx, party_id: str, parts: NameParts, seal: Outcome, size: int, reference: str) -> None:
         is_fault = seal.outcome != READ
@@ -323,17 +393,15 @@ class _Sweep:
             "archive_ref": reference,
         }
         self._put(tx, seal, row)
-        self._event(tx, seal, {})
+        tx.insert("file_event", event_row(self._happening(None), seal.name, seal.sha256, seal.outcome, seal.rule, seal.figures))
 
     def _put(self, tx: RegisterTx, of: Outcome, row: Row) -> None:
         row = {**row, "received_at": self._now()}
         if tx.update("file", {"file_name": of.name, "sha256": of.sha256}, row) == 0:
             tx.insert("file", {"file_name": of.name, "sha256": of.sha256, **row})
 
-    def _event(self, tx: RegisterTx, of: Outcome, more: Mapping[str, object]) -> None:
-        details = canonical_json({"rule": of.rule, "figures": of.figures, **more})
-        event = {"file_name": of.name, "sha256": of.sha256, "event": of.outcome, "details": details, "at": self._now()}
-        tx.insert("file_event", event)
+    def _happening(self, seal_name: str | None) -> Happening:
+        return Happening(self._actor, self._now(), seal_name)
 
     def _now(self) -> str:
         return self._ports.clock.now().isoformat(timespec="microseconds")
@@ -372,6 +440,23 @@ class _Folder:
     def give_back(self, mark: str, name: str) -> None:
         self.taken.discard((mark, name))
         self.left.discard(name)
+
+
+def _steps(of: Happening, before: str | None, file: AnnouncedFile, arrival: Arrival, outcome: Outcome) -> list[Row]:
+    """The events of a content that is judged now, from the state in which it stood."""
+    steps: list[tuple[str, str, dict[str, object]]] = []
+    if arrival.archive_ref is not None:
+        if before != LANDED:
+            steps.append((LANDED, "landed", {"bytes": arrival.bytes}))
+        if outcome.rule not in NOT_AS_SEALED:
+            steps.append((CHECKED, "checked", {"algorithm": file.digest[0], "bytes": arrival.bytes}))
+    steps.append((outcome.outcome, outcome.rule, outcome.figures))
+    events = []
+    for state, rule, figures in steps:
+        check_step(CONTENT, before, state, outcome.name)
+        events.append(event_row(of, outcome.name, outcome.sha256, state, rule, figures))
+        before = state
+    return events
 
 
 @dataclass(frozen=True)

@@ -7,23 +7,28 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
-from custody.names import MONTHLY
-from custody.ports import RegisterTx
-from custody.services.files import (
+from custody.file_life import (
     ACCEPTED,
     IN_FORCE,
     LATE,
+    NOT_HELD,
     QUARANTINED,
     REFUSED,
     RESTATEMENT_PENDING,
     SUPERSEDED,
     TAKEN,
-    is_cut_off,
 )
+from custody.names import MONTHLY
+from custody.ports import RegisterTx
+from custody.services.files import is_cut_off
 from custody.services.organisations import LIVE, Party
 from custody.services.receipts import Outcome
 
 SAME_AGAIN = "SAME_AGAIN"
+# The rules of a file with which nothing is wrong.
+IN_ORDER = ("taken", "taken_overdue", "taken_late")
+# By these what came is not what its seal says, or may not stand under its name: it never was checked against the contract.
+NOT_AS_SEALED = ("size", "digest", "digest_sm3", "same_name_other_digest")
 # The register's integers have four octets on a cluster's store.
 _MAX_INT = 2**31 - 1
 
@@ -178,7 +183,7 @@ def judge_file(
     contents = {row["sha256"]: row for row in tx.find("file", file_name=name)}
     standing = contents.get(arrival.sha256)
     algorithm, expected = file.digest
-    if standing is not None and standing["state"] != REFUSED and expected == arrival.digest:
+    if standing is not None and standing["state"] not in NOT_HELD and expected == arrival.digest:
         return outcome(SAME_AGAIN, "same_again")
     if arrival.rule is not None:
         return outcome(REFUSED, arrival.rule, **arrival.figures)

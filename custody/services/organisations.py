@@ -17,6 +17,7 @@ from custody.core_model import CoreModel, e_account_period
 from custody.digest import canonical_json
 from custody.errors import UsageError
 from custody.fees import FeeContract
+from custody.file_schedule import schedule_faults, scheduled_types
 from custody.money import MAX_MINOR
 from custody.names import MONTHLY, OCCASIONAL, FileType, PartyKind
 from custody.ports import Clock, Register, RegisterTx, Row
@@ -119,7 +120,8 @@ def contract_faults(kind: str, contract: Mapping[str, object]) -> list[str]:
     """What is wrong with a contract of a party of this kind, in words; an empty list when it can be adopted.
 
     Every day's steps read it as it stands, so it must hold here: ``layouts`` names for each file type the layouts that it may
-    have, and for each occasional or monthly one that it may send (custody.names.OCCASIONAL, MONTHLY), ``dialect`` what a
+    have, and for each occasional or monthly one that it may send (custody.names.OCCASIONAL, MONTHLY), ``schedule`` when each is due
+    (custody.file_schedule; left out where it is the usual), ``dialect`` what a
     foreign layout needs to become ours (schemas.landing; empty where there is none); a platform has a ``fee_contract``
     (custody.fees) and may state a ``repayment_order``, a channel ``channel_fee_rate`` (text, at most six decimals) and ``channel_fee_min_minor`` (minor units), the
     gateway neither.
@@ -133,7 +135,7 @@ def contract_faults(kind: str, contract: Mapping[str, object]) -> list[str]:
         return [f"contract: {error}"]
     names, wanted = set(contract), _REQUIRED | _OF_KIND[kind]
     faults = [f"the contract of a {kind} lacks {name}" for name in sorted(wanted - names)]
-    known = wanted | _OPTIONAL.get(kind, frozenset())
+    known = wanted | _OPTIONAL.get(kind, frozenset()) | {"schedule"}
     faults += [f"the contract of a {kind} has {name}, which nobody reads" for name in sorted(names - known)]
     if faults:
         return faults
@@ -149,6 +151,8 @@ def contract_faults(kind: str, contract: Mapping[str, object]) -> list[str]:
         faults.append(f"layouts must name the layouts of each of file_types, and of no other but {', '.join(sorted(_NOT_DAILY))}")
     elif not all(isinstance(ids, list) and ids and all(isinstance(one, str) for one in ids) for ids in layouts.values()):
         faults.append("layouts must name a list of layout ids for each file type")
+    else:
+        faults += schedule_faults(contract.get("schedule", {}), scheduled_types(contract))
     if not isinstance(contract["dialect"], Mapping):
         faults.append("dialect must be an object, empty where the layouts are our own")
     related = contract.get("related_parties", [])

@@ -36,6 +36,7 @@ _LATER = ("send the file again when its custody date has come", "请在该账务
 # rule -> what the sender has to do, in (English, Chinese)
 _TO_DO: dict[str, tuple[str, str]] = {
     "taken": _SEE_VALIDATION,
+    "taken_overdue": _SEE_VALIDATION,
     "taken_late": _SEE_VALIDATION,
     "same_again": _NOTHING,
     "restatement": _WAIT,

@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from custody.errors import UsageError
+from custody.file_life import ACCEPTED, IN_FORCE, LATE, RESTATEMENT_PENDING, SUPERSEDED
 from custody.names import FileType
 from custody.ports import Clock, Register, RegisterTx, Row
 from custody.services.access import permitted_transaction
-from custody.services.files import ACCEPTED, IN_FORCE, LATE, RESTATEMENT_PENDING, SUPERSEDED, in_force, is_cut_off
+from custody.services.file_moves import Happening, move_content
+from custody.services.files import in_force, is_cut_off
 from custody.services.four_eyes import DecisionKind, propose
+from custody.services.promises import hold_against
 
 
 def pending(tx: RegisterTx) -> list[Row]:
@@ -100,7 +103,8 @@ def _payload(tx: RegisterTx, row: Row) -> dict[str, object]:
     return {"file_name": row["file_name"], "sha256": row["sha256"], "replaces": replaces}
 
 
-def _apply(tx: RegisterTx, subject: str, payload: Mapping[str, Any]) -> None:
+def _check(tx: RegisterTx, subject: str, payload: Mapping[str, Any]) -> None:
+    """The change itself waits for who made it and when: _told. Both are one transaction."""
     row = tx.get("file", file_name=subject, sha256=payload["sha256"], state=RESTATEMENT_PENDING)
     effect = payload["effect"]
     if row is None or {**_payload(tx, row), "effect": effect} != payload:
@@ -110,23 +114,22 @@ def _apply(tx: RegisterTx, subject: str, payload: Mapping[str, Any]) -> None:
             f"a day was reconciled since {subject} was proposed, so its effect is another: look at it and propose it again"
         )
     standing = in_force(tx, row)
+    if standing is not None and standing["version"] > row["version"]:
+        raise UsageError(f"version {standing['version']} is in force: an older one does not replace it")
+
+
+def _told(tx: RegisterTx, proposal: Row) -> None:
+    if proposal["state"] != "APPROVED":
+        return
+    (row,) = tx.find("file", file_name=proposal["subject"], state=RESTATEMENT_PENDING)
+    of = Happening(proposal["checker"], proposal["decided_at"])
+    standing = in_force(tx, row)
     if standing is not None:
-        if standing["version"] > row["version"]:
-            raise UsageError(f"version {standing['version']} is in force: an older one does not replace it")
-        _set(tx, standing, {"state": SUPERSEDED})
+        move_content(tx, of, standing, SUPERSEDED, "superseded", {"by": row["file_name"]}, {})
     state = LATE if is_cut_off(tx, row["custody_date"]) else ACCEPTED
-    _set(tx, row, {"state": state, "rule": None, "figures": "{}", "cut_off_date": None})
+    figures = {"instead": "-" if standing is None else standing["file_name"]}
+    move_content(tx, of, row, state, "restated", figures, {"rule": None, "figures": "{}", "cut_off_date": None})
+    hold_against(tx, of, row["party"], row["custody_date"])
 
 
-def put_back(tx: RegisterTx, file_name: str) -> None:
-    """Landing refused the version that had taken this one's place: it is in force again. Repeating is harmless."""
-    row = tx.get("file", file_name=file_name, state=SUPERSEDED)
-    if row is not None:
-        _set(tx, row, {"state": LATE if row["cut_off_date"] > row["custody_date"] else ACCEPTED})
-
-
-def _set(tx: RegisterTx, row: Row, values: Mapping[str, object]) -> None:
-    tx.update("file", {"file_name": row["file_name"], "sha256": row["sha256"]}, values)
-
-
-RESTATEMENT = DecisionKind("restatement", "restatement.propose", "restatement.approve", _apply)
+RESTATEMENT = DecisionKind("restatement", "restatement.propose", "restatement.approve", _check, _told)

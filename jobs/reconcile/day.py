@@ -91,7 +91,8 @@ def read_day(context: StepContext) -> Day:
         context=context,
         reference=reference,
         outcomes=outcomes,
-        missing=frozenset(file_key(o) for o in outcomes if o["outcome"] == "EXPECTED") | _not_shown(context, silent),
+        # What is not due yet is waited for like what is late; only of the latter is there a case.
+        missing=frozenset(file_key(o) for o in outcomes if o["outcome"] in ("EXPECTED", "AWAITED")) | _not_shown(context, silent),
         silent_cores=silent,
         breaks_before=context.rows("reconcile", "breaks", on=context.custody_date - timedelta(days=1)),
         resolved=frozenset(

@@ -248,3 +248,29 @@ def test_two_that_migrate_at_once_do_not_meet(register_url: str) -> None:
     engine = create_engine(register_url)
     assert differences(engine) == []
     engine.dispose()
+
+
+def test_a_register_of_before_the_promises_has_none_and_its_alerts_have_not_ended(register_url: str) -> None:
+    config = alembic_config(register_url)
+    command.upgrade(config, "0010")
+    engine = create_engine(register_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO alert (alert_id, rule, platform, subject, severity, raised_on, last_seen_on, figures, words_en, words_zh, state) "
+            "VALUES ('a', 'r', '', 's', 'HIGH', '2019-12-30', '2019-12-30', '{}', 'w', 'w', 'OPEN')"
+        )
+        connection.exec_driver_sql("INSERT INTO file_event VALUES (1, 'f', 's', 'ACCEPTED', '{}', 't')")
+    engine.dispose()
+    command.upgrade(config, "head")
+    register = SqlRegister(register_url, SystemClock())
+    with register.transaction() as tx:
+        assert tx.find("expected_file") == []
+        (alert,), (event,) = tx.find("alert"), tx.find("file_event")
+        assert (alert["ended_at"], alert["end_sent_at"], event["actor"]) == (None, None, None)
+    register.close()
+    command.downgrade(config, "0010")
+    engine = create_engine(register_url)
+    with engine.begin() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM alert").scalar_one() == 1
+    assert "expected_file" not in inspect(engine).get_table_names()
+    engine.dispose()

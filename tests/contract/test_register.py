@@ -286,3 +286,28 @@ def test_a_row_without_a_required_column_is_not_called_a_duplicate(register: Sql
 
 def test_money_fits_the_column_on_every_database() -> None:
     assert isinstance(recon_case.c.amount_minor.type, BigInteger)
+
+
+def test_a_page_is_cut_out_of_the_order_and_counted_by_what_was_asked(register: SqlRegister) -> None:
+    rows = [
+        {"party": f"P{n % 3}", "file_type": "TXN", "custody_date": date(2019, 12, 30), "batch": n, "state": "EXPECTED" if n % 2 else "MISSING",
+         "cut_off_at": "t", "due_at": "t", "missing_from": f"2019-12-31T0{n}", "misses": 0}
+        for n in range(1, 10)
+    ]  # fmt: skip
+    with register.transaction() as tx:
+        tx.insert_all("expected_file", rows)
+        by_batch = ["-batch"]
+        assert [r["batch"] for r in tx.page("expected_file", by_batch, 0, 3)] == [9, 8, 7]
+        assert [r["batch"] for r in tx.page("expected_file", by_batch, 7, 3)] == [2, 1]
+        assert tx.page("expected_file", by_batch, 9, 3) == []
+        # Among equals the primary key decides.
+        assert [(r["party"], r["batch"]) for r in tx.page("expected_file", ["file_type"], 0, 4)] == [
+            ("P0", 3), ("P0", 6), ("P0", 9), ("P1", 1),
+        ]  # fmt: skip
+        bound = {"missing_from": "2019-12-31T04"}
+        assert [r["batch"] for r in tx.page("expected_file", ["batch"], 0, 9, bound, {"party": "P1"}, state="EXPECTED")] == [3]
+        assert tx.count("expected_file", ["state", "party"], {"party": "P2"}) == {
+            ("EXPECTED", "P0"): 2, ("EXPECTED", "P1"): 2, ("MISSING", "P0"): 1, ("MISSING", "P1"): 1,
+        }  # fmt: skip
+        assert tx.count("expected_file", ["state"], party=["P0", "P1"], state="EXPECTED") == {("EXPECTED",): 4}
+        assert tx.count("file", ["state"]) == {}

@@ -11,9 +11,10 @@ from exchange_kit import DAY, FEE_CONTRACT, RULES, TODAY, Exchange, entry, file_
 from custody.digest import digest_of
 from custody.errors import NotPermitted, RetryLater
 from custody.ports import Inbox
-from custody.services.files import expected_files, history, is_cut_off, missing, refuse_after_landing
+from custody.services.files import history, is_cut_off
 from custody.services.four_eyes import approve
 from custody.services.intake import CollectLimits, collect
+from custody.services.landing_results import refuse_after_landing
 from custody.services.organisations import STATUS, parties, propose_status
 from custody.services.restatements import RESTATEMENT, Effect, propose_restatement
 from schemas.exchange import SealedFile
@@ -50,8 +51,10 @@ def test_a_sealed_set_is_taken_archived_answered_and_removed(exchange: Exchange)
     assert [name for name, _ in client.list_out()] == [RECEIPT, f"{RECEIPT}.seal"]
     client.close()
     with exchange.register.transaction() as tx:
-        assert missing(tx, DAY) == expected_files([p for p in parties(tx) if p.party == "P002"], DAY)
-        assert [e["event"] for e in history(tx, TXN).events] == ["ACCEPTED"]
+        events = history(tx, TXN).events
+        assert [e["event"] for e in events] == ["ANNOUNCED", "LANDED", "CHECKED", "ACCEPTED"]
+        assert {(e["actor"], e["sha256"]) for e in events} == {("system", sha256(DATA))}
+        assert json.loads(events[0]["details"])["figures"] == {"bytes": len(DATA), "rows": DATA.count(b"\n")}
     assert exchange.collect().seals == []
 
 

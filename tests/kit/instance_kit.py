@@ -38,10 +38,11 @@ BANK = "示范银行 Example Bank"
 # What differs from run to run by its nature: times, fences, folders named by a fence, and hashes over those.
 _OF_THE_RUN = {
     "received_at", "queued_at", "sent_at", "proved_at", "taken_at", "at", "hash", "previous_hash", "proposed_at", "decided_at", "committed_at",
-    "published_at", "fence", "path", "code_digest", "run_digest",
+    "published_at", "fence", "path", "code_digest", "run_digest", "missed_at", "ended_at", "end_sent_at",
 }  # fmt: skip
 REPEATABLE_TABLES = (
     "step_output", "publication", "recon_case", "case_event", "alert", "file", "file_event", "proposal", "party", "outbound", "audit_event",
+    "expected_file",
 )  # fmt: skip
 _ALL_KEYS = (b"", b"\xff" * 32)
 

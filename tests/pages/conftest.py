@@ -15,6 +15,7 @@ from instance_kit import GO_LIVE, make_instance, make_world, opened
 from pages_kit import Desk
 
 from custody.calendar import ONE_DAY
+from custody.services.deliveries import deliver_pending
 from custody.services.people import add_person
 from simulator.simulate import load_faults
 
@@ -35,6 +36,8 @@ def morning(tmp_path_factory: pytest.TempPathFactory) -> Path:
         instance.run_day(GO_LIVE)
         instance.deliver(world, GO_LIVE + ONE_DAY)
         instance.run_day(GO_LIVE + ONE_DAY, ("cut_off", "land", "extract"))
+        # What the cut-offs told the senders is with them, as it is after the next sweep.
+        deliver_pending(instance.wiring.exchange_ports)
         register = instance.wiring.register
         add_person(register, "admin", "zhang", "张 Zhang", ["regulator"])
         add_person(register, "admin", "gone", "Gone", ["operator"])

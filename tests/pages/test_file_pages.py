@@ -10,9 +10,17 @@ from instance_kit import GO_LIVE, opened
 from pages_kit import Desk, read
 
 from custody.calendar import ONE_DAY
+from custody.file_life import REFUSED
 from custody.names import FileType
-from custody.services.files import REFUSED, SEAL, STATES, listing, missing
+from custody.ports import RegisterTx, Row
+from custody.services.file_moves import promise_name
+from custody.services.files import SEAL, STATES, listing
+from custody.services.promises import not_here
 from custody.texts import text
+
+
+def _listed(tx: RegisterTx, **equals: object) -> list[Row]:
+    return listing(tx, ["file_name", "sha256"], 0, 10_000, custody_date=GO_LIVE, **equals).rows
 
 
 def _all_rows(desk: Desk, **asked: str) -> list[list[str]]:
@@ -31,8 +39,8 @@ def _all_rows(desk: Desk, **asked: str) -> list[list[str]]:
 
 def test_every_file_of_the_date_is_listed_with_what_became_of_it(desk: Desk) -> None:
     with opened(desk.home) as instance, instance.wiring.register.transaction() as tx:
-        rows = [row for row in listing(tx, GO_LIVE) if row["file_type"] != SEAL]
-        wanting = missing(tx, GO_LIVE)
+        rows = _listed(tx)
+        wanting = not_here(tx, GO_LIVE)
     shown = _all_rows(desk, date=GO_LIVE.isoformat())
     assert [row[0] for row in shown] == [row["file_name"] for row in rows]
     assert [row[5:7] for row in shown] == [[f"{r['rows']:,}" if r["rows"] is not None else "–", f"{r['bytes']:,}"] for r in rows]
@@ -42,8 +50,8 @@ def test_every_file_of_the_date_is_listed_with_what_became_of_it(desk: Desk) -> 
         assert (line[4] == "–") == (row["rule"] is None)
     html = read(desk.get("files", date=GO_LIVE.isoformat()).text)
     if wanting:
-        table = next(t for t in html.tables if len(t[0]) == 2)
-        assert [(row[0], row[1].split()[0]) for row in table[1:]] == [(f.party, f.file_type) for f in wanting]
+        table = next(t for t in html.tables if t[0][-1].startswith("called missing"))
+        assert [(row[0], row[1].split()[0]) for row in table[1:]] == [(f["party"], f["file_type"]) for f in wanting]
     else:
         assert "every expected file is here" in html.text
 
@@ -86,7 +94,7 @@ def test_filters_restrict_and_their_links_lead_to_the_same(desk: Desk) -> None:
     on = GO_LIVE.isoformat()
     for state in STATES:
         with opened(desk.home) as instance, instance.wiring.register.transaction() as tx:
-            rows = [row for row in listing(tx, GO_LIVE, None, state) if row["file_type"] != SEAL]
+            rows = _listed(tx, state=state)
         if not rows:
             continue
         shown = _all_rows(desk, date=on, state=state)
@@ -102,14 +110,23 @@ def test_filters_restrict_and_their_links_lead_to_the_same(desk: Desk) -> None:
 def test_a_file_tells_its_whole_history(desk: Desk) -> None:
     with opened(desk.home) as instance:
         (refused, *_) = instance.find("file", state=REFUSED)
-        events = instance.find("file_event", file_name=refused["file_name"])
+        (promise,) = instance.find("expected_file", **{n: refused[n] for n in ("party", "file_type", "custody_date", "batch")})
+        promised = promise_name(promise)
+        events = instance.find("file_event", file_name=[refused["file_name"], promised])
     links = read(desk.get("files", date=refused["custody_date"].isoformat(), state=REFUSED).text).links
     (link,) = [href for href in links if parse_qs(urlsplit(unescape(href)).query).get("name") == [refused["file_name"]]]
     shown = read(desk.get("file", name=refused["file_name"]).text)
     assert link.startswith("file?") and refused["sha256"] in shown.text
     history = next(t for t in shown.tables if t[0][0].startswith("when"))
     assert len(history) == 1 + len(events)
-    assert history[-1][3] == f"{refused['sha256'][:12]}…"
+    assert ("system", f"{refused['sha256'][:12]}…") in [(row[2], row[4]) for row in history]
+    # The promise that it should have kept is open: it stands before the content, and has a page of its own.
+    assert promise["state"] == "MISSING" and "✗ missing" in shown.text
+    alone = read(desk.get("file", name=promised).text)
+    assert [row[:2] for row in next(t for t in alone.tables if t[0][0].startswith("when"))[1:]] == [
+        row[:2] for row in history[1:] if row[4] == "–"
+    ]
+    assert refused["file_name"] in alone.text
     figures = json.loads(refused["figures"])
     # Digests are shown by their beginning.
     for words in text(refused["rule"], {name: f"{v[:12]}…" if len(str(v)) == 64 else v for name, v in figures.items()}):
@@ -120,7 +137,7 @@ def test_a_day_without_a_file_says_which_are_missing(desk: Desk) -> None:
     later = GO_LIVE + 5 * ONE_DAY
     shown = read(desk.get("files", date=later.isoformat()).text)
     with opened(desk.home) as instance, instance.wiring.register.transaction() as tx:
-        wanting = missing(tx, later)
+        wanting = not_here(tx, later)
     (table,) = shown.tables
     assert len(table) == 1 + len(wanting) > 10
     assert {row[1].split()[0] for row in table[1:]} <= set(FileType)

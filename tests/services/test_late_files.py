@@ -12,7 +12,8 @@ from custody.closings import RESTATED, ROW, closed_by
 from custody.errors import NotPermitted, UsageError
 from custody.services.absent_files import GIVE_UP, propose_give_up
 from custody.services.four_eyes import approve
-from custody.services.restatements import RESTATEMENT, Effect, landed_version, propose_restatement, put_back
+from custody.services.landing_results import put_back
+from custody.services.restatements import RESTATEMENT, Effect, landed_version, propose_restatement
 
 DAY, NEXT = date(2019, 12, 30), date(2019, 12, 31)
 NOTHING = Effect("", "digest", {})
@@ -52,7 +53,7 @@ def test_a_version_that_landing_refused_leaves_the_earlier_one_in_force(register
     first = put(register, 1, "SUPERSEDED", cut_off)
     for _ in range(2):
         with register.transaction() as tx:
-            put_back(tx, first["file_name"])
+            put_back(tx, "t", first["file_name"])
         assert state_of(register, first) == state
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 
-from custody.calendar import SettlementCalendar
-from custody.disclosure import FIGURE_WORDS, DisclosedLoan, agrees, disclosed, due_by, month_before
+from custody.disclosure import FIGURE_WORDS, DisclosedLoan, agrees, disclosed, month_before
 from custody.payment_parts import Left
 from custody.repayment import Owed, Parts
 
@@ -77,7 +76,5 @@ def test_a_share_is_a_number_and_an_amount_is_exact() -> None:
     assert agrees(figures["balance_minor"], {"balance_minor": 80_001}) is False
 
 
-def test_by_when() -> None:
-    # New Year's Day is a holiday, the 4th and 5th are a weekend.
-    assert due_by(END, SettlementCalendar({})) == date(2020, 1, 8)
+def test_of_which_month() -> None:
     assert month_before(date(2020, 1, 1)) == month_before(date(2020, 1, 31)) == END
