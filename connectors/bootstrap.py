@@ -22,7 +22,7 @@ from connectors.register import SqlRegister
 from connectors.secrets import FileSecrets
 from connectors.settings import Settings, load_settings
 from connectors.surroundings import LakeSurroundings
-from custody.ports import AlertGateway, Drop, KeyedStore, LedgerReader, SealedTransactions
+from custody.ports import AlertGateway, Drop, KeyedStore, LedgerReader, OpenPgp, SealedTransactions
 from custody.services.customer_ports import CustomerPorts
 from custody.services.intake import CollectLimits
 from custody.services.intake_checks import ExchangeRules
@@ -114,7 +114,14 @@ class Wiring:
 
     @cached_property
     def exchange_ports(self) -> ExchangePorts:
-        return ExchangePorts(self.register, self.clock, self.archive, self.drop, self.delivery_policy)
+        return ExchangePorts(self.register, self.clock, self.archive, self.drop, self.delivery_policy, self.openpgp)
+
+    @cached_property
+    def openpgp(self) -> OpenPgp:
+        from connectors.openpgp import SequoiaOpenPgp
+
+        keys = self.settings.keys
+        return SequoiaOpenPgp(self.settings.path(keys.openpgp_key), keys.openpgp_seconds)
 
     @property
     def delivery_policy(self) -> DeliveryPolicy:

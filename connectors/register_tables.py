@@ -104,6 +104,10 @@ file = Table(
     _text("archive_ref", null=True),
     _text("seal_name", null=True),
     _text("received_at"),
+    # Of an OpenPGP message that was opened: its content, in the archive under a reference of its own. A day lands that.
+    Column("plain_bytes", BigInteger, nullable=True),
+    Column("plain_sha256", String(64), nullable=True),
+    _text("plain_ref", null=True),
     # The custody date whose cut-off sealed this file as an input; null until then.
     Column("cut_off_date", Date, nullable=True),
     Index("ix_file_custody_date", "custody_date", "party"),

@@ -101,6 +101,10 @@ class OutboundSettings(_Section):
 class KeySettings(_Section):
     identity_key: str
     master_key: str
+    # The bank's own OpenPGP key, with which it opens what comes in and signs what goes out where a contract asks; one message may take so
+    # long to be read or made.
+    openpgp_key: str
+    openpgp_seconds: Annotated[int, Field(ge=1)]
 
 
 class LandSettings(_Section):
@@ -246,6 +250,8 @@ watch_days = 30
 [keys]
 identity_key = "keys/identity.key"
 master_key = "keys/master.key"
+openpgp_key = "keys/openpgp.asc"
+openpgp_seconds = 120
 
 [land]
 processes = 2

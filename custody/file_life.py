@@ -47,7 +47,8 @@ CONTENT: Mapping[str | None, frozenset[str]] = {
     None: frozenset({ANNOUNCED, LANDED, REFUSED}),
     ANNOUNCED: frozenset({LANDED, REFUSED}),
     LANDED: frozenset({CHECKED, REFUSED, QUARANTINED}),
-    CHECKED: frozenset({ACCEPTED, LATE, RESTATEMENT_PENDING, REFUSED}),
+    # It may be an OpenPGP message that cannot be trusted.
+    CHECKED: frozenset({ACCEPTED, LATE, RESTATEMENT_PENDING, REFUSED, QUARANTINED}),
     # Landing may find it unusable as a whole; two people may put a newer version in its place.
     ACCEPTED: frozenset({REFUSED, SUPERSEDED}),
     LATE: frozenset({REFUSED, SUPERSEDED}),
@@ -56,7 +57,8 @@ CONTENT: Mapping[str | None, frozenset[str]] = {
     SUPERSEDED: frozenset({ACCEPTED, LATE}),
     # The sender may send it again, whole this time.
     REFUSED: frozenset({ANNOUNCED, LANDED, REFUSED}),
-    QUARANTINED: frozenset(),
+    # A message that was not trusted comes again, and its key has been registered since.
+    QUARANTINED: frozenset({LANDED}),
 }
 PROMISE: Mapping[str | None, frozenset[str]] = {
     None: frozenset({EXPECTED}),

@@ -10,10 +10,14 @@ from collections.abc import Callable, Collection, Generator, Iterable, Iterator,
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from custody.personal import Said
+from custody.protection import Protection
 from custody.transaction_query import Place, TxnQuery
+
+if TYPE_CHECKING:
+    from custody.services.party_keys import PartyKey
 
 Row = dict[str, Any]
 # A keyed-store row: (row key, columns). Keys sort as bytes, in every store alike.
@@ -282,6 +286,38 @@ class Drop(Protocol):
         """What lies in the party's out/ folder, by name."""
 
     def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What became of an OpenPGP message: ``rule`` says why it is refused, None where its content may be taken."""
+
+    rule: str | None
+    figures: dict[str, object]
+
+
+class OpenPgp(Protocol):
+    """OpenPGP messages by the bank's own key and parties' public keys."""
+
+    def open(
+        self,
+        message: Callable[[], Iterator[bytes]],
+        wanted: frozenset[Protection],
+        keys: Sequence[PartyKey],
+        others: Callable[[], Iterable[PartyKey]],
+        day: date,
+        limit_bytes: int,
+        into: Callable[[bytes], None],
+    ) -> Opened:
+        """Hand the content on piece by piece; it counts only when nothing is said against it in the end.
+
+        ``message()`` is read from the beginning each time; ``keys`` are all that the sender ever had, ``others()`` those of everybody else.
+        """
+
+    def protect(
+        self, content: Iterator[bytes], wanted: frozenset[Protection], keys: Sequence[PartyKey], into: Callable[[bytes], None]
+    ) -> None:
+        """A message to ``keys``, signed by the bank, piece by piece, as ``wanted`` says. Raises RetryLater."""
 
 
 class Secrets(Protocol):

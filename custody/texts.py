@@ -116,6 +116,32 @@ RULES: dict[str, tuple[str, str]] = {
         "the file's name is not PARTY_TYPE_YYYYMMDD_BATCH_vVERSION.csv of this party",
         "文件名不符合“机构_类型_日期_批次_v版本.csv”或不属于该机构",
     ),
+    "openpgp_missing": (
+        "the contract asks for an OpenPGP message, and the file is none",
+        "合同约定使用 OpenPGP 报文，而该文件不是",
+    ),
+    "openpgp_not_agreed": (
+        "the file is an OpenPGP message, which the contract does not name",
+        "该文件为 OpenPGP 报文，合同未作此约定",
+    ),
+    "openpgp_not_encrypted": ("the message is not encrypted, and the contract asks that it is", "报文未加密，合同约定须加密"),
+    "openpgp_not_for_us": ("the message is not encrypted to the bank's key", "报文不是用银行公钥加密的"),
+    "openpgp_unreadable": ("the message cannot be read: {why}", "报文无法读取：{why}"),
+    "openpgp_too_large": ("unpacked the message is larger than {limit} bytes", "报文解开后超过 {limit} 字节"),
+    "openpgp_unsigned": ("the message is not signed, and the contract asks that it is", "报文未签名，合同约定须签名"),
+    "openpgp_bad_signature": (
+        "the signature by key {key} is wrong: the content is not what was signed",
+        "密钥 {key} 的签名有误：内容与签名不符",
+    ),
+    "openpgp_unknown_key": ("the message is signed by key {key}, which is not registered", "报文由未登记的密钥 {key} 签名"),
+    "openpgp_other_party": (
+        "the message is signed by key {key}, which is another organisation's",
+        "报文由另一机构的密钥 {key} 签名",
+    ),
+    "openpgp_key_not_in_force": (
+        "the message is signed by key {key}, which does not work today: it has ended, was revoked, or has not begun",
+        "报文由密钥 {key} 签名，该密钥今日无效：已到期、已停用或尚未生效",
+    ),
     "no_seal": ("no seal file names this file", "没有封签文件列出该文件"),
     "seal_unreadable": ("the seal is not the JSON that the specification asks for: {why}", "封签文件不符合规范：{why}"),
     "announced_missing": ("the seal names the file, but it was not delivered", "封签列出了该文件，但未收到"),

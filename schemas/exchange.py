@@ -15,7 +15,7 @@ from custody.names import FileType
 MAX_SEAL_BYTES = 1_000_000
 # A control total as a seal says it: yuan with two decimals. One that is larger than a file may carry is told so when the file is read.
 TOTAL = r"^-?[0-9]{1,30}\.[0-9]{2}$"
-_NAME = re.compile(r"([A-Z0-9]{2,10})_([A-Z_]{3,20})_([0-9]{8})_([0-9]{2})_v([1-9][0-9]?)\.(csv|json)")
+_NAME = re.compile(r"([A-Z0-9]{2,10})_([A-Z_]{3,20})_([0-9]{8})_([0-9]{2})_v([1-9][0-9]?)\.(csv|json)(\.pgp|\.asc)?")
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,12 @@ class ExchangeName:
     custody_date: date
     batch: int
     version: int
+    # Of a file that is an OpenPGP message: .pgp or .asc (custody.protection).
+    wrapping: str = ""
+
+    @property
+    def is_openpgp(self) -> bool:
+        return self.wrapping != ""
 
     @property
     def is_seal(self) -> bool:
@@ -34,7 +40,9 @@ class ExchangeName:
 
     def __str__(self) -> str:
         suffix = "json" if self.is_seal else "csv"
-        return f"{self.party}_{self.file_type}_{self.custody_date:%Y%m%d}_{self.batch:02d}_v{self.version}.{suffix}"
+        return (
+            f"{self.party}_{self.file_type}_{self.custody_date:%Y%m%d}_{self.batch:02d}_v{self.version}.{suffix}{self.wrapping}"
+        )
 
     @property
     def in_json(self) -> str:
@@ -50,13 +58,13 @@ def result_name(party: str, custody_date: date, version: int) -> str:
 def parse_name(text: str) -> ExchangeName | None:
     """The parts of a file's name, or None when it is not one of ours."""
     found = _NAME.fullmatch(text)
-    if found is None or (found[2] == "SEAL") != (found[6] == "json"):
+    if found is None or (found[2] == "SEAL") != (found[6] == "json") or (found[6] == "json" and found[7]):
         return None
     try:
         day = date.fromisoformat(f"{found[3][:4]}-{found[3][4:6]}-{found[3][6:]}")
     except ValueError:
         return None
-    return ExchangeName(found[1], found[2], day, int(found[4]), int(found[5]))
+    return ExchangeName(found[1], found[2], day, int(found[4]), int(found[5]), found[7] or "")
 
 
 class SealedFile(BaseModel):

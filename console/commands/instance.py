@@ -66,6 +66,7 @@ def init(
     On an instance that stands it brings the register's tables to the newest; then it needs no options.
     """
     from connectors.drop_accounts import make_server_keys
+    from connectors.openpgp import make_bank_key
     from connectors.secrets import make_key_file
     from connectors.ssh_keys import pin_host
 
@@ -79,6 +80,7 @@ def init(
     _refuse_a_half_lost_instance(settings, is_new)
     for key in (settings.keys.identity_key, settings.keys.master_key):
         make_key_file(settings.path(key))
+    make_bank_key(settings.path(settings.keys.openpgp_key), settings.instance.bank)
     make_server_keys(settings)
     sftp = settings.sftp
     pin_host(settings.path(sftp.known_hosts), sftp.host, sftp.port, settings.path(sftp.host_key))

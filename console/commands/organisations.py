@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +12,7 @@ import typer
 
 from connectors.bootstrap import Wiring
 from console.output import ActorOption, JsonOption, NoteOption, command, emit, emit_proposal, parse_date, wired
-from custody.calendar import custody_date_of
+from custody.calendar import CHINA, custody_date_of
 from custody.errors import UsageError
 from custody.services import organisations, party_keys
 from custody.services.access import SYSTEM
@@ -30,6 +30,7 @@ def add_organisations(app: typer.Typer) -> None:
         "show": org_show,
         "suspend": org_suspend,
         "admit": org_admit,
+        "bank-key": org_bank_key,
     }
     org = _group("Platforms, channels, the gateway. 机构", deeds)
     org.add_typer(_group("Public keys. 机构公钥", {"list": key_list, "add": key_add, "revoke": key_revoke}), name="key")
@@ -172,6 +173,17 @@ def admit_today(wiring: Wiring) -> list[PartyKey]:
 
 
 @command
+def org_bank_key(as_json: JsonOption = False) -> int:
+    """The bank's OpenPGP public key, for parties whose contract asks for it. 银行 OpenPGP 公钥"""
+    from connectors.openpgp import bank_certificate
+
+    with wired() as wiring:
+        certificate = bank_certificate(wiring.settings.path(wiring.settings.keys.openpgp_key))
+    emit({"public_key": certificate}, as_json, [certificate])
+    return 0
+
+
+@command
 def key_list(
     party: Annotated[str, typer.Argument(help="Party id; all without it. 机构编号")] = "",
     ending: Annotated[int, typer.Option("--ending", min=0, help="Only what ends within so many days. 多少天内失效")] = 0,
@@ -234,8 +246,15 @@ def key_add(
 
 def read_key(use: KeyUse, text: str) -> PublicKey:
     """Raises UsageError for what is no key of this use."""
-    if use is not KeyUse.SSH:
-        raise UsageError(f"{use} keys are not read yet")
+    if use is KeyUse.OPENPGP:
+        from connectors.openpgp import openpgp_key
+
+        found = openpgp_key(text, custody_date_of(datetime.now(CHINA)))
+        if found is None:
+            raise UsageError(
+                "that is no OpenPGP public key that works: it has a name, no secret part, and is neither revoked nor expired"
+            )
+        return found
     key = party_keys.ssh_key(text)
     if key is None:
         raise UsageError(f"that is not one line of an OpenSSH {party_keys.SSH_TYPE} public key")

@@ -15,12 +15,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
+from custody.calendar import custody_date_of
 from custody.digest import canonical_json
 from custody.errors import BusyElsewhere, RetryLater
 from custody.ports import Lying, Outgoing, Row
+from custody.protection import SUFFIXES, Protection, Way, asked
 from custody.services.access import check_permission
 from custody.services.alerts import raise_alert
+from custody.services.organisations import party
 from custody.services.outbound import FAILED, LEFT, PROVED, QUEUED, SEAL_SUFFIX, SENT, TAKEN, UNDELIVERED, ExchangePorts
+from custody.services.party_keys import KeyUse, PartyKey, keys_in_force
 
 _ACTION = "outbound.send"
 LATE_RULE = "OUTBOUND_LATE"
@@ -133,17 +137,31 @@ class _Recipient:
     def _with_wire(self, row: Row) -> Row:
         """What goes over the wire is fixed, and known to the register, before anything of it is written."""
         if row["wire_ref"] is None:
-            size = sum(map(len, self._ports.archive.chunks(row["archive_ref"])))
-            wire = {
-                "wire_name": row["file_name"],
-                "wire_bytes": size,
-                "wire_sha256": row["sha256"],
-                "wire_ref": row["archive_ref"],
-            }
+            with self._ports.register.transaction() as tx:
+                current = party(tx, self._party)
+                in_force = keys_in_force(tx, self._party, KeyUse.OPENPGP, custody_date_of(self._ports.clock.now()))
+            wanted = frozenset[Protection]() if current is None else asked(current.contract, Way.OUT)
+            wire = self._wrapped(row, wanted, in_force) if wanted else self._as_it_is(row)
             row = {**row, **wire}
             with self._ports.register.transaction() as tx:
                 tx.update("outbound", {"file_name": row["file_name"]}, wire)
         return row
+
+    def _as_it_is(self, row: Row) -> Row:
+        size = sum(map(len, self._ports.archive.chunks(row["archive_ref"])))
+        return {"wire_name": row["file_name"], "wire_bytes": size, "wire_sha256": row["sha256"], "wire_ref": row["archive_ref"]}
+
+    def _wrapped(self, row: Row, wanted: frozenset[Protection], in_force: Sequence[PartyKey]) -> Row:
+        """An OpenPGP message is another one each time that it is made: the first one that the register knows is what goes out."""
+        if Protection.ENCRYPTED in wanted and not in_force:
+            raise RetryLater(f"{self._party} has no OpenPGP key in force, and its contract asks for encrypted files")
+        name = f"{row['file_name']}{SUFFIXES[0]}"
+        with self._ports.archive.stage(self._party, name) as staged:
+            staged.restart()
+            self._ports.openpgp.protect(self._ports.archive.chunks(row["archive_ref"]), wanted, in_force[-1:], staged.append)
+            size = staged.size
+            sha256, reference = staged.keep()
+        return {"wire_name": name, "wire_bytes": size, "wire_sha256": sha256, "wire_ref": reference}
 
     def look(self) -> Delivery:
         """Which of the delivered files the party has read or removed."""
@@ -230,16 +248,16 @@ def _alert(ports: ExchangePorts, actor: str) -> None:
     with ports.register.transaction() as tx:
         late = [row for row in tx.find("outbound", ("party", "queued_at"), state=list(UNDELIVERED)) if is_late(ports, row)]
     today = ports.clock.now().date()
-    for party in dict.fromkeys(row["party"] for row in late):
-        rows = [row for row in late if row["party"] == party]
+    for recipient in dict.fromkeys(row["party"] for row in late):
+        rows = [row for row in late if row["party"] == recipient]
         oldest, why = rows[0], rows[0]["last_reason"] or "-"
         raise_alert(
             ports.register,
             actor,
             LATE_RULE,
-            party,
+            recipient,
             today,
-            f"{len(rows)} files are not delivered to {party}, the oldest {oldest['file_name']}, owed since {oldest['queued_at'][:16]}: {why}",
-            f"{party} 有 {len(rows)} 个文件未送达，最早为 {oldest['file_name']}，自 {oldest['queued_at'][:16]} 起待送：{why}",
+            f"{len(rows)} files are not delivered to {recipient}, the oldest {oldest['file_name']}, owed since {oldest['queued_at'][:16]}: {why}",
+            f"{recipient} 有 {len(rows)} 个文件未送达，最早为 {oldest['file_name']}，自 {oldest['queued_at'][:16]} 起待送：{why}",
             occurrence=oldest["queued_at"][:10],
         )

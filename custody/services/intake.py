@@ -19,11 +19,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from functools import partial
 
+from custody.calendar import custody_date_of
 from custody.digest import canonical_json, digest_of
 from custody.errors import RetryLater
-from custody.file_life import ANNOUNCED, CHECKED, CONTENT, LANDED, MISSING, NOT_HELD, QUARANTINED, REFUSED, check_step
-from custody.ports import Inbox, RegisterTx, Row, StagedFile
+from custody.file_life import ANNOUNCED, CHECKED, CONTENT, LANDED, MISSING, QUARANTINED, REFUSED, check_step
+from custody.ports import Inbox, Opened, RegisterTx, Row, StagedFile
+from custody.protection import Protection, Way, asked
 from custody.services.access import check_permission
 from custody.services.deliveries import deliver_pending
 from custody.services.file_moves import Happening, event_row, move_content
@@ -34,9 +37,11 @@ from custody.services.intake_checks import (
     SAME_AGAIN,
     AnnouncedFile,
     Arrival,
+    Content,
     ExchangeRules,
     NameParts,
     SealContent,
+    is_held,
     judge_file,
     own_name,
     printable,
@@ -45,6 +50,7 @@ from custody.services.intake_checks import (
 )
 from custody.services.organisations import Party, parties, party
 from custody.services.outbound import QUEUED, SENT, ExchangePorts, queue_answer
+from custody.services.party_keys import KeyUse, PartyKey, keys
 from custody.services.promises import hold_against
 from custody.services.receipts import Outcome, receipt_bytes
 
@@ -236,7 +242,37 @@ class _Sweep:
         if isinstance(found, _TooLarge):
             return absent("too_large", found=found.bytes, limit=self._limits.max_file_bytes)
         size, sha256, reference = found
-        return Arrival(sha256, self._digest(file.digest[0], sha256, reference), size, reference, None, {})
+        arrival = Arrival(sha256, self._digest(file.digest[0], sha256, reference), size, reference, None, {})
+        # What is not the file of which the seal speaks is refused as it is.
+        if (arrival.digest, arrival.bytes) != (file.digest[1], file.bytes):
+            return arrival
+        return self._opened(arrival, own.is_openpgp, f"{mark}.{file.name}.content")
+
+    def _opened(self, arrival: Arrival, is_openpgp: bool, stage: str) -> Arrival:
+        """With its content, of an OpenPGP message as the contract asks for it; with what is wrong about that otherwise."""
+        day, limit = custody_date_of(self._ports.clock.now()), self._limits.max_file_bytes
+        with self._ports.register.transaction() as tx:
+            current = party(tx, self.party)
+            own = keys(tx, self.party, KeyUse.OPENPGP)
+        wanted = frozenset[Protection]() if current is None else asked(current.contract, Way.IN)
+        if is_openpgp != bool(wanted):
+            return replace(arrival, locked=Opened("openpgp_not_agreed" if is_openpgp else "openpgp_missing", {}))
+        if not wanted:
+            return arrival
+        reference = arrival.archive_ref or ""
+        with self._ports.archive.stage(self.party, stage) as staged:
+            staged.restart()
+            message = partial(self._ports.archive.chunks, reference)
+            opened = self._ports.openpgp.open(message, wanted, own, self._others, day, limit, staged.append)
+            if opened.rule is not None:
+                staged.restart()  # nothing of it is kept but the message
+                return replace(arrival, locked=opened)
+            size = staged.size
+            return replace(arrival, plain=Content(size, *staged.keep()), locked=opened)
+
+    def _others(self) -> list[PartyKey]:
+        with self._ports.register.transaction() as tx:
+            return [key for key in keys(tx, None, KeyUse.OPENPGP) if key.party != self.party]
 
     def _digest(self, algorithm: str, sha256: str, reference: str) -> str:
         return sha256 if algorithm == "sha256" else digest_of(algorithm, self._ports.archive.chunks(reference))
@@ -329,7 +365,7 @@ class _Sweep:
         if outcome.sha256 != announced:
             # The content that was announced never was: what came has another digest, or is known by its SHA-256 from now on.
             tx.delete("file", file_name=outcome.name, sha256=announced, state=[ANNOUNCED, LANDED])
-        if outcome.outcome == SAME_AGAIN or (standing is not None and standing["state"] not in NOT_HELD):
+        if outcome.outcome == SAME_AGAIN or (standing is not None and is_held(standing)):
             # What was taken or quarantined stays as it is, whatever a later seal says of the same bytes.
             digest = outcome.sha256 if outcome.outcome == SAME_AGAIN else announced
             tx.insert("file_event", event_row(happening, outcome.name, digest, outcome.outcome, outcome.rule, outcome.figures))
@@ -343,6 +379,9 @@ class _Sweep:
             "figures": canonical_json(outcome.figures if is_fault else {}),
             "bytes": arrival.bytes,
             "archive_ref": arrival.archive_ref,
+            "plain_bytes": arrival.plain.bytes if arrival.plain is not None else None,
+            "plain_sha256": arrival.plain.sha256 if arrival.plain is not None else None,
+            "plain_ref": arrival.plain.archive_ref if arrival.plain is not None else None,
         }
         if outcome.outcome != REFUSED:
             row["cut_off_date"] = None

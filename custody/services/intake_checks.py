@@ -19,7 +19,7 @@ from custody.file_life import (
     TAKEN,
 )
 from custody.names import MONTHLY
-from custody.ports import RegisterTx
+from custody.ports import Opened, RegisterTx, Row
 from custody.services.files import is_cut_off
 from custody.services.organisations import LIVE, Party
 from custody.services.receipts import Outcome
@@ -29,6 +29,8 @@ SAME_AGAIN = "SAME_AGAIN"
 IN_ORDER = ("taken", "taken_overdue", "taken_late")
 # By these what came is not what its seal says, or may not stand under its name: it never was checked against the contract.
 NOT_AS_SEALED = ("size", "digest", "digest_sm3", "same_name_other_digest")
+# What is wrong with an OpenPGP message, or with there being one or none.
+OPENPGP_RULES = "openpgp_"
 # The register's integers have four octets on a cluster's store.
 _MAX_INT = 2**31 - 1
 
@@ -48,6 +50,9 @@ class NameParts(Protocol):
     def version(self) -> int: ...
     @property
     def is_seal(self) -> bool: ...
+    @property
+    def is_openpgp(self) -> bool:
+        """Whether it says that the file is an OpenPGP message."""
 
 
 class AnnouncedFile(Protocol):
@@ -106,7 +111,8 @@ class ExchangeRules:
 class Arrival:
     """What was found in the drop for an announced file: its archived bytes, or the rule that says why there are none.
 
-    ``digest`` is by the seal's algorithm; of a file that did not come, both digests are the seal's.
+    ``digest`` is by the seal's algorithm; of a file that did not come, both digests are the seal's. ``plain``: of an OpenPGP message that
+    was opened, its content; ``locked``: why it was not.
     """
 
     sha256: str
@@ -115,6 +121,21 @@ class Arrival:
     archive_ref: str | None
     rule: str | None
     figures: dict[str, object]
+    plain: Content | None = None
+    locked: Opened | None = None
+
+
+@dataclass(frozen=True)
+class Content:
+    bytes: int
+    sha256: str
+    archive_ref: str
+
+
+def is_held(row: Row) -> bool:
+    """Whether the same bytes are what is known already. Refused ones are judged anew, and those of which a key may have been registered
+    since."""
+    return row["state"] not in NOT_HELD and not str(row["rule"]).startswith(OPENPGP_RULES)
 
 
 def digest_rule(algorithm: str) -> str:
@@ -183,7 +204,7 @@ def judge_file(
     contents = {row["sha256"]: row for row in tx.find("file", file_name=name)}
     standing = contents.get(arrival.sha256)
     algorithm, expected = file.digest
-    if standing is not None and standing["state"] not in NOT_HELD and expected == arrival.digest:
+    if standing is not None and is_held(standing) and expected == arrival.digest:
         return outcome(SAME_AGAIN, "same_again")
     if arrival.rule is not None:
         return outcome(REFUSED, arrival.rule, **arrival.figures)
@@ -194,6 +215,8 @@ def judge_file(
         return outcome(REFUSED, "size", found=arrival.bytes, expected=file.bytes)
     if arrival.digest != expected:
         return outcome(REFUSED, digest_rule(algorithm), found=arrival.digest, expected=expected)
+    if arrival.locked is not None and arrival.locked.rule is not None:
+        return outcome(QUARANTINED, arrival.locked.rule, **arrival.locked.figures)
     return _judge_whole(tx, rules, party, today, parts, file, outcome)
 
 
@@ -220,6 +243,10 @@ def _judge_whole(
         batch=parts.batch,
         state=list(TAKEN),
     )
+    wrapped = [row["sha256"] for row in versions if row["version"] == parts.version]
+    if wrapped:
+        # Of one version there is one file, whatever it is wrapped in.
+        return outcome(QUARANTINED, "same_name_other_digest", first=wrapped[0])
     newer = [row["version"] for row in versions if row["version"] > parts.version]
     if newer:
         return outcome(REFUSED, "older_version", newer=max(newer))

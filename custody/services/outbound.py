@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from custody.errors import StopRun, UsageError
-from custody.ports import Archive, Clock, Drop, Register, RegisterTx, Row
+from custody.ports import Archive, Clock, Drop, OpenPgp, Register, RegisterTx, Row
 from custody.services.access import permitted_transaction
 
 # To be sent, for the first time or again.
@@ -57,6 +57,7 @@ class ExchangePorts:
     archive: Archive
     drop: Drop
     policy: DeliveryPolicy
+    openpgp: OpenPgp
 
 
 def queue(tx: RegisterTx, clock: Clock, party: str, file_name: str, sha256: str, archive_ref: str) -> None:

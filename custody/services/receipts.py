@@ -28,6 +28,14 @@ _NEXT_VERSION = (
     "if this is a correction, send it under the next version; else ask the bank",
     "如为更正，请以下一版本号发送；否则请联系银行",
 )
+_WRAP = (
+    "encrypt to the bank's key and sign with your own as the contract asks, then send the file again with a new seal",
+    "请按合同约定用银行公钥加密、用本方密钥签名，随新的封签文件重新发送",
+)
+_REGISTER_KEY = (
+    "sign with a key that is registered here and works today, or have this one registered, then send the file again",
+    "请使用已在银行登记且当日有效的密钥签名，或先登记该密钥，然后重新发送",
+)
 _ASK = ("ask the bank's operations desk", "请联系银行运营人员")
 _WAIT = ("wait for the bank's decision", "请等待银行复核结果")
 _NEW_SEAL = ("write the seal again and send it; the data files are still in place", "请重新生成并发送封签文件；数据文件仍在原处")
@@ -53,6 +61,17 @@ _TO_DO: dict[str, tuple[str, str]] = {
     "older_version": _NEXT_VERSION,
     "future_date": _LATER,
     "party_not_live": _ASK,
+    "openpgp_missing": _WRAP,
+    "openpgp_not_agreed": _WRAP,
+    "openpgp_not_encrypted": _WRAP,
+    "openpgp_not_for_us": _WRAP,
+    "openpgp_unreadable": _WRAP,
+    "openpgp_too_large": _CORRECT,
+    "openpgp_unsigned": _WRAP,
+    "openpgp_bad_signature": _WRAP,
+    "openpgp_unknown_key": _REGISTER_KEY,
+    "openpgp_other_party": _REGISTER_KEY,
+    "openpgp_key_not_in_force": _REGISTER_KEY,
     "seal_unreadable": _NEW_SEAL,
     "seal_name": _NEW_SEAL,
     "wrong_party": _ASK,

@@ -14,6 +14,7 @@ from typing import Any
 from connectors.archive import FolderArchive
 from connectors.clock import SystemClock
 from connectors.drop_accounts import follow_register, make_server_keys
+from connectors.openpgp import SequoiaOpenPgp, make_bank_key
 from connectors.register import SqlRegister
 from connectors.register_tables import metadata
 from connectors.secrets import FileSecrets, make_key_file
@@ -121,7 +122,9 @@ class Exchange:
         keys = self.settings.keys
         secrets = FileSecrets(self.settings.path(keys.identity_key), self.settings.path(keys.master_key))
         archive = FolderArchive(self.settings.path(self.settings.stores.archive), secrets)
-        return ExchangePorts(self.register, SystemClock(), archive, self.drop, POLICY)
+        return ExchangePorts(
+            self.register, SystemClock(), archive, self.drop, POLICY, SequoiaOpenPgp(self.settings.path(keys.openpgp_key), 60)
+        )
 
     def client(self, party: str = "P001") -> PartyClient:
         return PartyClient(self.settings, party, self.settings.home / "party_keys" / party)
@@ -215,6 +218,7 @@ def make_home(home: Path, changes: Mapping[str, str | int] | None = None) -> Set
     settings = load_settings(home)
     for name in (settings.keys.identity_key, settings.keys.master_key):
         make_key_file(settings.path(name))
+    make_bank_key(settings.path(settings.keys.openpgp_key), "Test bank")
     make_server_keys(settings)
     return settings
 

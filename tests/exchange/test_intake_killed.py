@@ -89,6 +89,7 @@ def _collect_and_die(settings: Any, calls: int) -> int:
                 _Counted(real.archive, countdown),
                 _Counted(real.drop, countdown),
                 real.policy,
+                real.openpgp,
             )
             code = 3 if exchange.collect(counted).troubles else 0
         finally:
