@@ -27,6 +27,7 @@ from custody.services.customer_ports import CustomerPorts
 from custody.services.intake import CollectLimits
 from custody.services.intake_checks import ExchangeRules
 from custody.services.outbound import DeliveryPolicy, ExchangePorts
+from custody.services.status_changes import Books
 from schemas.customer_form import form_of, judge_form
 from schemas.exchange import MAX_SEAL_BYTES, parse_name, parse_seal
 from schemas.layout import layouts_for
@@ -70,6 +71,12 @@ class Wiring:
     def ledger_reader(self) -> LedgerReader:
         """A new one each time: what it answers is of the moment when it is first asked."""
         return StoreLedgerReader(self.keyed)
+
+    @property
+    def books(self) -> Books:
+        from connectors.books import LakeBooks
+
+        return LakeBooks(self.register, self.lake)
 
     @property
     def sealed_transactions(self) -> SealedTransactions:

@@ -16,8 +16,9 @@ from connectors.authorized_keys import as_file, authorized_line
 from connectors.settings import TAKEN, Settings
 from connectors.ssh_keys import make_key, public_key_line
 from connectors.system_accounts import Login
+from custody.party_status import PartyStatus
 from custody.ports import Register, RegisterTx
-from custody.services.organisations import LIVE, parties
+from custody.services.organisations import parties
 from custody.services.party_keys import KeyUse, PartyKey, keys
 
 FOLDERS = ("in", "out")
@@ -51,15 +52,14 @@ def follow_register(settings: Settings, register: Register, today: date) -> None
 
 
 def logins_of(tx: RegisterTx, today: date) -> list[Login]:
-    """Every party with the SSH keys that work on this date; who is not live has none."""
+    """Every party with the SSH keys that work on this date; who is closed has none."""
     working: dict[str, list[PartyKey]] = {}
     for key in keys(tx, use=KeyUse.SSH):
         if key.works_on(today):
             working.setdefault(key.party, []).append(key)
-    live = {party.party for party in parties(tx) if party.status == LIVE}
     return [
-        Login(one.party, tuple(authorized_line(key) for key in working.get(one.party, ()) if one.party in live))
-        for one in parties(tx)
+        Login(one.party, () if one.status == PartyStatus.CLOSED else tuple(map(authorized_line, working.get(one.party, ()))))
+        for one in parties(tx, today)
     ]
 
 

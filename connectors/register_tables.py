@@ -34,7 +34,21 @@ party = Table(
     _text("kind"),
     _text("name_en"),
     _text("name_zh"),
+)
+
+# What holds for a party from a custody date on, until the next row of the same party.
+party_status = Table(
+    "party_status",
+    metadata,
+    Column("party", String(10), primary_key=True),
+    Column("valid_from", Date, primary_key=True),
     _text("status"),
+)
+party_contract = Table(
+    "party_contract",
+    metadata,
+    Column("party", String(10), primary_key=True),
+    Column("valid_from", Date, primary_key=True),
     _json("contract"),
 )
 

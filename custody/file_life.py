@@ -24,6 +24,8 @@ REFUSED = "REFUSED"
 QUARANTINED = "QUARANTINED"
 RESTATEMENT_PENDING = "RESTATEMENT_PENDING"
 SUPERSEDED = "SUPERSEDED"
+# Of an organisation that is being onboarded: kept to be tested, never landed.
+SAMPLE = "SAMPLE"
 
 # Of a promise besides: its file is not here yet; is here, in time; is here, after it was called missing (LATE); two people
 # decided that it will not come.
@@ -37,7 +39,7 @@ IN_FORCE = (ACCEPTED, LATE)
 # What somebody has to look at: the sender, or two people here.
 UNSETTLED = (REFUSED, QUARANTINED, RESTATEMENT_PENDING)
 # Not judged yet, or to be judged anew when it comes again.
-NOT_HELD = (ANNOUNCED, LANDED, REFUSED)
+NOT_HELD = (ANNOUNCED, LANDED, REFUSED, SAMPLE)
 # The name is used up: other bytes under it are quarantined.
 TAKEN = (ACCEPTED, LATE, RESTATEMENT_PENDING, SUPERSEDED)
 
@@ -48,7 +50,7 @@ CONTENT: Mapping[str | None, frozenset[str]] = {
     ANNOUNCED: frozenset({LANDED, REFUSED}),
     LANDED: frozenset({CHECKED, REFUSED, QUARANTINED}),
     # It may be an OpenPGP message that cannot be trusted.
-    CHECKED: frozenset({ACCEPTED, LATE, RESTATEMENT_PENDING, REFUSED, QUARANTINED}),
+    CHECKED: frozenset({ACCEPTED, LATE, RESTATEMENT_PENDING, REFUSED, QUARANTINED, SAMPLE}),
     # Landing may find it unusable as a whole; two people may put a newer version in its place.
     ACCEPTED: frozenset({REFUSED, SUPERSEDED}),
     LATE: frozenset({REFUSED, SUPERSEDED}),
@@ -59,6 +61,8 @@ CONTENT: Mapping[str | None, frozenset[str]] = {
     REFUSED: frozenset({ANNOUNCED, LANDED, REFUSED}),
     # A message that was not trusted comes again, and its key has been registered since.
     QUARANTINED: frozenset({LANDED}),
+    # It may be sent again, and once its sender is live it may be the day's own.
+    SAMPLE: frozenset({LANDED, REFUSED}),
 }
 PROMISE: Mapping[str | None, frozenset[str]] = {
     None: frozenset({EXPECTED}),

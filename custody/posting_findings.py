@@ -33,6 +33,7 @@ FINAL_REFUSALS = frozenset(
         "not_the_payee",
         "originator",
         "parts",
+        "party_status",
         "platform_lends",
         "posted_before",
         "receipt_amount",

@@ -233,7 +233,23 @@ RULES: dict[str, tuple[str, str]] = {
     "notice_nothing": ("nothing to do", "无需处理"),
     "seal_name": ("the seal says {found}, its name says {expected}", "封签内容为 {found}，文件名为 {expected}"),
     "not_a_file": ("the name is a link or a folder, which is never opened", "该名称是链接或目录，系统不予打开"),
-    "party_not_live": ("the party is {status}: its files are not taken", "机构状态为 {status}，不接收其文件"),
+    "taken_held": (
+        "the organisation is suspended: the file is kept, and taken up with the first custody date on which it is not",
+        "机构处于暂停状态：文件已留存，待恢复后的首个账务日处理",
+    ),
+    "taken_sample": (
+        "taken as a sample: it is tested and answered, and enters no custody day",
+        "已作为样本文件接收：仅用于准入测试并反馈结果，不进入任何账务日",
+    ),
+    "party_not_live": (
+        "on {custody_date} the organisation was not live yet: files of that date are not taken",
+        "{custody_date} 该机构尚未上线，不接收该账务日的文件",
+    ),
+    "party_closed": ("the organisation is closed: its files are not taken", "机构已终止，不接收其文件"),
+    "party_status": (
+        "{party} is {status} since {since}: {txn_type} is new business, which it does not do any more",
+        "{party} 自 {since} 起状态为 {status}，不得再办理新业务（{txn_type}）",
+    ),
     "older_version": ("version {newer} of the file was taken before", "该文件的版本 {newer} 已被接收，不再接收旧版本"),
     # a posting that the ledger refuses
     "insufficient": (

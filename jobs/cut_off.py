@@ -7,11 +7,14 @@ keeps its own custody date (design.md §2, late and restated).
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import date, timedelta
 
 from custody.digest import canonical_json
+from custody.party_status import IN_THE_DAY, LANDS, PartyStatus
 from custody.ports import RegisterTx, Row
 from custody.services.access import SYSTEM
+from custody.services.organisations import DatedParty, Party, dated_parties
 from custody.services.outputs import Seal, latest_seal
 from custody.services.promises import judge_at_cut_off
 from custody.services.restatements import landed_version
@@ -34,7 +37,8 @@ def _run(context: StepContext) -> None:
         # A version of this very cut-off is not withdrawn by another: that one waits for the next day.
         files = [f for f in files if restated.get(f["file_name"], {}).get("cut_off_date") != context.custody_date]
         decided = tx.find("proposal", order_by=["decision_no"], state=["APPROVED", "REJECTED"])
-        parties = tx.find("party")
+        dated = {one.row["party"]: one for one in dated_parties(tx)}
+        files = [f for f in files if f["cut_off_date"] is not None or _lets_in(dated, f, context.custody_date)]
         holidays = tx.find("holiday")
         book = rule_book(tx, shipped_rules())
     accepted = [f for f in files if f["state"] in _INPUT_STATES]
@@ -43,7 +47,15 @@ def _run(context: StepContext) -> None:
     context.write("refused_files", [_refusal(f) for f in refused])
     context.write("restated_files", [_restatement(f, restated[f["file_name"]]) for f in accepted if f["file_name"] in restated])
     context.write("decisions", [_decision(p) for p in decided if p["decision_no"] > sealed_up_to])
-    reference: list[Row] = [{"kind": "party", "id": p["party"], "payload": canonical_json(_party(p))} for p in parties]
+    parties = [p for p in (one.on(context.custody_date) for one in dated.values()) if p.status in IN_THE_DAY]
+    reference: list[Row] = [{"kind": "party", "id": p.party, "payload": canonical_json(_party(p))} for p in parties]
+    # What is of an earlier date is read under the contract of that date.
+    versions = {p.party: dated[p.party].contracts_until(context.custody_date) for p in parties}
+    reference += [
+        {"kind": "contract", "id": of, "payload": canonical_json([[since.isoformat(), c] for since, c in held])}
+        for of, held in versions.items()
+        if len(held) > 1
+    ]
     reference += [
         {"kind": "holiday", "id": h["day"].isoformat(), "payload": canonical_json({"business_day": h["business_day"]})}
         for h in holidays
@@ -108,8 +120,15 @@ def _decision(proposal: Row) -> Row:
     return {**proposal, "outcome": proposal["state"]}
 
 
-def _party(party: Row) -> Row:
-    return {name: party[name] for name in ("kind", "name_en", "name_zh", "status")} | {"contract": json.loads(party["contract"])}
+def _lets_in(dated: Mapping[str, DatedParty], file: Row, today: date) -> bool:
+    """Of one that is suspended today files wait; those of before it went live never come in (they were refused, or samples)."""
+    of = dated[file["party"]]
+    return of.status_on(today) in LANDS and of.status_on(file["custody_date"]) != PartyStatus.ONBOARDING
+
+
+def _party(of: Party) -> Row:
+    said = {"kind": of.kind, "name_en": of.name_en, "name_zh": of.name_zh, "status": of.status, "contract": dict(of.contract)}
+    return said if of.restricted_since is None else {**said, "since": of.restricted_since.isoformat()}
 
 
 def _publish(context: StepContext, seal: Seal) -> None:

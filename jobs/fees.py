@@ -40,6 +40,8 @@ def _run(context: StepContext) -> None:
     carried = {r["platform"]: r["carry"] for r in context.rows("fees", "fee_accruals", on=yesterday)}
     accruals: list[Row] = []
     for platform in reference.of_kind(PartyKind.PLATFORM):
+        if reference.is_closed(platform):
+            continue
         contract = FeeContract.parse(reference.parties[platform]["contract"]["fee_contract"])
         if not contract.in_force(context.custody_date):
             continue

@@ -25,10 +25,10 @@ from custody.digest import canonical_json
 from custody.disclosure import month_before
 from custody.file_schedule import is_due_with, terms_of
 from custody.names import MONTHLY, FileType
+from custody.party_status import PartyStatus, is_awaited
 from custody.ports import Row
 from custody.services.absent_files import GIVE_UP
 from custody.services.landing_results import put_back, refuse_after_landing
-from custody.services.organisations import LIVE
 from custody.services.outputs import Seal
 from jobs.land_files import Landed, Task, land_files, table_name, tasks_of
 from jobs.land_persons import KeptPersons, NoPersons, Persons
@@ -52,7 +52,6 @@ def _land(context: StepContext, persons: Persons) -> None:
     accepted = context.rows("cut_off", "accepted_files")
     reference = load_reference(context)
     parties = reference.parties
-    dialects = {party: body["contract"]["dialect"] for party, body in parties.items()}
     # A table of a type that nobody sent is there all the same.
     for file_type in FileType:
         if table_name(file_type) in TABLES:
@@ -64,7 +63,11 @@ def _land(context: StepContext, persons: Persons) -> None:
     decided = decided_rows(decisions, context.custody_date, aliases)
     outcomes: list[Row] = []
     rejected = [arrow_schema(TABLES["rejected_rows"]).empty_table()]
-    with closing(_land_all(context.wiring, list(tasks_of(accepted, dialects, aliases)))) as answers:
+    with closing(
+        _land_all(
+            context.wiring, list(tasks_of(accepted, lambda party, on: reference.contract_on(party, on)["dialect"], aliases))
+        )
+    ) as answers:
         for landed in answers:
             for said in landed.said:
                 persons.keep(said)
@@ -131,7 +134,7 @@ def _superseded(context: StepContext, outcomes: list[Row]) -> list[Row]:
 def _expected(
     context: StepContext, parties: Mapping[str, Mapping[str, Any]], outcomes: list[Row], calendar: SettlementCalendar
 ) -> list[Row]:
-    """What the contracts of live parties expect for this date, and what earlier dates still lack (LATE_FILE).
+    """What the contracts of parties expect that are not closed for this date, and what earlier dates still lack (LATE_FILE).
 
     A type is there when as many of its batches have landed as its last one says there are. What has landed of a type that is
     still expected is kept with it: the other batches may come on a later day. What two people gave up is not expected any more.
@@ -140,10 +143,12 @@ def _expected(
     landed: dict[tuple[str, str, date], dict[int, int | None]] = defaultdict(dict)
     before = context.rows("land", "file_outcomes", on=context.custody_date - timedelta(days=1))
     for o in before:
-        if o["outcome"] in (_EXPECTED, _AWAITED):
+        # Of one that is closed nothing is awaited any more.
+        is_closed = parties.get(o["party"], {}).get("status") == PartyStatus.CLOSED
+        if o["outcome"] in (_EXPECTED, _AWAITED) and not is_closed:
             landed[o["party"], o["file_type"], o["custody_date"]] = dict(json.loads(o["figures"])["landed"])
     for party, body in parties.items():
-        if body["status"] == LIVE:
+        if is_awaited(body["kind"], body["status"]):
             for file_type in body["contract"]["file_types"]:
                 if terms_of(body["contract"], file_type).has(context.custody_date, calendar):
                     landed.setdefault((party, file_type, context.custody_date), {})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -45,12 +45,12 @@ _SAID = pa.schema(
 
 @dataclass(frozen=True)
 class Task:
-    """Accepted files of one type in the order of their names, and the ``dialect`` of each party's contract. ``aliases``: customer
+    """Accepted files of one type in the order of their names, and the dialect of each, by party and custody date. ``aliases``: customer
     ids that two people found to be another's."""
 
     file_type: str
     files: tuple[Row, ...]
-    dialects: Mapping[str, Mapping[str, Any]]
+    dialects: Mapping[tuple[str, date], Mapping[str, Any]]
     aliases: Mapping[str, str]
 
 
@@ -69,7 +69,11 @@ def table_name(file_type: str) -> str:
     return f"land_{file_type.lower()}"
 
 
-def tasks_of(files: Sequence[Row], dialects: Mapping[str, Mapping[str, Any]], aliases: Mapping[str, str]) -> Iterator[Task]:
+# By party and custody date what a foreign layout needs to become ours, as the contract of that date says.
+DialectOf = Callable[[str, date], Mapping[str, Any]]
+
+
+def tasks_of(files: Sequence[Row], dialect_of: DialectOf, aliases: Mapping[str, str]) -> Iterator[Task]:
     """Types in the order of their names; of each, many small files or one large one at a time, the same whoever lands them."""
     by_type: dict[str, list[Row]] = defaultdict(list)
     for file in sorted(files, key=lambda f: str(f["file_name"])):
@@ -79,15 +83,16 @@ def tasks_of(files: Sequence[Row], dialects: Mapping[str, Mapping[str, Any]], al
         size = 0
         for file in of_type:
             if held and (size + file["bytes"] > TASK_BYTES or len(held) == TASK_FILES):
-                yield _task(file_type, held, dialects, aliases)
+                yield _task(file_type, held, dialect_of, aliases)
                 held, size = [], 0
             held.append(file)
             size += file["bytes"]
-        yield _task(file_type, held, dialects, aliases)
+        yield _task(file_type, held, dialect_of, aliases)
 
 
-def _task(file_type: str, files: Sequence[Row], dialects: Mapping[str, Mapping[str, Any]], aliases: Mapping[str, str]) -> Task:
-    return Task(file_type, tuple(files), {party: dialects[party] for party in sorted({f["party"] for f in files})}, aliases)
+def _task(file_type: str, files: Sequence[Row], dialect_of: DialectOf, aliases: Mapping[str, str]) -> Task:
+    dialects = {key: dialect_of(*key) for key in sorted({(f["party"], f["custody_date"]) for f in files})}
+    return Task(file_type, tuple(files), dialects, aliases)
 
 
 def land_files(wiring: Wiring, task: Task) -> Landed:
@@ -102,7 +107,7 @@ def land_files(wiring: Wiring, task: Task) -> Landed:
         data, batch = proved.pop(file["file_name"], (None, None))
         if data is None:
             data = wiring.archive.read(file["archive_ref"])
-        reading = _Reading(file, layout, data, task.dialects[file["party"]], batch)
+        reading = _Reading(file, layout, data, task.dialects[file["party"], file["custody_date"]], batch)
         for table in reading.tables():
             if task.file_type == FileType.CUSTOMER:
                 table, personal = _split_off_personal(wiring.secrets, layout, table, task.aliases)

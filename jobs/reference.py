@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -14,8 +15,8 @@ from custody.core_model import Period, e_account_period
 from custody.errors import StopRun
 from custody.match_rules import RuleBook, RuleSet, read_rule
 from custody.names import FileType, PartyKind
+from custody.party_status import LANDS, PartyStatus
 from custody.repayment import USUAL_ORDER, PartName
-from custody.services.organisations import LIVE
 from jobs.step import StepContext
 
 _RATE_UNIT = 1_000_000
@@ -27,8 +28,10 @@ class Reference:
     bank: str
     risk_horizon_business_days: int
     calendar: SettlementCalendar
-    # party id -> {kind, name_en, name_zh, status, contract}
+    # party id -> {kind, name_en, name_zh, status, contract}, and ``since`` of one that is not live
     parties: dict[str, dict[str, Any]]
+    # party id -> (first custody date, contract) in order, of each that has had another one than today's
+    versions: dict[str, list[tuple[date, Mapping[str, Any]]]]
     rule_book: RuleBook
 
     @cached_property
@@ -40,17 +43,31 @@ class Reference:
 
     def gateways(self) -> list[str]:
         """The live gateway (organisations admits one at a time); none while it is suspended."""
-        return [g for g in self.of_kind(PartyKind.GATEWAY) if self.parties[g]["status"] == LIVE]
+        return [g for g in self.of_kind(PartyKind.GATEWAY) if self.parties[g]["status"] == PartyStatus.LIVE]
 
     def confirming(self) -> list[str]:
-        """Live platforms whose contract lets them confirm results, and so asks it of them."""
+        """Platforms whose files are awaited and whose contract lets them confirm results, and so asks it of them."""
         platforms = self.of_kind(PartyKind.PLATFORM)
-        layouts = {p: self.parties[p]["contract"]["layouts"] for p in platforms if self.parties[p]["status"] == LIVE}
+        layouts = {p: self.parties[p]["contract"]["layouts"] for p in platforms if self.parties[p]["status"] in LANDS}
         return [p for p in platforms if FileType.CONFIRMATION in layouts.get(p, ())]
 
     def of_kind(self, kind: str) -> list[str]:
         """All parties of a kind, suspended ones too: their money is still there."""
         return sorted(p for p, body in self.parties.items() if body["kind"] == kind)
+
+    def is_closed(self, party: str) -> bool:
+        return bool(self.parties[party]["status"] == PartyStatus.CLOSED)
+
+    def restricted(self) -> dict[str, tuple[str, date]]:
+        """Of each platform that is not live: its status, and since when it has not been live."""
+        found = {p: self.parties[p] for p in self.of_kind(PartyKind.PLATFORM)}
+        return {p: (b["status"], date.fromisoformat(b["since"])) for p, b in found.items() if b.get("since") is not None}
+
+    def contract_on(self, party: str, on: date) -> Mapping[str, Any]:
+        """The contract that holds for what is of an earlier custody date."""
+        held = [contract for since, contract in self.versions.get(party, ()) if since <= on]
+        contract: Mapping[str, Any] = held[-1] if held else self.parties[party]["contract"]
+        return contract
 
     def related_parties(self, platform: str) -> frozenset[str]:
         """Those of the platform that its contract states, as customer ids."""
@@ -88,10 +105,13 @@ def load_reference(context: StepContext, on: date | None = None) -> Reference:
     instance: dict[str, Any] = {}
     day = on or context.custody_date
     rules = []
+    versions: dict[str, list[tuple[date, Mapping[str, Any]]]] = {}
     for row in context.rows("cut_off", "reference", on=on):
         payload = json.loads(row["payload"])
         if row["kind"] == "party":
             parties[row["id"]] = payload
+        elif row["kind"] == "contract":
+            versions[row["id"]] = [(date.fromisoformat(since), contract) for since, contract in payload]
         elif row["kind"] == "holiday":
             overrides[date.fromisoformat(row["id"])] = payload["business_day"]
         elif row["kind"] == "rule":
@@ -99,4 +119,4 @@ def load_reference(context: StepContext, on: date | None = None) -> Reference:
         else:
             instance = payload
     horizon = instance["risk_horizon_business_days"]
-    return Reference(day, instance["bank"], horizon, SettlementCalendar(overrides), parties, RuleBook.of(rules))
+    return Reference(day, instance["bank"], horizon, SettlementCalendar(overrides), parties, versions, RuleBook.of(rules))

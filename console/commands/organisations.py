@@ -14,11 +14,14 @@ from connectors.bootstrap import Wiring
 from console.output import ActorOption, JsonOption, NoteOption, command, emit, emit_proposal, parse_date, wired
 from custody.calendar import CHINA, custody_date_of
 from custody.errors import UsageError
+from custody.party_status import PartyStatus
 from custody.services import organisations, party_keys
 from custody.services.access import SYSTEM
 from custody.services.alerts import raise_alert
+from custody.services.contract_changes import propose_contract
 from custody.services.organisation_history import SHOWN_DAYS, show_organisation
 from custody.services.party_keys import KeyUse, PartyKey, PublicKey
+from custody.services.status_changes import propose_status
 
 PartyArgument = Annotated[str, typer.Argument(help="Party id. 机构编号")]
 
@@ -29,11 +32,13 @@ def add_organisations(app: typer.Typer) -> None:
         "list": org_list,
         "show": org_show,
         "suspend": org_suspend,
+        "status": org_status,
         "admit": org_admit,
         "bank-key": org_bank_key,
     }
     org = _group("Platforms, channels, the gateway. 机构", deeds)
     org.add_typer(_group("Public keys. 机构公钥", {"list": key_list, "add": key_add, "revoke": key_revoke}), name="key")
+    org.add_typer(_group("Contracts. 合同", {"show": contract_show, "propose": contract_propose}), name="contract")
     app.add_typer(org, name="org")
 
 
@@ -51,7 +56,10 @@ def org_onboard(
     note: NoteOption,
     as_json: JsonOption = False,
 ) -> int:
-    """Propose every party of a folder for onboarding; another person approves each. 机构准入"""
+    """Propose every party of a simulated world for onboarding; another person approves each, and it is live. 机构准入
+
+    The note is why they go live without an acceptance test: that the world is simulated, for one.
+    """
     folder = Path(world)
     described = json.loads((folder / "world.json").read_text(encoding="utf-8"))
     proposals = {}
@@ -69,6 +77,7 @@ def org_onboard(
                 contract_of(p, wiring.secrets.identity_digest),
                 key,
                 note,
+                live_untested=True,
             )
     emit({"proposals": proposals}, as_json, [f"{party}: proposal {number}" for party, number in proposals.items()])
     return 0
@@ -122,16 +131,81 @@ def org_show(party: Annotated[str, typer.Argument(help="Party id. 机构编号")
     return 0
 
 
+SinceOption = Annotated[str, typer.Option("--from", help="First custody date; else the first that is not cut off. 生效账务日")]
+
+
 @command
 def org_suspend(
-    party: Annotated[str, typer.Argument(help="Party id. 机构编号")],
+    party: PartyArgument, actor: ActorOption, note: NoteOption, since: SinceOption = "", as_json: JsonOption = False
+) -> int:
+    """Propose to suspend it: its files are kept and not landed, it does no new business. 暂停机构"""
+    return _propose_status(party, PartyStatus.SUSPENDED, actor, note, since, False, as_json)
+
+
+@command
+def org_status(
+    party: PartyArgument,
+    status: Annotated[PartyStatus, typer.Argument(help="What it becomes. 状态")],
     actor: ActorOption,
     note: NoteOption,
+    since: SinceOption = "",
+    untested: Annotated[
+        bool, typer.Option("--untested", help="Live without a passed acceptance test; the note says why. 免测上线")
+    ] = False,
     as_json: JsonOption = False,
 ) -> int:
+    """Propose another status from a custody date on; another person approves it. 变更机构状态"""
+    return _propose_status(party, status, actor, note, since, untested, as_json)
+
+
+def _propose_status(party: str, status: PartyStatus, actor: str, note: str, since: str, untested: bool, as_json: bool) -> int:
     with wired() as wiring:
-        proposal = organisations.propose_status(wiring.register, wiring.clock, actor, party, organisations.SUSPENDED, note)
-    emit({"proposal": proposal}, as_json)
+        on = parse_date(since) if since else None
+        proposal = propose_status(
+            wiring.register, wiring.clock, actor, party, status, note, on, untested=untested, books=wiring.books
+        )
+    emit_proposal(proposal, as_json)
+    return 0
+
+
+@command
+def contract_show(
+    party: PartyArgument,
+    on: Annotated[str, typer.Option("--on", help="As it is on a custody date; else every version. 账务日期")] = "",
+    as_json: JsonOption = False,
+) -> int:
+    """The contract, in each version with its first custody date. 合同版本"""
+    with wired() as wiring, wiring.register.transaction() as tx:
+        versions = organisations.standing_party(tx, party).contracts_until(parse_date(on) if on else date.max)
+    shown = versions[-1:] if on else versions
+    words = []
+    for since, contract in shown:
+        words.append(f"from {since if since > organisations.BEGINNING else 'the beginning 起始'}")
+        words += [f"  {name}: {json.dumps(value, ensure_ascii=False)}" for name, value in sorted(contract.items())]
+    emit({"versions": [{"valid_from": since, "contract": contract} for since, contract in shown]}, as_json, words)
+    return 0
+
+
+@command
+def contract_propose(
+    party: PartyArgument,
+    file: Annotated[str, typer.Option("--file", help="The whole contract as JSON. 合同文件")],
+    actor: ActorOption,
+    note: NoteOption,
+    since: SinceOption = "",
+    as_json: JsonOption = False,
+) -> int:
+    """Propose a version of the contract from a custody date on; another person approves it. 变更合同"""
+    try:
+        contract = json.loads(Path(file).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as why:
+        raise UsageError(f"{file} is no JSON file: {why}") from None
+    if not isinstance(contract, dict):
+        raise UsageError(f"{file} must hold one JSON object, as custody org contract show --json has it")
+    with wired() as wiring:
+        on = parse_date(since) if since else None
+        proposal = propose_contract(wiring.register, wiring.clock, actor, party, contract, on, note)
+    emit_proposal(proposal, as_json)
     return 0
 
 

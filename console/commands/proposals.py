@@ -19,11 +19,13 @@ from custody.masking import mask, mask_user_numbers
 from custody.rule_words import trial_words
 from custody.services import absent_files, calendars, customer_desk, organisations, party_keys, releases
 from custody.services import cases as case_service
+from custody.services.contract_changes import CONTRACT
 from custody.services.deletion_plan import plan_of
 from custody.services.four_eyes import DecisionKind, approve, reject
 from custody.services.restatements import RESTATEMENT
 from custody.services.rules import KIND as RULE
 from custody.services.rules import decide_rule
+from custody.services.status_changes import STATUS
 from schemas.rule_book import shipped_rules
 
 _KINDS: dict[str, DecisionKind] = {
@@ -31,7 +33,8 @@ _KINDS: dict[str, DecisionKind] = {
     for k in (
         *case_service.KINDS.values(),
         organisations.ONBOARD,
-        organisations.STATUS,
+        STATUS,
+        CONTRACT,
         party_keys.KEY,
         party_keys.REVOKE,
         RESTATEMENT,
@@ -41,7 +44,7 @@ _KINDS: dict[str, DecisionKind] = {
     )
 }
 # What may let somebody in to the drop, or lock him out.
-_OF_LOGINS = frozenset(k.kind for k in (organisations.ONBOARD, organisations.STATUS, party_keys.KEY, party_keys.REVOKE))
+_OF_LOGINS = frozenset(k.kind for k in (organisations.ONBOARD, STATUS, party_keys.KEY, party_keys.REVOKE))
 ProposalArgument = Annotated[str, typer.Argument(help="Proposal id. 提案编号")]
 
 

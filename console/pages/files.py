@@ -42,6 +42,7 @@ STATES: dict[str, Words] = {
     "QUARANTINED": ("quarantined", "隔离"),
     "RESTATEMENT_PENDING": ("restatement, waits for two people", "更正待复核"),
     "SUPERSEDED": ("superseded", "已被更正"),
+    "SAMPLE": ("sample, tested and not landed", "样本，仅供准入测试"),
     "CLEARING": ("seal read, being cleared", "封签已读，清理中"),
     "READ": ("seal read", "封签已读"),
     "SAME_AGAIN": ("same again", "重复报送"),

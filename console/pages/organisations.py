@@ -15,9 +15,10 @@ from console.pages.listing import Listing, listing, query
 from console.pages.words import Words
 from custody.errors import UsageError
 from custody.names import PartyKind
+from custody.party_status import PartyStatus
 from custody.ports import RegisterTx, Row
 from custody.services.organisation_history import SHOWN_DAYS, OrganisationView, show_organisation, waiting_decisions
-from custody.services.organisations import LIVE, STATUSES, SUSPENDED, Party, parties
+from custody.services.organisations import Party, parties
 from custody.services.party_keys import KeyState, PartyKey
 
 router = APIRouter()
@@ -27,14 +28,21 @@ KINDS: dict[str, Words] = {
     PartyKind.CHANNEL: ("channel", "支付渠道"),
     PartyKind.GATEWAY: ("gateway", "接出网关"),
 }
-PARTY_STATES: dict[str, Words] = {LIVE: ("live", "正常"), SUSPENDED: ("suspended", "暂停")}
+PARTY_STATES: dict[str, Words] = {
+    PartyStatus.ONBOARDING: ("being onboarded", "准入中"),
+    PartyStatus.LIVE: ("live", "正常"),
+    PartyStatus.SUSPENDED: ("suspended", "暂停"),
+    PartyStatus.WINDING_DOWN: ("winding down", "清退中"),
+    PartyStatus.CLOSED: ("closed", "已终止"),
+}
 _DECIDED: dict[str, Words] = {
     "PROPOSED": ("waits for a second person", "待复核"),
     "APPROVED": ("approved", "已通过"),
     "REJECTED": ("rejected", "已拒绝"),
 }
 _ABOUT: dict[str, Words] = {
-    "party_onboard": ("onboarding or change of contract", "准入或合同变更"),
+    "party_onboard": ("onboarding", "准入"),
+    "party_contract": ("contract", "合同"),
     "party_status": ("change of status", "状态变更"),
     "party_key": ("key", "公钥"),
     "party_key_revoke": ("revocation of a key", "停用公钥"),
@@ -99,7 +107,7 @@ class ListView:
         )
         self.waiting = waiting_decisions(tx)
         self.kinds = KINDS
-        self.statuses = {status: PARTY_STATES[status] for status in STATUSES}
+        self.statuses = PARTY_STATES
 
     def _is_wanted(self, party: Party) -> bool:
         said = self.asked["name"].lower()

@@ -138,8 +138,9 @@ class _Recipient:
         """What goes over the wire is fixed, and known to the register, before anything of it is written."""
         if row["wire_ref"] is None:
             with self._ports.register.transaction() as tx:
-                current = party(tx, self._party)
-                in_force = keys_in_force(tx, self._party, KeyUse.OPENPGP, custody_date_of(self._ports.clock.now()))
+                today = custody_date_of(self._ports.clock.now())
+                current = party(tx, self._party, today)
+                in_force = keys_in_force(tx, self._party, KeyUse.OPENPGP, today)
             wanted = frozenset[Protection]() if current is None else asked(current.contract, Way.OUT)
             wire = self._wrapped(row, wanted, in_force) if wanted else self._as_it_is(row)
             row = {**row, **wire}

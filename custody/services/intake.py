@@ -48,7 +48,7 @@ from custody.services.intake_checks import (
     register_name,
     seal_fault,
 )
-from custody.services.organisations import Party, parties, party
+from custody.services.organisations import DatedParty, dated_party, parties
 from custody.services.outbound import QUEUED, SENT, ExchangePorts, queue_answer
 from custody.services.party_keys import KeyUse, PartyKey, keys
 from custody.services.promises import hold_against
@@ -197,11 +197,11 @@ class _Sweep:
         state, rule, figures = fault or (READ, "taken", {})
         seal = Outcome(register_as, sha256, state, rule, figures)
         with self._ports.register.transaction() as tx:
-            current = party(tx, self.party)
             # Another collector may have been faster since the first look.
-            if current is None or _is_clearing(tx, register_as, sha256):
+            of = dated_party(tx, self.party)
+            if of is None or _is_clearing(tx, register_as, sha256):
                 return
-            files = tuple(self._record_file(tx, current, seal.name, parts, *one) for one in announced)
+            files = tuple(self._record_file(tx, of, seal.name, parts, *one) for one in announced)
             hold_against(tx, self._happening(seal.name), self.party, parts.custody_date)
             self._record_seal(tx, self.party, parts, seal, size, reference)
             receipt = receipt_bytes(self.party, seal, parts.custody_date.isoformat(), files)
@@ -246,15 +246,15 @@ class _Sweep:
         # What is not the file of which the seal speaks is refused as it is.
         if (arrival.digest, arrival.bytes) != (file.digest[1], file.bytes):
             return arrival
-        return self._opened(arrival, own.is_openpgp, f"{mark}.{file.name}.content")
+        return self._opened(arrival, own, f"{mark}.{file.name}.content")
 
-    def _opened(self, arrival: Arrival, is_openpgp: bool, stage: str) -> Arrival:
-        """With its content, of an OpenPGP message as the contract asks for it; with what is wrong about that otherwise."""
+    def _opened(self, arrival: Arrival, name: NameParts, stage: str) -> Arrival:
+        """With its content, of an OpenPGP message as the contract of its date asks for it; with what is wrong about that otherwise."""
         day, limit = custody_date_of(self._ports.clock.now()), self._limits.max_file_bytes
         with self._ports.register.transaction() as tx:
-            current = party(tx, self.party)
+            current, is_openpgp = dated_party(tx, self.party), name.is_openpgp
             own = keys(tx, self.party, KeyUse.OPENPGP)
-        wanted = frozenset[Protection]() if current is None else asked(current.contract, Way.IN)
+        wanted = frozenset[Protection]() if current is None else asked(current.on(name.custody_date).contract, Way.IN)
         if is_openpgp != bool(wanted):
             return replace(arrival, locked=Opened("openpgp_not_agreed" if is_openpgp else "openpgp_missing", {}))
         if not wanted:
@@ -356,7 +356,7 @@ class _Sweep:
                     move_content(tx, self._happening(seal_name), row, LANDED, "landed", {"bytes": arrival.bytes}, values)
 
     def _record_file(
-        self, tx: RegisterTx, of: Party, seal_name: str, seal: NameParts, file: AnnouncedFile, own: NameParts | None,
+        self, tx: RegisterTx, of: DatedParty, seal_name: str, seal: NameParts, file: AnnouncedFile, own: NameParts | None,
         arrival: Arrival,
     ) -> Outcome:  # fmt: skip
         outcome = self._said_when_missed(tx, own, judge_file(tx, self._rules, of, self._today, own, file, arrival))

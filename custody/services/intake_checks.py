@@ -15,18 +15,20 @@ from custody.file_life import (
     QUARANTINED,
     REFUSED,
     RESTATEMENT_PENDING,
+    SAMPLE,
     SUPERSEDED,
     TAKEN,
 )
 from custody.names import MONTHLY
+from custody.party_status import PartyStatus
 from custody.ports import Opened, RegisterTx, Row
 from custody.services.files import is_cut_off
-from custody.services.organisations import LIVE, Party
+from custody.services.organisations import DatedParty, Party
 from custody.services.receipts import Outcome
 
 SAME_AGAIN = "SAME_AGAIN"
 # The rules of a file with which nothing is wrong.
-IN_ORDER = ("taken", "taken_overdue", "taken_late")
+IN_ORDER = ("taken", "taken_overdue", "taken_late", "taken_held", "taken_sample")
 # By these what came is not what its seal says, or may not stand under its name: it never was checked against the contract.
 NOT_AS_SEALED = ("size", "digest", "digest_sm3", "same_name_other_digest")
 # What is wrong with an OpenPGP message, or with there being one or none.
@@ -186,15 +188,16 @@ def own_name(rules: ExchangeRules, seal: NameParts, name: str) -> NameParts | No
 
 
 def judge_file(
-    tx: RegisterTx, rules: ExchangeRules, party: Party, today: date, parts: NameParts | None,
+    tx: RegisterTx, rules: ExchangeRules, of: DatedParty, today: date, parts: NameParts | None,
     file: AnnouncedFile, arrival: Arrival,
 ) -> Outcome:  # fmt: skip
     """What becomes of one announced file. Reads the register, changes nothing.
 
-    A name is used up once a file under it was taken: other bytes are then quarantined. What was only refused may come
-    again under its name, and is judged anew.
+    A name is used up once a file under it was taken: other bytes are then quarantined. What was only refused, or was a sample, may
+    come again under its name, and is judged anew.
     """
-    name = register_name(party.party, file.name, parts)
+    now = of.on(today)
+    name = register_name(now.party, file.name, parts)
 
     def outcome(state: str, rule: str, **figures: object) -> Outcome:
         return Outcome(name, arrival.sha256, state, rule, figures)
@@ -217,16 +220,20 @@ def judge_file(
         return outcome(REFUSED, digest_rule(algorithm), found=arrival.digest, expected=expected)
     if arrival.locked is not None and arrival.locked.rule is not None:
         return outcome(QUARANTINED, arrival.locked.rule, **arrival.locked.figures)
-    return _judge_whole(tx, rules, party, today, parts, file, outcome)
+    return _judge_whole(tx, rules, now, of.on(parts.custody_date), today, parts, file, outcome)
 
 
 def _judge_whole(
-    tx: RegisterTx, rules: ExchangeRules, party: Party, today: date, parts: NameParts,
+    tx: RegisterTx, rules: ExchangeRules, now: Party, party: Party, today: date, parts: NameParts,
     file: AnnouncedFile, outcome: Callable[..., Outcome],
 ) -> Outcome:  # fmt: skip
-    """The file is what its seal says: may this party send it, in this form, for this date, in this version?"""
-    if party.status != LIVE:
-        return outcome(REFUSED, "party_not_live", status=party.status)
+    """The file is what its seal says: may this party send it, in this form, for this date, in this version? ``now``: the party as
+    it is today, ``party``: as it is on the file's own date, whose contract counts."""
+    if PartyStatus.CLOSED in (now.status, party.status):
+        return outcome(REFUSED, "party_closed")
+    is_sample = now.status == PartyStatus.ONBOARDING
+    if party.status == PartyStatus.ONBOARDING and not is_sample:
+        return outcome(REFUSED, "party_not_live", custody_date=parts.custody_date.isoformat())
     if parts.custody_date > today:
         return outcome(REFUSED, "future_date", custody_date=parts.custody_date.isoformat())
     agreed = party.contract["layouts"].get(parts.file_type, [])
@@ -235,6 +242,8 @@ def _judge_whole(
         return outcome(REFUSED, "unknown_layout", layout=printable(file.layout, 60), file_type=parts.file_type, known=known)
     if file.encoding != party.contract["encoding"]:
         return outcome(REFUSED, "encoding", encoding=printable(file.encoding, 20))
+    if is_sample:
+        return outcome(SAMPLE, "taken_sample")
     versions = tx.find(
         "file",
         party=party.party,
@@ -253,6 +262,9 @@ def _judge_whole(
     if any(row["state"] in (*IN_FORCE, SUPERSEDED) for row in versions):
         return outcome(RESTATEMENT_PENDING, "restatement")
     # What is said of a month comes after its last date by its nature.
-    if is_cut_off(tx, parts.custody_date) and parts.file_type not in MONTHLY:
+    is_late = is_cut_off(tx, parts.custody_date) and parts.file_type not in MONTHLY
+    if PartyStatus.SUSPENDED in (now.status, party.status):
+        return outcome(LATE if is_late else ACCEPTED, "taken_held")
+    if is_late:
         return outcome(LATE, "taken_late", custody_date=parts.custody_date.isoformat())
     return outcome(ACCEPTED, "taken")

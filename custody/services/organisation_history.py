@@ -6,26 +6,29 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 
-from custody.errors import UsageError
 from custody.ports import RegisterTx, Row
+from custody.services.contract_changes import CONTRACT
 from custody.services.files import SEAL
-from custody.services.organisations import ONBOARD, STATUS, Party, party
+from custody.services.organisations import ONBOARD, DatedParty, Party, standing_party
 from custody.services.outbound import UNDELIVERED
 from custody.services.party_keys import KEY, REVOKE, PartyKey, keys
+from custody.services.status_changes import STATUS
 
 # ... and of so many files that it was sent.
 SHOWN_DELIVERIES = 20
 # Of so many dates a view tells the files.
 SHOWN_DAYS = 14
-_KINDS = [ONBOARD.kind, STATUS.kind, KEY.kind, REVOKE.kind]
+_KINDS = [kind.kind for kind in (ONBOARD, STATUS, CONTRACT, KEY, REVOKE)]
 
 
 @dataclass(frozen=True)
 class OrganisationView:
-    """``decisions``: proposals about it, the newest first; ``files``: how many by state, for each of the last dates of which it sent
-    any, the newest first; ``owed``: files that go out and are not delivered, the oldest first; ``delivered``: the newest of those that are."""
+    """``dated``: the same through all its dates; ``decisions``: proposals about it, the newest first; ``files``: how many by state, for each
+    of the last dates of which it sent any, the newest first; ``owed``: files that go out and are not delivered, the oldest first;
+    ``delivered``: the newest of those that are."""
 
     party: Party
+    dated: DatedParty
     keys: list[PartyKey]
     decisions: list[Row]
     files: list[tuple[date, dict[str, int]]]
@@ -33,11 +36,9 @@ class OrganisationView:
     delivered: list[Row]
 
 
-def show_organisation(tx: RegisterTx, party_id: str, days: int) -> OrganisationView:
-    """Raises UsageError for one that was never onboarded."""
-    found = party(tx, party_id)
-    if found is None:
-        raise UsageError(f"no organisation {party_id!r}; see: custody org list")
+def show_organisation(tx: RegisterTx, party_id: str, days: int, on: date | None = None) -> OrganisationView:
+    """As it is on a custody date, or as was decided last. Raises UsageError for one that was never onboarded."""
+    found = standing_party(tx, party_id)
     decisions = tx.find("proposal", ("proposed_at", "proposal_id"), subject=party_id, kind=_KINDS)
     counts: dict[date, Counter[str]] = {}
     for row in tx.find("file", ("custody_date",), party=party_id):
@@ -47,7 +48,9 @@ def show_organisation(tx: RegisterTx, party_id: str, days: int) -> OrganisationV
     files = [(on, dict(sorted(counts[on].items()))) for on in newest]
     out = tx.find("outbound", ("queued_at", "file_name"), party=party_id)
     owed, others = ([row for row in out if (row["state"] in UNDELIVERED) is is_owed] for is_owed in (True, False))
-    return OrganisationView(found, keys(tx, party_id), decisions[::-1], files, owed, others[: -SHOWN_DELIVERIES - 1 : -1])
+    return OrganisationView(
+        found.on(on), found, keys(tx, party_id), decisions[::-1], files, owed, others[: -SHOWN_DELIVERIES - 1 : -1]
+    )
 
 
 def waiting_decisions(tx: RegisterTx) -> list[Row]:

@@ -1,7 +1,8 @@
 """Parties of the exchange: platforms, channels, the gateway; their contracts, keys and status (domain.md §1, module 1).
 
-A change of a party is proposed by one person and approved by another. Who may log in to the drop follows from the
-register; the connector that keeps the log-ins reads ``parties`` after each approval.
+What an organisation is at all takes two people; what changes of it later has a service of its own: status (status_changes),
+contract (contract_changes), keys (party_keys). Status and contract hold from a custody date on: a day is read under those of its
+own date, whenever it is read.
 """
 
 from __future__ import annotations
@@ -14,24 +15,25 @@ from datetime import date
 from typing import Any
 
 from custody import protection
-from custody.core_model import CoreModel, e_account_period
+from custody.calendar import ONE_DAY
+from custody.core_model import CoreModel
 from custody.digest import canonical_json
 from custody.errors import UsageError
 from custody.fees import FeeContract
 from custody.file_schedule import schedule_faults, scheduled_types
 from custody.money import MAX_MINOR
 from custody.names import MONTHLY, OCCASIONAL, FileType, PartyKind
+from custody.party_status import RESTRICTED, PartyStatus
 from custody.ports import Clock, Register, RegisterTx, Row
 from custody.repayment import USUAL_ORDER
 from custody.services.access import permitted_transaction
 from custody.services.four_eyes import DecisionKind, propose
 from custody.services.outputs import days_begun
-from custody.services.party_keys import SSH_TYPE, add_first_key, check_key, keys, ssh_key
+from custody.services.party_keys import SSH_TYPE, PublicKey, add_first_key, check_key, ssh_key
 
 PARTY_ID = re.compile(r"[A-Z][A-Z0-9]{1,9}")
-LIVE = "LIVE"
-SUSPENDED = "SUSPENDED"
-STATUSES = (LIVE, SUSPENDED)
+# Before every custody date: what a party had from its beginning.
+BEGINNING = date(1900, 1, 1)
 # The bank core's own folder in a world of test data; no party may be named so.
 _RESERVED = ("CORE",)
 _REQUIRED = frozenset({"encoding", "layouts", "dialect", "file_types", "core_model"})
@@ -53,7 +55,8 @@ _NOT_DAILY = OCCASIONAL | MONTHLY
 
 @dataclass(frozen=True)
 class Party:
-    """A party as the register has it. ``contract`` is its JSON as ``contract_faults`` demands it."""
+    """A party as the register has it on a custody date. ``contract`` is its JSON as ``contract_faults`` demands it;
+    ``restricted_since``: from which date on it has not been live without a break (custody.party_status.RESTRICTED), None while it is."""
 
     party: str
     kind: str
@@ -61,21 +64,78 @@ class Party:
     name_zh: str
     status: str
     contract: Mapping[str, Any]
+    restricted_since: date | None
 
 
-def parties(tx: RegisterTx) -> list[Party]:
-    """All parties, by id."""
-    return [_party(row) for row in tx.find("party", order_by=["party"])]
+@dataclass(frozen=True)
+class DatedParty:
+    """A party through all its dates: the register's rows of it, statuses and contracts in order of their first date."""
+
+    row: Row
+    statuses: list[Row]
+    contracts: list[Row]
+
+    def status_on(self, day: date) -> str:
+        return str([one["status"] for one in self.statuses if one["valid_from"] <= day][-1])
+
+    def contracts_until(self, day: date) -> list[tuple[date, Mapping[str, Any]]]:
+        """Its contract in each version that has begun by then, with its first date."""
+        return [(one["valid_from"], json.loads(one["contract"])) for one in self.contracts if one["valid_from"] <= day]
+
+    def on(self, day: date | None) -> Party:
+        """As it is on a custody date; without one, as was decided last."""
+        held = [one for one in self.statuses if day is None or one["valid_from"] <= day]
+        since = None
+        for one in held:
+            since = (since or one["valid_from"]) if one["status"] in RESTRICTED else None
+        contract = [one for one in self.contracts if day is None or one["valid_from"] <= day][-1]
+        return Party(**self.row, status=held[-1]["status"], contract=json.loads(contract["contract"]), restricted_since=since)
 
 
-def party(tx: RegisterTx, party_id: str) -> Party | None:
-    """The organisation with this id, with its contract in force; None when it was never onboarded."""
+def parties(tx: RegisterTx, on: date | None = None) -> list[Party]:
+    """All parties by id, each with the status and contract that hold on a custody date; without one, as was decided last."""
+    return [one.on(on) for one in dated_parties(tx)]
+
+
+def dated_parties(tx: RegisterTx) -> list[DatedParty]:
+    """All parties by id."""
+    statuses, contracts = (_by_party(tx.find(table, ("party", "valid_from"))) for table in ("party_status", "party_contract"))
+    return [DatedParty(row, statuses[row["party"]], contracts[row["party"]]) for row in tx.find("party", order_by=["party"])]
+
+
+def dated_party(tx: RegisterTx, party_id: str) -> DatedParty | None:
+    """None when it was never onboarded."""
     row = tx.get("party", party=party_id)
-    return None if row is None else _party(row)
+    if row is None:
+        return None
+    return DatedParty(row, *(tx.find(table, ("valid_from",), party=party_id) for table in ("party_status", "party_contract")))
 
 
-def _party(row: Row) -> Party:
-    return Party(**{**row, "contract": json.loads(row["contract"])})
+def party(tx: RegisterTx, party_id: str, on: date | None = None) -> Party | None:
+    """The organisation with this id on a custody date, or as was decided last; None when it was never onboarded."""
+    found = dated_party(tx, party_id)
+    return None if found is None else found.on(on)
+
+
+def standing_party(tx: RegisterTx, party_id: str) -> DatedParty:
+    """As ``dated_party``. Raises UsageError when it was never onboarded."""
+    found = dated_party(tx, party_id)
+    if found is None:
+        raise UsageError(f"no organisation {party_id!r}; see: custody org list")
+    return found
+
+
+def first_open_date(tx: RegisterTx) -> date:
+    """The first custody date that was not cut off yet: from it on, at the earliest, something else may hold."""
+    begun = days_begun(tx)
+    return begun[-1] + ONE_DAY if begun else BEGINNING
+
+
+def _by_party(rows: list[Row]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row["party"], []).append(row)
+    return found
 
 
 def propose_party(
@@ -89,32 +149,28 @@ def propose_party(
     contract: Mapping[str, object],
     public_key: str,
     note: str,
+    *,
+    live_untested: bool,
 ) -> str:
-    """Propose to onboard a party, or to change the one that stands; returns the proposal's id.
+    """Propose to onboard a party; returns the proposal's id. ``live_untested``: it goes live with the first custody date that is not
+    cut off yet, without an acceptance test, for the reason that ``note`` says; else it is ONBOARDING until it has passed one.
 
-    ``public_key`` is the line of an OpenSSH ed25519 public key, a comment at its end is dropped: the first key of a new party, one of
-    the keys of one that stands (custody.services.party_keys changes those). Raises UsageError naming
-    every fault, or the live gateway when this would be a second one; NotPermitted.
+    ``public_key`` is the line of its first log-in key (custody.services.party_keys). Raises UsageError naming every fault, or the
+    live gateway when this would be a second one; NotPermitted.
     """
     faults = [*_identity_faults(party_id, kind, name_en, name_zh), *contract_faults(kind, contract)]
     key = ssh_key(public_key)
     if key is None:
         faults.append(f"the public key must be an OpenSSH {SSH_TYPE} line")
+    if live_untested and not note.strip():
+        faults.append("who goes live without an acceptance test needs a reason")
     if faults or key is None:
         raise UsageError("; ".join(faults))
+    names: dict[str, object] = {"kind": kind, "name_en": name_en, "name_zh": name_zh}
+    payload = {**names, "contract": dict(contract), "public_key": key.text, "live_untested": live_untested}
     with permitted_transaction(register, actor, ONBOARD.propose_action, party_id) as tx:
-        _check_onboarding(tx, party_id, kind, contract, key.text)
-    payload = {"kind": kind, "name_en": name_en, "name_zh": name_zh, "contract": dict(contract), "public_key": key.text}
+        _check_onboarding(tx, party_id, payload)
     return propose(register, clock, actor, ONBOARD, party_id, payload, note)
-
-
-def propose_status(register: Register, clock: Clock, actor: str, party_id: str, status: str, note: str) -> str:
-    """Propose to suspend a party (its files are refused, it cannot log in) or to resume it; returns the proposal's id."""
-    if status not in STATUSES:
-        raise UsageError(f"status must be one of {', '.join(STATUSES)}")
-    with permitted_transaction(register, actor, STATUS.propose_action, party_id) as tx:
-        _check_status(tx, party_id, status)
-    return propose(register, clock, actor, STATUS, party_id, {"status": status}, note)
 
 
 def contract_faults(kind: str, contract: Mapping[str, object]) -> list[str]:
@@ -192,20 +248,6 @@ def _core_model_faults(kind: str, contract: Mapping[str, Any]) -> list[str]:
     return []
 
 
-def _check_core_model(tx: RegisterTx, party_id: str, contract: Mapping[str, Any]) -> None:
-    """Days that were cut off keep the model they had."""
-    standing = tx.get("party", party=party_id)
-    if standing is None or standing["kind"] != PartyKind.PLATFORM:
-        return
-    before, after = e_account_period(json.loads(standing["contract"])), e_account_period(contract)
-    begun = [on for on in days_begun(tx) if (before is not None and on in before) != (after is not None and on in after)]
-    if begun:
-        raise UsageError(
-            f"core_model of {party_id} would change for {begun[-1]}, which was cut off under the other one: "
-            "name a core_model_from after the last custody date that was cut off"
-        )
-
-
 def _fee_contract_faults(fee_contract: object) -> list[str]:
     if not isinstance(fee_contract, Mapping):
         return [f"fee_contract must be an object, not {fee_contract!r}"]
@@ -216,11 +258,13 @@ def _fee_contract_faults(fee_contract: object) -> list[str]:
     return []
 
 
-def _check_only_gateway(tx: RegisterTx, party_id: str) -> None:
-    """The exchange has one gateway: its instructions are the only ones that a day posts."""
-    others = [g["party"] for g in tx.find("party", kind=str(PartyKind.GATEWAY), status=LIVE) if g["party"] != party_id]
-    if others:
-        raise UsageError(f"{others[0]} is the live gateway and there is only one: suspend it before {party_id} takes its place")
+def check_only_gateway(tx: RegisterTx, party_id: str, since: date) -> None:
+    """The exchange has one gateway: its instructions are the only ones that a day posts. Raises UsageError."""
+    for one in parties(tx, max(since, first_open_date(tx))):
+        if one.kind == PartyKind.GATEWAY and one.status == PartyStatus.LIVE and one.party != party_id:
+            raise UsageError(
+                f"{one.party} is the live gateway and there is only one: suspend it before {party_id} takes its place"
+            )
 
 
 def _identity_faults(party_id: str, kind: str, name_en: str, name_zh: str) -> list[str]:
@@ -238,45 +282,29 @@ def _identity_faults(party_id: str, kind: str, name_en: str, name_zh: str) -> li
 
 
 def _apply_onboard(tx: RegisterTx, subject: str, payload: Mapping[str, object]) -> None:
-    """A change of a party that stands leaves its status alone."""
-    contract = payload["contract"]
-    assert isinstance(contract, Mapping)
-    values = {name: payload[name] for name in ("kind", "name_en", "name_zh")}
-    values["contract"] = canonical_json(dict(contract))
-    # Asked again: another gateway may have gone live, and a day may have begun, between the proposal and its approval.
-    _check_onboarding(tx, subject, str(payload["kind"]), contract, str(payload["public_key"]))
-    if tx.update("party", {"party": subject}, values) == 0:
-        tx.insert("party", {"party": subject, "status": LIVE, **values})
-        key = ssh_key(str(payload["public_key"]))
-        assert key is not None  # as it was proposed
-        add_first_key(tx, subject, key)
+    # Asked again: another gateway may have gone live between the proposal and its approval.
+    key = _check_onboarding(tx, subject, payload)
+    tx.insert("party", {"party": subject, **{name: payload[name] for name in ("kind", "name_en", "name_zh")}})
+    tx.insert("party_contract", {"party": subject, "valid_from": BEGINNING, "contract": canonical_json(payload["contract"])})
+    statuses = {BEGINNING: PartyStatus.ONBOARDING}
+    if payload["live_untested"]:
+        statuses[first_open_date(tx)] = PartyStatus.LIVE
+    for since, status in statuses.items():
+        tx.insert("party_status", {"party": subject, "valid_from": since, "status": str(status)})
+    add_first_key(tx, subject, key)
 
 
-def _apply_status(tx: RegisterTx, subject: str, payload: Mapping[str, object]) -> None:
-    _check_status(tx, subject, str(payload["status"]))
-    tx.update("party", {"party": subject}, {"status": payload["status"]})
-
-
-def _check_onboarding(tx: RegisterTx, party_id: str, kind: str, contract: Mapping[str, Any], public_key: str) -> None:
-    """A new party goes live at once; one that is suspended stays so, and may be changed beside the live gateway."""
-    _check_core_model(tx, party_id, contract)
-    standing = tx.get("party", party=party_id)
-    key = ssh_key(public_key)
-    if standing is not None and public_key not in [one.public_key for one in keys(tx, party_id)]:
-        raise UsageError(f"{party_id} stands, with other keys: a new key comes by custody org key add")
-    if standing is None and key is not None:
-        check_key(tx, party_id, key)
-    if kind == PartyKind.GATEWAY and (standing is None or standing["status"] == LIVE):
-        _check_only_gateway(tx, party_id)
-
-
-def _check_status(tx: RegisterTx, party_id: str, status: str) -> None:
-    row = tx.get("party", party=party_id)
-    if row is None:
-        raise UsageError(f"no party {party_id!r}")
-    if status == LIVE and row["kind"] == PartyKind.GATEWAY:
-        _check_only_gateway(tx, party_id)
+def _check_onboarding(tx: RegisterTx, party_id: str, payload: Mapping[str, object]) -> PublicKey:
+    if tx.get("party", party=party_id) is not None:
+        raise UsageError(
+            f"{party_id} stands already: custody org contract, key, contact and status change what is there, each from a date"
+        )
+    key = ssh_key(str(payload["public_key"]))
+    assert key is not None  # as it was proposed
+    check_key(tx, party_id, key)
+    if payload["kind"] == PartyKind.GATEWAY and payload["live_untested"]:
+        check_only_gateway(tx, party_id, first_open_date(tx))
+    return key
 
 
 ONBOARD = DecisionKind("party_onboard", "party.propose", "party.approve", _apply_onboard)
-STATUS = DecisionKind("party_status", "party.propose", "party.approve", _apply_status)

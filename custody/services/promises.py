@@ -21,6 +21,7 @@ from custody.calendar import CHINA, ONE_DAY, CalendarUnknown, SettlementCalendar
 from custody.errors import StopRun
 from custody.file_life import ANNOUNCED, ARRIVED, EXPECTED, GIVEN_UP, IN_FORCE, LANDED, LATE, MISSING, PROMISE, check_step
 from custody.file_schedule import ExpectedFile, expected_on
+from custody.party_status import is_awaited
 from custody.ports import RegisterTx, Row
 from custody.risk import Severity
 from custody.services.access import permitted_transaction
@@ -28,7 +29,7 @@ from custody.services.alerts import end_alert, escalate, put_alert
 from custody.services.calendars import settlement_calendar
 from custody.services.file_moves import Happening, event_row, move_promise, promise_name
 from custody.services.files import is_cut_off
-from custody.services.organisations import LIVE, Party, parties
+from custody.services.organisations import Party, dated_parties, parties
 from custody.services.outbound import ExchangePorts, queue_answer
 from custody.texts import text
 
@@ -93,12 +94,12 @@ def judge_at_cut_off(ports: ExchangePorts, actor: str, on: date) -> Judged:
 
 
 def open_date(tx: RegisterTx, of: Happening, on: date) -> int:
-    """Write down what the live parties' contracts promise of a date, but of parties whose promises stand already; returns how many.
+    """Write down what the contracts promise of a date, but of parties whose promises stand already; returns how many.
 
     What has come before is held against them at once.
     """
     known = {party for (party,) in tx.count("expected_file", ["party"], custody_date=on)}
-    new = [one for one in parties(tx) if one.status == LIVE and one.party not in known]
+    new = [one for one in parties(tx, on) if one.party not in known]
     promised = list(promises_of(new, on, settlement_calendar(tx)))
     if not promised:
         return 0
@@ -118,10 +119,10 @@ def open_date(tx: RegisterTx, of: Happening, on: date) -> int:
 
 
 def promises_of(of: Iterable[Party], on: date, calendar: SettlementCalendar) -> Iterable[ExpectedFile]:
-    """What the contracts of live parties promise of a date. Raises StopRun when the bank's calendar does not reach."""
+    """What the contracts promise of parties whose files are awaited on a date, as they are on it. Raises StopRun when the bank's calendar does not reach."""
     try:
         for party in sorted(of, key=lambda one: one.party):
-            if party.status == LIVE:
+            if is_awaited(party.kind, party.status):
                 yield from expected_on(party.party, party.contract, on, calendar)
     except CalendarUnknown as error:
         raise StopRun(f"what is due of {on} cannot be said: {error}; see: custody calendar propose") from error
@@ -219,12 +220,13 @@ def _call_missing(
             kept_waiting = [row for row in due if row["party"] in unseen]
             start += len(kept_waiting)
             judged.unseen += sorted({row["party"] for row in kept_waiting} - set(judged.unseen))
-            live = {one.party: one for one in parties(tx) if one.status == LIVE} if due else {}
+            dated = {one.row["party"]: one for one in dated_parties(tx)} if due else {}
             told: dict[tuple[str, date], list[Row]] = defaultdict(list)
             for row in due:
                 if row["party"] in unseen:
                     continue
-                if row["party"] not in live:
+                of = dated[row["party"]]
+                if not is_awaited(of.row["kind"], of.status_on(row["custody_date"])):
                     # Its files are refused: that they do not come is nobody's fault, and no news.
                     start += 1
                     continue
@@ -325,7 +327,7 @@ def not_here(tx: RegisterTx, on: date, party: str | None = None, file_type: str 
     wanted = {name: value for name, value in (("party", party), ("file_type", file_type)) if value is not None}
     if tx.count("expected_file", ["custody_date"], custody_date=on):
         return tx.find("expected_file", custody_date=on, state=[EXPECTED, MISSING], **wanted)
-    rows = [_row(one) for one in promises_of(parties(tx), on, settlement_calendar(tx))]
+    rows = [_row(one) for one in promises_of(parties(tx, on), on, settlement_calendar(tx))]
     return [row for row in rows if all(row[name] == value for name, value in wanted.items())]
 
 

@@ -16,6 +16,10 @@ _SEE_VALIDATION = (
     "nothing now; the VALIDATION file of the day says whether every row is good",
     "暂无需处理；当日 VALIDATION 文件会说明每一行是否合格",
 )
+_SEE_ACCEPTANCE = (
+    "nothing now; the ACCEPTANCE file says whether every sample is good",
+    "暂无需处理；ACCEPTANCE 文件会说明各样本文件是否合格",
+)
 _SEND_AGAIN = (
     "send the file again under the same name, then its seal",
     "请以相同文件名重新发送该文件，随后发送封签文件",
@@ -46,6 +50,8 @@ _TO_DO: dict[str, tuple[str, str]] = {
     "taken": _SEE_VALIDATION,
     "taken_overdue": _SEE_VALIDATION,
     "taken_late": _SEE_VALIDATION,
+    "taken_held": _NOTHING,
+    "taken_sample": _SEE_ACCEPTANCE,
     "same_again": _NOTHING,
     "restatement": _WAIT,
     "announced_missing": _SEND_AGAIN,
@@ -72,6 +78,7 @@ _TO_DO: dict[str, tuple[str, str]] = {
     "openpgp_unknown_key": _REGISTER_KEY,
     "openpgp_other_party": _REGISTER_KEY,
     "openpgp_key_not_in_force": _REGISTER_KEY,
+    "party_closed": _ASK,
     "seal_unreadable": _NEW_SEAL,
     "seal_name": _NEW_SEAL,
     "wrong_party": _ASK,

@@ -24,13 +24,14 @@ from custody.digest import canonical_json
 from custody.instruction import Entry, Instruction, Refusal
 from custody.ledger import Ledger
 from custody.names import UNDER_WAY, BreakKind, PartyKind, TxnStatus, TxnType
+from custody.party_status import Judged, PartyStatus, judge
 from custody.ports import Row
 from custody.posting_rules import RULES, rule_of
 from custody.texts import text
 from jobs.post.accrual import accrual
 from jobs.post.columns import instructions_of, with_accounts
 from jobs.post.legs import LANDED, Ints, Legs
-from jobs.post.refusals import allocation, later_cause, stranger
+from jobs.post.refusals import against_status, allocation, later_cause, stranger
 from jobs.post.reversals import ReversalKey
 from jobs.post.scratch import Spool
 from jobs.post.splits import Splits
@@ -64,7 +65,8 @@ class Day:
     """What the posting of any platform must know. ``first_no``: the number with which each platform's entries and legs begin;
     ``fees``: accrued yesterday, by platform; ``posted_before``: content hash, by key, of those of today's legs that an earlier day
     posted; ``landed``: what landing says of the instructions; ``repeated``: hashes of keys that stand more than once in the day, or in it and in an earlier one; ``aliases``: customer id -> the id that it became.
-    ``reversals`` and ``told_before``: of restated files, as jobs.post.reversals has them."""
+    ``reversals`` and ``told_before``: of restated files, as jobs.post.reversals has them. ``restricted``: of each platform that is not
+    live its status, and since when it has not been live."""
 
     on: date
     calendar: SettlementCalendar
@@ -78,6 +80,7 @@ class Day:
     landed: Landed
     reversals: Mapping[ReversalKey, tuple[Instruction, str]]
     told_before: frozenset[str]
+    restricted: Mapping[str, tuple[str, date]]
 
 
 class Posting:
@@ -218,7 +221,9 @@ class Posting:
             split = self._splits.of(instruction, request_hash)
         share = split.get(instruction.leg)
         compared = instruction.leg in split
-        result = self._unknown_party(instruction) or self._ledger.apply(instruction, share.claim_id if share else None)
+        against, judged = self._by_status(instruction) if self._day.restricted else (None, Judged.POSTED)
+        barred = self._unknown_party(instruction) or (against if judged is Judged.REFUSED else None)
+        result = barred or self._ledger.apply(instruction, share.claim_id if share else None)
         if isinstance(result, Refusal):
             if result.waits:
                 if is_split:
@@ -232,7 +237,7 @@ class Posting:
             self._entry_no += 1
             if content is not None:
                 self._known[instruction.platform, instruction.request_no, instruction.leg] = content
-            for finding in result.findings:
+            for finding in (*result.findings, *((against,) if against is not None else ())):
                 self._find(instruction, finding)
             begun = self._splits.begun(instruction) if is_split else None
             if begun is not None:
@@ -317,6 +322,12 @@ class Posting:
         if instruction.channel is not None and instruction.channel not in self._day.channels:
             return stranger(instruction.channel, PartyKind.CHANNEL)
         return None
+
+    def _by_status(self, instruction: Instruction) -> tuple[Refusal | None, Judged]:
+        """What its platform's status has against it; what is of a date on which the platform was live is posted as ever."""
+        status, since = self._day.restricted.get(instruction.platform, (PartyStatus.LIVE, date.max))
+        judged = Judged.POSTED if instruction.value_date < since else judge(status, instruction)
+        return None if judged is Judged.POSTED else against_status(instruction, status, since), judged
 
     def _legs_of(self, instruction: Instruction, request_hash: int) -> list[Instruction]:
         """All legs of the repayment's request that came today, in order."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from custody.allocation import Share
 from custody.instruction import Instruction, Refusal
 from custody.names import BreakKind, PartyKind
@@ -9,6 +11,16 @@ from custody.names import BreakKind, PartyKind
 
 def stranger(party: str, kind: PartyKind) -> Refusal:
     return Refusal(BreakKind.ORPHAN, "unknown_party", {"party": party, "kind": str(kind)}, True)
+
+
+def against_status(instruction: Instruction, status: str, since: date) -> Refusal:
+    figures: dict[str, object] = {
+        "party": instruction.platform,
+        "status": status,
+        "since": since.isoformat(),
+        "txn_type": str(instruction.txn_type),
+    }
+    return Refusal(BreakKind.UNAUTHORISED, "party_status", figures, False)
 
 
 def allocation(share: Share | None) -> Refusal:

@@ -167,6 +167,7 @@ def _day(
         landed=_landed(context),
         reversals=reversals.originals,
         told_before=reversals.told,
+        restricted=reference.restricted(),
     )
 
 

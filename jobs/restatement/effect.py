@@ -26,6 +26,7 @@ from custody.names import FileType
 from custody.ports import Row
 from custody.reversals import REVERSAL
 from custody.services.files import in_force
+from custody.services.organisations import standing_party
 from custody.services.outputs import latest_seal
 from custody.services.restatements import Effect, base_of, landed_version, pending_version
 from jobs.land_files import Task, land_files, table_name
@@ -116,11 +117,10 @@ def difference_of(wiring: Wiring, file_name: str) -> Difference:
 def _versions(wiring: Wiring, file_name: str) -> _Versions:
     with wiring.register.transaction() as tx:
         row = pending_version(tx, file_name)
-        party = tx.get("party", party=row["party"])
-        assert party is not None
         base = base_of(tx)
         last = date.fromisoformat(base.partition(" ")[0]) if base else None
-        dialect = json.loads(party["contract"])["dialect"]
+        # As the contract of the file's own date says.
+        dialect = standing_party(tx, row["party"]).on(row["custody_date"]).contract["dialect"]
         return _Versions(row, in_force(tx, row), landed_version(tx, row), base, last, dialect)
 
 
@@ -134,7 +134,7 @@ def _aliases(wiring: Wiring, last: date | None) -> Mapping[str, str]:
 
 def _landed(wiring: Wiring, row: Row, dialect: Mapping[str, Any], aliases: Mapping[str, str]) -> tuple[pa.Table, Row]:
     """What landing makes of a file, and its outcome; nothing is kept of the persons in it."""
-    done = land_files(wiring, Task(row["file_type"], (row,), {row["party"]: dialect}, aliases))
+    done = land_files(wiring, Task(row["file_type"], (row,), {(row["party"], row["custody_date"]): dialect}, aliases))
     schema = arrow_schema(TABLES[table_name(row["file_type"])])
     parts = [pq.read_table(BytesIO(part.data)).select(schema.names).cast(schema) for part in done.parts]
     return pa.concat_tables(parts) if parts else schema.empty_table(), done.outcomes[0]

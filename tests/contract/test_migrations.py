@@ -18,6 +18,7 @@ from connectors.clock import SystemClock
 from connectors.register import SqlRegister
 from connectors.register_tables import metadata
 from console.commands.instance import migrations_folder
+from custody.services.organisations import standing_party
 from custody.services.party_keys import keys, ssh_key
 
 
@@ -229,6 +230,34 @@ def test_a_party_keeps_its_key_which_has_dates_from_now_on(register_url: str) ->
     engine = create_engine(register_url)
     with engine.begin() as connection:
         assert connection.exec_driver_sql("SELECT party, status, public_key FROM party").all() == [("P001", "LIVE", line)]
+    engine.dispose()
+
+
+def test_a_party_keeps_its_status_and_contract_which_hold_from_a_date_from_now_on(register_url: str) -> None:
+    config = alembic_config(register_url)
+    command.upgrade(config, "0012")
+    engine = create_engine(register_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO party (party, kind, name_en, name_zh, status, contract) VALUES ('P001', 'PLATFORM', 'n', 'n', 'LIVE', '{}')"
+        )
+    engine.dispose()
+    command.upgrade(config, "head")
+    register = SqlRegister(register_url, SystemClock())
+    with register.transaction() as tx:
+        assert standing_party(tx, "P001").on(date(2019, 12, 30)).status == "LIVE"
+        tx.insert("party_status", {"party": "P001", "valid_from": date(2020, 1, 2), "status": "SUSPENDED"})
+        tx.insert("party_contract", {"party": "P001", "valid_from": date(2020, 1, 2), "contract": '{"x": 1}'})
+        dated = standing_party(tx, "P001")
+    days = (date(2020, 1, 1), date(2020, 1, 2))
+    assert [(dated.on(day).status, dated.on(day).contract) for day in days] == [("LIVE", {}), ("SUSPENDED", {"x": 1})]
+    register.close()
+    command.downgrade(config, "0012")
+    engine = create_engine(register_url)
+    with engine.begin() as connection:
+        assert connection.exec_driver_sql("SELECT party, status, contract FROM party").all() == [
+            ("P001", "SUSPENDED", '{"x": 1}')
+        ]
     engine.dispose()
 
 

@@ -15,8 +15,9 @@ from connectors.openpgp import bank_certificate, openpgp_key
 from console.cli import app
 from custody.calendar import custody_date_of
 from custody.ports import Row
+from custody.services.contract_changes import CONTRACT, propose_contract
 from custody.services.four_eyes import approve
-from custody.services.organisations import ONBOARD, party, propose_party
+from custody.services.organisations import party
 from custody.services.party_keys import KEY, propose_key
 from schemas.exchange import Seal, SealedFile, sha256_hex
 
@@ -25,7 +26,7 @@ BOTH = ["ENCRYPTED", "SIGNED"]
 STEPS = ("cut_off", "land", "validate", "extract", "post", "project", "reconcile")
 
 
-def _agree(instance: Instance, world: Path, theirs: Tsk) -> None:
+def _agree(instance: Instance, theirs: Tsk) -> None:
     register, clock = instance.wiring.register, instance.wiring.clock
     today = custody_date_of(clock.now())
     key = openpgp_key(str(theirs.extract_certificate()), today)
@@ -36,10 +37,8 @@ def _agree(instance: Instance, world: Path, theirs: Tsk) -> None:
         standing = party(tx, WRAPPED)
     assert standing is not None
     contract = {**standing.contract, "openpgp": {"in": BOTH, "out": BOTH}}
-    log_in = (world / "keys" / f"{WRAPPED}.pub").read_text()
-    names = (standing.kind, standing.name_en, standing.name_zh)
-    changed = propose_party(register, clock, "maker", WRAPPED, *names, contract, log_in, "")
-    approve(register, clock, "checker", ONBOARD, changed, "")
+    changed = propose_contract(register, clock, "maker", WRAPPED, contract, None, "as the bank asks")
+    approve(register, clock, "checker", CONTRACT, changed, "")
 
 
 def _wrapped(folder: Path, bank: Cert, theirs: Tsk) -> dict[str, bytes]:
@@ -79,7 +78,7 @@ def test_a_day_of_encrypted_files_is_the_day_of_the_files_in_clear(tmp_path: Pat
         home = make_instance(tmp_path / how, world)
         with opened(home) as instance:
             if how == "wrapped":
-                _agree(instance, world, theirs)
+                _agree(instance, theirs)
                 bank = Cert.from_bytes(bank_certificate(home / "keys" / "openpgp.asc").encode())
                 for name, data in _wrapped(world / GO_LIVE.isoformat() / WRAPPED, bank, theirs).items():
                     instance.drop.put(WRAPPED, name, data)

@@ -204,7 +204,17 @@ def onboard(exchange: Exchange, party: str, contract: Mapping[str, object]) -> N
     key = exchange.settings.home / "party_keys" / party
     make_key(key)
     proposal = propose_party(
-        exchange.register, clock, "wang", party, "PLATFORM", party, "平台", contract, public_key_line(key), "new"
+        exchange.register,
+        clock,
+        "wang",
+        party,
+        "PLATFORM",
+        party,
+        "平台",
+        contract,
+        public_key_line(key),
+        "new",
+        live_untested=True,
     )
     approve(exchange.register, clock, "li", ONBOARD, proposal, "checked")
     follow_register(exchange.settings, exchange.register, custody_date_of(clock.now()))

@@ -14,10 +14,12 @@ from connectors.drop_accounts import follow_register
 from connectors.sftp_drop import PartyClient, SftpDrop
 from connectors.ssh_keys import make_key, pin_host, public_key_line
 from custody.errors import RetryLater, StopRun, UsageError
+from custody.party_status import PartyStatus
 from custody.ports import TakenFile
 from custody.services.four_eyes import approve
-from custody.services.organisations import STATUS, contract_faults, propose_party, propose_status
+from custody.services.organisations import contract_faults, propose_party
 from custody.services.outbound import queue
+from custody.services.status_changes import STATUS, propose_status
 
 
 def _raw(exchange: Exchange, user: str, key: Path) -> paramiko.SSHClient:
@@ -105,14 +107,14 @@ def test_only_the_registered_key_gets_in(exchange: Exchange, tmp_path: Path) -> 
         PartyClient(exchange.settings, "P001", stranger).list_out()
 
 
-def test_a_suspended_party_is_locked_out_and_gets_in_again_without_a_restart(exchange: Exchange) -> None:
+def test_who_is_suspended_or_winds_down_gets_in_and_who_is_closed_does_not(exchange: Exchange) -> None:
     clock = exchange.ports.clock
-    for status in ("SUSPENDED", "LIVE"):
-        proposal = propose_status(exchange.register, clock, "wang", "P001", status, "")
+    for status in (PartyStatus.SUSPENDED, PartyStatus.WINDING_DOWN, PartyStatus.CLOSED):
+        proposal = propose_status(exchange.register, clock, "wang", "P001", status, "it ends")
         approve(exchange.register, clock, "li", STATUS, proposal, "")
         follow_register(exchange.settings, exchange.register, TODAY)
         client = exchange.client()
-        if status == "SUSPENDED":
+        if status == PartyStatus.CLOSED:
             with pytest.raises(StopRun):
                 client.list_out()
         else:
@@ -214,11 +216,13 @@ def test_a_contract_with_a_fault_is_not_proposed(builtin: Exchange, change: dict
     with pytest.raises(UsageError):
         propose_party(
             builtin.register, builtin.ports.clock, "wang", "P003", "PLATFORM", "n", "名", {**CONTRACT, **change},
-            public_key_line(_key(builtin, "P001")), "",
+            public_key_line(_key(builtin, "P001")), "", live_untested=False,
         )  # fmt: skip
 
 
 @pytest.mark.parametrize("key", ["", "ssh-rsa AAAA", "ssh-ed25519 AAAA", "ssh-ed25519 ????", "x\ny"])
 def test_a_key_of_another_kind_is_not_proposed(builtin: Exchange, key: str) -> None:
     with pytest.raises(UsageError, match="public key"):
-        propose_party(builtin.register, builtin.ports.clock, "wang", "P003", "PLATFORM", "n", "名", CONTRACT, key, "")
+        propose_party(
+            builtin.register, builtin.ports.clock, "wang", "P003", "PLATFORM", "n", "名", CONTRACT, key, "", live_untested=False
+        )

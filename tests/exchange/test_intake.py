@@ -6,17 +6,18 @@ import json
 from datetime import date
 
 import pytest
-from exchange_kit import DAY, FEE_CONTRACT, RULES, TODAY, Exchange, entry, file_name, onboard, seal_of, sha256, with_drop
+from exchange_kit import DAY, RULES, TODAY, Exchange, entry, file_name, seal_of, sha256, with_drop
 
 from custody.digest import digest_of
 from custody.errors import NotPermitted, RetryLater
+from custody.party_status import PartyStatus
 from custody.ports import Inbox
 from custody.services.files import history, is_cut_off
 from custody.services.four_eyes import approve
 from custody.services.intake import CollectLimits, collect
 from custody.services.landing_results import refuse_after_landing
-from custody.services.organisations import STATUS, parties, propose_status
 from custody.services.restatements import RESTATEMENT, Effect, propose_restatement
+from custody.services.status_changes import STATUS, propose_status
 from schemas.exchange import SealedFile
 
 TXN, CLAIM = file_name("TXN"), file_name("CLAIM")
@@ -250,9 +251,9 @@ def test_late_future_and_suspended(exchange: Exchange) -> None:
     assert exchange.collect(today=tomorrow).seals == []
     exchange.send({name: DATA}, seal_of("P001", entry(name, DATA), day=tomorrow))
     clock = exchange.ports.clock
-    proposal = propose_status(exchange.register, clock, "wang", "P001", "SUSPENDED", "key lost")
+    proposal = propose_status(exchange.register, clock, "wang", "P001", PartyStatus.SUSPENDED, "key lost")
     approve(exchange.register, clock, "li", STATUS, proposal, "yes")
-    assert exchange.collect(today=tomorrow).seals[0].files[0].rule == "party_not_live"
+    assert exchange.collect(today=tomorrow).seals[0].files[0].rule == "taken_held"
 
 
 def test_a_file_that_nobody_sealed_waits(exchange: Exchange) -> None:
@@ -327,13 +328,3 @@ def test_who_may_collect(exchange: Exchange) -> None:
         collect(exchange.ports, RULES, "zhao", TODAY, CollectLimits(1000, 1, 60))
     (event,) = exchange.rows("audit_event", action="refused:file.collect")
     assert json.loads(event["details"])["why"]
-
-
-def test_onboarding_changes_a_contract_without_touching_status(exchange: Exchange) -> None:
-    clock = exchange.ports.clock
-    approve(exchange.register, clock, "li", STATUS, propose_status(exchange.register, clock, "wang", "P001", "SUSPENDED", ""), "")
-    onboard(exchange, "P001", {"encoding": "gb18030", "layouts": {"TXN": ["platform_txn/1"]}, "dialect": {}, "file_types": ["TXN"],
-                               "core_model": "HUB", "fee_contract": FEE_CONTRACT})  # fmt: skip
-    with exchange.register.transaction() as tx:
-        first = parties(tx)[0]
-    assert (first.status, first.contract["encoding"]) == ("SUSPENDED", "gb18030")

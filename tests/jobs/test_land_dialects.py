@@ -28,7 +28,7 @@ def test_a_dialects_sample_lands_whole_and_only_under_its_contract(layout_id: st
     sent = parse_file(layout, "sample", data, encoding, FILE_DATE)
     seal = {"rows": sent.rows_seen, "totals": json.dumps(control_totals(layout, sent.rows)), "custody_date": FILE_DATE}
     file = accepted(wiring, party, data, "SETTLEMENT", layout_id, encoding=encoding, **seal)
-    (task,) = tasks_of([file], {party: dialect}, {})
+    (task,) = tasks_of([file], lambda *_: dialect, {})
     landed = land_files(wiring, task)
     (outcome,) = landed.outcomes
     assert (outcome["outcome"], outcome["rows_landed"], outcome["rows_rejected"]) == ("LANDED", sent.rows_seen, 0)
@@ -36,7 +36,7 @@ def test_a_dialects_sample_lands_whole_and_only_under_its_contract(layout_id: st
     assert sum(part.rows for part in landed.parts) == sent.rows_seen
 
     # Under a contract that names no merchant each row is rejected, and none is lost.
-    (task,) = tasks_of([file], {party: {"merchants": {}}}, {})
+    (task,) = tasks_of([file], lambda *_: {"merchants": {}}, {})
     refused = land_files(wiring, task)
     assert (refused.outcomes[0]["rows_landed"], refused.outcomes[0]["rows_rejected"]) == (0, sent.rows_seen)
     assert {row["line_no"] for table in refused.rejected for row in table.to_pylist()} == {r["line_no"] for r in sent.rows}

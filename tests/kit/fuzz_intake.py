@@ -208,7 +208,7 @@ def _check_words(found: Found, entry: Mapping[str, Any], what: str) -> None:
 
 def _run_steps(instance: Instance, found: Found, sound: set[tuple[str, str]]) -> dict[str, str]:
     """``sound``: (name, SHA-256) of the files that nobody mutated."""
-    contracts = {row["party"]: json.loads(row["contract"]) for row in instance.find("party")}
+    contracts = {row["party"]: json.loads(row["contract"]) for row in instance.find("party_contract")}
     digests = {}
     for step in ("cut_off", "land", "validate"):
         with within(600):
@@ -263,7 +263,9 @@ def _check_alone(
     """The file by itself says what it said among the others, in bounded time."""
     started = time.perf_counter()
     with within(SECONDS_A_FILE):
-        alone: Landed = land_files(instance.wiring, Task(file["file_type"], (file,), {file["party"]: dialect}, {}))
+        alone: Landed = land_files(
+            instance.wiring, Task(file["file_type"], (file,), {(file["party"], file["custody_date"]): dialect}, {})
+        )
     found.slowest_s = max(found.slowest_s, time.perf_counter() - started)
     name = file["file_name"]
     found.check(alone.outcomes == [outcome], lambda: f"{name} alone: {alone.outcomes} among others: {outcome}")

@@ -57,7 +57,7 @@ def accepted(
 def land(wiring: Wiring, files: Iterable[Row], processes: int, fence: int) -> tuple[str, Manifest, list[Landed]]:
     """What ``land`` writes of the rows, by this many processes: (folder, manifest, what they answered)."""
     files = list(files)
-    tasks = list(tasks_of(files, {file["party"]: {} for file in files}, {}))
+    tasks = list(tasks_of(files, lambda party, on: {}, {}))
     home = wiring.settings.home
     answers = list(in_order(home, land_files, tasks, processes) if processes > 1 else (land_files(wiring, t) for t in tasks))
     writer = wiring.lake.attempt(DAY, "land", "ab" * 32, fence)
@@ -90,7 +90,7 @@ def land_in_little_memory(home: str, rows: int) -> int:
     """Land files of 50,000 rows each, ``rows`` in all; the peak memory of this process in MiB. Run in a process of its own."""
     wiring = wire(Path(home))
     files = [accepted(wiring, f"P{n:03d}", txn_bytes(Path(home), n * 50_000, 50_000)) for n in range(rows // 50_000)]
-    tasks = tasks_of(files, {file["party"]: {} for file in files}, {})
+    tasks = tasks_of(files, lambda party, on: {}, {})
     writer = wiring.lake.attempt(DAY, "land", "cd" * 32, rows)
     landed = 0
     for task in tasks:

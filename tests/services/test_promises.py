@@ -23,6 +23,7 @@ from custody.services.file_moves import Happening
 from custody.services.files import history
 from custody.services.four_eyes import approve
 from custody.services.landing_results import refuse_after_landing
+from custody.services.organisations import BEGINNING
 from custody.services.outbound import ExchangePorts
 from custody.services.promises import Judged, by_state, hold_against, judge_at_cut_off, judge_deadlines, not_here, standing
 
@@ -64,16 +65,21 @@ class Desk:
 
     def __init__(self, register: SqlRegister) -> None:
         self.register, self.clock, self.archive = register, SetClock(), KeptBytes()
-        self.ports: Any = ExchangePorts(register, self.clock, self.archive, None, None)  # type: ignore[arg-type]
+        self.ports: Any = ExchangePorts(register, self.clock, self.archive, None, None, None)  # type: ignore[arg-type]
         self.party("P001", {"file_types": ["TXN", "CLAIM"], "schedule": {"TXN": TWICE}})
         self.party("P002", {"file_types": ["TXN"]})
 
     def party(self, party: str, contract: Mapping[str, Any], status: str = "LIVE") -> None:
         body = {"layouts": {name: ["x/1"] for name in contract["file_types"]}, **contract}
-        row = {"kind": "PLATFORM", "name_en": party, "name_zh": party, "status": status, "contract": canonical_json(body)}
+        rows: dict[str, Row] = {
+            "party": {"kind": "PLATFORM", "name_en": party, "name_zh": party},
+            "party_status": {"valid_from": BEGINNING, "status": status},
+            "party_contract": {"valid_from": BEGINNING, "contract": canonical_json(body)},
+        }
         with self.register.transaction() as tx:
-            if tx.update("party", {"party": party}, row) == 0:
-                tx.insert("party", {"party": party, **row})
+            for table, row in rows.items():
+                tx.delete(table, party=party)
+                tx.insert(table, {"party": party, **row})
 
     def judge(self, unseen: tuple[str, ...] = ()) -> Judged:
         return judge_deadlines(self.ports, "system", DAY, unseen)
@@ -130,7 +136,7 @@ def test_a_date_is_written_down_once_as_it_begins(desk: Desk) -> None:
         assert len(not_here(tx, DAY)) == len(not_here(tx, date(2020, 3, 1))) == 4
     # A party that came after the date began is written down too; what stands is left alone.
     desk.party("P003", {"file_types": ["TXN"]})
-    desk.party("P004", {"file_types": ["TXN"]}, "SUSPENDED")
+    desk.party("P004", {"file_types": ["TXN"]}, "ONBOARDING")
     desk.party("P002", {"file_types": ["TXN", "CLAIM"]})
     assert desk.judge().opened == 2
 
@@ -225,13 +231,13 @@ def test_nobody_is_missed_whose_folder_could_not_be_read(desk: Desk) -> None:
     assert len(desk.judge().missing) == 2
 
 
-def test_a_suspended_party_owes_nothing(desk: Desk) -> None:
+def test_a_closed_party_owes_nothing_and_a_suspended_one_its_files(desk: Desk) -> None:
     desk.judge()
-    desk.party("P001", {"file_types": ["TXN", "CLAIM"]}, "SUSPENDED")
+    desk.party("P001", {"file_types": ["TXN", "CLAIM"]}, "CLOSED")
     desk.clock.set(NEXT, 2)
     assert desk.judge().missing == ["P002_TXN_20191230_01"]
-    # Live again, the same promises are judged.
-    desk.party("P001", {"file_types": ["TXN", "CLAIM"]})
+    # What is suspended still tells what it did: its files are taken, and kept.
+    desk.party("P001", {"file_types": ["TXN", "CLAIM"]}, "SUSPENDED")
     assert len(desk.judge().missing) == 3
 
 
