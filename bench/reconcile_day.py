@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from bench.post_day import _commit
 from connectors.bootstrap import wire
+from connectors.item_index import indexed
 from connectors.lake import Part, StepWriter, arrow_schema
 from custody.digest import canonical_json
 from schemas.rule_book import shipped_rules
@@ -440,7 +441,7 @@ def _part(name: str, columns: pa.Table, same: dict[str, Any]) -> Part:
             arrays.append(value if isinstance(value, pa.Array) else pa.repeat(pa.scalar(value, field.type), columns.num_rows))
     table = pa.Table.from_arrays(arrays, schema=arrow_schema(spec))
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd")
+    pq.write_table(indexed(name, table), sink, compression="zstd")
     sums = {c.name: pc.sum(table[c.name]).as_py() or 0 for c in spec.columns if c.name.endswith("_minor")}
     return Part(name, sink.getvalue().to_pybytes(), table.num_rows, bytes(32 * table.num_rows), sums, None)
 

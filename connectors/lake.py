@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from connectors.item_index import index_columns, indexed
 from connectors.lake_files import LakeFiles
 from connectors.table_digest import TableDigest, row_hashes
 from custody.digest import canonical_json, digest_of_json
@@ -97,7 +98,8 @@ def _order(table: pa.Table, key: Sequence[str]) -> tuple[bool, int]:
 
 @dataclass(frozen=True)
 class Part:
-    """Some rows of a table, ready to be written, by whichever process made it: Parquet, row hashes, sums, first and last key."""
+    """Some rows of a table, ready to be written, by whichever process made it: Parquet (with the columns of connectors.item_index
+    behind the declared ones), row hashes, sums, first and last key."""
 
     table: str
     data: bytes
@@ -110,7 +112,7 @@ class Part:
     def of(cls, spec: TableSpec, table: pa.Table) -> Part:
         """``table`` as ``conform`` gives it."""
         sink = pa.BufferOutputStream()
-        pq.write_table(table, sink, compression="zstd")
+        pq.write_table(indexed(spec.name, table), sink, compression="zstd")
         sums = {c.name: pc.sum(table[c.name]).as_py() or 0 for c in spec.columns if c.name.endswith("_minor")}
         keys = None
         if table.num_rows:
@@ -244,8 +246,9 @@ class Lake:
         return self._table(relative, table, _some(arrow_schema(TABLES[table]), columns))
 
     def read_as_it_lies(self, relative: str, table: str) -> pa.Table:
-        """A table with whatever columns its files have."""
-        return self._table(relative, table, None)
+        """A table with whatever columns its files have, but those that are laid by for matching."""
+        whole = self._table(relative, table, None)
+        return whole.drop_columns([name for name in index_columns(table) if name in whole.schema.names])
 
     def batches(self, relative: str, table: str, some: slice = slice(None)) -> Iterator[pa.Table]:
         """A table with its declared columns, part by part, in the order of its key; or only some of its parts."""
@@ -277,6 +280,15 @@ class Lake:
         """One part of a table; of its declared columns those that are asked for."""
         wanted = _some(arrow_schema(TABLES[table]), columns)
         return _read_parquet(relative, table, self._files.read(f"{relative}/{name}"), wanted)
+
+    def index(self, relative: str, table: str, name: str, columns: Sequence[str]) -> pa.Table:
+        """Of one part those columns, declared or of connectors.item_index; texts as dictionaries."""
+        data = self._files.read(f"{relative}/{name}")
+        texts = [c.name for c in TABLES[table].columns if c.type == "text" and c.name in columns]
+        try:
+            return pq.ParquetFile(pa.BufferReader(data), read_dictionary=texts).read(columns=list(columns)).select(list(columns))
+        except (pa.ArrowException, KeyError) as error:
+            raise SealBroken(f"{relative}/{table} cannot be read as Parquet: {error}") from error
 
     def file(self, relative: str, name: str) -> bytes:
         """One file beside the tables. Raises SealBroken when it is not the one that the manifest names."""
@@ -336,13 +348,24 @@ class Lake:
                 if sha256_hex(data) != manifest.physical.get(name):
                     wrong.append(f"{relative}/{name} was changed")
                 else:
-                    digest.add(row_hashes(_read_parquet(relative, table, data, arrow_schema(TABLES[table]))))
+                    rows = _read_parquet(relative, table, data, arrow_schema(TABLES[table]))
+                    digest.add(row_hashes(rows))
+                    if not _is_indexed(table, rows, data):
+                        wrong.append(f"{relative}/{name}: what is laid by for matching does not follow from its rows")
             except SealBroken as error:
                 wrong.append(str(error))
         sealed = manifest.tables[table]["content"]
         if not wrong and (found := digest.root()) != sealed:
             wrong.append(f"{relative}/{table}: content digest {found[:16]} instead of {sealed[:16]}")
         return wrong
+
+
+def _is_indexed(table: str, rows: pa.Table, data: bytes) -> bool:
+    names = index_columns(table)
+    if not names:
+        return True
+    lying = pq.read_table(pa.BufferReader(data))
+    return set(names) <= set(lying.schema.names) and bool(indexed(table, rows).select(names).equals(lying.select(names)))
 
 
 def _some(schema: pa.Schema, columns: Sequence[str] | None) -> pa.Schema:

@@ -42,7 +42,7 @@ def show_rules(rules: Sequence[tuple[Rule, str]]) -> None:
     console().print(table)
 
 
-def show_rule(rule: Rule, state: str, sql: str | None) -> None:
+def show_rule(rule: Rule, state: str) -> None:
     """All of one version."""
     out, (en, zh) = console(), condition_words(rule)
     style = _STYLES[state]
@@ -53,7 +53,6 @@ def show_rule(rule: Rule, state: str, sql: str | None) -> None:
         f"form 形式 {form}  priority 优先级 {rule.priority}  owner 负责人 {rule.owner}",
         f"basis 依据 {rule.basis}",
         f"says 条件 {en} / {zh}",
-        *([f"SQL {sql}"] if sql else []),
         f"digest 摘要 {rule.digest}",
     ]
     for line in lines:

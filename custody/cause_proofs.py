@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 from custody.calendar import at, custody_date_of
@@ -41,6 +42,23 @@ class Facts:
     evidence: Evidence
     rates: Sequence[Rate] = ()
 
+    @cached_property
+    def by_side(self) -> dict[str, list[Mapping[str, Any]]]:
+        found: dict[str, list[Mapping[str, Any]]] = {}
+        for row in self.evidence:
+            if side_of(row) != FIGURES:
+                found.setdefault(side_of(row), []).append(row)
+        return found
+
+    @cached_property
+    def amounts(self) -> list[tuple[int, int]]:
+        """Amounts of which one row on each side says something else."""
+        # A residue of rounding is known for what it is.
+        if self.kind == BreakKind.ROUNDING or any(len(rows) > 1 for rows in self.by_side.values()):
+            return []
+        pairs = (_pair(self, name) for name in _AMOUNTS)
+        return [pair for pair in pairs if pair is not None and pair[0] != pair[1]]
+
 
 def late_file(facts: Facts, figures: Figures) -> str | None:
     """The file itself is what is missing."""
@@ -51,7 +69,7 @@ def duplicate_send(facts: Facts, figures: Figures) -> str | None:
     """Two rows of one side that say the same; or one alone, whose key had matched on an earlier day."""
     if facts.kind != BreakKind.DUPLICATE:
         return None
-    for rows in _by_side(facts.evidence).values():
+    for rows in facts.by_side.values():
         if len(rows) > 1 and len({_content(row) for row in rows}) == 1:
             return f"{rows[0]['row_ref']}/{rows[1]['row_ref']}"
     return str(facts.evidence[0].get("row_ref")) if len(facts.evidence) == 1 else None
@@ -61,7 +79,7 @@ def key_reused(facts: Facts, figures: Figures) -> str | None:
     """Rows of one side under one number that do not say the same."""
     if facts.kind != BreakKind.DUPLICATE:
         return None
-    for rows in _by_side(facts.evidence).values():
+    for rows in facts.by_side.values():
         if len({_content(row) for row in rows}) > 1:
             return f"{rows[0]['row_ref']}/{rows[1]['row_ref']}"
     return None
@@ -69,7 +87,7 @@ def key_reused(facts: Facts, figures: Figures) -> str | None:
 
 def batch_split(facts: Facts, figures: Figures) -> str | None:
     """One row here, several there, of the same sum."""
-    sides = list(_by_side(facts.evidence).values())
+    sides = list(facts.by_side.values())
     if len(sides) != 2 or {len(rows) > 1 for rows in sides} != {True, False}:
         return None
     one, many = sorted(([int(row.get("amount_minor") or 0) for row in rows] for rows in sides), key=len)
@@ -95,7 +113,7 @@ def sign(facts: Facts, figures: Figures) -> str | None:
 
 def yuan_for_fen(facts: Facts, figures: Figures) -> str | None:
     """One amount is so many times the other: yuan were written where fen are meant, or the other way round."""
-    for left, right in _amounts(facts):
+    for left, right in facts.amounts:
         small, large = sorted((left, right), key=abs)
         if small and small * figures["times"] == large:
             return f"{left}/{right}"
@@ -128,13 +146,13 @@ def fee_changed(facts: Facts, figures: Figures) -> str | None:
 def transposed_digits(facts: Facts, figures: Figures) -> str | None:
     """Two neighbouring digits stand exchanged, in an amount of so many digits at least."""
     least = figures["least_digits"]
-    return next((f"{left}/{right}" for left, right in _amounts(facts) if _is_transposed(str(left), str(right), least)), None)
+    return next((f"{left}/{right}" for left, right in facts.amounts if _is_transposed(str(left), str(right), least)), None)
 
 
 def single_digit(facts: Facts, figures: Figures) -> str | None:
     """One digit is another, in an amount of so many digits at least."""
     least = figures["least_digits"]
-    return next((f"{left}/{right}" for left, right in _amounts(facts) if _is_one_digit_off(str(left), str(right), least)), None)
+    return next((f"{left}/{right}" for left, right in facts.amounts if _is_one_digit_off(str(left), str(right), least)), None)
 
 
 def held_elsewhere(facts: Facts, figures: Figures) -> str | None:
@@ -174,14 +192,6 @@ def _neighbouring(facts: Facts) -> tuple[timedelta, str] | None:
     return abs(moment - between), f"{happened} {left}/{right}"
 
 
-def _by_side(evidence: Evidence) -> dict[str, list[Mapping[str, Any]]]:
-    found: dict[str, list[Mapping[str, Any]]] = {}
-    for row in evidence:
-        if side_of(row) != FIGURES:
-            found.setdefault(side_of(row), []).append(row)
-    return found
-
-
 def _content(row: Mapping[str, Any]) -> str:
     return repr(sorted((name, value) for name, value in row.items() if name != "row_ref"))
 
@@ -193,15 +203,6 @@ def _pair(facts: Facts, name: str) -> tuple[Any, Any] | None:
 
 
 _AMOUNTS = ("amount_minor", "available_minor", "frozen_minor", "fee_minor", "principal_minor", "raised_minor")
-
-
-def _amounts(facts: Facts) -> list[tuple[int, int]]:
-    """Amounts of which one row on each side says something else."""
-    # A residue of rounding is known for what it is.
-    if facts.kind == BreakKind.ROUNDING or any(len(rows) > 1 for rows in _by_side(facts.evidence).values()):
-        return []
-    pairs = (_pair(facts, name) for name in _AMOUNTS)
-    return [pair for pair in pairs if pair is not None and pair[0] != pair[1]]
 
 
 def _is_transposed(left: str, right: str, least_digits: int) -> bool:

@@ -1,7 +1,7 @@
 """The judgement of what did not match (domain.md §6), by relations that a date's rule set makes (custody.match_rules).
 
-The pair rules are written once, as data: ``pair_kind`` applies them in Python, jobs.reconcile.engine_rules builds the engine's
-expression from the same relations, and a property test holds the two together. Tolerance for money is 0.00; only time has one.
+The pair rules are written once, as data, and ``pair_kind`` applies them. Rows that differ in nothing that any rule may compare need
+no judge: a test holds that no rule set would find anything in such a pair. Tolerance for money is 0.00; only time has one.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,8 +12,7 @@ from connectors.bootstrap import Wiring
 from console.output import ActorOption, JsonOption, NoteOption, command, emit, emit_proposal, parse_date, progress, wired
 from custody.calendar import dates
 from custody.errors import UsageError
-from custody.match_rules import Rule, RuleSet
-from custody.matching import PairRule
+from custody.match_rules import Rule
 from custody.rule_words import condition_words
 from custody.services import rules as rule_service
 from custody.services.access import check_permission
@@ -48,12 +46,12 @@ def show(
     with wired() as wiring, wiring.register.transaction() as tx:
         begun = days_begun(tx)
         on = parse_date(date_) if date_ else _next_open(wiring, begun)
-        in_force, known = rule_service.rules_with_state(tx, shipped_rules(), on)
+        _, known = rule_service.rules_with_state(tx, shipped_rules(), on)
     shown = [(r, state) for r, state in known if (r.rule_id == rule if rule else state in ("IN_FORCE", "TO_COME"))]
     if not shown:
         raise UsageError(f"no rule {rule!r}; see: custody rules show")
     if as_json:
-        emit({"date": on.isoformat(), "rules": [_as_json(r, state, in_force) for r, state in shown]}, True)
+        emit({"date": on.isoformat(), "rules": [_as_json(r, state) for r, state in shown]}, True)
         return 0
     from console.rule_tables import show_rule, show_rules
 
@@ -61,7 +59,7 @@ def show(
         show_rules(shown)
         return 0
     for version, state in shown:
-        show_rule(version, state, _sql(version, in_force))
+        show_rule(version, state)
     return 0
 
 
@@ -69,7 +67,7 @@ def _next_open(wiring: Wiring, begun: list[date]) -> date:
     return list(dates(begun[-1], 2))[-1] if begun else wiring.settings.instance.go_live
 
 
-def _as_json(rule: Rule, state: str, in_force: RuleSet) -> dict[str, Any]:
+def _as_json(rule: Rule, state: str) -> dict[str, Any]:
     en, zh = condition_words(rule)
     return {
         **rule.entry,
@@ -77,18 +75,7 @@ def _as_json(rule: Rule, state: str, in_force: RuleSet) -> dict[str, Any]:
         "digest": rule.digest,
         "condition_en": en,
         "condition_zh": zh,
-        "sql": _sql(rule, in_force),
     }
-
-
-def _sql(rule: Rule, in_force: RuleSet) -> str | None:
-    """What the engine asks of a pair of rows a (left) and b (right) before it is clean by this rule; None where a rule is not part
-    of that."""
-    if not isinstance(rule.says, PairRule) or rule.relation is None:
-        return None
-    from jobs.reconcile.engine_rules import clean_pair_sql
-
-    return clean_pair_sql(replace(in_force.relation(rule.relation), rules=(rule.says,)), "a", "b")
 
 
 @command

@@ -1,38 +1,41 @@
-"""Flow relations: the engine matches what is clean, the core judges the rest.
+"""Flow relations: what is clean is matched by numbers, the core judges the rest.
 
-The engine joins the two sides of a relation and decides on the real columns which pairs agree in everything (nearly all rows): of
-these it returns totals, never rows. Only what is left comes to Python, where custody.matching gives each key its verdict. Nothing
-is paired by an arbitrary row number.
+Of each item the lake has a print of all that may be compared (connectors.item_index). Of the pairs whose prints are one (nearly all
+rows) only totals come out, never rows. Of what is left the engine reads the rows, and custody.matching gives each key its verdict.
+Nothing is paired by an arbitrary row number.
 
 Keys are told apart by 64-bit hashes first. A hash that stands twice on a side, or that was matched on an earlier day, is set aside
-with all its rows. Of the others each stands for one row of a side at most, so that a hash names the same rows to the join and to
+with all its rows. Of the others each stands for one row of a side at most, so that a hash names the same rows to the matching and to
 the reading of the rest, whatever keys a platform has made up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 from pyspark.sql import SparkSession
 
 from connectors.lake import arrow_schema
 from custody.matching import Bucket, Relation
-from custody.names import UNDER_WAY
 from jobs.reconcile.day import Day
-from jobs.reconcile.engine_rules import clean_pair_sql, compared_columns
-from jobs.reconcile.key_history import Hashes, hits_of, key_hash_sql, matched_before, without
-from jobs.reconcile.relations import LANDED_SIDES, SIDE_TABLES, view_of
-from jobs.reconcile.totals import ROW_HASH, Place, Totals, sums_sql, totals_of, totals_of_hashes
-from jobs.reconcile.views import column_view
+from jobs.reconcile.key_history import hits_of, key_hash_sql, matched_before
+from jobs.reconcile.prints import Part, Prints, read_prints
+from jobs.reconcile.relations import SIDE_TABLES, view_of
+from jobs.reconcile.totals import ROW_HASH, Place, Totals, totals_by, totals_of_hashes
+from jobs.reconcile.views import Books, column_view
 from schemas.tables import TABLES
+from schemas.xxhash64 import Hashes, xxhash64
 
-# Rows of one side that the engine joins at a time: its memory follows this, not the day.
+# Rows of one side that are matched at a time: memory follows this, not the day.
 PART_ROWS = 6_000_000
+_BLOCK_ROWS = 1 << 16
 _Key = TypeVar("_Key", bound=tuple[str, ...])
 _ITEM = ", ".join(f"i.{name}" for name in TABLES["open_items"].names)
 
@@ -51,26 +54,26 @@ class FlowMatches:
     before: set[tuple[str, str]] = field(default_factory=set)
 
 
-def match_flows(day: Day, spark: SparkSession, released: Collection[tuple[str, str]], part_rows: int = PART_ROWS) -> FlowMatches:
-    """Match the views of relations.view_of side against side, so many rows of a side at a time. ``released``: (relation, key) of
-    what restated files set free today.
+def match_flows(day: Day, spark: SparkSession, books: Books, part_rows: int = PART_ROWS) -> FlowMatches:
+    """Match the items of the books side against side, so many rows of a side at a time.
 
-    A pair is clean when each side has exactly one row with the key, the key is not null and was never matched before, its dates are
-    one, and no pair rule is broken (for a relation that nets: the amounts agree). Pairs that end a break of yesterday are left to the
-    core too, so that their rows can be named.
+    A pair is clean when each side has exactly one row with the key, the key is not null and was never matched before, and no column
+    that the relation's rules may compare differs. What a rule would excuse, or does not ask, is left to the core; pairs that end a
+    break of yesterday too, so that their rows can be named.
     """
     matches = FlowMatches(_no_items())
     rest = [matches.rest]
     for relation in day.relations:
-        broken = _broken(day, spark, relation)
+        others = {side: books.beside_sealed(spark, relation.name, side) for side in (relation.left, relation.right)}
+        broken = _broken(day, relation)
         left_over, final, null_keys = [], [], False
         for part in _parts(day, relation, part_rows):
-            found = _match_part(day, spark, relation, part, broken, frozenset(released), matches)
+            found = _match_part(day, spark, relation, part, others, broken, books.released, matches)
             left_over.append(found.left_over)
             final.append(found.final)
             null_keys |= found.null_keys
         matches.final[relation.name] = np.concatenate(final)
-        mine = _rest(spark, relation, np.unique(np.concatenate(left_over)), null_keys)
+        mine = _rest(day, spark, books, relation, np.unique(np.concatenate(left_over)), null_keys)
         for side in (relation.left, relation.right):
             of_side = mine.filter(pc.equal(mine["side"], side))
             matches.left[relation.name, side] = totals_of_hashes(of_side["row_hash"].to_numpy())
@@ -79,12 +82,12 @@ def match_flows(day: Day, spark: SparkSession, released: Collection[tuple[str, s
     return matches
 
 
-def _parts(day: Day, relation: Relation, part_rows: int) -> list[_Part]:
+def _parts(day: Day, relation: Relation, part_rows: int) -> list[Part]:
     """Of the day's new rows; what was carried in is little beside them."""
     many = max(_sealed_rows(day, step, table) for step, table in SIDE_TABLES[relation.name])
     parts = max(1, -(-many // part_rows))
     bounds = [(number << 64) // parts - (1 << 63) for number in range(1, parts)]
-    return [_Part(*ends) for ends in zip([None, *bounds], [*bounds, None], strict=True)]
+    return [Part(*ends) for ends in zip([None, *bounds], [*bounds, None], strict=True)]
 
 
 def _sealed_rows(day: Day, step: str, table: str) -> int:
@@ -92,19 +95,6 @@ def _sealed_rows(day: Day, step: str, table: str) -> int:
     assert seal is not None
     rows: int = day.context.wiring.lake.manifest(seal.path).tables[table]["rows"]
     return rows
-
-
-@dataclass(frozen=True)
-class _Part:
-    """The keys whose hash is at least ``first`` and less than ``end``. So parts follow each other in the order of their hashes."""
-
-    first: int | None
-    end: int | None
-
-    def holds(self, key_hash: str) -> str:
-        low = [] if self.first is None else [f"{key_hash} >= {self.first}"]
-        high = [] if self.end is None else [f"{key_hash} < {self.end}"]
-        return " and ".join(low + high) or "true"
 
 
 @dataclass(frozen=True)
@@ -120,23 +110,94 @@ def _match_part(
     day: Day,
     spark: SparkSession,
     relation: Relation,
-    part: _Part,
+    part: Part,
+    others: Mapping[str, Sequence[pa.Table]],
     broken: Hashes,
     released: frozenset[tuple[str, str]],
     into: FlowMatches,
 ) -> _PartMatches:
-    hashes = {side: _hashes(spark, relation.name, side, part) for side in (relation.left, relation.right)}
-    keyed = {side: np.sort(found.key) for side, found in hashes.items()}
-    for side, found in hashes.items():
-        _add(into.seen, (relation.name, side), totals_of_hashes(found.row))
-    repeated = np.concatenate([found[1:][found[1:] == found[:-1]] for found in keyed.values()])
-    before = _before(day, spark, relation, list(keyed.values()), released)
+    def read(side: str) -> _Ordered:
+        prints = read_prints(day, relation.name, side, others[side], part)
+        places = np.argsort(prints.key)
+        return _Ordered(side, prints, prints.key[places], places)
+
+    with ThreadPoolExecutor(2) as both:
+        left, right = both.map(read, (relation.left, relation.right))
+    for side in (left, right):
+        for rows in (side.prints.row, side.prints.without_key):
+            _add(into.seen, (relation.name, side.name), totals_of_hashes(rows))
+    repeated = np.concatenate([side.keys[1:][side.keys[1:] == side.keys[:-1]] for side in (left, right)])
+    before = _before(day, spark, relation, [left.keys, right.keys], released)
     into.before |= {(relation.name, key) for key in before}
     aside = np.unique(np.concatenate([repeated, *before.values(), broken]))
-    left_over = np.unique(np.concatenate([aside, _join(spark, relation, part, aside, into)]))
-    final = hashes[relation.left].final
-    final.sort()
-    return _PartMatches(left_over, without(final, left_over), any(found.null_keys for found in hashes.values()))
+    pairs = _pairs(left.without(aside), right.without(aside))
+    for side, rows in ((left, pairs.left), (right, pairs.right)):
+        prints = side.prints
+        counted = totals_by(prints.place, len(prints.places), prints.row, prints.minor, rows)
+        for place, totals in zip(prints.places, counted, strict=True):
+            if totals.rows:
+                _add(into.clean, (relation.name, side.name, *place), totals)
+    final = left.prints.key[pairs.left[left.prints.final[pairs.left]]]
+    without_key = any(len(side.prints.without_key) for side in (left, right))
+    return _PartMatches(np.unique(np.concatenate([aside, pairs.not_clean])), final, without_key)
+
+
+@dataclass(frozen=True)
+class _Ordered:
+    """A side in the order of its keys' hashes: these, and the place of each in ``prints``."""
+
+    name: str
+    prints: Prints
+    keys: Hashes
+    places: NDArray[np.int64]
+
+    def without(self, aside: Hashes) -> _Ordered:
+        """Less the keys with these hashes (ascending)."""
+        if not len(aside):
+            return self
+        # One more from where a hash that is set aside begins, one less from where it ends.
+        steps = np.zeros(len(self.keys) + 1, np.int64)
+        np.add.at(steps, np.searchsorted(self.keys, aside, "left"), 1)
+        np.add.at(steps, np.searchsorted(self.keys, aside, "right"), -1)
+        stays = np.cumsum(steps[:-1]) == 0
+        return replace(self, keys=self.keys[stays], places=self.places[stays])
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """Places of the clean pairs' rows in each side's arrays, in the order of their hashes; hashes of all other keys."""
+
+    left: NDArray[np.int64]
+    right: NDArray[np.int64]
+    not_clean: Hashes
+
+
+def _pairs(left: _Ordered, right: _Ordered) -> _Pairs:
+    """The keys that stand once on each side and whose rows are alike, found block by block: what is worked on stays in the processor's
+    cache."""
+    mine, theirs, rest = [], [], []
+    # Of the right side all up to here is dealt with.
+    done = 0
+    for start in range(0, len(left.keys), _BLOCK_ROWS):
+        some = slice(start, start + _BLOCK_ROWS)
+        keys = left.keys[some]
+        end = int(np.searchsorted(right.keys, keys[-1], "right"))
+        others, of_others = right.keys[done:end], right.places[done:end]
+        at = np.searchsorted(others, keys)
+        meets = np.flatnonzero(others[np.minimum(at, len(others) - 1)] == keys) if len(others) else np.empty(0, np.int64)
+        a, b = left.places[some][meets], of_others[at[meets]]
+        alike = np.ones(len(meets), np.bool_)
+        for name in ("print_high", "print_low", "beside"):
+            of_left, of_right = getattr(left.prints, name), getattr(right.prints, name)
+            if len(of_left):
+                alike &= of_left[a] == of_right[b]
+        mine.append(a[alike])
+        theirs.append(b[alike])
+        rest += [np.delete(keys, meets[alike]), np.delete(others, at[meets[alike]])]
+        done = end
+    nothing = np.empty(0, np.int64)
+    rest.append(right.keys[done:])
+    return _Pairs(np.concatenate([nothing, *mine]), np.concatenate([nothing, *theirs]), np.concatenate(rest))
 
 
 def _before(
@@ -161,82 +222,16 @@ def _before(
     return {key: np.array([keys[key]], np.int64) for key in sorted(before) if (relation.name, key) not in released}
 
 
-def _broken(day: Day, spark: SparkSession, relation: Relation) -> Hashes:
+def _broken(day: Day, relation: Relation) -> Hashes:
     """Hashes of the keys that were a break yesterday."""
     matches = day.context.table("reconcile", "matches", on=day.yesterday)
     if matches is None:
         return np.empty(0, np.int64)
     mine = matches.filter(pc.and_(pc.equal(matches["relation"], relation.name), pc.equal(matches["bucket"], str(Bucket.BREAK))))
-    column_view(spark, "broken_keys", "match_key", mine["match_key"].drop_null())
-    hashes: Hashes = spark.sql(f"select {key_hash_sql('match_key')} as h from broken_keys").toArrow()["h"].to_numpy()
-    return hashes
+    return xxhash64(mine["match_key"].drop_null())
 
 
-@dataclass(frozen=True)
-class _Hashes:
-    """Of a side's rows: the hashes of their keys where they have one, their own, and those of the keys whose row's status is final."""
-
-    key: Hashes
-    row: Hashes
-    final: Hashes
-    null_keys: bool
-
-
-def _hashes(spark: SparkSession, relation: str, side: str, part: _Part) -> _Hashes:
-    """What has no key is of the first part."""
-    under_way = ", ".join(f"'{status}'" for status in sorted(UNDER_WAY))
-    without_key = "true" if part.first is None else "false"
-    found = spark.sql(
-        f"""
-        select key_hash, row_hash, final from (
-          select if(i.match_key is null, null, {key_hash_sql("i.match_key")}) as key_hash, {ROW_HASH.format("i")} as row_hash,
-                 coalesce(i.status, '') not in ({under_way}) as final
-          from {view_of(relation, side)} i
-        ) where if(key_hash is null, {without_key}, {part.holds("key_hash")})
-        """
-    ).toArrow()
-    keyed = found.filter(found["key_hash"].is_valid()) if found["key_hash"].null_count else found
-    key: Hashes = keyed["key_hash"].to_numpy()
-    return _Hashes(key, found["row_hash"].to_numpy(), key[keyed["final"].to_numpy()], keyed.num_rows < found.num_rows)
-
-
-def _join(spark: SparkSession, relation: Relation, part: _Part, aside: Hashes, into: FlowMatches) -> Hashes:
-    """Counts the clean pairs; returns the hashes of the keys that are on one side only, or whose pair differs in anything.
-
-    What is counted of a row is reckoned before the join, so that it carries nothing but what is compared."""
-    column_view(spark, "set_aside", "h", pa.array(aside))
-    anti = "left anti join set_aside s on s.h = i.key_hash" if len(aside) else ""
-    compared = ", ".join(f"i.{name}" for name in compared_columns(relation))
-    sides = []
-    for side in (relation.left, relation.right):
-        file_name = "substring_index(i.row_ref, ':', 1)" if (relation.name, side) in LANDED_SIDES else "''"
-        sides.append(
-            f"""
-            (select i.* from (
-               select {key_hash_sql("i.match_key")} as key_hash, {ROW_HASH.format("i")} as row_hash, i.match_key, i.platform,
-                      {file_name} as file_name, {compared}
-               from {view_of(relation.name, side)} i where i.match_key is not null
-             ) i {anti} where {part.holds("i.key_hash")})
-            """
-        )
-    found = spark.sql(
-        f"""
-        select coalesce(l.platform, r.platform) as platform, l.file_name as l_file, r.file_name as r_file,
-               if({clean_pair_sql(relation, "l", "r")}, null, coalesce(l.key_hash, r.key_hash)) as not_clean,
-               {sums_sql("l.row_hash", "l.amount_minor", "l")}, {sums_sql("r.row_hash", "r.amount_minor", "r")}
-        from {sides[0]} l full outer join {sides[1]} r on l.key_hash = r.key_hash and l.match_key = r.match_key
-        group by 1, 2, 3, 4
-        """
-    ).toArrow()
-    is_clean = found["not_clean"].is_null()
-    for row in found.filter(is_clean).to_pylist():
-        for prefix, side in (("l", relation.left), ("r", relation.right)):
-            _add(into.clean, (relation.name, side, row["platform"], row[f"{prefix}_file"]), totals_of(row, prefix))
-    not_clean: Hashes = found["not_clean"].drop_null().to_numpy()
-    return not_clean
-
-
-def _rest(spark: SparkSession, relation: Relation, left_over: Hashes, null_keys: bool) -> pa.Table:
+def _rest(day: Day, spark: SparkSession, books: Books, relation: Relation, left_over: Hashes, null_keys: bool) -> pa.Table:
     if not len(left_over) and not null_keys:
         return _no_items()
     column_view(spark, "left_over", "h", pa.array(left_over))
@@ -244,7 +239,7 @@ def _rest(spark: SparkSession, relation: Relation, left_over: Hashes, null_keys:
     columns = f"{_ITEM}, {key_hash} as key_hash, {ROW_HASH.format('i')} as row_hash"
     queries = []
     for side in (relation.left, relation.right):
-        view = view_of(relation.name, side)
+        view = books.left_over_view(day, spark, relation.name, side, null_keys)
         queries.append(
             f"select {columns} from {view} i left semi join left_over s on s.h = {key_hash} where i.match_key is not null"
         )

@@ -33,7 +33,7 @@ _BEFORE, _AFTER = ("before_available_minor", "before_frozen_minor"), ("after_ava
 _MOVED, _AWAITED = ("moved_available_minor", "moved_frozen_minor"), ("awaited_available_minor", "awaited_frozen_minor")
 _FIGURES = (*_BEFORE, *_AFTER, *_MOVED, *_AWAITED, "movements")
 _KEY = ("of", "who")
-# So many rows of sums wait until they are summed up themselves.
+# So many rows wait until they are summed up.
 _HELD_ROWS = 1_000_000
 _DAY_MICROS, _CHINA_MICROS = 86_400_000_000, 28_800_000_000
 _Judged = Collection[tuple[str, date]]
@@ -125,10 +125,10 @@ class _Sums:
             return
         none = np.zeros(len(of), np.int64)
         columns = {"of": of, "who": who} | {name: figures.get(name, none) for name in self.figures}
-        summed = self._summed(pa.table(columns).filter(pa.array(is_kept)))
-        self._held.append(summed)
-        self._rows += summed.num_rows
-        if self._rows > _HELD_ROWS and len(self._held) > 1:
+        rows = pa.table(columns)
+        self._held.append(rows if is_kept.all() else rows.filter(pa.array(is_kept)))
+        self._rows += self._held[-1].num_rows
+        if self._rows > _HELD_ROWS:
             self._held = [self.table()]
             # What cannot be summed up any further waits for as much again.
             self._rows = 0

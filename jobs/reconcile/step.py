@@ -1,9 +1,11 @@
-"""The reconcile step: joins on the engine, judgement in the core, then the proof that every row is accounted for.
+"""The reconcile step: matching by numbers, joins on the engine, judgement in the core, then the proof that every row is accounted for.
 
 Each part adds what it finds to ``breaks`` and is a file of its own; their order decides which kind speaks first for a case.
 """
 
 from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 from pyspark.sql import SparkSession
@@ -31,17 +33,18 @@ from jobs.reconcile.standing import standing
 from jobs.reconcile.state_views import state_views
 from jobs.reconcile.states import match_states
 from jobs.reconcile.totals import rows_of
-from jobs.reconcile.views import flow_views
+from jobs.reconcile.views import open_books
 from jobs.step import Step, StepContext
 
 
 def _run(context: StepContext) -> None:
     day = read_day(context)
     breaks = Breaks(day.today, day.reference.rules.causes, day.rates_on)
-    with engine(context.wiring.settings) as spark:
-        withdrawal = flow_views(day, spark)
-        released = frozenset(zip(*(withdrawal.released[n].to_pylist() for n in ("relation", "match_key")), strict=True))
-        flows = match_flows(day, spark, released)
+    # What a platform's own files say needs no engine, and no core of the machine waits for the other.
+    with ThreadPoolExecutor(1) as beside, engine(context.wiring.settings) as spark:
+        told_alone = beside.submit(shadow_differences, day)
+        books = open_books(day, spark)
+        flows = match_flows(day, spark, books)
         paid_out = paid_out_keys(day, spark, flows.rest)
         waiting = _waiting_keys(spark)
         waiting |= keys_by_way(waiting) if day.has_e_accounts else frozenset()
@@ -51,7 +54,7 @@ def _run(context: StepContext) -> None:
         sums = batch_sums(day, spark, flows.rest)
         posted = count_posted(spark, day.has_e_accounts)
         repayments = tell_repayments(day, spark)
-    shadow = shadow_differences(day)
+    shadow = told_alone.result()
     funds = trace_funds(day)
     verdicts = judge_flows(day, flows, waiting, paid_out, breaks)
     for difference in states.differences:
@@ -85,8 +88,8 @@ def _run(context: StepContext) -> None:
     write_matched(context, flows.final, verdicts.matched_hashes())
     write_funds(day, funds)
     context.write("assessments", assessments(day, matches))
-    context.write("released_keys", withdrawal.released)
-    withdrawn = context.write("withdrawn", withdrawal.summary)
+    context.write("released_keys", books.withdrawal.released)
+    withdrawn = context.write("withdrawn", books.withdrawal.summary)
     context.write("proof", prove(context, flows, clean, matches, posted, day.outcomes, withdrawn.to_pylist()))
 
 

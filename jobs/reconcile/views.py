@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import date
 
 import pyarrow as pa
@@ -9,9 +11,12 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from connectors.item_index import column, printed
+from connectors.lake import arrow_schema
 from custody.errors import StopRun
 from jobs.reconcile.day import Day
 from jobs.reconcile.e_accounts import e_account_queries
+from jobs.reconcile.prints import SEALED_SIDES
 from jobs.reconcile.relations import FLOW_VIEWS, side_queries, view_of
 from jobs.reconcile.restated import Withdrawal, withdraw
 from jobs.step import StepContext
@@ -20,28 +25,71 @@ from schemas.tables import TABLES
 _ITEM = TABLES["open_items"].names
 
 
-def flow_views(day: Day, spark: SparkSession) -> Withdrawal:
-    """Views of the day's new rows, and one for each side of each flow relation (relations.view_of): its items, new, carried in and
-    set free by a restated file. Returns what restated files withdraw."""
+@dataclass(frozen=True)
+class Books:
+    """The day's items: new ones, ``carried`` in, and those that a restated file set free (``withdrawal``). ``released``: (relation, key)
+    of what restated files set free today."""
+
+    withdrawal: Withdrawal
+    carried: pa.Table
+    released: frozenset[tuple[str, str]]
+
+    def beside_sealed(self, spark: SparkSession, relation: str, side: str) -> list[pa.Table]:
+        """Items whose numbers do not lie in the lake with today's rows."""
+        if (relation, side) not in SEALED_SIDES:
+            columns = {"row_ref", "match_key", "platform", "status", *printed(relation)}
+            return [spark.table(view_of(relation, side)).select(*sorted(columns)).toArrow()]
+        return [self._carried(relation, side), *(frame.toArrow() for frame in self._freed(relation, side))]
+
+    def left_over_view(self, day: Day, spark: SparkSession, relation: str, side: str, null_keys: bool) -> str:
+        """A view of the items whose key's hash is in view left_over, and of those without a key if there are such. Rows are chosen by
+        what lies in the lake before anything is made of their cells; a few more may be among them."""
+        sealed = SEALED_SIDES.get((relation, side))
+        if sealed is None:
+            return view_of(relation, side)
+        key, row = column(relation, "key"), column(relation, "row")
+        rows = f"select t.* from {sealed.table} t left semi join left_over s on s.h = t.{key}"
+        if null_keys:
+            rows += f" union all select * from {sealed.table} where {key} is null and {row} is not null"
+        spark.sql(rows).createOrReplaceTempView(f"{sealed.table}_left")
+        items = new_items(day, spark, "_left", ((relation, side),))[relation, side]
+        self.with_others(spark, items, relation, side).createOrReplaceTempView(f"{view_of(relation, side)}_left")
+        return f"{view_of(relation, side)}_left"
+
+    def with_others(self, spark: SparkSession, items: DataFrame, relation: str, side: str) -> DataFrame:
+        carried = self._carried(relation, side)
+        if carried.num_rows:
+            items = items.unionByName(spark.createDataFrame(carried.select(items.columns)))
+        for freed in self._freed(relation, side):
+            items = items.unionByName(freed.select(*items.columns))
+        return items
+
+    def _carried(self, relation: str, side: str) -> pa.Table:
+        return self.carried.filter(pc.and_(pc.equal(self.carried["relation"], relation), pc.equal(self.carried["side"], side)))
+
+    def _freed(self, relation: str, side: str) -> list[DataFrame]:
+        freed = self.withdrawal.freed
+        return [] if freed is None else [freed.where((F.col("relation") == relation) & (F.col("side") == side))]
+
+
+def open_books(day: Day, spark: SparkSession) -> Books:
+    """Makes views of the day's new rows, and one for each side of each flow relation (relations.view_of) with its items."""
     new_rows(day, spark, day.today)
     withdrawal = withdraw(day, spark, day.reference.rules.window_minutes, _gateway(day))
     carried = day.context.table("reconcile", "open_items", on=day.yesterday)
-    if carried is not None and withdrawal.refs:
+    if carried is None:
+        carried = arrow_schema(TABLES["open_items"]).empty_table()
+    if withdrawal.refs:
         refs = pa.array(sorted(withdrawal.refs))
         carried = carried.filter(pc.invert(pc.and_(pc.equal(carried["side"], "B"), pc.is_in(carried["row_ref"], refs))))
-    if carried is not None and withdrawal.names:
+    if withdrawal.names:
         of_file = pc.list_element(pc.split_pattern(carried["row_ref"], ":"), 0)
         carried = carried.filter(pc.invert(pc.is_in(of_file, pa.array(sorted(withdrawal.names)))))
+    released = frozenset(zip(*(withdrawal.released[n].to_pylist() for n in ("relation", "match_key")), strict=True))
+    books = Books(withdrawal, carried, released)
     for (relation, side), items in new_items(day, spark).items():
-        if carried is not None:
-            mine = carried.filter(pc.and_(pc.equal(carried["relation"], relation), pc.equal(carried["side"], side)))
-            if mine.num_rows:
-                items = items.unionByName(spark.createDataFrame(mine.select(items.columns)))
-        if withdrawal.freed is not None:
-            freed = withdrawal.freed.where((F.col("relation") == relation) & (F.col("side") == side))
-            items = items.unionByName(freed.select(*items.columns))
-        items.createOrReplaceTempView(view_of(relation, side))
-    return withdrawal
+        books.with_others(spark, items, relation, side).createOrReplaceTempView(view_of(relation, side))
+    return books
 
 
 def new_rows(day: Day, spark: SparkSession, on: date) -> None:
@@ -65,11 +113,13 @@ def _gateway(day: Day) -> str:
     return gateways[0]
 
 
-def new_items(day: Day, spark: SparkSession) -> dict[tuple[str, str], DataFrame]:
-    """Of the views of ``new_rows``: each relation's and side's items."""
-    of = day.reference.rules.window_minutes, _gateway(day)
-    queries = side_queries(*of) | (e_account_queries(*of) if day.has_e_accounts else {})
-    return {side: spark.sql(query).toDF(*_ITEM) for side, query in queries.items()}
+def new_items(
+    day: Day, spark: SparkSession, of: str = "", sides: Collection[tuple[str, str]] | None = None
+) -> dict[tuple[str, str], DataFrame]:
+    """Each relation's and side's items, or of ``sides`` only: of the views of ``new_rows``, or of those whose names end in ``of`` besides."""
+    terms = day.reference.rules.window_minutes, _gateway(day), of
+    queries = side_queries(*terms) | (e_account_queries(*terms) if day.has_e_accounts else {})
+    return {side: spark.sql(query).toDF(*_ITEM) for side, query in queries.items() if sides is None or side in sides}
 
 
 def column_view(spark: SparkSession, view: str, column: str, values: pa.Array | pa.ChunkedArray) -> None:

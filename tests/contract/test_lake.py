@@ -12,10 +12,12 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from lake_kit import DAY, NOON, Folder, HdfsFolder, Place, flows, lake_at, write
 
+from connectors.item_index import index_columns
 from connectors.lake import Lake, Part, rows_by, table_of
 from connectors.lake_files import lake_files
 from custody.digest import digest_of_rows
@@ -177,6 +179,21 @@ def test_rewritten_rows_show_even_when_the_manifests_file_digest_was_rewritten_t
     assert "content digest" in lake.verify(where, manifest.digest)[0]
     _rewrite(place, where, _PART, b"not Parquet")
     assert "cannot be read as Parquet" in lake.verify(where, manifest.digest)[0]
+
+
+def test_what_is_laid_by_for_matching_shows_when_it_does_not_follow_from_the_rows(lake: Lake, place: Place) -> None:
+    where, manifest = write(lake, flows(10))
+    table = pq.read_table(io.BytesIO(place.get(f"{where}/{_PART}")))
+    names = index_columns("core_flow")
+    assert table.schema.names == [*TABLES["core_flow"].names, *names] and names
+    lie = pa.array([1, *table[names[0]].to_pylist()[1:]], pa.int64())
+    for forged in (table.set_column(table.schema.get_field_index(names[0]), names[0], lie), table.drop_columns(names[-1:])):
+        sink = io.BytesIO()
+        pq.write_table(forged, sink)
+        _rewrite(place, where, _PART, sink.getvalue())
+        assert lake.verify(where, manifest.digest) == [
+            f"{where}/{_PART}: what is laid by for matching does not follow from its rows"
+        ]
 
 
 def test_a_rewritten_file_shows_even_when_the_manifests_file_digest_was_rewritten_too(lake: Lake, place: Place) -> None:
