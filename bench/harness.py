@@ -23,6 +23,7 @@ from typing import Any
 NAMES = (
     "reconcile",
     "reconcile_growth",
+    "item_index",
     "digest",
     "land",
     "store",

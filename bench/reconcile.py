@@ -1,6 +1,7 @@
 """The whole reconcile step (all relations, invariants, completeness proof, digests, commit) on a prepared day, against peers that
 only match: a full outer join of the same three relations by hand in DuckDB, datacompy and a pandas merge of the claims alone.
-Beside them the same step on Apache Spark.
+Beside them the same step on Apache Spark. What matching stands on was laid by when the tables were written; bench item_index says
+what that costs.
 
 ``rows`` are legs a side. Six kinds are planted on the platforms' side; every peer classifies them alike. The default keeps ``make
 bench`` usable, ``make bench-large`` takes five millions. ``reconcile_cpu`` are seconds of all cores: on a machine that others use
@@ -162,17 +163,22 @@ def _kind(pair: dict[str, Any]) -> str:
     return "AMOUNT"
 
 
+def lake_tables(folder: Path) -> dict[str, Path]:
+    """The folders of the prepared day's large tables."""
+    return {table: next((folder / "home").glob(f"lake/{DAY}/{step}/*/*/{table}")) for step, table in _LARGE}
+
+
+_LARGE = (
+    ("land", "land_txn"),
+    ("land", "land_settlement"),
+    ("post", "ledger_txn"),
+    ("post", "journal"),
+    ("extract", "core_flow"),
+)
+
+
 def _tables(folder: Path) -> dict[str, str]:
-    found = {}
-    for step, table in (
-        ("land", "land_txn"),
-        ("land", "land_settlement"),
-        ("post", "ledger_txn"),
-        ("post", "journal"),
-        ("extract", "core_flow"),
-    ):
-        found[table] = f"'{next((folder / 'home').glob(f'lake/{DAY}/{step}/*/*/{table}'))}/*.parquet'"
-    return found
+    return {table: f"'{path}/*.parquet'" for table, path in lake_tables(folder).items()}
 
 
 def _claims_and_legs(folder: Path) -> list[Any]:

@@ -22,11 +22,11 @@ import pyarrow as pa
 from pyspark.sql import SparkSession
 
 from custody.adjustments import DECISION, KIND, withdrawn
-from custody.matching import CLAIMED_ACCOUNT
 from custody.ports import Row
 from custody.reversals import REVERSAL
 from jobs.reconcile.e_accounts import RELATION, count_ends
 from jobs.reconcile.flows import FlowMatches
+from jobs.reconcile.relations import claimed_sql
 from jobs.reconcile.totals import Place, Totals
 from jobs.step import StepContext
 
@@ -124,7 +124,7 @@ _SUMMED = "count(*) as rows, sum(shiftright(amount_minor, 32)) as high, sum(amou
 # The platform must have it in its file, unless it is an adjusting entry or a reversal: these are the bank's own remedies.
 _LEGS = f"""
 select outcome, settle_date is not null as settles, {_SUMMED},
-       (coalesce(from_account rlike '{CLAIMED_ACCOUNT}', false) or coalesce(to_account rlike '{CLAIMED_ACCOUNT}', false))
+       {claimed_sql()}
          and file_name not like '{DECISION}%' and file_name not like '{REVERSAL}%' as claimed
 from ledger_txn group by 1, 2, 6
 """

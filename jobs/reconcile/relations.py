@@ -6,7 +6,6 @@ Views: land_txn, land_settlement, ledger_txn, journal, core_flow, fee_rates(chan
 from __future__ import annotations
 
 from custody.adjustments import DECISION
-from custody.matching import CLAIMED_ACCOUNT
 from custody.names import TxnType
 from custody.posting_rules import RULES
 from custody.reversals import REVERSAL
@@ -40,6 +39,12 @@ def in_window_sql(window_minutes: int, event_time: str = "event_time") -> str:
     return f"least({of_day}, 86400000000 - {of_day}) <= {window_minutes * 60_000_000}"
 
 
+def claimed_sql() -> str:
+    """Whether a leg touches an account whose movements a platform claims (custody.matching.CLAIMED_ACCOUNT); never null."""
+    is_claimed = r"coalesce({0} like '%.%' or {0} like '%:P\\_%', false)"
+    return f"({is_claimed.format('from_account')} or {is_claimed.format('to_account')})"
+
+
 def side_queries(window_minutes: int, gateway: str, of: str = "") -> dict[tuple[str, str], str]:
     """For each relation's side a query for its new items of the day, with the columns of ITEM_COLUMNS in their order. ``of`` is what
     the views' names end in."""
@@ -65,7 +70,7 @@ def side_queries(window_minutes: int, gateway: str, of: str = "") -> dict[tuple[
                txn_type, settle_date
         from ledger_txn{of}
         where outcome in ('POSTED', 'NO_POSTING')
-          and concat_ws(' ', from_account, to_account) rlike '{CLAIMED_ACCOUNT}'
+          and {claimed_sql()}
           -- the bank's own remedies: no platform claims them
           and file_name not like '{DECISION}%' and file_name not like '{REVERSAL}%'
         """,

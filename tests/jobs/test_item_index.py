@@ -156,7 +156,7 @@ def test_under_any_rule_set_what_is_alike_is_clean_to_the_core() -> None:
 _TOLD: dict[str, list[Any]] = {
     "party": ["P001", "CH01"], "platform": ["P001", "P02"], "request_no": ["R1", "R|1", "流水"], "leg": [1, 2],
     "from_role": [None, "PLATFORM", "LENDER"], "to_role": [None, "PLATFORM", "BORROWER"],
-    "from_account": [None, "P001.LENDER.u1", "P001:P_FEE", "P001:CORE_CASH", "P001:OWN_CASH", "P001:SUSPENSE"],
+    "from_account": [None, "P001.LENDER.u1", "P001:P_FEE", "P001:CORE_CASH", "P001:OWN_CASH", "P001:SUSPENSE", "P001:POOL"],
     "to_account": [None, "P001.BORROWER.u1.frozen", "P001:P_FEE", "P001:CORE_CASH", "P001:OWN_CASH"],
     "file_name": ["P001_TXN_20191230_01_v1.csv", "decision:a", "reversal:b", "decisions.csv"],
     "outcome": ["POSTED", "NO_POSTING", "REFUSED", "WAITING", "REPEATED"], "settle_date": [None, DAY],
