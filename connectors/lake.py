@@ -253,7 +253,7 @@ class Lake:
     def batches(self, relative: str, table: str, some: slice = slice(None)) -> Iterator[pa.Table]:
         """A table with its declared columns, part by part, in the order of its key; or only some of its parts."""
         for name in self.manifest(relative).parts(table)[some]:
-            yield _read_parquet(relative, table, self._files.read(f"{relative}/{name}"), arrow_schema(TABLES[table]))
+            yield _read_parquet(relative, table, self._files.open(f"{relative}/{name}"), arrow_schema(TABLES[table]))
 
     def pieces(
         self, relative: str, table: str, within: Mapping[str, tuple[Any, Any]], columns: Sequence[str] | None = None
@@ -263,9 +263,9 @@ class Lake:
         others' rows are not filtered."""
         schema = _some(arrow_schema(TABLES[table]), columns)
         for name in self.manifest(relative).parts(table):
-            data = self._files.read(f"{relative}/{name}")
+            source = self._files.open(f"{relative}/{name}")
             try:
-                file = pq.ParquetFile(pa.BufferReader(data))
+                file = pq.ParquetFile(source)
                 groups = [n for n in range(file.num_row_groups) if _may_hold(file.metadata.row_group(n), within)]
                 for batch in file.iter_batches(_PIECE_ROWS, row_groups=groups, columns=schema.names) if groups else ():
                     yield pa.Table.from_batches([batch]).select(schema.names).cast(schema)
@@ -279,14 +279,14 @@ class Lake:
     def part(self, relative: str, table: str, name: str, columns: Sequence[str] | None = None) -> pa.Table:
         """One part of a table; of its declared columns those that are asked for."""
         wanted = _some(arrow_schema(TABLES[table]), columns)
-        return _read_parquet(relative, table, self._files.read(f"{relative}/{name}"), wanted)
+        return _read_parquet(relative, table, self._files.open(f"{relative}/{name}"), wanted)
 
     def index(self, relative: str, table: str, name: str, columns: Sequence[str]) -> pa.Table:
         """Of one part those columns, declared or of connectors.item_index; texts as dictionaries."""
-        data = self._files.read(f"{relative}/{name}")
+        source = self._files.open(f"{relative}/{name}")
         texts = [c.name for c in TABLES[table].columns if c.type == "text" and c.name in columns]
         try:
-            return pq.ParquetFile(pa.BufferReader(data), read_dictionary=texts).read(columns=list(columns)).select(list(columns))
+            return pq.ParquetFile(source, read_dictionary=texts).read(columns=list(columns)).select(list(columns))
         except (pa.ArrowException, KeyError) as error:
             raise SealBroken(f"{relative}/{table} cannot be read as Parquet: {error}") from error
 
@@ -299,7 +299,7 @@ class Lake:
 
     def _table(self, relative: str, table: str, schema: pa.Schema | None) -> pa.Table:
         manifest = self.manifest(relative)
-        parts = [_read_parquet(relative, table, self._files.read(f"{relative}/{name}"), schema) for name in manifest.parts(table)]
+        parts = [_read_parquet(relative, table, self._files.open(f"{relative}/{name}"), schema) for name in manifest.parts(table)]
         whole = pa.concat_tables(parts)
         if table in manifest.tables and whole.num_rows != manifest.tables[table]["rows"]:
             raise SealBroken(f"{relative}/{table} has {whole.num_rows} rows, its manifest says {manifest.tables[table]['rows']}")
@@ -348,7 +348,7 @@ class Lake:
                 if sha256_hex(data) != manifest.physical.get(name):
                     wrong.append(f"{relative}/{name} was changed")
                 else:
-                    rows = _read_parquet(relative, table, data, arrow_schema(TABLES[table]))
+                    rows = _read_parquet(relative, table, pa.BufferReader(data), arrow_schema(TABLES[table]))
                     digest.add(row_hashes(rows))
                     if not _is_indexed(table, rows, data):
                         wrong.append(f"{relative}/{name}: what is laid by for matching does not follow from its rows")
@@ -385,9 +385,9 @@ def _may_hold(group: Any, within: Mapping[str, tuple[Any, Any]]) -> bool:
     return True
 
 
-def _read_parquet(relative: str, table: str, data: bytes, schema: pa.Schema | None) -> pa.Table:
+def _read_parquet(relative: str, table: str, source: pa.NativeFile, schema: pa.Schema | None) -> pa.Table:
     try:
-        return pq.read_table(pa.BufferReader(data), schema=schema)
+        return pq.read_table(source, schema=schema)
     except pa.ArrowException as error:
         raise SealBroken(f"{relative}/{table} cannot be read as Parquet: {error}") from error
 

@@ -16,6 +16,8 @@ from threading import Thread
 from typing import TYPE_CHECKING, Protocol, TypeVar
 from urllib.parse import urlsplit
 
+import pyarrow as pa
+
 from connectors.archive import sync_folder, write_durably
 from connectors.disk import room_for
 from custody.errors import CustodyError, RetryLater, SealBroken, SettingsError, StopRun
@@ -46,6 +48,10 @@ class LakeFiles(Protocol):
 
     def read(self, path: str) -> bytes:
         """Raises SealBroken when the file is missing."""
+        ...
+
+    def open(self, path: str) -> pa.NativeFile:
+        """A file to be read here and there: what is not asked for need not come into memory. Raises SealBroken when it is missing."""
         ...
 
     def names(self, folder: str) -> list[str]:
@@ -101,6 +107,12 @@ class LocalFiles:
     def read(self, path: str) -> bytes:
         try:
             return (self._root / path).read_bytes()
+        except FileNotFoundError as error:
+            raise SealBroken(f"{path} is missing") from error
+
+    def open(self, path: str) -> pa.NativeFile:
+        try:
+            return pa.memory_map(str(self._root / path))
         except FileNotFoundError as error:
             raise SealBroken(f"{path} is missing") from error
 
@@ -187,6 +199,9 @@ class HdfsFiles:
         while part := self._call(path, lambda: reader.read(_AT_ONCE_BYTES)):
             parts.append(part)
         return b"".join(parts)
+
+    def open(self, path: str) -> pa.NativeFile:
+        return pa.BufferReader(self.read(path))
 
     def names(self, folder: str) -> list[str]:
         found = self._call(folder, lambda: list(self._client.list_status(self._at(folder), True)))

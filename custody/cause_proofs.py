@@ -44,6 +44,7 @@ class Facts:
 
     @cached_property
     def by_side(self) -> dict[str, list[Mapping[str, Any]]]:
+        """The rows of each side; what is no side's row is left out."""
         found: dict[str, list[Mapping[str, Any]]] = {}
         for row in self.evidence:
             if side_of(row) != FIGURES:

@@ -17,6 +17,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from connectors.bootstrap import Wiring
 from connectors.lake import Lake
 from connectors.lake_files import LakeFiles, lake_files
@@ -64,6 +66,9 @@ class _TrialFiles:
 
     def read(self, path: str) -> bytes:
         return self._of(path).read(path)
+
+    def open(self, path: str) -> pa.NativeFile:
+        return self._of(path).open(path)
 
     def names(self, folder: str) -> list[str]:
         return self._of(folder).names(folder)
