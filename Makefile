@@ -6,7 +6,7 @@ INSTALLED := .venv/installed
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONHASHSEED := 0
 
-.PHONY: help install demo up down test lint soak crash-matrix bench bench-large freeze-cases freeze-world clean debian-packages cluster-up cluster-status cluster-down
+.PHONY: help install demo onboarding up down test lint soak crash-matrix bench bench-large freeze-cases freeze-world clean debian-packages cluster-up cluster-status cluster-down
 help:            ## this list
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
@@ -26,6 +26,9 @@ up: $(INSTALLED)  ## Airflow's services and the SFTP drop on the demo's data; re
 	$(BIN)/python -m cluster.local up
 down: $(INSTALLED)  ## stop what `make up` started
 	$(BIN)/python -m cluster.local down
+
+onboarding: $(INSTALLED)  ## a new platform from nothing to its first balanced day, on the machine's sshd, as a transcript (as root)
+	$(BIN)/python -m pytest -q -s tests/e2e/test_onboarding.py
 
 lint: $(INSTALLED)  ## style and types
 	$(BIN)/ruff check .

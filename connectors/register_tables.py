@@ -65,6 +65,23 @@ party_key = Table(
     _text("state"),
 )
 
+# What became of an onboarded party's samples; ``basis``: digest of them and of the contract.
+acceptance_test = Table(
+    "acceptance_test",
+    metadata,
+    Column("party", String(10), primary_key=True),
+    Column("test_no", Integer, primary_key=True, autoincrement=False),
+    Column("basis", String(64), nullable=False),
+    Column("contract_digest", String(64), nullable=False),
+    Column("custody_date", Date, nullable=False),
+    _text("outcome"),
+    Column("files", Integer, nullable=False),
+    Column("faults", Integer, nullable=False),
+    Column("report_name", String(80), nullable=False),
+    _text("tested_by"),
+    _text("tested_at"),
+)
+
 proposal = Table(
     "proposal",
     metadata,

@@ -241,6 +241,10 @@ RULES: dict[str, tuple[str, str]] = {
         "taken as a sample: it is tested and answered, and enters no custody day",
         "已作为样本文件接收：仅用于准入测试并反馈结果，不进入任何账务日",
     ),
+    "sample_missing": (
+        "of {file_type}, which the contract promises every day, no sample has come",
+        "合同约定每日报送的 {file_type} 尚未收到样本文件",
+    ),
     "party_not_live": (
         "on {custody_date} the organisation was not live yet: files of that date are not taken",
         "{custody_date} 该机构尚未上线，不接收该账务日的文件",

@@ -43,7 +43,7 @@ def _run(context: StepContext) -> None:
         book = rule_book(tx, shipped_rules())
     accepted = [f for f in files if f["state"] in _INPUT_STATES]
     refused = [f for f in files if f["state"] in ("REFUSED", "QUARANTINED")]
-    context.write("accepted_files", [_as_landed(f) for f in accepted])
+    context.write("accepted_files", [as_landed(f) for f in accepted])
     context.write("refused_files", [_refusal(f) for f in refused])
     context.write("restated_files", [_restatement(f, restated[f["file_name"]]) for f in accepted if f["file_name"] in restated])
     context.write("decisions", [_decision(p) for p in decided if p["decision_no"] > sealed_up_to])
@@ -72,7 +72,7 @@ def _run(context: StepContext) -> None:
     context.write("reference", reference)
 
 
-def _as_landed(file: Row) -> Row:
+def as_landed(file: Row) -> Row:
     """Of an OpenPGP message its content, which a day lands and a replay lands again; name and digest stay those of what came."""
     if file["plain_ref"] is None:
         return file

@@ -8,12 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
+from console.commands.organisations import test_party
 from console.commands.restatements import add_restatements
 from console.output import DateOption, JsonOption, command, emit, parse_date, progress, wired
 from custody.calendar import custody_date_of
 from custody.errors import UsageError
 from custody.services import files as file_service
 from custody.services import promises
+from custody.services.acceptance import to_be_tested
 from custody.services.access import SYSTEM
 from custody.services.deliveries import deliver_pending
 from custody.services.file_moves import promise_name
@@ -57,6 +59,11 @@ def collect(actor: ActorSystem = SYSTEM, as_json: JsonOption = False) -> int:
         if judged.notices:
             delivery = deliver_pending(wiring.exchange_ports)
             result.delivered += delivery.delivered
+        with wiring.register.transaction() as tx:
+            waiting = to_be_tested(tx)
+        tested = [test_party(wiring, actor, party) for party in waiting]
+    for test in tested:
+        progress(f"{test.party}: acceptance test {test.test_no} {test.outcome}, told in {test.report}")
     for seal in result.seals:
         for outcome in seal.files:
             progress(f"{seal.party} {outcome.name}: {outcome.outcome} ({outcome.rule})")
@@ -70,6 +77,7 @@ def collect(actor: ActorSystem = SYSTEM, as_json: JsonOption = False) -> int:
         "expected": judged.opened,
         "missing": judged.missing,
         "not_looked_for": judged.unseen,
+        "tested": {test.party: test.outcome for test in tested},
         "troubles": [list(t) for t in result.troubles],
         "waiting": [list(w) for w in result.waiting],
         "unsafe": [list(u) for u in result.unsafe],

@@ -15,11 +15,12 @@ from console.output import ActorOption, JsonOption, NoteOption, command, emit, e
 from custody.calendar import CHINA, custody_date_of
 from custody.errors import UsageError
 from custody.party_status import PartyStatus
-from custody.services import organisations, party_keys
+from custody.services import acceptance, organisations, party_keys
 from custody.services.access import SYSTEM
 from custody.services.alerts import raise_alert
 from custody.services.contract_changes import propose_contract
 from custody.services.organisation_history import SHOWN_DAYS, show_organisation
+from custody.services.outbound import queue
 from custody.services.party_keys import KeyUse, PartyKey, PublicKey
 from custody.services.status_changes import propose_status
 
@@ -34,6 +35,8 @@ def add_organisations(app: typer.Typer) -> None:
         "suspend": org_suspend,
         "status": org_status,
         "admit": org_admit,
+        "kit": org_kit,
+        "test": org_test,
         "bank-key": org_bank_key,
     }
     org = _group("Platforms, channels, the gateway. 机构", deeds)
@@ -54,17 +57,23 @@ def org_onboard(
     world: Annotated[str, typer.Option("--from", help="A world's folder with world.json and keys/. 目录")],
     actor: ActorOption,
     note: NoteOption,
+    only: Annotated[list[str] | None, typer.Option("--party", help="These alone; else all. 指定机构")] = None,
+    to_be_tested: Annotated[
+        bool, typer.Option("--to-be-tested", help="Onboarding until it has passed its acceptance test. 先行准入测试")
+    ] = False,
     as_json: JsonOption = False,
 ) -> int:
-    """Propose every party of a simulated world for onboarding; another person approves each, and it is live. 机构准入
+    """Propose the parties of a folder for onboarding; another person approves each. 机构准入
 
-    The note is why they go live without an acceptance test: that the world is simulated, for one.
+    Without --to-be-tested they are live at once: the note is why they need no acceptance test.
     """
     folder = Path(world)
     described = json.loads((folder / "world.json").read_text(encoding="utf-8"))
     proposals = {}
     with wired() as wiring:
         for p in described["parties"]:
+            if only and p["party"] not in only:
+                continue
             key = (folder / "keys" / f"{p['party']}.pub").read_text(encoding="utf-8")
             proposals[p["party"]] = organisations.propose_party(
                 wiring.register,
@@ -77,7 +86,7 @@ def org_onboard(
                 contract_of(p, wiring.secrets.identity_digest),
                 key,
                 note,
-                live_untested=True,
+                live_untested=not to_be_tested,
             )
     emit({"proposals": proposals}, as_json, [f"{party}: proposal {number}" for party, number in proposals.items()])
     return 0
@@ -207,6 +216,84 @@ def contract_propose(
         proposal = propose_contract(wiring.register, wiring.clock, actor, party, contract, on, note)
     emit_proposal(proposal, as_json)
     return 0
+
+
+@command
+def org_kit(
+    party: PartyArgument,
+    out: Annotated[str, typer.Option("--out", help="Folder to write it to. 输出目录")],
+    as_json: JsonOption = False,
+) -> int:
+    """What a new organisation is given: the letter, its layouts' documents, sample files. 准入资料"""
+    from connectors.onboarding_kit import kit_name
+
+    with wired() as wiring:
+        data = kit_of(wiring, party)
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / kit_name(party)).write_bytes(data)
+    emit({"kit": str(folder / kit_name(party)), "bytes": len(data)}, as_json, [str(folder / kit_name(party))])
+    return 0
+
+
+def kit_of(wiring: Wiring, party: str) -> bytes:
+    """The onboarding kit as of today. Raises UsageError for an unknown organisation."""
+    from connectors.onboarding_kit import onboarding_kit
+
+    with wiring.register.transaction() as tx:
+        of = organisations.standing_party(tx, party).on(None)
+        found = party_keys.keys(tx, party, KeyUse.SSH)
+    return onboarding_kit(wiring.settings, of, found, today(wiring))
+
+
+def send_kit(wiring: Wiring, party: str) -> None:
+    """Queue the kit for the party's out/; what stands there under its name stays."""
+    import hashlib
+
+    from connectors.onboarding_kit import kit_name
+
+    data = kit_of(wiring, party)
+    sha256 = hashlib.sha256(data).hexdigest()
+    reference = wiring.archive.keep(data, sha256)
+    with wiring.register.transaction() as tx:
+        if tx.get("outbound", file_name=kit_name(party)) is None:
+            queue(tx, wiring.clock, party, kit_name(party), sha256, reference)
+
+
+@command
+def org_test(
+    party: PartyArgument,
+    actor: Annotated[str, typer.Option("--as", help="Who runs it. 操作人", envvar="CUSTODY_ACTOR")] = SYSTEM,
+    as_json: JsonOption = False,
+) -> int:
+    """The acceptance test: the samples it sent, read as a custody day reads files; the report goes to it. 准入测试"""
+    with wired() as wiring:
+        tested = test_party(wiring, actor, party)
+    words = [f"{tested.party} test {tested.test_no}: {tested.outcome}, told in {tested.report}"]
+    for file in tested.body["files"]:
+        words.append(
+            f"  {file['outcome']:<6} {file['name'] or file['file_type']}: {file['rows']} rows, {file['fault_count']} faults"
+        )
+        words += [
+            f"         line {f['line']} {f['field']} {f['value']!r} {f['rule']}: {f['words_en']} {f['words_zh']} -> {f['to_do_en']} {f['to_do_zh']}"
+            for f in file["faults"][:_SHOWN_FAULTS]
+        ]
+    emit(dict(tested.body) | {"test_no": tested.test_no, "report": tested.report}, as_json, words)
+    return 0 if tested.outcome == acceptance.PASSED else 1
+
+
+# The rest is in the report.
+_SHOWN_FAULTS = 5
+
+
+def test_party(wiring: Wiring, actor: str, party: str) -> acceptance.AcceptanceTest:
+    """Test the samples that stand and deliver the report. Raises what run_acceptance raises."""
+    from custody.services.deliveries import deliver_pending
+    from jobs.acceptance import sample_reader
+
+    tested = acceptance.run_acceptance(wiring.exchange_ports, sample_reader(wiring), actor, party)
+    deliver_pending(wiring.exchange_ports, party)
+    return tested
 
 
 def today(wiring: Wiring) -> date:

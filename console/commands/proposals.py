@@ -10,6 +10,7 @@ import typer
 from console.case_tables import case_lines
 from console.case_view import view_case
 from console.commands.customers import plan_words
+from console.commands.organisations import send_kit
 from console.commands.restatements import effect_words
 from console.output import ActorOption, JsonOption, NoteOption, command, emit, wired
 from custody.calendar import custody_date_of
@@ -120,6 +121,8 @@ def _decide(proposal: str, actor: str, note: str, as_json: bool, approved: bool)
             from connectors.drop_accounts import follow_register
 
             follow_register(wiring.settings, wiring.register, custody_date_of(wiring.clock.now()))
+        if approved and row["kind"] == organisations.ONBOARD.kind and not json.loads(row["payload"])["live_untested"]:
+            send_kit(wiring, row["subject"])
     effect = ""
     if approved and row["kind"] in case_service.KINDS:
         effect = ": it takes effect with the next day that is cut off / 自下一账务日起生效"

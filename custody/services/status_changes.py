@@ -17,6 +17,7 @@ from custody.file_life import IN_FORCE, RESTATEMENT_PENDING
 from custody.names import PartyKind
 from custody.party_status import PartyStatus, moves
 from custody.ports import Clock, Register, RegisterTx
+from custody.services.acceptance import check_passed
 from custody.services.access import permitted_transaction
 from custody.services.four_eyes import DecisionKind, propose
 from custody.services.organisations import Party, check_only_gateway, first_open_date, standing_party
@@ -88,16 +89,10 @@ def _check(tx: RegisterTx, party_id: str, payload: Mapping[str, Any]) -> date:
     if status == PartyStatus.LIVE and before.kind == PartyKind.GATEWAY:
         check_only_gateway(tx, party_id, since)
     if status == PartyStatus.LIVE and before.status == PartyStatus.ONBOARDING and not payload.get("untested"):
-        _check_tested(tx, before)
+        check_passed(tx, before)
     if status == PartyStatus.CLOSED and before.status != PartyStatus.ONBOARDING:
         _check_nothing_stands(tx, before, since, payload)
     return since
-
-
-def _check_tested(tx: RegisterTx, of: Party) -> None:
-    raise UsageError(
-        f"{of.party} has passed no acceptance test: it goes live when it has, or untested, for a reason that two people stand for"
-    )
 
 
 def _check_nothing_stands(tx: RegisterTx, of: Party, since: date, payload: Mapping[str, Any]) -> None:
