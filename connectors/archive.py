@@ -11,7 +11,7 @@ import fcntl
 import hashlib
 import os
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,8 +23,8 @@ from custody.ports import Secrets, StagedFile
 CHUNK_BYTES = 1024 * 1024
 _LENGTH = 4
 _ARRIVING = "arriving"
-# Nothing lies there but locks: what leaves is in the archive already.
-_LEAVING = "leaving"
+# Nothing lies there but locks: who takes a party's files, and who brings it some.
+_COLLECTING, _LEAVING = "collecting", "leaving"
 # Its folder among the parties': what the bank itself writes. No party is named so: parties are capitals.
 _OURS = "ours"
 _LOCK = ".lock"
@@ -73,9 +73,15 @@ class FolderArchive:
                     if path.name != _LOCK:
                         path.unlink()
 
+    def collecting(self, party: str) -> AbstractContextManager[None]:
+        return self._turn(_COLLECTING, party)
+
+    def leaving(self, party: str) -> AbstractContextManager[None]:
+        return self._turn(_LEAVING, party)
+
     @contextmanager
-    def leaving(self, party: str) -> Iterator[None]:
-        folder = self._root / _LEAVING / party
+    def _turn(self, kind: str, party: str) -> Iterator[None]:
+        folder = self._root / kind / party
         with room_for("a folder of the archive", folder, CHUNK_BYTES):
             folder.mkdir(parents=True, exist_ok=True)
         with _locked(folder / _LOCK, wait=False):

@@ -19,7 +19,9 @@ from custody.services import releases
 from custody.services.access import SYSTEM
 from custody.services.alerts import raise_alert
 from custody.services.calendars import settlement_calendar
+from custody.services.intake import FILE_QUARANTINED
 from custody.services.outputs import Seal, days_begun, seals_of_day
+from custody.services.promises import FILE_MISSING, standing
 from custody.steps import day_state
 from reports.definition import load_definition
 
@@ -89,6 +91,7 @@ def the_day(wiring: Wiring, on: date) -> Day:
         reconciled = {day: seals_of_day(tx, day).get("reconcile") for day in shown}
         business_day = _business_day(tx, on)
         operational = tx.find("alert", ("rule", "subject", "alert_id"), platform="", raised_on=on)
+        operational += tx.find("alert", ("rule", "subject", "alert_id"), rule=[FILE_MISSING, FILE_QUARANTINED], raised_on=on)
         approvals = tx.find("proposal", ("proposed_at", "proposal_id"), state="PROPOSED")
 
     def rows(step: str, table: str) -> list[Row]:
@@ -159,9 +162,11 @@ _SHORTFALL_KINDS = frozenset({"INV_01", "SHORTFALL"})
 
 
 def _platform_rows(wiring: Wiring, on: date, seals: Mapping[str, Seal]) -> list[dict[str, Any]]:
-    """``balanced``: reconciled without a break. It and ``breaks`` are None while the date is not reconciled, ``alerts``
+    """``promised``: how many of the files that the contract promises stand in which state now. ``balanced``: reconciled without a break. It and ``breaks`` are None while the date is not reconciled, ``alerts``
     while its risk is not assessed. ``untrusted``: batches (a file type of a date) with a finding of severity fail; ``unusual``:
     those with warnings only; None while the date is not validated."""
+    with wiring.register.transaction() as tx:
+        promised = {party: states for (party, _), states in standing(tx, custody_date=on).items()}
     expected: Counter[str] = Counter()
     landed: Counter[str] = Counter()
     batches: dict[str, set[tuple[Any, ...]]] = {"fail": set(), "warn": set()}
@@ -187,13 +192,14 @@ def _platform_rows(wiring: Wiring, on: date, seals: Mapping[str, Seal]) -> list[
             "platform": p,
             "expected": expected[p],
             "landed": landed[p],
+            "promised": promised.get(p, {}),
             "untrusted": untrusted[p] if validate else None,
             "unusual": unusual[p] if validate else None,
             "balanced": not breaks[p] if reconcile else None,
             "breaks": breaks[p] if reconcile else None,
             "alerts": alerts[p] if risk else None,
         }
-        for p in sorted(set(expected) | set(untrusted) | set(unusual) | set(breaks) | set(alerts))
+        for p in sorted(set(promised) | set(expected) | set(untrusted) | set(unusual) | set(breaks) | set(alerts))
     ]
 
 

@@ -209,6 +209,9 @@ class Archive(Protocol):
     def forget_stages(self, party: str) -> None:
         """Drop what a party's files left behind that never became whole."""
 
+    def collecting(self, party: str) -> AbstractContextManager[None]:
+        """The right to take a party's files, for one process at a time; raises BusyElsewhere while another has it."""
+
     def leaving(self, party: str) -> AbstractContextManager[None]:
         """The right to deliver to a party, for one process at a time; raises BusyElsewhere while another has it."""
 

@@ -180,6 +180,10 @@ RULES: dict[str, tuple[str, str]] = {
     "future_date": ("the custody date {custody_date} has not ended or is not open", "账务日期 {custody_date} 尚未结束或未开放"),
     "wrong_party": ("the seal is of {found}, the drop of {expected}", "封签机构为 {found}，收件目录属于 {expected}"),
     "same_again": ("the same file was taken before; nothing was done", "相同文件已接收，未作处理"),
+    "same_content": (
+        "its content is that of {first}, which is in force: nothing was done",
+        "内容与有效文件 {first} 相同，未作处理",
+    ),
     "taken": ("the file was taken", "文件已接收"),
     "taken_late": (
         "the file was taken after the cut-off of its custody date {custody_date}: the next day takes it up",
@@ -219,6 +223,10 @@ RULES: dict[str, tuple[str, str]] = {
         "The sender was told by a FILE_NOTICE in its out/. Call its contact; if the file will not come: "
         "custody file give-up {party} {file_type} {date}.",
         "已通过 out/ 目录中的 FILE_NOTICE 通知报送方。请联系其联系人；确认不再报送时：custody file give-up {party} {file_type} {date}。",
+    ),
+    "alert_quarantined": (
+        "{name} of {party} is quarantined: {why}. Look at it with its sender: custody file show {name}.",
+        "{party} 的 {name} 已隔离：{why}。请与报送方核实：custody file show {name}。",
     ),
     "notice_missing": ("{name} was due {due} (UTC+8) and has not been taken", "{name} 应于 {due}（东八区）前报送，尚未接收"),
     "notice_late": ("{name} was due {due} (UTC+8) and came late", "{name} 应于 {due}（东八区）前报送，已迟到接收"),

@@ -77,6 +77,9 @@ def day_status(
                 f"   {p['platform']:<6} files {p['landed']}/{p['expected']}  batches not to be trusted {known['untrusted']}, "
                 f"unusual {known['unusual']}  breaks {known['breaks']}  alerts {known['alerts']}"
             )
+            if p["promised"]:
+                said = ", ".join(f"{count} {state}" for state, count in p["promised"].items())
+                words.append(f"          promised: {said}")
     emit({"days": days}, as_json, words)
     return 0
 

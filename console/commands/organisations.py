@@ -14,6 +14,7 @@ from connectors.bootstrap import Wiring
 from console.output import ActorOption, JsonOption, NoteOption, command, emit, emit_proposal, parse_date, wired
 from custody.calendar import CHINA, custody_date_of
 from custody.errors import UsageError
+from custody.file_schedule import in_words, scheduled_types, terms_of
 from custody.party_status import PartyStatus
 from custody.services import acceptance, organisations, party_keys
 from custody.services.access import SYSTEM
@@ -127,14 +128,19 @@ def org_show(party: Annotated[str, typer.Argument(help="Party id. 机构编号")
         told = show_organisation(tx, party, SHOWN_DAYS)
     of = told.party
     files = {on.isoformat(): counts for on, counts in told.files}
-    summary = {
+    summary: dict[str, Any] = {
         "party": of.party, "kind": of.kind, "name_en": of.name_en, "name_zh": of.name_zh, "status": of.status, "contract": of.contract,
         "decisions": [{n: row[n] for n in ("proposal_id", "kind", "state", "maker", "checker", "note")} for row in told.decisions],
         "files": files,
+        "schedule": {name: in_words(terms_of(of.contract, name)) for name in scheduled_types(of.contract)},
+        "promised": {on.isoformat(): counts for on, counts in told.promised},
     }  # fmt: skip
     words = [f"{of.party} {of.kind} {of.status} {of.name_en} / {of.name_zh}"]
     words += [f"  {name}: {json.dumps(value, ensure_ascii=False)}" for name, value in sorted(of.contract.items())]
-    words += [f"  {on}: {', '.join(f'{count} {state}' for state, count in counts.items())}" for on, counts in files.items()]
+    words += [f"  {name} due {terms}" for name, terms in summary["schedule"].items()]
+    for of_what, by_date in (("files", files), ("promised", summary["promised"])):
+        for on, counts in by_date.items():
+            words.append(f"  {on} {of_what}: {', '.join(f'{count} {state}' for state, count in counts.items())}")
     words += [f"  {row['kind']} {row['state']}: {row['maker']} / {row['checker'] or '-'} {row['note']}" for row in told.decisions]
     emit(summary, as_json, words)
     return 0

@@ -10,12 +10,15 @@ from datetime import date, timedelta
 from typing import Any
 
 from console.overview import Day
+from console.pages.files import PROMISES
 from console.pages.links import Link
 from console.pages.listing import query
 from console.pages.plot import Plot, trend_plot
 from console.pages.words import Words
 from custody.masking import mask_user_numbers
 from custody.ports import Row
+from custody.services.intake import FILE_QUARANTINED
+from custody.services.promises import FILE_MISSING
 from custody.steps import STATES, STEPS
 
 _STATES: dict[str, Words] = {
@@ -114,6 +117,19 @@ class View:
                   if self.done(step)]  # fmt: skip
         return {name: sum(p[name] for p in self.day.platforms) for name in known}
 
+    def promises(self, row: dict[str, Any]) -> list[tuple[Words, int, bool]]:
+        """(what, how many of the party's promised files, whether somebody must look)"""
+        states: dict[str, int] = row["promised"]
+        return [(words, states[state], state == "MISSING") for state, words in PROMISES.items() if state in states]
+
+    @property
+    def promised(self) -> list[tuple[Words, int, bool]]:
+        """The same of all parties."""
+        total: Counter[str] = Counter()
+        for row in self.day.platforms:
+            total.update(row["promised"])
+        return self.promises({"promised": total})
+
     @property
     def balanced(self) -> tuple[int, int]:
         """(parties without a break, parties)"""
@@ -166,7 +182,7 @@ class View:
             _topic("carried", ("breaks carried from earlier days", "跨日未结差错"), done("reconcile"), day.carried_breaks, *breaks, listed),
             _topic("alerts", ("risk alerts", "风险预警"), done("risk"), day.risk_alerts, _risk_alert_cells,
                    (("severity", "级别"), ("rule", "规则"), ("party", "机构"), ("about", "对象"), ("what", "内容")), "custody alert list"),
-            _topic("operations", ("alerts of the runs: a task failed, a deadline missed, a report due", "运行预警"), True,
+            _topic("operations", ("alerts of the runs: a task failed, a deadline missed, a report due, a file missing", "运行预警"), True,
                    day.operational_alerts, _operational_alert_cells,
                    (("severity", "级别"), ("rule", "规则"), ("subject", "对象"), ("what", "内容")), "custody alert list"),
             _topic("approvals", ("waiting for a second person, now", "当前待复核"), True, day.approvals, _proposal_cells,
@@ -252,7 +268,13 @@ def _risk_alert_cells(row: Row) -> list[Cell]:
 
 
 def _operational_alert_cells(row: Row) -> list[Cell]:
-    return [row["severity"], row["rule"], mask_user_numbers(row["subject"]), _what(row)]
+    what = _what(row)
+    if row["ended_at"]:
+        what = f"ended 已销记: {mask_user_numbers(row['ended_en'] + ' · ' + row['ended_zh'])}"
+    about: Cell = mask_user_numbers(row["subject"])
+    if row["rule"] in (FILE_MISSING, FILE_QUARANTINED):
+        about = Link(row["subject"], query("file", {"name": row["subject"]}))
+    return [row["severity"], row["rule"], about, what]
 
 
 def _what(row: Row) -> str:

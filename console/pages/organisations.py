@@ -9,11 +9,12 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from console.pages.asking import NotFound, UserDep, asked, show
+from console.pages.files import PROMISES, TYPES, SentView
 from console.pages.files import STATES as FILE_STATES
-from console.pages.files import TYPES, SentView
 from console.pages.listing import Listing, listing, query
 from console.pages.words import Words
 from custody.errors import UsageError
+from custody.file_schedule import in_words, scheduled_types, terms_of
 from custody.names import PartyKind
 from custody.party_status import PartyStatus
 from custody.ports import RegisterTx, Row
@@ -57,7 +58,8 @@ _TERMS: dict[str, Words] = {
     "core_model": ("core model", "核心模式"),
     "core_model_from": ("core model from", "核心模式启用日"),
     "encoding": ("encoding", "编码"),
-    "file_types": ("files due every custody date", "每日应报文件"),
+    "file_types": ("files due", "应报文件"),
+    "schedule": ("when each file is due (UTC+8)", "报送时间（东八区）"),
     "layouts": ("layouts", "版式"),
     "dialect": ("dialect", "方言参数"),
     "fee_contract": ("custody fee", "存管费"),
@@ -146,7 +148,8 @@ class OneView(SentView):
         """(what, lines)"""
         contract = self.party.contract
         names = [*(name for name in _TERMS if name in contract), *sorted(set(contract) - set(_TERMS))]
-        return [(_TERMS.get(name, (name, "")), _lines(name, contract[name])) for name in names]
+        said = [(_TERMS.get(name, (name, "")), _lines(name, contract[name])) for name in names if name != "schedule"]
+        return [*said, (_TERMS["schedule"], _due(contract))]
 
     def key_state(self, key: PartyKey) -> Words:
         return _KEY_STATES[key.state]
@@ -166,8 +169,18 @@ class OneView(SentView):
     def states(self, counts: Mapping[str, int]) -> list[tuple[Words, int]]:
         return [(FILE_STATES[state], count) for state, count in counts.items()]
 
+    def promises(self, counts: Mapping[str, int]) -> list[tuple[Words, int, bool]]:
+        """(what, how many, whether somebody must look)"""
+        return [(words, counts[state], state == "MISSING") for state, words in PROMISES.items() if state in counts]
+
     def files(self, on: object) -> str:
         return query("files", {"date": on, "party": self.party.party})
+
+
+def _due(contract: Mapping[str, Any]) -> list[str]:
+    """When each file is due, those by the usual terms too: of which dates, up to when each batch covers them, by when it is due,
+    and the grace."""
+    return [f"{name} {TYPES.get(name, '')}: {in_words(terms_of(contract, name))}" for name in scheduled_types(contract)]
 
 
 def _lines(name: str, value: Any) -> list[str]:

@@ -54,9 +54,11 @@ def history(tx: RegisterTx, name: str) -> FileHistory:
     contents = tx.find("file", order_by=["received_at", "sha256"], file_name=name)
     of = {column: contents[0][column] for column in _OF} if contents else _promised(name)
     promise = tx.get("expected_file", **of) if of is not None else None
-    if not contents and promise is None:
-        raise UsageError(f"no file {name!r}; see: custody file list")
     names = [name] if promise is None else sorted({name, promise_name(promise)})
+    # Of a new name for what was in force already, only the event stands.
+    events = tx.find("file_event", order_by=["event_no"], file_name=names)
+    if not any(event["file_name"] == name for event in events) and not contents:
+        raise UsageError(f"no file {name!r}; see: custody file list")
     others = (
         []
         if of is None
@@ -68,7 +70,7 @@ def history(tx: RegisterTx, name: str) -> FileHistory:
     return FileHistory(
         contents,
         promise,
-        tx.find("file_event", order_by=["event_no"], file_name=names),
+        events,
         tx.find("audit_event", order_by=["event_no"], subject=name),
         tx.find("outbound", ("queued_at", "file_name"), file_name=receipts) if receipts else [],
         others,
@@ -79,7 +81,7 @@ _OF = ("party", "file_type", "custody_date", "batch")
 
 
 def _promised(name: str) -> Row | None:
-    """What a promise's name is about; None when it is no such name."""
+    """What a promise's name, or a file's, is about; None when it is no such name."""
     found = _PROMISE.fullmatch(name)
     if found is None:
         return None
@@ -90,7 +92,7 @@ def _promised(name: str) -> Row | None:
         return None
 
 
-_PROMISE = re.compile(r"([A-Z0-9]{2,10})_([A-Z_]{3,20})_([0-9]{8})_([0-9]{2})")
+_PROMISE = re.compile(r"([A-Z0-9]{2,10})_([A-Z_]{3,20})_([0-9]{8})_([0-9]{2})(?:_v[0-9]+\.csv)?")
 
 
 @dataclass(frozen=True)

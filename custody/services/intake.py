@@ -9,11 +9,12 @@ files again, and what a sender puts under the same names meanwhile is the next t
 Only bytes that the archive holds are removed. A file that no seal names, and the files of a seal that cannot be used, stay where
 they are; so does a seal of a name of which an earlier one is not yet cleared. Parties are swept side by side, each for a
 bounded time: one that is slow or away holds up nobody, and what is left of its files waits for the next sweep, which goes on
-where this one stopped. Two collectors at once do no harm.
+where this one stopped. Two collectors at once do no harm: one of them at a time serves a party.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -27,7 +28,9 @@ from custody.errors import RetryLater
 from custody.file_life import ANNOUNCED, CHECKED, CONTENT, LANDED, MISSING, QUARANTINED, REFUSED, check_step
 from custody.ports import Inbox, Opened, RegisterTx, Row, StagedFile
 from custody.protection import Protection, Way, asked
+from custody.risk import Severity
 from custody.services.access import check_permission
+from custody.services.alerts import put_alert
 from custody.services.deliveries import deliver_pending
 from custody.services.file_moves import Happening, event_row, move_content
 from custody.services.files import CLEARING, READ, SEAL
@@ -53,8 +56,10 @@ from custody.services.outbound import QUEUED, SENT, ExchangePorts, queue_answer
 from custody.services.party_keys import KeyUse, PartyKey, keys
 from custody.services.promises import hold_against
 from custody.services.receipts import Outcome, receipt_bytes
+from custody.texts import text
 
 _ACTION = "file.collect"
+FILE_QUARANTINED = "FILE_QUARANTINED"
 _UNKNOWN_TYPE = "UNKNOWN"
 _UNKNOWN_PARTY = "the drop has a folder for a party that the register does not know"
 
@@ -138,10 +143,12 @@ class _Sweep:
         """``busy``: something of an earlier sweep is left to be done."""
         self._until = self._ports.clock.now() + timedelta(seconds=self._limits.party_seconds)
         try:
-            inbox = self._ports.drop.inbox(self.party)
-            self._result.unsafe += [(self.party, name) for name in inbox.unsafe]
-            gone = self._take_all(inbox) if inbox.waiting or inbox.taken or busy else frozenset()
-            self._result.waiting += [(self.party, name) for name in sorted(inbox.waiting) if name not in gone]
+            # Nobody else may move a file between our look into the folder and our judgement of what its seal names.
+            with self._ports.archive.collecting(self.party):
+                inbox = self._ports.drop.inbox(self.party)
+                self._result.unsafe += [(self.party, name) for name in inbox.unsafe]
+                gone = self._take_all(inbox) if inbox.waiting or inbox.taken or busy else frozenset()
+                self._result.waiting += [(self.party, name) for name in sorted(inbox.waiting) if name not in gone]
         except RetryLater as trouble:
             self._result.troubles.append((self.party, str(trouble)))
         return self._result
@@ -214,6 +221,9 @@ class _Sweep:
                 "receipt": receipt_name,
             }
             tx.audit(self._actor, _ACTION, register_as, details)
+            for one in (seal, *files):
+                if one.outcome == QUARANTINED:
+                    self._alert(tx, parts.custody_date, one)
         self._result.seals.append(TakenSeal(self.party, seal, files, receipt_name))
 
     def _seal_content(self, reference: str) -> SealContent | str:
@@ -330,19 +340,25 @@ class _Sweep:
             if standing is not None and standing["state"] != REFUSED:
                 continue
             of, figures = self._happening(seal_name), {"bytes": file.bytes, "rows": file.rows}
-            row = {
-                **self._facts(file, own, seal_name, own),
-                "bytes": file.bytes,
-                "archive_ref": None,
-                "rule": None,
-                "figures": "{}",
-            }
             if standing is not None:
-                move_content(tx, of, standing, ANNOUNCED, "announced", figures, {**row, "received_at": of.at})
-            else:
-                check_step(CONTENT, None, ANNOUNCED, name)
-                tx.insert("file", {"file_name": name, "sha256": digest, "state": ANNOUNCED, **row, "received_at": of.at})
-                tx.insert("file_event", event_row(of, name, digest, ANNOUNCED, "announced", figures))
+                # Why it was refused stays with it until it is judged anew.
+                move_content(tx, of, standing, ANNOUNCED, "announced", figures, {"seal_name": seal_name})
+                continue
+            check_step(CONTENT, None, ANNOUNCED, name)
+            row: Row = {**self._facts(file, own, seal_name, own), "bytes": file.bytes, "figures": "{}", "received_at": of.at}
+            tx.insert("file", {"file_name": name, "sha256": digest, "state": ANNOUNCED, **row})
+            tx.insert("file_event", event_row(of, name, digest, ANNOUNCED, "announced", figures))
+
+    def _unannounce(self, tx: RegisterTx, of: Happening, name: str, digest: str) -> None:
+        """The content that was announced never was: what came has another digest, is known by its SHA-256 from now on, or is that of
+        a file in force. One that was refused before is refused as it was."""
+        row = tx.get("file", file_name=name, sha256=digest)
+        if row is None or row["state"] not in (ANNOUNCED, LANDED):
+            return
+        if row["rule"] is None:
+            tx.delete("file", file_name=name, sha256=digest)
+        else:
+            move_content(tx, of, row, REFUSED, row["rule"], json.loads(row["figures"]), {})
 
     def _note_landed(self, seal_name: str, fetched: Sequence[tuple[AnnouncedFile, NameParts | None, Arrival]]) -> None:
         """The sweep ends before all that the seal names is here: what is, is seen to be."""
@@ -362,9 +378,8 @@ class _Sweep:
         outcome = self._said_when_missed(tx, own, judge_file(tx, self._rules, of, self._today, own, file, arrival))
         standing = tx.get("file", file_name=outcome.name, sha256=outcome.sha256)
         happening, announced = self._happening(seal_name), file.digest[1]
-        if outcome.sha256 != announced:
-            # The content that was announced never was: what came has another digest, or is known by its SHA-256 from now on.
-            tx.delete("file", file_name=outcome.name, sha256=announced, state=[ANNOUNCED, LANDED])
+        if outcome.sha256 != announced or outcome.outcome == SAME_AGAIN:
+            self._unannounce(tx, happening, outcome.name, announced)
         if outcome.outcome == SAME_AGAIN or (standing is not None and is_held(standing)):
             # What was taken or quarantined stays as it is, whatever a later seal says of the same bytes.
             digest = outcome.sha256 if outcome.outcome == SAME_AGAIN else announced
@@ -438,6 +453,13 @@ class _Sweep:
         row = {**row, "received_at": self._now()}
         if tx.update("file", {"file_name": of.name, "sha256": of.sha256}, row) == 0:
             tx.insert("file", {"file_name": of.name, "sha256": of.sha256, **row})
+
+    def _alert(self, tx: RegisterTx, on: date, quarantined: Outcome) -> None:
+        """Once for a name and a content, however often it is sent."""
+        english, chinese = text(quarantined.rule, quarantined.figures)
+        named = {"name": quarantined.name, "party": self.party}
+        words = text("alert_quarantined", {**named, "why": english})[0], text("alert_quarantined", {**named, "why": chinese})[1]
+        put_alert(tx, self._actor, FILE_QUARANTINED, quarantined.name, on, words, Severity.HIGH, self.party, quarantined.sha256)
 
     def _happening(self, seal_name: str | None) -> Happening:
         return Happening(self._actor, self._now(), seal_name)

@@ -259,6 +259,10 @@ def _judge_whole(
     newer = [row["version"] for row in versions if row["version"] > parts.version]
     if newer:
         return outcome(REFUSED, "older_version", newer=max(newer))
+    # A higher version of what is in force already restates nothing.
+    same = [row for row in versions if row["state"] in IN_FORCE and row["sha256"] == outcome("", "").sha256]
+    if same:
+        return outcome(SAME_AGAIN, "same_content", first=same[0]["file_name"])
     if any(row["state"] in (*IN_FORCE, SUPERSEDED) for row in versions):
         return outcome(RESTATEMENT_PENDING, "restatement")
     # What is said of a month comes after its last date by its nature.

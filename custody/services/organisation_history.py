@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 
@@ -12,6 +11,7 @@ from custody.services.files import SEAL
 from custody.services.organisations import ONBOARD, DatedParty, Party, standing_party
 from custody.services.outbound import UNDELIVERED
 from custody.services.party_keys import KEY, REVOKE, PartyKey, keys
+from custody.services.promises import standing
 from custody.services.status_changes import STATUS
 
 # ... and of so many files that it was sent.
@@ -24,14 +24,15 @@ _KINDS = [kind.kind for kind in (ONBOARD, STATUS, CONTRACT, KEY, REVOKE)]
 @dataclass(frozen=True)
 class OrganisationView:
     """``dated``: the same through all its dates; ``decisions``: proposals about it, the newest first; ``files``: how many by state, for each
-    of the last dates of which it sent any, the newest first; ``owed``: files that go out and are not delivered, the oldest first;
-    ``delivered``: the newest of those that are."""
+    of the last dates of which it sent any, the newest first; ``promised``: the same of what its contract promises; ``owed``: files that
+    go out and are not delivered, the oldest first; ``delivered``: the newest of those that are."""
 
     party: Party
     dated: DatedParty
     keys: list[PartyKey]
     decisions: list[Row]
     files: list[tuple[date, dict[str, int]]]
+    promised: list[tuple[date, dict[str, int]]]
     owed: list[Row]
     delivered: list[Row]
 
@@ -40,16 +41,15 @@ def show_organisation(tx: RegisterTx, party_id: str, days: int, on: date | None 
     """As it is on a custody date, or as was decided last. Raises UsageError for one that was never onboarded."""
     found = standing_party(tx, party_id)
     decisions = tx.find("proposal", ("proposed_at", "proposal_id"), subject=party_id, kind=_KINDS)
-    counts: dict[date, Counter[str]] = {}
-    for row in tx.find("file", ("custody_date",), party=party_id):
-        if row["file_type"] != SEAL:
-            counts.setdefault(row["custody_date"], Counter())[row["state"]] += 1
-    newest = sorted(counts, reverse=True)[:days]
-    files = [(on, dict(sorted(counts[on].items()))) for on in newest]
+    counts: dict[date, dict[str, int]] = {}
+    for (day, state), number in tx.count("file", ["custody_date", "state"], {"file_type": SEAL}, party=party_id).items():
+        counts.setdefault(day, {})[state] = number
+    files = sorted(counts.items(), reverse=True)[:days]
+    promised = sorted(((day, states) for (_, day), states in standing(tx, party=party_id).items()), reverse=True)[:days]
     out = tx.find("outbound", ("queued_at", "file_name"), party=party_id)
     owed, others = ([row for row in out if (row["state"] in UNDELIVERED) is is_owed] for is_owed in (True, False))
     return OrganisationView(
-        found.on(on), found, keys(tx, party_id), decisions[::-1], files, owed, others[: -SHOWN_DELIVERIES - 1 : -1]
+        found.on(on), found, keys(tx, party_id), decisions[::-1], files, promised, owed, others[: -SHOWN_DELIVERIES - 1 : -1]
     )
 
 

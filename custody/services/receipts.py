@@ -53,6 +53,7 @@ _TO_DO: dict[str, tuple[str, str]] = {
     "taken_held": _NOTHING,
     "taken_sample": _SEE_ACCEPTANCE,
     "same_again": _NOTHING,
+    "same_content": _NOTHING,
     "restatement": _WAIT,
     "announced_missing": _SEND_AGAIN,
     "size": _SEND_AGAIN,

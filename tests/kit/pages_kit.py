@@ -66,15 +66,20 @@ def read(html: str) -> Tables:
 
 def party_rows(html: str) -> list[dict[str, Any]]:
     """The table of every party, as `custody day status --json` has it: None for what is not known yet."""
-    (table,) = [table for table in read(html).tables if table[0][0].startswith("party ") and len(table[0]) == 8]
+    (table,) = [table for table in read(html).tables if table[0][0].startswith("party ") and len(table[0]) == 9]
     found = []
-    for platform, landed, expected, wanting, batches, balanced, breaks, alerts in table[1:-1]:
+    for platform, landed, expected, wanting, promised, batches, balanced, breaks, alerts in table[1:-1]:
         assert int(wanting.removeprefix("▼ ")) == int(expected) - int(landed)
         found.append(
             {
                 "platform": platform,
                 "landed": int(landed),
                 "expected": int(expected),
+                "promised": {
+                    state: _number_before(words, promised)
+                    for state, words in _PROMISES.items()
+                    if _number_before(words, promised)
+                },
                 "untrusted": None if batches[0] == "…" else _number_after("✗", batches),
                 "unusual": None if batches[0] == "…" else _number_after("!", batches),
                 "balanced": {"✓": True, "✗": False, "…": None}[balanced[0]],
@@ -83,6 +88,21 @@ def party_rows(html: str) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+# As a party's promised files are counted.
+_PROMISES = {
+    "ARRIVED": "arrived in time",
+    "EXPECTED": "expected",
+    "GIVEN_UP": "given up",
+    "LATE": "arrived late",
+    "MISSING": "missing",
+}
+
+
+def _number_before(words: str, cell: str) -> int:
+    found = re.search(rf"(\d+) {words}", cell)
+    return int(found[1]) if found else 0
 
 
 def _number_after(mark: str, cell: str) -> int:

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from console.cli import app as command_line
 from console.overview import files_wanting, the_day
 from console.pages.day import View
+from console.pages.links import Link
 from console.pages.plot import trend_plot
 from console.pages.render import page
 from custody.calendar import ONE_DAY
@@ -70,7 +71,8 @@ def test_what_is_planted_stands_in_the_order_of_the_desk(desk: Desk) -> None:
 def test_what_is_not_reconciled_is_not_called_none(desk: Desk) -> None:
     text = " ".join(read(desk.day(NEXT).text).text.split())
     assert "new breaks 新增差错 not known yet" in text
-    assert "risk alerts 风险预警 not known yet" in text and "a report due 运行预警 none" in text
+    # The clock knows by now that a file is missing; risk has not run.
+    assert "risk alerts 风险预警 not known yet" in text and "a file missing 运行预警 1" in text
     assert [(row["breaks"], row["alerts"]) for row in party_rows(desk.day(NEXT).text)] == [(None, None)] * 6
     assert "✓ holds" not in text
     assert "3 of 12 committed" in text
@@ -140,9 +142,13 @@ def test_alerts_of_the_runs_are_known_before_risk_has_run(desk: Desk, tmp_path: 
         first, second = (View(the_day(instance.wiring, on), GO_LIVE, "bank") for on in (GO_LIVE, NEXT))
     risk, runs = (next(t for t in second.topics if t.name == name) for name in ("alerts", "operations"))
     assert not risk.known and risk.count == 0 and "alerts" not in second.totals
-    assert runs.known and runs.rows == [["HIGH", "TASK_FAILED", "custody_day.post", "post failed · 记账失败"]]
+    assert runs.known and runs.rows[0] == ["HIGH", "TASK_FAILED", "custody_day.post", "post failed · 记账失败"]
+    # What the clock found missing stands there too, and leads to the file.
+    missing = "P001_BALANCE_20191231_01"
+    assert [row[1:3] for row in runs.rows[1:]] == [["FILE_MISSING", Link(missing, f"file?name={missing}")]]
     assert "post failed" in desk.day(NEXT).text
-    assert [t.count for t in first.topics if t.name == "operations"] == [0]
+    # A file of the first day was refused, and is missing; the failed task is the second day's.
+    assert [[row[1] for row in t.rows] for t in first.topics if t.name == "operations"] == [["FILE_MISSING"]]
 
 
 def test_risk_alerts_are_the_dates_own_whatever_the_register_says_since(
@@ -155,7 +161,7 @@ def test_risk_alerts_are_the_dates_own_whatever_the_register_says_since(
         instance.run_day(NEXT, ("post", "project", "reconcile", "fees", "risk"))
         sealed = instance.lake_rows(NEXT, "risk", "alerts")
         with instance.wiring.register.transaction() as tx:
-            for row in tx.find("alert"):
+            for row in tx.find("alert", rule=[alert["rule"] for alert in sealed]):
                 tx.update("alert", {"alert_id": row["alert_id"]}, {"words_en": "of a later day", "last_seen_on": NEXT + ONE_DAY})
             tx.insert("alert", {**row, "alert_id": "another", "rule": "ANOTHER", "words_en": "of a later day"})
         view = View(the_day(instance.wiring, NEXT), GO_LIVE, "bank")
@@ -245,6 +251,7 @@ def test_hostile_names_are_only_text(desk: Desk, tmp_path: Path, monkeypatch: py
         "platform": HOSTILE,
         "expected": 1,
         "landed": 0,
+        "promised": {"MISSING": 1},
         "untrusted": 1,
         "unusual": 2,
         "balanced": False,
@@ -259,7 +266,7 @@ def test_hostile_names_are_only_text(desk: Desk, tmp_path: Path, monkeypatch: py
         "day.html", view=View(replace(day, platforms=[party], new_breaks=breaks, batch_findings=[finding]), GO_LIVE, HOSTILE)
     )
     shown = read(html)
-    assert [row for row in shown.rows if row[0] == HOSTILE and len(row) == 8]
+    assert [row for row in shown.rows if row[0] == HOSTILE and len(row) == 9]
     assert [attrs for tag, attrs in shown.tags if tag == "script"] == [{"src": "static/pages.js"}]
 
 

@@ -31,7 +31,7 @@ def test_one_organisation_tells_its_contract_its_files_and_who_decided(desk: Des
     with opened(desk.home) as instance, instance.wiring.register.transaction() as tx:
         told = show_organisation(tx, "P001", 14)
         related = told.party.contract.get("related_parties", [])
-    contract, keys, files, _sent, decisions = read(desk.get("organisation", party="P001").text).tables
+    contract, keys, promised, files, _sent, decisions = read(desk.get("organisation", party="P001").text).tables
     terms = {row[0].split(" ")[0]: row[1] for row in contract}
     assert told.party.contract["encoding"] == terms["encoding"]
     assert all(layout in terms["layouts"] for ids in told.party.contract["layouts"].values() for layout in ids)
@@ -39,6 +39,11 @@ def test_one_organisation_tells_its_contract_its_files_and_who_decided(desk: Des
     assert (GO_LIVE.isoformat(), sum(dict(told.files)[GO_LIVE].values())) in [
         (row[0], sum(int(word) for word in row[1].split() if word.isdecimal())) for row in files[1:]
     ]
+    assert terms["when"].count("every_day: 24:00 → D+1 01:00; +30 min") == len(told.party.contract["file_types"])
+    assert [(row[0], sum(int(word) for word in row[1].split() if word.isdecimal())) for row in promised[1:]] == [
+        (on.isoformat(), sum(states.values())) for on, states in told.promised
+    ]
+    assert dict(told.promised)[GO_LIVE] == {"ARRIVED": 5}
     assert [(row[2], row[4]) for row in decisions[1:]] == [(row["maker"], row["checker"]) for row in told.decisions]
     shown = desk.get("organisation", party="P001").text
     assert [row[1] for row in keys[1:]] == [key.fingerprint for key in told.keys] != []
@@ -52,6 +57,8 @@ def test_the_command_line_says_the_same(desk: Desk) -> None:
         told = show_organisation(tx, "P001", SHOWN_DAYS)
     assert (said["contract"], len(said["decisions"])) == (told.party.contract, len(told.decisions))
     assert said["files"] == {on.isoformat(): counts for on, counts in told.files}
+    assert said["promised"] == {on.isoformat(): counts for on, counts in told.promised}
+    assert said["schedule"]["TXN"] == "every_day: 24:00 → D+1 01:00; +30 min"
 
 
 def test_who_is_not_there_is_said_so(desk: Desk) -> None:
