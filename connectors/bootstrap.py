@@ -115,9 +115,12 @@ class Wiring:
 
     @cached_property
     def drop(self) -> Drop:
+        from connectors.external_hosts import SftpHosts
         from connectors.sftp_drop import SftpDrop
+        from custody.services.dialling import DialledDrop
 
-        return SftpDrop(self.settings)
+        own, hosts = SftpDrop(self.settings), SftpHosts(self.settings)
+        return DialledDrop(own, hosts, self.register, self.clock, self.delivery_policy)
 
     @cached_property
     def exchange_ports(self) -> ExchangePorts:
@@ -145,7 +148,7 @@ class Wiring:
     @property
     def collect_limits(self) -> CollectLimits:
         sftp = self.settings.sftp
-        return CollectLimits(sftp.max_file_bytes, sftp.sweep_threads, sftp.party_seconds)
+        return CollectLimits(sftp.max_file_bytes, sftp.sweep_threads, sftp.dial_threads, sftp.party_seconds)
 
     @cached_property
     def exchange_rules(self) -> ExchangeRules:

@@ -212,6 +212,30 @@ outbound = Table(
     Index("ix_outbound_state", "state", "party"),
 )
 
+# What is known against a party's own host: a row from its first failure until it works again.
+dialled_host = Table(
+    "dialled_host",
+    metadata,
+    Column("party", String(10), primary_key=True),
+    # Of the host, port, user and key that failed: a contract that names others begins anew.
+    _text("terms_digest"),
+    Column("failures", Integer, nullable=False),
+    _text("next_dial_at"),
+    Column("stopped", Boolean, nullable=False),
+    Column("last_reason", Text, nullable=False),
+)
+
+# Files of hosts on which nothing may be renamed: what we are reading, as it was when we began.
+host_claim = Table(
+    "host_claim",
+    metadata,
+    Column("party", String(10), primary_key=True),
+    Column("name", String(100), primary_key=True),
+    _text("mark"),
+    Column("bytes", BigInteger, nullable=False),
+    Column("modified", BigInteger, nullable=False),
+)
+
 step_output = Table(
     "step_output",
     metadata,

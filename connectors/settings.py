@@ -82,6 +82,8 @@ class SftpSettings(_Section):
     max_bytes_per_second: Annotated[int, Field(ge=1)]
     sweep_threads: Annotated[int, Field(ge=1, le=64)]
     party_seconds: Annotated[int, Field(ge=1)]
+    # How many parties' own hosts are dialled at once.
+    dial_threads: Annotated[int, Field(ge=1, le=64)]
 
     def account(self, user: str) -> str:
         """The name by which a party or the collector logs in."""
@@ -239,6 +241,7 @@ max_file_bytes = 1073741824
 max_bytes_per_second = 100000000
 sweep_threads = 4
 party_seconds = 300
+dial_threads = 8
 
 [outbound]
 first_retry_seconds = 60

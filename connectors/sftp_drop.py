@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import stat
-import time
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ import paramiko
 from connectors.settings import TAKEN, Settings
 from connectors.sftp_session import (
     SftpSession,
+    at_most,
     checked,
     is_safe_name,
     list_folder,
@@ -63,6 +63,12 @@ class SftpDrop:
             e.filename for e in entries if is_safe_name(e.filename) and e.st_mode is not None and stat.S_ISDIR(e.st_mode)
         )
 
+    def dialled(self) -> list[str]:
+        return []
+
+    def reachable(self, party: str) -> bool:
+        return True
+
     def inbox(self, party: str) -> Inbox:
         folders = f"/{checked(party)}/in", f"/{TAKEN}/{party}"
         try:
@@ -100,7 +106,7 @@ class SftpDrop:
         most = self._settings.sftp.max_file_bytes + 1
         try:
             with self._use(f"read {path}") as sftp:
-                yield from _at_most(self._settings.sftp.max_bytes_per_second, read_pieces(sftp, path, start, most))
+                yield from at_most(self._settings.sftp.max_bytes_per_second, read_pieces(sftp, path, start, most))
         except FileNotFoundError as error:
             raise RetryLater(f"{path} left while it was read") from error
 
@@ -114,7 +120,7 @@ class SftpDrop:
 
     def deliver(self, party: str, name: str, content: Outgoing) -> None:
         folder, rate = f"/{checked(party)}/out", self._settings.sftp.max_bytes_per_second
-        slowed = replace(content, pieces=lambda start: _at_most(rate, content.pieces(start)))
+        slowed = replace(content, pieces=lambda start: at_most(rate, content.pieces(start)))
         try:
             with self._use(f"deliver {folder}/{name}") as sftp:
                 put_proved(sftp, folder, checked(name), slowed)
@@ -140,17 +146,6 @@ _MARK_ENDS = "."
 
 def _taken(party: str, name: str, mark: str) -> str:
     return f"/{TAKEN}/{party}/{checked(mark)}{_MARK_ENDS}{name}"
-
-
-def _at_most(bytes_per_second: int, pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """No faster than that: one party's large file leaves the line to others."""
-    started, passed = time.monotonic(), 0
-    for piece in pieces:
-        yield piece
-        passed += len(piece)
-        ahead = passed / bytes_per_second - (time.monotonic() - started)
-        if ahead > 0:
-            time.sleep(ahead)
 
 
 class PartyClient:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 import stat
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,11 @@ _MAX_NAME = 100
 _MAX_REQUESTS = 64
 # What paramiko asks for at a time.
 _REQUEST_BYTES = 32_768
+# What paramiko still offers and nobody should take: CBC, SHA-1, MD5.
+_OF_YESTERDAY = {
+    "ciphers": ["aes128-cbc", "aes192-cbc", "aes256-cbc", "3des-cbc"],
+    "macs": ["hmac-sha1", "hmac-md5", "hmac-sha1-96", "hmac-md5-96"],
+}
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -40,9 +47,10 @@ def checked(name: str) -> str:
 class SftpSession:
     """A user's session, opened when first used and again after any error. Not for use by several threads."""
 
-    def __init__(self, host: str, port: int, user: str, key: Path, known_hosts: Path, timeout_seconds: int) -> None:
+    def __init__(self, host: str, port: int, user: str, key: Path, pinned: Path | str, timeout_seconds: int) -> None:
+        """``pinned``: a file of known hosts, or the one host key itself as a line."""
         self._host, self._port, self._user = host, port, user
-        self._key, self._known_hosts = key, known_hosts
+        self._key, self._pinned = key, pinned
         self._timeout = timeout_seconds
         self._client: paramiko.SSHClient | None = None
         self._sftp: paramiko.SFTPClient | None = None
@@ -60,7 +68,10 @@ class SftpSession:
             raise
         except paramiko.BadHostKeyException as error:
             self.close()
-            raise StopRun(f"{self._host} shows another host key than {self._known_hosts} pins: {error}") from error
+            raise StopRun(f"{self._host} shows another host key than {self._pinned} pins: {error}") from error
+        except paramiko.ssh_exception.IncompatiblePeer as error:
+            self.close()
+            raise StopRun(f"{self._host} offers no algorithm that is safe today: {error}") from error
         except paramiko.AuthenticationException as error:
             self.close()
             raise StopRun(f"{self._host} does not take {self._user}'s key: {error}") from error
@@ -74,11 +85,16 @@ class SftpSession:
             return self._sftp
         client = paramiko.SSHClient()
         self._client = client
-        if not self._known_hosts.is_file():
-            raise SettingsError(f"{self._known_hosts} does not exist: pin the drop's host key first")
-        client.load_host_keys(str(self._known_hosts))
-        if client.get_host_keys().lookup(host_name(self._host, self._port)) is None:
-            raise StopRun(f"{self._known_hosts} pins no host key for {host_name(self._host, self._port)}")
+        name = host_name(self._host, self._port)
+        if isinstance(self._pinned, str):
+            kind, _, key_text = self._pinned.partition(" ")
+            client.get_host_keys().add(name, kind, paramiko.PKey.from_type_string(kind, base64.b64decode(key_text)))
+        else:
+            if not self._pinned.is_file():
+                raise SettingsError(f"{self._pinned} does not exist: pin the drop's host key first")
+            client.load_host_keys(str(self._pinned))
+            if client.get_host_keys().lookup(name) is None:
+                raise StopRun(f"{self._pinned} pins no host key for {name}")
         client.set_missing_host_key_policy(paramiko.RejectPolicy())
         try:
             key = paramiko.Ed25519Key.from_private_key_file(str(self._key))
@@ -95,6 +111,7 @@ class SftpSession:
             banner_timeout=self._timeout,
             auth_timeout=self._timeout,
             channel_timeout=self._timeout,
+            disabled_algorithms=_OF_YESTERDAY,
         )
         sftp = client.open_sftp()
         channel = sftp.get_channel()
@@ -122,7 +139,7 @@ class Entry:
 def list_folder(sftp: paramiko.SFTPClient, folder: str) -> list[Entry]:
     """By name; unfinished and dot files left out. A name that is no UTF-8 is shown escaped, and is no file that we take."""
     found = []
-    for raw, attributes in _listed(sftp, folder):
+    for raw, attributes in listed(sftp, folder):
         name = raw.decode("utf-8", "backslashreplace")
         if name.startswith(".") or name.endswith(PART):
             continue
@@ -133,7 +150,7 @@ def list_folder(sftp: paramiko.SFTPClient, folder: str) -> list[Entry]:
     return sorted(found, key=lambda entry: entry.name)
 
 
-def _listed(sftp: paramiko.SFTPClient, folder: str) -> Iterator[tuple[bytes, paramiko.SFTPAttributes]]:
+def listed(sftp: paramiko.SFTPClient, folder: str) -> Iterator[tuple[bytes, paramiko.SFTPAttributes]]:
     """(name, attributes) as the server says them. paramiko's own listing decodes names strictly, so that one name in another encoding
     would hide a whole folder; the attributes are those of the name itself (lstat)."""
     kind, answer = sftp._request(CMD_OPENDIR, folder)
@@ -193,9 +210,34 @@ def put_proved(sftp: paramiko.SFTPClient, folder: str, name: str, content: Outgo
         if start <= content.size:
             _write_from(sftp, part, start, content)
             if _read_back(sftp, part, content.size) == (content.size, content.sha256):
-                sftp.posix_rename(part, target)
+                _rename_over(sftp, part, target)
                 return
     raise OSError(f"{part} is not read back as it was written")
+
+
+def _rename_over(sftp: paramiko.SFTPClient, part: str, target: str) -> None:
+    """In one piece where the host can (OpenSSH's extension); else the older file goes first, which nobody may read without its seal."""
+    try:
+        sftp.posix_rename(part, target)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        try:
+            sftp.remove(target)
+        except FileNotFoundError:
+            pass  # there was none
+        sftp.rename(part, target)
+
+
+def at_most(bytes_per_second: int, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """No faster than that: one party's large file leaves the line to others."""
+    started, passed = time.monotonic(), 0
+    for piece in pieces:
+        yield piece
+        passed += len(piece)
+        ahead = passed / bytes_per_second - (time.monotonic() - started)
+        if ahead > 0:
+            time.sleep(ahead)
 
 
 def _plain_bytes(sftp: paramiko.SFTPClient, path: str) -> int:

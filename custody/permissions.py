@@ -55,6 +55,7 @@ PERMISSIONS: dict[str, frozenset[Duty]] = {
     "file.collect": frozenset({Duty.SYSTEM, Duty.OPERATOR}),
     "outbound.send": frozenset({Duty.SYSTEM, Duty.OPERATOR}),
     "outbound.again": frozenset({Duty.OPERATOR, Duty.SUPERVISOR}),
+    "host.resume": frozenset({Duty.OPERATOR, Duty.SUPERVISOR}),
     "results.send": frozenset({Duty.SYSTEM, Duty.OPERATOR}),
     "day.run": frozenset({Duty.SYSTEM, Duty.OPERATOR}),
     # To look at the desk's page of a day.

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
+from custody.external_hosts import ExternalHost
 from custody.personal import Said
 from custody.protection import Protection
 from custody.transaction_query import Place, TxnQuery
@@ -252,7 +253,7 @@ class Outgoing:
 @dataclass(frozen=True)
 class Lying:
     """A file that lies in a party's out/. ``was_read``: somebody has read it since it was put there; a host that keeps no times of
-    access never says so."""
+    access never says so, and one that does says nothing of a reading in the same second."""
 
     size: int
     was_read: bool
@@ -264,7 +265,14 @@ class Drop(Protocol):
     Every method raises RetryLater while the host is away.
     """
 
-    def parties(self) -> list[str]: ...
+    def parties(self) -> list[str]:
+        """Those that drop with us."""
+
+    def dialled(self) -> list[str]:
+        """Parties that are not closed and whose own hosts are dialled, and may be just now."""
+
+    def reachable(self, party: str) -> bool:
+        """False for a party whose host failed and is not to be dialled just now."""
 
     def inbox(self, party: str) -> Inbox:
         """Unfinished uploads are not listed."""
@@ -321,6 +329,39 @@ class OpenPgp(Protocol):
         self, content: Iterator[bytes], wanted: frozenset[Protection], keys: Sequence[PartyKey], into: Callable[[bytes], None]
     ) -> None:
         """A message to ``keys``, signed by the bank, piece by piece, as ``wanted`` says. Raises RetryLater."""
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A name in a folder of a party's host; ``bytes`` is None for what is no plain file that we take. ``modified``: Unix time."""
+
+    name: str
+    bytes: int | None
+    modified: int
+
+
+class RemoteHosts(Protocol):
+    """Parties' own SFTP hosts. May be used by several threads. Every method raises RetryLater for what another try may cure, StopRun
+    where the host shows another key than the pinned one, has no safe algorithm or does not take our key. Names are of ``inbound``."""
+
+    def listing(self, host: ExternalHost) -> list[RemoteFile]:
+        """All but unfinished uploads, dot files among them."""
+
+    def stat(self, host: ExternalHost, name: str) -> RemoteFile | None: ...
+
+    def rename(self, host: ExternalHost, old: str, new: str) -> bool:
+        """In one piece, and never over another file; False when it is not there."""
+
+    def pieces(self, host: ExternalHost, name: str, start: int) -> Generator[bytes, None, None]: ...
+
+    def remove(self, host: ExternalHost, name: str) -> None: ...
+
+    def deliver(self, host: ExternalHost, name: str, content: Outgoing) -> None:
+        """Into ``outbound``, as Drop.deliver does."""
+
+    def lying(self, host: ExternalHost) -> Mapping[str, Lying]: ...
+
+    def close(self) -> None: ...
 
 
 class Secrets(Protocol):

@@ -39,6 +39,7 @@ def add_organisations(app: typer.Typer) -> None:
         "kit": org_kit,
         "test": org_test,
         "bank-key": org_bank_key,
+        "dial": org_dial,
     }
     org = _group("Platforms, channels, the gateway. 机构", deeds)
     org.add_typer(_group("Public keys. 机构公钥", {"list": key_list, "add": key_add, "revoke": key_revoke}), name="key")
@@ -340,13 +341,26 @@ def admit_today(wiring: Wiring) -> list[PartyKey]:
 
 
 @command
+def org_dial(party: PartyArgument, actor: ActorOption, note: NoteOption, as_json: JsonOption = False) -> int:
+    """Its own host has been looked at: dial it again with the next sweep. 恢复连接机构主机"""
+    from custody.services.dialling import resume
+
+    with wired() as wiring:
+        resume(wiring.register, actor, party, note)
+    emit({"party": party, "dialled": True}, as_json)
+    return 0
+
+
+@command
 def org_bank_key(as_json: JsonOption = False) -> int:
-    """The bank's OpenPGP public key, for parties whose contract asks for it. 银行 OpenPGP 公钥"""
+    """The bank's public keys: OpenPGP for parties whose contract asks for it, SSH for those whose hosts we dial. 银行公钥"""
     from connectors.openpgp import bank_certificate
+    from connectors.ssh_keys import public_key_line
 
     with wired() as wiring:
         certificate = bank_certificate(wiring.settings.path(wiring.settings.keys.openpgp_key))
-    emit({"public_key": certificate}, as_json, [certificate])
+        log_in = public_key_line(wiring.settings.path(wiring.settings.sftp.collector_key))
+    emit({"openpgp": certificate, "ssh": log_in}, as_json, [certificate, log_in])
     return 0
 
 

@@ -65,6 +65,7 @@ _TERMS: dict[str, Words] = {
     "fee_contract": ("custody fee", "存管费"),
     "channel_fee_rate": ("channel's fee rate", "渠道费率"),
     "channel_fee_min_minor": ("channel's least fee, fen", "渠道最低手续费（分）"),
+    "external_host": ("its own SFTP host, which we dial", "机构自有 SFTP 主机"),
     "openpgp": ("OpenPGP, in and out", "OpenPGP 加密与签名"),
     "related_parties": ("related parties known", "已知关联方"),
 }

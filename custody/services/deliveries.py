@@ -54,7 +54,7 @@ def deliver_pending(ports: ExchangePorts, party: str | None = None) -> Delivery:
     with ports.register.transaction() as tx:
         waiting = tx.find("outbound", ("party",), state=[QUEUED, SENT], **only)
     now = ports.clock.now()
-    due = sorted({row["party"] for row in waiting if _is_due(row, now)})
+    due = sorted({row["party"] for row in waiting if _is_due(row, now) and ports.drop.reachable(row["party"])})
     return _side_by_side(ports, [_Recipient(ports, one).deliver for one in due])
 
 

@@ -61,6 +61,8 @@ from custody.texts import text
 _ACTION = "file.collect"
 FILE_QUARANTINED = "FILE_QUARANTINED"
 _UNKNOWN_TYPE = "UNKNOWN"
+# In the place of a party among the troubles.
+OUR_DROP = "drop"
 _UNKNOWN_PARTY = "the drop has a folder for a party that the register does not know"
 
 
@@ -96,10 +98,11 @@ class CollectResult:
 
 @dataclass(frozen=True)
 class CollectLimits:
-    """How large a file may be; how many parties are swept at once, and how long a sweep stays with one."""
+    """How large a file may be; how many parties are swept at once, and how many hosts dialled, and how long a sweep stays with one."""
 
     max_file_bytes: int
     threads: int
+    dial_threads: int
     party_seconds: int
 
 
@@ -110,18 +113,35 @@ def collect(ports: ExchangePorts, rules: ExchangeRules, actor: str, today: date,
     NotPermitted; RetryLater when the drop as a whole is away; SealBroken when the archive does not hold what it should.
     """
     check_permission(ports.register, actor, _ACTION, "drop")
-    folders = ports.drop.parties()
+    result = CollectResult()
+    dialled = ports.drop.dialled()
+    try:
+        folders = ports.drop.parties()
+    except RetryLater as trouble:
+        # Parties that do not drop with us do not wait for those that do.
+        if not dialled:
+            raise
+        folders = []
+        result.troubles.append((OUR_DROP, str(trouble)))
     with ports.register.transaction() as tx:
         known = frozenset(one.party for one in parties(tx))
         busy = frozenset(
             [row["party"] for row in tx.find("file", state=CLEARING)]
             + [row["party"] for row in tx.find("outbound", state=[QUEUED, SENT])]
         )
-    result = CollectResult()
-    with ThreadPoolExecutor(limits.threads, thread_name_prefix="sweep") as pool:
-        sweeps = [_Sweep(ports, rules, actor, today, limits, party_id) for party_id in folders if party_id in known]
-        result.troubles += [(one, _UNKNOWN_PARTY) for one in folders if one not in known]
-        for part in pool.map(lambda sweep: sweep.run(sweep.party in busy), sweeps):
+    result.troubles += [(one, _UNKNOWN_PARTY) for one in folders if one not in known]
+
+    def sweep(party_id: str) -> CollectResult:
+        return _Sweep(ports, rules, actor, today, limits, party_id).run(party_id in busy)
+
+    # Hosts that are dialled have threads of their own: one that hangs keeps no party of ours waiting.
+    with (
+        ThreadPoolExecutor(limits.dial_threads, thread_name_prefix="dial") as dialling,
+        ThreadPoolExecutor(limits.threads, thread_name_prefix="sweep") as sweeping,
+    ):
+        far = dialling.map(sweep, [one for one in dialled if one in known])
+        near = sweeping.map(sweep, [one for one in folders if one in known])
+        for part in (*near, *far):
             result.add(part)
     result.troubles.sort()
     return result

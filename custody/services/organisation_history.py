@@ -24,8 +24,9 @@ _KINDS = [kind.kind for kind in (ONBOARD, STATUS, CONTRACT, KEY, REVOKE)]
 @dataclass(frozen=True)
 class OrganisationView:
     """``dated``: the same through all its dates; ``decisions``: proposals about it, the newest first; ``files``: how many by state, for each
-    of the last dates of which it sent any, the newest first; ``promised``: the same of what its contract promises; ``owed``: files that
-    go out and are not delivered, the oldest first; ``delivered``: the newest of those that are."""
+    of the last dates of which it sent any, the newest first; ``promised``: the same of what its contract promises; ``dialled``: what is
+    known against its own host; ``owed``: files that go out and are not delivered, the oldest first; ``delivered``: the newest of those
+    that are."""
 
     party: Party
     dated: DatedParty
@@ -33,6 +34,7 @@ class OrganisationView:
     decisions: list[Row]
     files: list[tuple[date, dict[str, int]]]
     promised: list[tuple[date, dict[str, int]]]
+    dialled: Row | None
     owed: list[Row]
     delivered: list[Row]
 
@@ -49,7 +51,15 @@ def show_organisation(tx: RegisterTx, party_id: str, days: int, on: date | None 
     out = tx.find("outbound", ("queued_at", "file_name"), party=party_id)
     owed, others = ([row for row in out if (row["state"] in UNDELIVERED) is is_owed] for is_owed in (True, False))
     return OrganisationView(
-        found.on(on), found, keys(tx, party_id), decisions[::-1], files, promised, owed, others[: -SHOWN_DELIVERIES - 1 : -1]
+        found.on(on),
+        found,
+        keys(tx, party_id),
+        decisions[::-1],
+        files,
+        promised,
+        tx.get("dialled_host", party=party_id),
+        owed,
+        others[: -SHOWN_DELIVERIES - 1 : -1],
     )
 
 

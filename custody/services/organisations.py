@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from custody import protection
+from custody import external_hosts, protection
 from custody.calendar import ONE_DAY
 from custody.core_model import CoreModel
 from custody.digest import canonical_json
@@ -192,7 +192,7 @@ def contract_faults(kind: str, contract: Mapping[str, object]) -> list[str]:
         return [f"contract: {error}"]
     names, wanted = set(contract), _REQUIRED | _OF_KIND[kind]
     faults = [f"the contract of a {kind} lacks {name}" for name in sorted(wanted - names)]
-    known = wanted | _OPTIONAL.get(kind, frozenset()) | {"schedule", protection.TERM}
+    known = wanted | _OPTIONAL.get(kind, frozenset()) | {"schedule", protection.TERM, external_hosts.TERM}
     faults += [f"the contract of a {kind} has {name}, which nobody reads" for name in sorted(names - known)]
     if faults:
         return faults
@@ -212,7 +212,7 @@ def contract_faults(kind: str, contract: Mapping[str, object]) -> list[str]:
         faults += schedule_faults(contract.get("schedule", {}), scheduled_types(contract))
     if not isinstance(contract["dialect"], Mapping):
         faults.append("dialect must be an object, empty where the layouts are our own")
-    faults += protection.faults(contract)
+    faults += [*protection.faults(contract), *external_hosts.faults(contract)]
     related = contract.get("related_parties", [])
     if not isinstance(related, list) or not all(isinstance(one, str) and _CUSTOMER_ID.fullmatch(one) for one in related):
         faults.append("related_parties must list customer ids: keyed digests, never numbers of papers")

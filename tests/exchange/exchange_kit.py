@@ -14,6 +14,7 @@ from typing import Any
 from connectors.archive import FolderArchive
 from connectors.clock import SystemClock
 from connectors.drop_accounts import follow_register, make_server_keys
+from connectors.external_hosts import SftpHosts
 from connectors.openpgp import SequoiaOpenPgp, make_bank_key
 from connectors.register import SqlRegister
 from connectors.register_tables import metadata
@@ -23,6 +24,9 @@ from connectors.sftp_drop import PartyClient, SftpDrop
 from connectors.ssh_keys import make_key, pin_host, public_key_line
 from custody.calendar import custody_date_of
 from custody.ports import Outgoing, Row
+from custody.services.contract_changes import CONTRACT as CONTRACT_CHANGE
+from custody.services.contract_changes import propose_contract
+from custody.services.dialling import DialledDrop
 from custody.services.four_eyes import approve
 from custody.services.intake import CollectLimits, CollectResult, TakenSeal, collect
 from custody.services.intake_checks import ExchangeRules
@@ -114,8 +118,8 @@ class Exchange:
         return SqlRegister(self.settings.register_url, SystemClock())
 
     @cached_property
-    def drop(self) -> SftpDrop:
-        return SftpDrop(self.settings)
+    def drop(self) -> DialledDrop:
+        return DialledDrop(SftpDrop(self.settings), SftpHosts(self.settings), self.register, SystemClock(), POLICY)
 
     @cached_property
     def ports(self) -> ExchangePorts:
@@ -136,7 +140,7 @@ class Exchange:
 
     def collect(self, ports: ExchangePorts | None = None, today: date = TODAY) -> CollectResult:
         sftp = self.settings.sftp
-        limits = CollectLimits(sftp.max_file_bytes, sftp.sweep_threads, sftp.party_seconds)
+        limits = CollectLimits(sftp.max_file_bytes, sftp.sweep_threads, sftp.dial_threads, sftp.party_seconds)
         return collect(ports or self.ports, RULES, "system", today, limits)
 
     def collect_one(self) -> TakenSeal:
@@ -218,6 +222,16 @@ def onboard(exchange: Exchange, party: str, contract: Mapping[str, object]) -> N
     )
     approve(exchange.register, clock, "li", ONBOARD, proposal, "checked")
     follow_register(exchange.settings, exchange.register, custody_date_of(clock.now()))
+
+
+def agree(exchange: Exchange, party: str, contract: Mapping[str, object]) -> None:
+    """By two people: a contract for a party that stands, or a new party with it."""
+    if not exchange.rows("party", party=party):
+        onboard(exchange, party, contract)
+        return
+    clock = exchange.ports.clock
+    proposal = propose_contract(exchange.register, clock, "wang", party, contract, None, "as agreed")
+    approve(exchange.register, clock, "li", CONTRACT_CHANGE, proposal, "checked")
 
 
 def make_home(home: Path, changes: Mapping[str, str | int] | None = None) -> Settings:

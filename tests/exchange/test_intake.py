@@ -325,6 +325,6 @@ def test_one_partys_trouble_does_not_stop_the_others(exchange: Exchange) -> None
 
 def test_who_may_collect(exchange: Exchange) -> None:
     with pytest.raises(NotPermitted):
-        collect(exchange.ports, RULES, "zhao", TODAY, CollectLimits(1000, 1, 60))
+        collect(exchange.ports, RULES, "zhao", TODAY, CollectLimits(1000, 1, 1, 60))
     (event,) = exchange.rows("audit_event", action="refused:file.collect")
     assert json.loads(event["details"])["why"]

@@ -19,7 +19,7 @@ from schemas.exchange import MAX_SEAL_BYTES
 
 TXN = file_name("TXN")
 LARGE = b"0123456789abcdef" * (5 * CHUNK_BYTES // 32)
-LIMITS = CollectLimits(10 * CHUNK_BYTES, 4, 60)
+LIMITS = CollectLimits(10 * CHUNK_BYTES, 4, 2, 60)
 
 
 @pytest.fixture

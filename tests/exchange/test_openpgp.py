@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from exchange_kit import CONTRACT, Exchange, entry, file_name, onboard, seal_of, sha256, with_drop
+from exchange_kit import CONTRACT, Exchange, agree, entry, file_name, seal_of, sha256, with_drop
 from pysequoia import Cert, Tsk, decrypt, encrypt, sign, verify
 
 from connectors.openpgp import _MEMORY_BYTES, SequoiaOpenPgp, bank_certificate, openpgp_key
@@ -53,7 +53,7 @@ def exchange(builtin: Exchange) -> Exchange:
 
 
 def onboard_with(exchange: Exchange, openpgp: Mapping[str, object]) -> None:
-    onboard(exchange, "P001", {**CONTRACT, "openpgp": openpgp})
+    agree(exchange, "P001", {**CONTRACT, "openpgp": openpgp})
 
 
 def register(exchange: Exchange, party: str, name: str, begins: int = 0, ends: int | None = None) -> PublicKey:

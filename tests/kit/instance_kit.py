@@ -70,6 +70,12 @@ class MemoryDrop:
     def parties(self) -> list[str]:
         return sorted(self.arrived)
 
+    def dialled(self) -> list[str]:
+        return []
+
+    def reachable(self, party: str) -> bool:
+        return True
+
     def inbox(self, party: str) -> Inbox:
         waiting = {name: len(data) for name, data in sorted(self.arrived.get(party, {}).items())}
         return Inbox(waiting, [TakenFile(mark, name) for mark, name in sorted(self.taken.get(party, {}))], [])
