@@ -65,6 +65,18 @@ party_key = Table(
     _text("state"),
 )
 
+# Whom to call; ``shown`` is masked, ``sealed`` holds name, telephone and mail under a key of the contact's own.
+party_contact = Table(
+    "party_contact",
+    metadata,
+    Column("party", String(10), primary_key=True),
+    Column("role", String(20), primary_key=True),
+    Column("rank", Integer, primary_key=True, autoincrement=False),
+    _json("shown"),
+    Column("sealed", Text, nullable=False),
+    Column("wrapped_key", Text, nullable=False),
+)
+
 # What became of an onboarded party's samples; ``basis``: digest of them and of the contract.
 acceptance_test = Table(
     "acceptance_test",

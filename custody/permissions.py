@@ -29,6 +29,8 @@ PERMISSIONS: dict[str, frozenset[Duty]] = {
     "person.add": frozenset({Duty.ADMINISTRATOR}),
     "party.propose": frozenset({Duty.OPERATOR, Duty.ADMINISTRATOR}),
     "party.approve": frozenset({Duty.SUPERVISOR}),
+    # Contacts of an organisation in clear.
+    "contact.reveal": frozenset({Duty.OPERATOR, Duty.SUPERVISOR, Duty.ADMINISTRATOR, Duty.RISK_OFFICER}),
     # To test an onboarded party's samples: a sweep does it by itself.
     "party.test": frozenset({Duty.SYSTEM, Duty.OPERATOR}),
     "calendar.propose": frozenset({Duty.OPERATOR, Duty.ADMINISTRATOR}),

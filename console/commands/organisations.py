@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,12 +17,14 @@ from custody.calendar import CHINA, custody_date_of
 from custody.errors import UsageError
 from custody.file_schedule import in_words, scheduled_types, terms_of
 from custody.party_status import PartyStatus
-from custody.services import acceptance, organisations, party_keys
+from custody.services import acceptance, organisations, party_contacts, party_keys
 from custody.services.access import SYSTEM
 from custody.services.alerts import raise_alert
 from custody.services.contract_changes import propose_contract
 from custody.services.organisation_history import SHOWN_DAYS, show_organisation
+from custody.services.organisation_query import OrganisationQuery, find_organisations, missing_files
 from custody.services.outbound import queue
+from custody.services.party_contacts import Contact, ContactRole
 from custody.services.party_keys import KeyUse, PartyKey, PublicKey
 from custody.services.status_changes import propose_status
 
@@ -43,6 +46,8 @@ def add_organisations(app: typer.Typer) -> None:
     }
     org = _group("Platforms, channels, the gateway. 机构", deeds)
     org.add_typer(_group("Public keys. 机构公钥", {"list": key_list, "add": key_add, "revoke": key_revoke}), name="key")
+    contact: dict[str, Callable[..., None]] = {"list": contact_list, "set": contact_set, "remove": contact_remove}
+    org.add_typer(_group("Whom to call. 联系人", contact), name="contact")
     org.add_typer(_group("Contracts. 合同", {"show": contract_show, "propose": contract_propose}), name="contract")
     app.add_typer(org, name="org")
 
@@ -114,11 +119,29 @@ def contract_of(party: dict[str, Any], identity_digest: Callable[[str, str], str
 
 
 @command
-def org_list(as_json: JsonOption = False) -> int:
-    with wired() as wiring, wiring.register.transaction() as tx:
-        rows = organisations.parties(tx)
-    words = [f"{p.party:<6} {p.kind:<9} {p.status:<10} {p.name_en} / {p.name_zh}" for p in rows]
-    emit({"parties": [{"party": p.party, "kind": p.kind, "status": p.status} for p in rows]}, as_json, words)
+def org_list(
+    kind: Annotated[str, typer.Option("--kind", help="PLATFORM, CHANNEL, GATEWAY. 种类")] = "",
+    status: Annotated[str, typer.Option("--status", help="LIVE, SUSPENDED ... 状态")] = "",
+    name: Annotated[str, typer.Option("--name", help="Part of id or name. 编号或名称")] = "",
+    layout: Annotated[str, typer.Option("--layout", help="Part of a layout's id. 版式")] = "",
+    dialect: Annotated[bool | None, typer.Option("--dialect/--own", help="Has a dialect, or has none. 方言")] = None,
+    key_ends: Annotated[int | None, typer.Option("--key-ends", min=1, help="A key ends in so many days. 公钥将到期天数")] = None,
+    missing: Annotated[bool, typer.Option("--missing", help="Has files that are called missing. 有缺失文件")] = False,
+    as_json: JsonOption = False,
+) -> int:
+    """Organisations as they are today, by what is asked. 机构查询"""
+    with wired() as wiring:
+        on = today(wiring)
+        with wiring.register.transaction() as tx:
+            rows = find_organisations(tx, OrganisationQuery(kind, status, name, layout, dialect, key_ends, missing), on)
+            lacking = missing_files(tx)
+    words = [
+        f"{p.party:<6} {p.kind:<9} {p.status:<12} {p.name_en} / {p.name_zh}"
+        + (f"  {lacking[p.party]} files missing 缺失文件" if p.party in lacking else "")
+        for p in rows
+    ]
+    said = [{"party": p.party, "kind": p.kind, "status": p.status, "missing": lacking.get(p.party, 0)} for p in rows]
+    emit({"parties": said}, as_json, words or ["none 无"])
     return 0
 
 
@@ -456,5 +479,66 @@ def key_revoke(
     with wired() as wiring:
         proposal = party_keys.propose_revocation(wiring.register, wiring.clock, actor, party, fingerprint, note)
         follow_register(wiring.settings, wiring.register, today(wiring))
+    emit_proposal(proposal, as_json)
+    return 0
+
+
+@command
+def contact_list(
+    party: PartyArgument,
+    actor: Annotated[
+        str, typer.Option("--as", help="In clear for him, which is recorded; else masked. 操作人（明文显示并留痕）")
+    ] = "",
+    as_json: JsonOption = False,
+) -> int:
+    """Whom to call, the first one first. 联系人"""
+    with wired() as wiring:
+        if actor:
+            found = party_contacts.reveal_contacts(wiring.register, wiring.secrets, actor, party)
+        else:
+            with wiring.register.transaction() as tx:
+                organisations.standing_party(tx, party)
+                found = party_contacts.contacts(tx, party)
+    words = [f"{c.role:<15} {c.rank}  {c.name}  {c.phone}  {c.mail}" for c in found]
+    emit({"contacts": [asdict(c) for c in found]}, as_json, words or ["none 无"])
+    return 0
+
+
+RoleArgument = Annotated[ContactRole, typer.Argument(help="What he is called for. 角色")]
+RankOption = Annotated[int, typer.Option("--rank", help="1 is called first. 次序")]
+
+
+@command
+def contact_set(
+    party: PartyArgument,
+    role: RoleArgument,
+    name: Annotated[str, typer.Option("--name", help="Name. 姓名")],
+    phone: Annotated[str, typer.Option("--phone", help="Telephone. 电话")],
+    mail: Annotated[str, typer.Option("--mail", help="Mail address. 邮箱")],
+    actor: ActorOption,
+    note: NoteOption,
+    rank: RankOption = 1,
+    as_json: JsonOption = False,
+) -> int:
+    """Propose who is called; another person approves it. 设置联系人"""
+    with wired() as wiring:
+        contact = Contact(role, rank, name, phone, mail)
+        proposal = party_contacts.propose_contact(wiring.register, wiring.clock, wiring.secrets, actor, party, contact, note)
+    emit_proposal(proposal, as_json)
+    return 0
+
+
+@command
+def contact_remove(
+    party: PartyArgument,
+    role: RoleArgument,
+    actor: ActorOption,
+    note: NoteOption,
+    rank: RankOption = 1,
+    as_json: JsonOption = False,
+) -> int:
+    """Propose that he is called no more; another person approves it. 移除联系人"""
+    with wired() as wiring:
+        proposal = party_contacts.propose_removal(wiring.register, wiring.clock, actor, party, role, rank, note)
     emit_proposal(proposal, as_json)
     return 0

@@ -23,6 +23,7 @@ from custody.services import cases as case_service
 from custody.services.contract_changes import CONTRACT
 from custody.services.deletion_plan import plan_of
 from custody.services.four_eyes import DecisionKind, approve, reject
+from custody.services.party_contacts import CONTACT
 from custody.services.restatements import RESTATEMENT
 from custody.services.rules import KIND as RULE
 from custody.services.rules import decide_rule
@@ -36,6 +37,7 @@ _KINDS: dict[str, DecisionKind] = {
         organisations.ONBOARD,
         STATUS,
         CONTRACT,
+        CONTACT,
         party_keys.KEY,
         party_keys.REVOKE,
         RESTATEMENT,
@@ -90,6 +92,8 @@ def show(proposal: ProposalArgument, as_json: JsonOption = False) -> int:
         plan = trial_words(payload["trial"])
     if row["kind"] in case_service.KINDS:
         payload = {name: mask_user_numbers(said) if isinstance(said, str) else said for name, said in payload.items()}
+    # Of a contact what is sealed says nothing to a reader.
+    payload = {name: said for name, said in payload.items() if name not in ("sealed", "wrapped_key")}
     if "rows" in payload:
         payload["rows"] = [{**said, "user_no": mask(said["user_no"])} for said in payload["rows"]]
     shown = {**row, "payload": payload}

@@ -23,6 +23,7 @@ from console.pages import (
     day,
     files,
     loans,
+    organisation_deeds,
     organisations,
     results,
     rules,
@@ -62,6 +63,7 @@ for section in (
     transactions,
     loans,
     organisations,
+    organisation_deeds,
 ):
     app.include_router(section.router)
 

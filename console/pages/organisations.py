@@ -3,23 +3,30 @@
 # No `from __future__ import annotations`: FastAPI reads the annotations of its endpoints.
 import json
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
+from connectors.bootstrap import Wiring
 from console.pages.asking import NotFound, UserDep, asked, show
 from console.pages.files import PROMISES, TYPES, SentView
 from console.pages.files import STATES as FILE_STATES
 from console.pages.listing import Listing, listing, query
 from console.pages.words import Words
+from custody.calendar import custody_date_of
 from custody.errors import UsageError
 from custody.file_schedule import in_words, scheduled_types, terms_of
 from custody.names import PartyKind
-from custody.party_status import PartyStatus
+from custody.party_status import PartyStatus, moves
+from custody.permissions import permitted
 from custody.ports import RegisterTx, Row
+from custody.services.access import duties_of
 from custody.services.organisation_history import SHOWN_DAYS, OrganisationView, show_organisation, waiting_decisions
-from custody.services.organisations import Party, parties
+from custody.services.organisation_query import OrganisationQuery, find_organisations, missing_files
+from custody.services.organisations import BEGINNING, Party, first_open_date
+from custody.services.party_contacts import REVEAL, Contact, ContactRole
 from custody.services.party_keys import KeyState, PartyKey
 
 router = APIRouter()
@@ -46,8 +53,17 @@ _ABOUT: dict[str, Words] = {
     "party_contract": ("contract", "合同"),
     "party_status": ("change of status", "状态变更"),
     "party_key": ("key", "公钥"),
+    "party_contact": ("contact", "联系人"),
     "party_key_revoke": ("revocation of a key", "停用公钥"),
 }
+CONTACT_ROLES: dict[str, Words] = {
+    ContactRole.OPERATIONS: ("operations", "运营"),
+    ContactRole.TECHNICAL: ("technical", "技术"),
+    ContactRole.RECONCILIATION: ("reconciliation", "对账"),
+    ContactRole.COMPLIANCE: ("compliance", "合规"),
+    ContactRole.EMERGENCY: ("emergency", "应急"),
+}
+_UNSAID = ("public_key", "sealed", "wrapped_key")
 _KEY_STATES: dict[str, Words] = {
     KeyState.ACTIVE: ("active", "启用"),
     KeyState.BLOCKED: ("locked out, waits for a second person", "已锁定，待复核"),
@@ -74,18 +90,27 @@ _TERMS: dict[str, Words] = {
 @router.get("/organisations", response_class=HTMLResponse)
 def the_organisations(request: Request, user: UserDep) -> HTMLResponse:
     with asked(user, "day.view", "organisations") as wiring, wiring.register.transaction() as tx:
-        return show(request, "organisations.html", view=ListView(tx, dict(request.query_params)))
+        return show(
+            request, "organisations.html", view=ListView(tx, dict(request.query_params), custody_date_of(wiring.clock.now()))
+        )
 
 
 @router.get("/organisation", response_class=HTMLResponse)
 def one_organisation(request: Request, user: UserDep, party: str = "") -> HTMLResponse:
     """Its contract, what was decided about it, and its last days of files."""
-    with asked(user, "day.view", party[:20]) as wiring, wiring.register.transaction() as tx:
+    with asked(user, "day.view", party[:20]) as wiring:
+        return organisation_page(request, wiring, user.get_name(), party, None)
+
+
+def organisation_page(request: Request, wiring: Wiring, reader: str, party: str, clear: list[Contact] | None) -> HTMLResponse:
+    """``clear``: its contacts for who may see them so. Raises NotFound."""
+    with wiring.register.transaction() as tx:
         try:
             told = show_organisation(tx, party, SHOWN_DAYS)
         except UsageError as error:
             raise NotFound(f"no organisation {party[:20]!r} / 无此机构") from error
-        return show(request, "organisation.html", view=OneView(told))
+        view = OneView(told, reader, duties_of(tx, reader), first_open_date(tx), clear)
+        return show(request, "organisation.html", view=view)
 
 
 def address(party: str) -> str:
@@ -93,11 +118,22 @@ def address(party: str) -> str:
 
 
 class ListView:
-    def __init__(self, tx: RegisterTx, params: Mapping[str, str]) -> None:
-        self.asked = {name: params.get(name, "").strip() for name in ("kind", "status", "name")}
-        wanted = [party for party in parties(tx) if self._is_wanted(party)]
+    def __init__(self, tx: RegisterTx, params: Mapping[str, str], today: date) -> None:
+        names = ("kind", "status", "name", "layout", "dialect", "key_ends", "missing")
+        self.asked = {name: params.get(name, "").strip() for name in names}
+        days = self.asked["key_ends"]
+        wanted = OrganisationQuery(
+            self.asked["kind"],
+            self.asked["status"],
+            self.asked["name"],
+            self.asked["layout"],
+            {"yes": True, "no": False}.get(self.asked["dialect"]),
+            int(days) if days.isdecimal() and len(days) < 5 else None,
+            self.asked["missing"] == "yes",
+        )
+        self.missing = missing_files(tx)
         self.organisations: Listing[Party] = listing(
-            wanted,
+            find_organisations(tx, wanted, today),
             {
                 "party": lambda p: p.party,
                 "kind": lambda p: p.kind,
@@ -111,14 +147,8 @@ class ListView:
         self.waiting = waiting_decisions(tx)
         self.kinds = KINDS
         self.statuses = PARTY_STATES
-
-    def _is_wanted(self, party: Party) -> bool:
-        said = self.asked["name"].lower()
-        return (
-            self.asked["kind"] in ("", party.kind)
-            and self.asked["status"] in ("", party.status)
-            and (not said or any(said in name.lower() for name in (party.party, party.name_en, party.name_zh)))
-        )
+        self.dialects: dict[str, Words] = {"yes": ("a dialect", "有方言"), "no": ("our own layouts", "本行版式")}
+        self.lacks: dict[str, Words] = {"yes": ("files missing", "有缺失文件")}
 
     def files(self, party: Party) -> str:
         return ", ".join(party.contract["file_types"])
@@ -133,8 +163,30 @@ class ListView:
 class OneView(SentView):
     """An OrganisationView, with what the template asks."""
 
-    def __init__(self, told: OrganisationView) -> None:
-        self.told, self.party = told, told.party
+    def __init__(
+        self, told: OrganisationView, reader: str, duties: frozenset[str], earliest: date, clear: list[Contact] | None
+    ) -> None:
+        self.told, self.party, self.reader = told, told.party, reader
+        self.contacts, self.is_clear = clear if clear is not None else told.contacts, clear is not None
+        self.may = {name: permitted(f"party.{name}", duties) for name in ("propose", "approve")}
+        self.may["reveal"] = permitted(REVEAL, duties)
+        # Of dates of which none was cut off there is nothing to fill in.
+        self.earliest = earliest if earliest > BEGINNING else None
+        self.waiting = [row for row in told.decisions if row["state"] == "PROPOSED"]
+        self.moves = {status: PARTY_STATES[status] for status in sorted(moves(self.party.kind, self.party.status))}
+        self.roles = CONTACT_ROLES
+        self.contract_text = json.dumps(dict(self.party.contract), ensure_ascii=False, indent=1)
+
+    @property
+    def statuses(self) -> list[tuple[str, Words]]:
+        """(first date, status); the beginning has none."""
+        rows = self.told.dated.statuses
+        return [("…" if r["valid_from"] == BEGINNING else str(r["valid_from"]), PARTY_STATES[r["status"]]) for r in rows]
+
+    @property
+    def versions(self) -> list[str]:
+        """First dates of its contract's versions."""
+        return ["…" if r["valid_from"] == BEGINNING else str(r["valid_from"]) for r in self.told.dated.contracts]
 
     @property
     def kind(self) -> Words:
@@ -162,9 +214,9 @@ class OneView(SentView):
         return _DECIDED[row["state"]]
 
     def changes(self, row: Row) -> list[str]:
-        """What a proposal says, but for the key."""
+        """What a proposal says, but for keys and what is sealed."""
         payload: dict[str, Any] = {name: value for name, value in json.loads(row["payload"]).items() if value is not None}
-        said = {**payload.pop("contract", {}), **{name: value for name, value in payload.items() if name != "public_key"}}
+        said = {**payload.pop("contract", {}), **{name: value for name, value in payload.items() if name not in _UNSAID}}
         return [f"{_TERMS.get(name, (name, ''))[0]}: {'; '.join(_lines(name, said[name]))}" for name in sorted(said)]
 
     def states(self, counts: Mapping[str, int]) -> list[tuple[Words, int]]:

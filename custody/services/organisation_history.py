@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from datetime import date
 
 from custody.ports import RegisterTx, Row
+from custody.services.acceptance import tests_of
 from custody.services.contract_changes import CONTRACT
 from custody.services.files import SEAL
 from custody.services.organisations import ONBOARD, DatedParty, Party, standing_party
 from custody.services.outbound import UNDELIVERED
+from custody.services.party_contacts import CONTACT, Contact, contacts
 from custody.services.party_keys import KEY, REVOKE, PartyKey, keys
 from custody.services.promises import standing
 from custody.services.status_changes import STATUS
@@ -18,7 +20,7 @@ from custody.services.status_changes import STATUS
 SHOWN_DELIVERIES = 20
 # Of so many dates a view tells the files.
 SHOWN_DAYS = 14
-_KINDS = [kind.kind for kind in (ONBOARD, STATUS, CONTRACT, KEY, REVOKE)]
+_KINDS = [kind.kind for kind in (ONBOARD, STATUS, CONTRACT, KEY, REVOKE, CONTACT)]
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class OrganisationView:
     party: Party
     dated: DatedParty
     keys: list[PartyKey]
+    contacts: list[Contact]
+    tests: list[Row]
     decisions: list[Row]
     files: list[tuple[date, dict[str, int]]]
     promised: list[tuple[date, dict[str, int]]]
@@ -54,6 +58,8 @@ def show_organisation(tx: RegisterTx, party_id: str, days: int, on: date | None 
         found.on(on),
         found,
         keys(tx, party_id),
+        contacts(tx, party_id),
+        tests_of(tx, party_id),
         decisions[::-1],
         files,
         promised,
