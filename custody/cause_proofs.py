@@ -199,8 +199,11 @@ def _content(row: Mapping[str, Any]) -> str:
 
 def _pair(facts: Facts, name: str) -> tuple[Any, Any] | None:
     """What the two sides say, in order of side; None unless two sides say something."""
+    # Most breaks are of one side, and are asked for many fields.
+    if len(facts.by_side) != 2:
+        return None
     said = [value for _, value in sorted(told_by(facts.evidence, name).items())]
-    return (said[0], said[1]) if len(said) == 2 and None not in said else None
+    return (said[0], said[1]) if None not in said else None
 
 
 _AMOUNTS = ("amount_minor", "available_minor", "frozen_minor", "fee_minor", "principal_minor", "raised_minor")

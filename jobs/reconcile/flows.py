@@ -36,6 +36,8 @@ from schemas.xxhash64 import Hashes, xxhash64
 # Rows of one side that are matched at a time: memory follows this, not the day.
 PART_ROWS = 6_000_000
 _BLOCK_ROWS = 1 << 16
+# Hashes that somebody made alike in their leading bits are more than chance makes.
+_FEW = 1_000
 _Key = TypeVar("_Key", bound=tuple[str, ...])
 _ITEM = ", ".join(f"i.{name}" for name in TABLES["open_items"].names)
 
@@ -118,7 +120,7 @@ def _match_part(
 ) -> _PartMatches:
     def read(side: str) -> _Ordered:
         prints = read_prints(day, relation.name, side, others[side], part)
-        places = np.argsort(prints.key)
+        places = order_of(prints.key)
         return _Ordered(side, prints, prints.key[places], places)
 
     with ThreadPoolExecutor(2) as both:
@@ -140,6 +142,27 @@ def _match_part(
     final = left.prints.key[pairs.left[left.prints.final[pairs.left]]]
     without_key = any(len(side.prints.without_key) for side in (left, right))
     return _PartMatches(np.unique(np.concatenate([aside, pairs.not_clean])), final, without_key)
+
+
+def order_of(keys: Hashes) -> NDArray[np.int64]:
+    """The places of the hashes in ascending order. Numbers are sorted in a tenth of the time that places are: each hash's leading
+    bits, and behind them its place; the few whose leading bits are one are put in order at last."""
+    places = np.arange(len(keys), dtype=np.uint64)
+    behind = np.uint64((1 << max(len(keys) - 1, 1).bit_length()) - 1)
+    # With the sign turned round, negative numbers come first.
+    packed = ((keys.view(np.uint64) ^ np.uint64(1 << 63)) & ~behind) | places
+    packed.sort()
+    found = (packed & behind).astype(np.int64)
+    ordered = keys[found]
+    wrong = np.flatnonzero(ordered[1:] < ordered[:-1])
+    if len(wrong) > _FEW:
+        return np.argsort(keys)
+    leading = packed & ~behind
+    for at in wrong.tolist():
+        first, end = np.searchsorted(leading, leading[at], "left"), np.searchsorted(leading, leading[at], "right")
+        run = found[first:end]
+        found[first:end] = run[np.argsort(keys[run])]
+    return found
 
 
 @dataclass(frozen=True)

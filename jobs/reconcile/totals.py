@@ -70,9 +70,9 @@ def totals_of_hashes(hashes: NDArray[np.int64]) -> Totals:
 def totals_by(
     codes: NDArray[np.int32], many: int, hashes: NDArray[np.int64], minor: NDArray[np.int64], rows: NDArray[np.int64]
 ) -> list[Totals]:
-    """Of these rows those of each code from 0 to ``many``. Exact: sums of 16 bits at a time, of few rows."""
+    """Of these rows those of each code from 0 to ``many``. Exact: 32 bits of so few rows add up to less than 2^53."""
     counts, negative = np.zeros(many, np.int64), np.zeros(many, np.int64)
-    of_hashes, of_minor = np.zeros((4, many), np.int64), np.zeros((4, many), np.int64)
+    of_hashes, of_minor = np.zeros((2, many), np.int64), np.zeros((2, many), np.int64)
     for start in range(0, len(rows), _BLOCK_ROWS):
         some = rows[start : start + _BLOCK_ROWS]
         of, amounts = codes[some], minor[some]
@@ -80,16 +80,15 @@ def totals_by(
         negative += np.bincount(of[amounts < 0], minlength=many)
         for sums, values in ((of_hashes, hashes[some]), (of_minor, amounts)):
             pieces = values.view(np.uint64)
-            for place in range(4):
-                weights = (pieces >> np.uint64(16 * place)) & np.uint64(0xFFFF)
-                sums[place] += np.bincount(of, weights, minlength=many).astype(np.int64)
+            for half, weights in enumerate((pieces & np.uint64(_LOW), pieces >> np.uint64(32))):
+                sums[half] += np.bincount(of, weights, minlength=many).astype(np.int64)
     # A negative amount was added as if unsigned: 2^64 too much.
     return [
         Totals(
             int(counts[code]),
-            sum(int(of_minor[place, code]) << (16 * place) for place in range(4)) - (int(negative[code]) << 64),
-            int(of_hashes[2, code]) + (int(of_hashes[3, code]) << 16),
-            int(of_hashes[0, code]) + (int(of_hashes[1, code]) << 16),
+            int(of_minor[0, code]) + (int(of_minor[1, code]) << 32) - (int(negative[code]) << 64),
+            int(of_hashes[1, code]),
+            int(of_hashes[0, code]),
         )
         for code in range(many)
     ]

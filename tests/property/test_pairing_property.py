@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.reconcile import flows, totals
-from jobs.reconcile.flows import _Ordered, _pairs
+from jobs.reconcile.flows import _Ordered, _pairs, order_of
 from jobs.reconcile.prints import Prints
 from jobs.reconcile.totals import Totals, totals_by, totals_of_hashes
 
@@ -54,6 +54,19 @@ def test_pairs_are_the_keys_that_stand_once_on_each_side_and_agree(
     assert found.left.tolist() == [a[key][0] for key in clean]
     assert found.right.tolist() == [b[key][0] for key in clean]
     assert sorted(found.not_clean.tolist()) == sorted([k for k in a if k not in clean] + [k for k in b if k not in clean])
+
+
+# Alike but for their last bits, some of them, and of both signs.
+near = st.builds(lambda lead, last: lead * 2**20 + last, st.sampled_from([-(2**43), -1, 0, 1, 2**42]), st.integers(0, 40))
+
+
+@given(hashes=st.lists(st.one_of(near, keys), max_size=60), few=st.sampled_from([0, 3, 1_000]))
+def test_hashes_alike_in_their_leading_bits_are_in_order_too(hashes: list[int], few: int) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(flows, "_FEW", few)
+        found = order_of(np.array(hashes, np.int64))
+    assert sorted(found.tolist()) == list(range(len(hashes)))
+    assert [hashes[place] for place in found.tolist()] == sorted(hashes)
 
 
 numbers = st.one_of(st.integers(_LEAST, _MOST), st.sampled_from([_LEAST, _MOST, -1, 0, 1]))
