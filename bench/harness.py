@@ -28,6 +28,7 @@ NAMES = (
     "land",
     "store",
     "land_files",
+    "sweep",
     "hbase",
     "day",
     "simulate",

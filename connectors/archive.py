@@ -41,7 +41,7 @@ class FolderArchive:
         if hashlib.sha256(data).hexdigest() != sha256:
             raise SealBroken("the bytes to archive do not have the digest given")
         reference = _reference(sha256)
-        if (self._root / f"{reference}.enc").exists():
+        if _stands(self._root, reference):
             return reference
         with self._staged(_OURS, sha256, wait=True) as staged:
             staged.restart()
@@ -190,16 +190,16 @@ class _Staged:
         sealed_path, key_path = self._root / f"{reference}.enc", self._root / f"{reference}.key"
         with room_for("a folder of the archive", sealed_path, CHUNK_BYTES):
             sealed_path.parent.mkdir(parents=True, exist_ok=True)
-        # The lock pairs key and bytes. The key is durable before the bytes that need it; a key alone counts for nothing.
+        # The lock pairs key and bytes. Nobody is told of them before both names are durable: bytes without their key, which a power cut may
+        # leave, are put in their place again, and a key alone counts for nothing.
         with _locked(sealed_path.parent / _LOCK, wait=True):
-            if sealed_path.exists():
+            if _stands(self._root, reference):
                 self._path.unlink()
                 self._key_path.unlink()
             else:
                 for path in (self._key_path, self._path):
                     path.chmod(0o400)
                 self._key_path.replace(key_path)
-                sync_folder(key_path.parent)
                 self._path.replace(sealed_path)
                 sync_folder(sealed_path.parent)
         return sha256, reference
@@ -210,6 +210,10 @@ class _Staged:
 
 def _reference(sha256: str) -> str:
     return f"{sha256[:2]}/{sha256}"
+
+
+def _stands(root: Path, reference: str) -> bool:
+    return all((root / f"{reference}.{part}").exists() for part in ("enc", "key"))
 
 
 def _context(number: int) -> bytes:

@@ -44,6 +44,7 @@ from custody.services.intake_checks import (
     ExchangeRules,
     NameParts,
     SealContent,
+    Standing,
     is_held,
     judge_file,
     own_name,
@@ -125,14 +126,14 @@ def collect(ports: ExchangePorts, rules: ExchangeRules, actor: str, today: date,
         result.troubles.append((OUR_DROP, str(trouble)))
     with ports.register.transaction() as tx:
         known = frozenset(one.party for one in parties(tx))
-        busy = frozenset(
-            [row["party"] for row in tx.find("file", state=CLEARING)]
-            + [row["party"] for row in tx.find("outbound", state=[QUEUED, SENT])]
-        )
+        clearing: dict[str, list[Row]] = {}
+        for row in tx.find("file", state=CLEARING):
+            clearing.setdefault(row["party"], []).append(row)
+        busy = clearing.keys() | {row["party"] for row in tx.find("outbound", state=[QUEUED, SENT])}
     result.troubles += [(one, _UNKNOWN_PARTY) for one in folders if one not in known]
 
     def sweep(party_id: str) -> CollectResult:
-        return _Sweep(ports, rules, actor, today, limits, party_id).run(party_id in busy)
+        return _Sweep(ports, rules, actor, today, limits, party_id, clearing.get(party_id, ())).run(party_id in busy)
 
     # Hosts that are dialled have threads of their own: one that hangs keeps no party of ours waiting.
     with (
@@ -151,12 +152,18 @@ class _Sweep:
     """One party's turn. Never used by two threads."""
 
     def __init__(
-        self, ports: ExchangePorts, rules: ExchangeRules, actor: str, today: date, limits: CollectLimits, party_id: str
-    ) -> None:
+        self, ports: ExchangePorts, rules: ExchangeRules, actor: str, today: date, limits: CollectLimits, party_id: str,
+        clearing: Sequence[Row],
+    ) -> None:  # fmt: skip
+        """``clearing``: the party's seals that an earlier sweep judged and did not come to clear."""
         self._ports, self._rules = ports, rules
         self._actor, self._today, self._limits = actor, today, limits
         self.party = party_id
         self._result = CollectResult()
+        # Its contracts as they stood when the seal was read.
+        self._dated: DatedParty | None = None
+        # (name, SHA-256) of seals that were judged -> the rule of their row: done with once their files are removed.
+        self._judged = {(row["file_name"], row["sha256"]): row["rule"] for row in clearing}
         self._until = ports.clock.now()
 
     def run(self, busy: bool) -> CollectResult:
@@ -214,6 +221,7 @@ class _Sweep:
             if _is_clearing(tx, register_as, sha256):
                 return
             self._announce(tx, register_as, named)
+            self._dated = dated_party(tx, self.party)
         announced: list[tuple[AnnouncedFile, NameParts | None, Arrival]] = []
         try:
             for file, own in named:
@@ -228,7 +236,11 @@ class _Sweep:
             of = dated_party(tx, self.party)
             if of is None or _is_clearing(tx, register_as, sha256):
                 return
-            files = tuple(self._record_file(tx, of, seal.name, parts, *one) for one in announced)
+            names = [register_name(self.party, file.name, own) for file, own, _ in announced]
+            standing = Standing.read(tx, self.party, parts, names)
+            events: list[Row] = []
+            files = tuple(self._record_file(tx, standing, events, of, seal.name, parts, *one) for one in announced)
+            tx.insert_all("file_event", events)
             hold_against(tx, self._happening(seal.name), self.party, parts.custody_date)
             self._record_seal(tx, self.party, parts, seal, size, reference)
             receipt = receipt_bytes(self.party, seal, parts.custody_date.isoformat(), files)
@@ -244,6 +256,7 @@ class _Sweep:
             for one in (seal, *files):
                 if one.outcome == QUARANTINED:
                     self._alert(tx, parts.custody_date, one)
+        self._judged[seal.name, sha256] = None if state == READ else rule
         self._result.seals.append(TakenSeal(self.party, seal, files, receipt_name))
 
     def _seal_content(self, reference: str) -> SealContent | str:
@@ -281,15 +294,15 @@ class _Sweep:
     def _opened(self, arrival: Arrival, name: NameParts, stage: str) -> Arrival:
         """With its content, of an OpenPGP message as the contract of its date asks for it; with what is wrong about that otherwise."""
         day, limit = custody_date_of(self._ports.clock.now()), self._limits.max_file_bytes
-        with self._ports.register.transaction() as tx:
-            current, is_openpgp = dated_party(tx, self.party), name.is_openpgp
-            own = keys(tx, self.party, KeyUse.OPENPGP)
-        wanted = frozenset[Protection]() if current is None else asked(current.on(name.custody_date).contract, Way.IN)
+        is_openpgp = name.is_openpgp
+        wanted = frozenset[Protection]() if self._dated is None else asked(self._dated.on(name.custody_date).contract, Way.IN)
         if is_openpgp != bool(wanted):
             return replace(arrival, locked=Opened("openpgp_not_agreed" if is_openpgp else "openpgp_missing", {}))
         if not wanted:
             return arrival
         reference = arrival.archive_ref or ""
+        with self._ports.register.transaction() as tx:
+            own = keys(tx, self.party, KeyUse.OPENPGP)
         with self._ports.archive.stage(self.party, stage) as staged:
             staged.restart()
             message = partial(self._ports.archive.chunks, reference)
@@ -352,11 +365,16 @@ class _Sweep:
     def _announce(self, tx: RegisterTx, seal_name: str, named: Sequence[tuple[AnnouncedFile, NameParts | None]]) -> None:
         """What the seal names is on its way: known by the digest that the seal says, until its bytes are here. What is held already,
         or was announced by an earlier run, stays as it is."""
+        # With thousands of parties the register is what they all wait for: it is read and written once for a seal.
+        names = [register_name(self.party, file.name, own) for file, own in named if own is not None]
+        there = {(row["file_name"], row["sha256"]): row for row in (tx.find("file", file_name=names) if names else ())}
+        fresh: list[Row] = []
+        events: list[Row] = []
         for file, own in named:
             if own is None:
                 continue
             name, digest = register_name(self.party, file.name, own), file.digest[1]
-            standing = tx.get("file", file_name=name, sha256=digest)
+            standing = there.get((name, digest))
             if standing is not None and standing["state"] != REFUSED:
                 continue
             of, figures = self._happening(seal_name), {"bytes": file.bytes, "rows": file.rows}
@@ -366,19 +384,23 @@ class _Sweep:
                 continue
             check_step(CONTENT, None, ANNOUNCED, name)
             row: Row = {**self._facts(file, own, seal_name, own), "bytes": file.bytes, "figures": "{}", "received_at": of.at}
-            tx.insert("file", {"file_name": name, "sha256": digest, "state": ANNOUNCED, **row})
-            tx.insert("file_event", event_row(of, name, digest, ANNOUNCED, "announced", figures))
+            fresh.append({"file_name": name, "sha256": digest, "state": ANNOUNCED, **row})
+            events.append(event_row(of, name, digest, ANNOUNCED, "announced", figures))
+        tx.insert_all("file", fresh)
+        tx.insert_all("file_event", events)
 
-    def _unannounce(self, tx: RegisterTx, of: Happening, name: str, digest: str) -> None:
+    def _unannounce(self, tx: RegisterTx, standing: Standing, of: Happening, name: str, digest: str) -> None:
         """The content that was announced never was: what came has another digest, is known by its SHA-256 from now on, or is that of
         a file in force. One that was refused before is refused as it was."""
-        row = tx.get("file", file_name=name, sha256=digest)
+        row = standing.content(name, digest)
         if row is None or row["state"] not in (ANNOUNCED, LANDED):
             return
         if row["rule"] is None:
             tx.delete("file", file_name=name, sha256=digest)
+            standing.forget(name, digest)
         else:
             move_content(tx, of, row, REFUSED, row["rule"], json.loads(row["figures"]), {})
+            standing.note({**row, "state": REFUSED})
 
     def _note_landed(self, seal_name: str, fetched: Sequence[tuple[AnnouncedFile, NameParts | None, Arrival]]) -> None:
         """The sweep ends before all that the seal names is here: what is, is seen to be."""
@@ -392,18 +414,19 @@ class _Sweep:
                     move_content(tx, self._happening(seal_name), row, LANDED, "landed", {"bytes": arrival.bytes}, values)
 
     def _record_file(
-        self, tx: RegisterTx, of: DatedParty, seal_name: str, seal: NameParts, file: AnnouncedFile, own: NameParts | None,
-        arrival: Arrival,
+        self, tx: RegisterTx, standing: Standing, events: list[Row], of: DatedParty, seal_name: str, seal: NameParts,
+        file: AnnouncedFile, own: NameParts | None, arrival: Arrival,
     ) -> Outcome:  # fmt: skip
-        outcome = self._said_when_missed(tx, own, judge_file(tx, self._rules, of, self._today, own, file, arrival))
-        standing = tx.get("file", file_name=outcome.name, sha256=outcome.sha256)
+        """Its row is written, its ``events`` are added to those of the seal."""
+        outcome = _said_when_missed(standing, own, judge_file(standing, self._rules, of, self._today, own, file, arrival))
+        before = standing.content(outcome.name, outcome.sha256)
         happening, announced = self._happening(seal_name), file.digest[1]
         if outcome.sha256 != announced or outcome.outcome == SAME_AGAIN:
-            self._unannounce(tx, happening, outcome.name, announced)
-        if outcome.outcome == SAME_AGAIN or (standing is not None and is_held(standing)):
+            self._unannounce(tx, standing, happening, outcome.name, announced)
+        if outcome.outcome == SAME_AGAIN or (before is not None and is_held(before)):
             # What was taken or quarantined stays as it is, whatever a later seal says of the same bytes.
             digest = outcome.sha256 if outcome.outcome == SAME_AGAIN else announced
-            tx.insert("file_event", event_row(happening, outcome.name, digest, outcome.outcome, outcome.rule, outcome.figures))
+            events.append(event_row(happening, outcome.name, digest, outcome.outcome, outcome.rule, outcome.figures))
             return outcome
         # In force there is nothing to explain; a refusal carries its rule to the receipt, the day and the desk.
         is_fault = outcome.rule not in IN_ORDER
@@ -421,18 +444,9 @@ class _Sweep:
         if outcome.outcome != REFUSED:
             row["cut_off_date"] = None
         self._put(tx, outcome, row)
-        tx.insert_all("file_event", _steps(happening, None if standing is None else standing["state"], file, arrival, outcome))
+        events += _steps(happening, None if before is None else before["state"], file, arrival, outcome)
+        standing.note({**(before or {}), **row, "file_name": outcome.name, "sha256": outcome.sha256})
         return outcome
-
-    def _said_when_missed(self, tx: RegisterTx, own: NameParts | None, outcome: Outcome) -> Outcome:
-        """Of a file that was called missing the receipt says so."""
-        if own is None or outcome.rule != "taken":
-            return outcome
-        of = {"party": own.party, "file_type": own.file_type, "custody_date": own.custody_date, "batch": own.batch}
-        promise = tx.get("expected_file", **of, state=MISSING)
-        if promise is None:
-            return outcome
-        return replace(outcome, rule="taken_overdue", figures={"due": promise["due_at"][:16].replace("T", " ")})
 
     def _facts(self, file: AnnouncedFile, own: NameParts | None, seal_name: str, seal: NameParts) -> Row:
         """What the seal says of a file, as the register keeps it."""
@@ -489,8 +503,6 @@ class _Sweep:
 
     def _clear(self, folder: _Folder) -> None:
         """Remove what the judged seals took, each seal last. Everything taken was archived before it was judged."""
-        with self._ports.register.transaction() as tx:
-            seals = tx.find("file", ("custody_date", "batch", "version", "file_name", "sha256"), party=self.party, state=CLEARING)
         by_mark: dict[str, list[tuple[bool, str]]] = {}
         for mark, name in folder.taken:
             parts = self._rules.parse_name(name)
@@ -498,10 +510,11 @@ class _Sweep:
         for mark, names in sorted(by_mark.items()):
             for _, name in sorted(names):
                 self._ports.drop.remove(self.party, name, mark)
-        for seal in seals:
-            state = {None: READ, "seal_unreadable": QUARANTINED}.get(seal["rule"], REFUSED)
+        if self._judged:
             with self._ports.register.transaction() as tx:
-                tx.update("file", {n: seal[n] for n in ("file_name", "sha256", "state")}, {"state": state})
+                for (name, sha256), rule in sorted(self._judged.items()):
+                    state = {None: READ, "seal_unreadable": QUARANTINED}.get(rule, REFUSED)
+                    tx.update("file", {"file_name": name, "sha256": sha256, "state": CLEARING}, {"state": state})
 
 
 class _Folder:
@@ -521,6 +534,14 @@ class _Folder:
     def give_back(self, mark: str, name: str) -> None:
         self.taken.discard((mark, name))
         self.left.discard(name)
+
+
+def _said_when_missed(standing: Standing, own: NameParts | None, outcome: Outcome) -> Outcome:
+    """Of a file that was called missing the receipt says so."""
+    promise = standing.promises.get(own.file_type) if own is not None and outcome.rule == "taken" else None
+    if promise is None or promise["state"] != MISSING:
+        return outcome
+    return replace(outcome, rule="taken_overdue", figures={"due": promise["due_at"][:16].replace("T", " ")})
 
 
 def _steps(of: Happening, before: str | None, file: AnnouncedFile, arrival: Arrival, outcome: Outcome) -> list[Row]:

@@ -140,6 +140,42 @@ def is_held(row: Row) -> bool:
     return row["state"] not in NOT_HELD and not str(row["rule"]).startswith(OPENPGP_RULES)
 
 
+@dataclass(frozen=True)
+class Standing:
+    """What the register has of a seal's names, and of its date and batch, as the seal is judged: read once for all files that it names,
+    and kept true with each of them that is judged. With thousands of parties the register is what they all wait for."""
+
+    by_name: dict[str, dict[str, Row]]
+    of_batch: dict[tuple[str, str], Row]
+    is_cut_off: bool
+    # Promises of the date and batch, by file type.
+    promises: Mapping[str, Row]
+
+    @classmethod
+    def read(cls, tx: RegisterTx, party: str, seal: NameParts, names: Sequence[str]) -> Standing:
+        """``names``: as the register keeps them (`register_name`)."""
+        of = {"party": party, "custody_date": seal.custody_date, "batch": seal.batch}
+        out = cls(
+            {}, {}, is_cut_off(tx, seal.custody_date), {row["file_type"]: row for row in tx.find("expected_file", (), **of)}
+        )
+        for row in (*(tx.find("file", file_name=list(names)) if names else ()), *tx.find("file", (), **of)):
+            out.note(row)
+        return out
+
+    def content(self, name: str, sha256: str) -> Row | None:
+        return self.by_name.get(name, {}).get(sha256)
+
+    def note(self, row: Row) -> None:
+        """The register has this row now."""
+        self.by_name.setdefault(row["file_name"], {})[row["sha256"]] = row
+        self.of_batch[row["file_name"], row["sha256"]] = row
+
+    def forget(self, name: str, sha256: str) -> None:
+        """It has it no more."""
+        self.by_name.get(name, {}).pop(sha256, None)
+        self.of_batch.pop((name, sha256), None)
+
+
 def digest_rule(algorithm: str) -> str:
     """The rule of a file whose digest is not its seal's."""
     return "digest" if algorithm == "sha256" else f"digest_{algorithm}"
@@ -188,10 +224,10 @@ def own_name(rules: ExchangeRules, seal: NameParts, name: str) -> NameParts | No
 
 
 def judge_file(
-    tx: RegisterTx, rules: ExchangeRules, of: DatedParty, today: date, parts: NameParts | None,
+    standing: Standing, rules: ExchangeRules, of: DatedParty, today: date, parts: NameParts | None,
     file: AnnouncedFile, arrival: Arrival,
 ) -> Outcome:  # fmt: skip
-    """What becomes of one announced file. Reads the register, changes nothing.
+    """What becomes of one announced file.
 
     A name is used up once a file under it was taken: other bytes are then quarantined. What was only refused, or was a sample, may
     come again under its name, and is judged anew.
@@ -204,10 +240,10 @@ def judge_file(
 
     if parts is None:
         return outcome(REFUSED, "name")
-    contents = {row["sha256"]: row for row in tx.find("file", file_name=name)}
-    standing = contents.get(arrival.sha256)
+    contents = standing.by_name.get(name, {})
+    same = contents.get(arrival.sha256)
     algorithm, expected = file.digest
-    if standing is not None and is_held(standing) and expected == arrival.digest:
+    if same is not None and is_held(same) and expected == arrival.digest:
         return outcome(SAME_AGAIN, "same_again")
     if arrival.rule is not None:
         return outcome(REFUSED, arrival.rule, **arrival.figures)
@@ -220,11 +256,11 @@ def judge_file(
         return outcome(REFUSED, digest_rule(algorithm), found=arrival.digest, expected=expected)
     if arrival.locked is not None and arrival.locked.rule is not None:
         return outcome(QUARANTINED, arrival.locked.rule, **arrival.locked.figures)
-    return _judge_whole(tx, rules, now, of.on(parts.custody_date), today, parts, file, outcome)
+    return _judge_whole(standing, rules, now, of.on(parts.custody_date), today, parts, file, outcome)
 
 
 def _judge_whole(
-    tx: RegisterTx, rules: ExchangeRules, now: Party, party: Party, today: date, parts: NameParts,
+    standing: Standing, rules: ExchangeRules, now: Party, party: Party, today: date, parts: NameParts,
     file: AnnouncedFile, outcome: Callable[..., Outcome],
 ) -> Outcome:  # fmt: skip
     """The file is what its seal says: may this party send it, in this form, for this date, in this version? ``now``: the party as
@@ -244,14 +280,8 @@ def _judge_whole(
         return outcome(REFUSED, "encoding", encoding=printable(file.encoding, 20))
     if is_sample:
         return outcome(SAMPLE, "taken_sample")
-    versions = tx.find(
-        "file",
-        party=party.party,
-        file_type=parts.file_type,
-        custody_date=parts.custody_date,
-        batch=parts.batch,
-        state=list(TAKEN),
-    )
+    batch = {"party": party.party, "file_type": parts.file_type, "custody_date": parts.custody_date, "batch": parts.batch}
+    versions = [row for row in standing.of_batch.values() if row["state"] in TAKEN and batch.items() <= row.items()]
     wrapped = [row["sha256"] for row in versions if row["version"] == parts.version]
     if wrapped:
         # Of one version there is one file, whatever it is wrapped in.
@@ -266,7 +296,7 @@ def _judge_whole(
     if any(row["state"] in (*IN_FORCE, SUPERSEDED) for row in versions):
         return outcome(RESTATEMENT_PENDING, "restatement")
     # What is said of a month comes after its last date by its nature.
-    is_late = is_cut_off(tx, parts.custody_date) and parts.file_type not in MONTHLY
+    is_late = standing.is_cut_off and parts.file_type not in MONTHLY
     if PartyStatus.SUSPENDED in (now.status, party.status):
         return outcome(LATE if is_late else ACCEPTED, "taken_held")
     if is_late:

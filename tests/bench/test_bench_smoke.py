@@ -17,6 +17,8 @@ from bench.post import prepare as post_day
 from bench.reconcile import ON_SPARK
 from bench.reconcile import SIDES as RECONCILERS
 from bench.reconcile import prepare as reconcile_day
+from bench.sweep import SIDES as SWEEPERS
+from bench.sweep import prepare as prepare_sweep
 
 ROOT = Path(__file__).parents[2]
 # All faults of the day to be reconciled lie within the first rows.
@@ -99,3 +101,9 @@ def test_loans_money_reaches_what_a_recursive_query_reaches(tmp_path: Path) -> N
     same_answers("funds", {side: [{"answer": answer}] for side, answer in zip(TRACERS, answers, strict=True)})
     # A hundred loans: the first of each hundred repays the second.
     assert answers[0]["repaid"] == 1
+
+
+def test_a_sweep_of_organisations_takes_and_lands_what_was_sent(tmp_path: Path) -> None:
+    assert prepare_sweep(tmp_path, 3) == 3 * 6
+    answers = [run(tmp_path).answer for run in SWEEPERS.values()]
+    assert answers[0] == answers[1] == {"files": 18, "rows": 3 * 90}

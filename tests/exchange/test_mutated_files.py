@@ -17,7 +17,7 @@ from fuzz_table import PROPERTY, main
 from instance_kit import copy_of, seeds
 
 SOAK = os.environ.get("HYPOTHESIS_PROFILE") == "soak"
-FILES = 2_000 if SOAK else 300
+FILES = 2_000 if SOAK else 200
 # Python, Arrow and the program by themselves take some 200; the largest file that is sent unpacks to 30 MB.
 _MOST_MIB = 600
 
