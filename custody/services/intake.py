@@ -218,7 +218,7 @@ class _Sweep:
         sealed = () if fault is not None or isinstance(content, str) else content.files
         named = [(file, own_name(self._rules, parts, file.name)) for file in sealed]
         with self._ports.register.transaction() as tx:
-            if _is_clearing(tx, register_as, sha256):
+            if self._is_clearing(tx, register_as, sha256):
                 return
             self._announce(tx, register_as, named)
             self._dated = dated_party(tx, self.party)
@@ -234,7 +234,7 @@ class _Sweep:
         with self._ports.register.transaction() as tx:
             # Another collector may have been faster since the first look.
             of = dated_party(tx, self.party)
-            if of is None or _is_clearing(tx, register_as, sha256):
+            if of is None or self._is_clearing(tx, register_as, sha256):
                 return
             names = [register_name(self.party, file.name, own) for file, own, _ in announced]
             standing = Standing.read(tx, self.party, parts, names)
@@ -258,6 +258,14 @@ class _Sweep:
                     self._alert(tx, parts.custody_date, one)
         self._judged[seal.name, sha256] = None if state == READ else rule
         self._result.seals.append(TakenSeal(self.party, seal, files, receipt_name))
+
+    def _is_clearing(self, tx: RegisterTx, file_name: str, sha256: str) -> bool:
+        """Whether the seal was judged by an earlier run that did not come to clear it; then it is cleared now."""
+        row = tx.get("file", file_name=file_name, sha256=sha256)
+        if row is None or row["state"] != CLEARING:
+            return False
+        self._judged[file_name, sha256] = row["rule"]
+        return True
 
     def _seal_content(self, reference: str) -> SealContent | str:
         """It went into the archive piece by piece, whatever its size; of one that is none by its size, no more is read again than shows it."""
@@ -564,8 +572,3 @@ def _steps(of: Happening, before: str | None, file: AnnouncedFile, arrival: Arri
 @dataclass(frozen=True)
 class _TooLarge:
     bytes: int
-
-
-def _is_clearing(tx: RegisterTx, file_name: str, sha256: str) -> bool:
-    row = tx.get("file", file_name=file_name, sha256=sha256)
-    return row is not None and row["state"] == CLEARING
