@@ -147,19 +147,30 @@ def org_list(
 
 @command
 def org_show(party: Annotated[str, typer.Argument(help="Party id. 机构编号")], as_json: JsonOption = False) -> int:
-    """Its contract, what was decided about it, and how its last days of files went. 机构详情"""
+    """Its status, contract, keys, contacts (masked), tests, what was decided about it, its last days of files. 机构详情"""
     with wired() as wiring, wiring.register.transaction() as tx:
         told = show_organisation(tx, party, SHOWN_DAYS)
     of = told.party
     files = {on.isoformat(): counts for on, counts in told.files}
     summary: dict[str, Any] = {
         "party": of.party, "kind": of.kind, "name_en": of.name_en, "name_zh": of.name_zh, "status": of.status, "contract": of.contract,
+        "statuses": [{"valid_from": row["valid_from"], "status": row["status"]} for row in told.dated.statuses],
+        "contract_versions": [row["valid_from"] for row in told.dated.contracts],
+        "keys": [_key_summary(key) for key in told.keys], "contacts": [asdict(contact) for contact in told.contacts],
+        "acceptance_tests": [{n: row[n] for n in ("test_no", "outcome", "files", "faults", "report_name")} for row in told.tests],
         "decisions": [{n: row[n] for n in ("proposal_id", "kind", "state", "maker", "checker", "note")} for row in told.decisions],
         "files": files,
         "schedule": {name: in_words(terms_of(of.contract, name)) for name in scheduled_types(of.contract)},
         "promised": {on.isoformat(): counts for on, counts in told.promised},
     }  # fmt: skip
     words = [f"{of.party} {of.kind} {of.status} {of.name_en} / {of.name_zh}"]
+    words += [f"  status from {_since(row['valid_from'])}: {row['status']}" for row in told.dated.statuses]
+    words += [f"  contract from {_since(row['valid_from'])}" for row in told.dated.contracts[1:]]
+    words += [
+        f"  key {key.key_use} {key.fingerprint} {key.valid_from or '…'} – {key.valid_to or '…'} {key.state}" for key in told.keys
+    ]
+    words += [f"  call {c.role} {c.rank}: {c.name} {c.phone} {c.mail}" for c in told.contacts]
+    words += [f"  acceptance test {t['test_no']}: {t['outcome']}, {t['report_name']}" for t in told.tests]
     words += [f"  {name}: {json.dumps(value, ensure_ascii=False)}" for name, value in sorted(of.contract.items())]
     words += [f"  {name} due {terms}" for name, terms in summary["schedule"].items()]
     for of_what, by_date in (("files", files), ("promised", summary["promised"])):
@@ -168,6 +179,10 @@ def org_show(party: Annotated[str, typer.Argument(help="Party id. 机构编号")
     words += [f"  {row['kind']} {row['state']}: {row['maker']} / {row['checker'] or '-'} {row['note']}" for row in told.decisions]
     emit(summary, as_json, words)
     return 0
+
+
+def _since(first: date) -> str:
+    return "the beginning 起始" if first == organisations.BEGINNING else first.isoformat()
 
 
 SinceOption = Annotated[str, typer.Option("--from", help="First custody date; else the first that is not cut off. 生效账务日")]
@@ -219,7 +234,7 @@ def contract_show(
     shown = versions[-1:] if on else versions
     words = []
     for since, contract in shown:
-        words.append(f"from {since if since > organisations.BEGINNING else 'the beginning 起始'}")
+        words.append(f"from {_since(since)}")
         words += [f"  {name}: {json.dumps(value, ensure_ascii=False)}" for name, value in sorted(contract.items())]
     emit({"versions": [{"valid_from": since, "contract": contract} for since, contract in shown]}, as_json, words)
     return 0

@@ -125,7 +125,7 @@ def _decide(proposal: str, actor: str, note: str, as_json: bool, approved: bool)
             from connectors.drop_accounts import follow_register
 
             follow_register(wiring.settings, wiring.register, custody_date_of(wiring.clock.now()))
-        if approved and row["kind"] == organisations.ONBOARD.kind and not json.loads(row["payload"])["live_untested"]:
+        if approved and row["kind"] == organisations.ONBOARD.kind and not json.loads(row["payload"]).get("live_untested", True):
             send_kit(wiring, row["subject"])
     effect = ""
     if approved and row["kind"] in case_service.KINDS:

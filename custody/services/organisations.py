@@ -287,11 +287,16 @@ def _apply_onboard(tx: RegisterTx, subject: str, payload: Mapping[str, object]) 
     tx.insert("party", {"party": subject, **{name: payload[name] for name in ("kind", "name_en", "name_zh")}})
     tx.insert("party_contract", {"party": subject, "valid_from": BEGINNING, "contract": canonical_json(payload["contract"])})
     statuses = {BEGINNING: PartyStatus.ONBOARDING}
-    if payload["live_untested"]:
+    if _is_live_at_once(payload):
         statuses[first_open_date(tx)] = PartyStatus.LIVE
     for since, status in statuses.items():
         tx.insert("party_status", {"party": subject, "valid_from": since, "status": str(status)})
     add_first_key(tx, subject, key)
+
+
+def _is_live_at_once(payload: Mapping[str, object]) -> bool:
+    """A proposal of before there was a test says nothing of it: whom it named was to be live."""
+    return bool(payload.get("live_untested", True))
 
 
 def _check_onboarding(tx: RegisterTx, party_id: str, payload: Mapping[str, object]) -> PublicKey:
@@ -302,7 +307,7 @@ def _check_onboarding(tx: RegisterTx, party_id: str, payload: Mapping[str, objec
     key = ssh_key(str(payload["public_key"]))
     assert key is not None  # as it was proposed
     check_key(tx, party_id, key)
-    if payload["kind"] == PartyKind.GATEWAY and payload["live_untested"]:
+    if payload["kind"] == PartyKind.GATEWAY and _is_live_at_once(payload):
         check_only_gateway(tx, party_id, first_open_date(tx))
     return key
 

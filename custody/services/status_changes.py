@@ -75,7 +75,9 @@ def propose_status(
 
 def _check(tx: RegisterTx, party_id: str, payload: Mapping[str, Any]) -> date:
     """Returns its first date. Asked at the proposal and again at its approval: a day may have begun between, a gateway gone live."""
-    since, status = date.fromisoformat(payload["since"]), PartyStatus(payload["status"])
+    # A proposal of before statuses had dates says none.
+    since = date.fromisoformat(payload["since"]) if "since" in payload else first_open_date(tx)
+    status = PartyStatus(payload["status"])
     if since < first_open_date(tx):
         raise UsageError(f"{since} was cut off already: the earliest date from which a status may hold is {first_open_date(tx)}")
     of = standing_party(tx, party_id)

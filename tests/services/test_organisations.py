@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from datetime import date
 from typing import Any
 
@@ -11,6 +12,7 @@ from stepping_clock import SteppingClock
 
 from connectors.register import SqlRegister
 from console.commands.organisations import contract_of
+from custody.digest import canonical_json
 from custody.errors import NotPermitted, UsageError
 from custody.party_status import PartyStatus
 from custody.services.contract_changes import CONTRACT, propose_contract
@@ -267,3 +269,25 @@ def test_who_is_being_onboarded_goes_live_tested_or_for_a_reason(register: SqlRe
         propose_party(
             register, clock, "op1", "P003", "PLATFORM", "P", "机构", WORLD["PLATFORM"], key_of("P003"), "", live_untested=True
         )
+
+
+def test_what_was_proposed_before_there_were_tests_and_dates_is_decided_as_it_was_meant(
+    register: SqlRegister, clock: SteppingClock
+) -> None:
+    approve(register, clock, "sup1", ONBOARD, proposed(register, clock, "P001", "PLATFORM"), "")
+    second = proposed(register, clock, "P002", "PLATFORM")
+    with register.transaction() as tx:
+        row = tx.get("proposal", proposal_id=second)
+        assert row is not None
+        body = {name: said for name, said in json.loads(row["payload"]).items() if name != "live_untested"}
+        tx.update("proposal", {"proposal_id": second}, {"payload": canonical_json(body)})
+    approve(register, clock, "sup1", ONBOARD, second, "")
+    third = propose_status(register, clock, "op1", "P002", PartyStatus.SUSPENDED, "why")
+    with register.transaction() as tx:
+        tx.update("proposal", {"proposal_id": third}, {"payload": canonical_json({"status": "SUSPENDED"})})
+        assert party(tx, "P002").status == "LIVE"  # type: ignore[union-attr]
+    cut_off(register, date(2020, 1, 1))
+    approve(register, clock, "sup1", STATUS, third, "")
+    with register.transaction() as tx:
+        dated = standing_party(tx, "P002")
+    assert [dated.status_on(date(2020, 1, day)) for day in (1, 2)] == ["LIVE", "SUSPENDED"]
