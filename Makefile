@@ -75,10 +75,11 @@ crash-matrix: $(INSTALLED)  ## post and project killed at a hundred points, half
 
 bench: $(INSTALLED)  ## ratios against named peers, into build/bench.json
 	$(BIN)/python -m bench
-bench-large: $(INSTALLED)  ## ten million rows: making a world, landing, posting, projecting, the use of funds, reconciling (hours, 40 GB of disk)
+bench-large: $(INSTALLED)  ## ten million rows, five thousand organisations: making a world, landing, posting, projecting, the use of funds, reconciling (hours, 40 GB of disk)
 	$(BIN)/python -m bench simulate land post project funds --rows 10000000 --runs 1 --out build/bench-large.json
 	$(BIN)/python -m bench reconcile --rows 5000000 --out build/bench-large-reconcile.json
 	$(BIN)/python -m bench reconcile_growth --rows 10000000 --runs 1 --out build/bench-large-growth.json
+	$(BIN)/python -m bench sweep --rows 5000 --runs 1 --out build/bench-large-sweep.json
 bench-%: $(INSTALLED)
 	$(BIN)/python -m bench $*
 

@@ -309,7 +309,7 @@ def check_seal(
             continue
         # Where a row's amount could not be read the totals cannot be compared; that row's own faults stand instead.
         if not is_said or (out.totals_complete and said != found):
-            figures = {"field": name, "found": found, "expected": said or "nothing"}
+            figures = {"field": name, "found": found, "expected": said or "-"}
             out.file_faults.append(FileFault(file_name, "control_total", figures))
 
 
