@@ -48,7 +48,7 @@ def exchange(builtin: Exchange) -> Exchange:
     """P001's contract asks for both in both directions, and its key is registered; P002's key too, which asks for nothing."""
     onboard_with(builtin, {"in": BOTH, "out": BOTH})
     for party in ("P001", "P002"):
-        register(builtin, party, party)
+        register(builtin, party, party, begins=-1)
     return builtin
 
 
