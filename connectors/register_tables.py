@@ -192,7 +192,7 @@ expected_file = Table(
     Column("misses", Integer, nullable=False),
     _text("missed_at", null=True),
     Column("alert_id", String(64), nullable=True),
-    Index("ix_expected_file_custody_date", "custody_date", "state"),
+    Index("ix_expected_file_custody_date", "custody_date", "party"),
     Index("ix_expected_file_state", "state", "missing_from"),
 )
 

@@ -29,7 +29,7 @@ from custody.services.alerts import end_alert, escalate, put_alert
 from custody.services.calendars import settlement_calendar
 from custody.services.file_moves import Happening, event_row, move_promise, promise_name
 from custody.services.files import is_cut_off
-from custody.services.organisations import Party, dated_parties, parties
+from custody.services.organisations import DatedParty, Party, dated_parties, parties
 from custody.services.outbound import ExchangePorts, queue_answer
 from custody.texts import text
 
@@ -40,7 +40,7 @@ _LOOK_BACK_DAYS = 7
 # An instance whose last cut-off lies further back lives in the past: a sample, or one that catches up. No clock judges its dates.
 _KEEPS_PACE_DAYS = 30
 # So many promises are judged in one transaction, so that a night without any file holds up nobody.
-_AT_ONCE = 500
+_AT_ONCE = 100
 _KEY = ("party", "file_type", "custody_date", "batch")
 
 
@@ -212,6 +212,8 @@ def _call_missing(
 ) -> None:
     """Judge by the moment ``until``; ``now`` is when it happens."""
     start = 0
+    # Read once: there may be thousands, and the look lasts as long as one moment.
+    dated: dict[str, DatedParty] = {}
     while True:
         with ports.register.transaction() as tx:
             due = tx.page(
@@ -220,7 +222,8 @@ def _call_missing(
             kept_waiting = [row for row in due if row["party"] in unseen]
             start += len(kept_waiting)
             judged.unseen += sorted({row["party"] for row in kept_waiting} - set(judged.unseen))
-            dated = {one.row["party"]: one for one in dated_parties(tx)} if due else {}
+            if due and not dated:
+                dated = {one.row["party"]: one for one in dated_parties(tx)}
             told: dict[tuple[str, date], list[Row]] = defaultdict(list)
             for row in due:
                 if row["party"] in unseen:

@@ -29,7 +29,7 @@ def upgrade() -> None:
         sa.Column("missed_at", sa.String(200), nullable=True),
         sa.Column("alert_id", sa.String(64), nullable=True),
     )
-    op.create_index("ix_expected_file_custody_date", "expected_file", ["custody_date", "state"])
+    op.create_index("ix_expected_file_custody_date", "expected_file", ["custody_date", "party"])
     op.create_index("ix_expected_file_state", "expected_file", ["state", "missing_from"])
     with op.batch_alter_table("file_event") as event:
         event.add_column(sa.Column("actor", sa.String(60), nullable=True))
