@@ -19,12 +19,12 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
-from custody.calendar import CHINA, ONE_DAY, SettlementCalendar, at, custody_date_of, month_end
+from custody.calendar import CHINA, ONE_DAY, SettlementCalendar, at, month_end
 from custody.disclosure import DUE_WITHIN_BUSINESS_DAYS
 from custody.names import MONTHLY, FileType
 
-# How long after its end a custody date is cut off (dags/custody_day plans it so, a test holds the two together): what is due
-# later than that is no late file of that day yet.
+# How long after its end a custody date is cut off (dags/custody_day plans it by this): what is due later than that is no late file
+# of that day yet.
 SETTLED_AFTER = timedelta(hours=2)
 # A file's name has two digits for its batch.
 MAX_BATCHES = 99
@@ -130,15 +130,6 @@ def is_due_with(
     """Whether a type of ``custody_date`` is to be there, in its last batch, when ``today`` is cut off."""
     last = terms_of(contract, file_type).batches[-1]
     return moment(last.due, custody_date, calendar) <= at(today + ONE_DAY, time(0, 0)) + SETTLED_AFTER
-
-
-def window_at(terms: FileTerms, instant: datetime) -> tuple[date, int]:
-    """(custody date, batch) in which what happens at an aware ``instant`` is to be reported: the first whose cut-off lies after it."""
-    on = custody_date_of(instant)
-    for number, batch in enumerate(terms.batches, start=1):
-        if instant < _clock(on, batch.cut_off):
-            return on, number
-    return on + ONE_DAY, 1
 
 
 def moment(due: str, custody_date: date, calendar: SettlementCalendar) -> datetime:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from airflow.sdk import chain
 
 from console.airflow.assets import DAY_RECONCILED
-from console.airflow.defaults import RETRIES_WHEN_WAITING, CustodyDag, dag_settings, first_instant, last_date
+from console.airflow.defaults import RETRIES_WHEN_WAITING, SETTLE_MINUTES, CustodyDag, dag_settings, first_instant, last_date
 from console.airflow.tasks import CustodyCommand
 from console.airflow.timetables import CustodyDateTimetable
 
@@ -35,7 +35,7 @@ see `custody day status --date D`.
 
 with CustodyDag(
     dag_id="custody_day",
-    schedule=CustodyDateTimetable(settle_minutes=120, last=last_date()),
+    schedule=CustodyDateTimetable(settle_minutes=SETTLE_MINUTES, last=last_date()),
     start_date=first_instant(),
     catchup=True,
     **dag_settings(

@@ -14,12 +14,15 @@ from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 from console.airflow.alerts import deadline_missed, task_failed
 from console.airflow.dates import FIRST_DATE_VARIABLE, KEY, LAST_DATE_VARIABLE
 from custody.calendar import at
+from custody.file_schedule import SETTLED_AFTER
 
 OWNER = "custody-operations"
 # 1, 2, 4, 8 and 16 minutes: half an hour, within which a held lease expires and a remote host usually comes back.
 RETRIES = 5
 # For a task that waits for the day before to be closed: 16 tries, the later ones half an hour apart, about six hours.
 RETRIES_WHEN_WAITING = 16
+# How long after its end a custody date is cut off.
+SETTLE_MINUTES = SETTLED_AFTER // timedelta(minutes=1)
 
 
 class MissingSetting(RuntimeError):

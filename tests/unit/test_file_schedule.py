@@ -1,28 +1,22 @@
-"""Which files a contract promises of a date, by when, and to which batch a moment belongs."""
+"""Which files a contract promises of a date, and by when."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from custody.calendar import CHINA, ONE_DAY, SettlementCalendar
 from custody.file_schedule import (
     USUAL,
-    BatchTerms,
-    Days,
     ExpectedFile,
-    FileTerms,
     expected_on,
     in_words,
     is_due_with,
     moment,
     schedule_faults,
     terms_of,
-    window_at,
 )
 
 CALENDAR = SettlementCalendar({})
@@ -102,51 +96,6 @@ def test_what_is_published_of_a_month_is_due_within_five_business_days() -> None
     (monthly,) = [f for f in promised(of, TUESDAY) if f.file_type == "DISCLOSURE"]
     assert monthly.due_at == china(date(2020, 1, 8), 24)
     assert [is_due_with(of, "DISCLOSURE", TUESDAY, date(2020, 1, day), CALENDAR) for day in (1, 7, 8)] == [False, False, True]
-
-
-@pytest.mark.parametrize(
-    ("instant", "window"),
-    [
-        (china(TUESDAY, 0), (TUESDAY, 1)),
-        (china(TUESDAY, 11, 59), (TUESDAY, 1)),
-        (china(TUESDAY, 12), (TUESDAY, 2)),
-        (china(TUESDAY, 18), (TUESDAY, 3)),
-        (china(TUESDAY, 23, 59), (TUESDAY, 3)),
-        (china(TUESDAY, 24), (HOLIDAY, 1)),
-        # The same moments as other clocks say them.
-        (datetime(2019, 12, 31, 15, 59, 59, tzinfo=UTC), (TUESDAY, 3)),
-        (datetime(2019, 12, 31, 16, 0, tzinfo=UTC), (HOLIDAY, 1)),
-        (datetime(2019, 12, 31, 11, 0, tzinfo=timezone(timedelta(hours=-5))), (HOLIDAY, 1)),
-    ],
-)
-def test_a_moment_belongs_to_the_first_batch_whose_cut_off_lies_after_it(instant: datetime, window: tuple[date, int]) -> None:
-    assert window_at(terms_of(contract({"TXN": THRICE}, "TXN"), "TXN"), instant) == window
-
-
-def test_a_date_may_end_before_midnight() -> None:
-    terms = FileTerms(Days.EVERY_DAY, (BatchTerms("22:00", "D 23:00"),), 0)
-    assert window_at(terms, china(TUESDAY, 22)) == (HOLIDAY, 1)
-    assert window_at(terms, china(TUESDAY, 21, 59)) == (TUESDAY, 1)
-
-
-@given(
-    clocks=st.lists(st.integers(1, 24 * 60), min_size=1, max_size=6, unique=True).map(sorted),
-    seconds=st.integers(0, 3 * 86_400),
-    offset=st.integers(-12, 14),
-)
-def test_every_moment_is_in_one_window_and_windows_follow_each_other(clocks: list[int], seconds: int, offset: int) -> None:
-    terms = FileTerms(
-        Days.EVERY_DAY, tuple(BatchTerms(f"{minute // 60:02d}:{minute % 60:02d}", "D+1 01:00") for minute in clocks), 0
-    )
-    instant = china(TUESDAY, 0) + timedelta(seconds=seconds)
-    on, batch = window_at(terms, instant.astimezone(timezone(timedelta(hours=offset))))
-    ends = china(on, 0) + timedelta(minutes=clocks[batch - 1])
-    begins = (
-        china(on, 0) + timedelta(minutes=clocks[batch - 2])
-        if batch > 1
-        else china(on - ONE_DAY, 0) + timedelta(minutes=clocks[-1])
-    )
-    assert begins <= instant < ends
 
 
 @pytest.mark.parametrize(
