@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.reconcile import flows, totals
-from jobs.reconcile.flows import _Ordered, _pairs, order_of
+from jobs.reconcile.flows import _Ordered, _pairs, in_order
 from jobs.reconcile.prints import Prints
 from jobs.reconcile.totals import Totals, totals_by, totals_of_hashes
 
@@ -64,9 +64,9 @@ near = st.builds(lambda lead, last: lead * 2**20 + last, st.sampled_from([-(2**4
 def test_hashes_alike_in_their_leading_bits_are_in_order_too(hashes: list[int], few: int) -> None:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(flows, "_FEW", few)
-        found = order_of(np.array(hashes, np.int64))
-    assert sorted(found.tolist()) == list(range(len(hashes)))
-    assert [hashes[place] for place in found.tolist()] == sorted(hashes)
+        ordered, places = in_order(np.array(hashes, np.int64))
+    assert sorted(places.tolist()) == list(range(len(hashes)))
+    assert ordered.tolist() == sorted(hashes) == [hashes[place] for place in places.tolist()]
 
 
 numbers = st.one_of(st.integers(_LEAST, _MOST), st.sampled_from([_LEAST, _MOST, -1, 0, 1]))
