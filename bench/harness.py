@@ -23,9 +23,9 @@ from typing import Any
 NAMES = (
     "reconcile",
     "reconcile_growth",
-    "item_index",
     "digest",
     "land",
+    "item_index",
     "store",
     "land_files",
     "sweep",
