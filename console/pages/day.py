@@ -10,11 +10,10 @@ from datetime import date, timedelta
 from typing import Any
 
 from console.overview import Day
-from console.pages.files import PROMISES
 from console.pages.links import Link
 from console.pages.listing import query
 from console.pages.plot import Plot, trend_plot
-from console.pages.words import Words
+from console.pages.words import PROMISES, Words
 from custody.masking import mask_user_numbers
 from custody.ports import Row
 from custody.services.intake import FILE_QUARANTINED

@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse
 
 from console.pages.asking import NotFound, UserDep, asked, date_of, show
 from console.pages.listing import Listing, listing_of, query
-from console.pages.words import DELIVERY_STATES, Words
+from console.pages.words import DELIVERY_STATES, PROMISES, Words
 from custody.errors import UsageError
 from custody.file_life import UNSETTLED
 from custody.masking import mask_user_numbers
@@ -46,14 +46,6 @@ STATES: dict[str, Words] = {
     "CLEARING": ("seal read, being cleared", "封签已读，清理中"),
     "READ": ("seal read", "封签已读"),
     "SAME_AGAIN": ("same again", "重复报送"),
-}
-# Of what contract and calendar promise.
-PROMISES: dict[str, Words] = {
-    "EXPECTED": ("expected", "应报"),
-    "ARRIVED": ("arrived in time", "按时到达"),
-    "LATE": ("arrived late", "迟到"),
-    "MISSING": ("missing", "缺失"),
-    "GIVEN_UP": ("given up", "不再等待"),
 }
 _COLUMNS: dict[str, tuple[str, ...]] = {
     "file": ("file_name", "sha256"),

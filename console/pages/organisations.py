@@ -11,10 +11,10 @@ from fastapi.responses import HTMLResponse
 
 from connectors.bootstrap import Wiring
 from console.pages.asking import NotFound, UserDep, asked, show
-from console.pages.files import PROMISES, TYPES, SentView
 from console.pages.files import STATES as FILE_STATES
+from console.pages.files import TYPES, SentView
 from console.pages.listing import Listing, listing, query
-from console.pages.words import Words
+from console.pages.words import PROMISES, Words
 from custody.calendar import custody_date_of
 from custody.errors import UsageError
 from custody.file_schedule import in_words, scheduled_types, terms_of

@@ -145,3 +145,13 @@ _ALL: dict[str, dict[str, str]] = {
 def term(code: str, of: str) -> Words:
     """A code of the domain with its Chinese: ``term("REPAYMENT", "txn_type")``. A code that is none of them is shown as it is."""
     return code, _ALL[of].get(code, "")
+
+
+# Of what contract and calendar promise.
+PROMISES: dict[str, Words] = {
+    "EXPECTED": ("expected", "应报"),
+    "ARRIVED": ("arrived in time", "按时到达"),
+    "LATE": ("arrived late", "迟到"),
+    "MISSING": ("missing", "缺失"),
+    "GIVEN_UP": ("given up", "不再等待"),
+}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 @pytest.fixture(scope="session")
 def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Airflow's home, with our DAGs and an SQLite database that nobody has made yet. Ask for it before importing Airflow."""
+    # A test module that imports it when it is collected configures it for the whole process.
+    assert "airflow" not in sys.modules, "a test module, or what it imports, imported Airflow before its home was made"
     home = tmp_path_factory.mktemp("airflow")
     patch = pytest.MonkeyPatch()
     for name, value in {
