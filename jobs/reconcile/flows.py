@@ -26,8 +26,8 @@ from connectors.lake import arrow_schema
 from custody.matching import Bucket, Relation
 from jobs.reconcile.day import Day
 from jobs.reconcile.key_history import hits_of, key_hash_sql, matched_before
-from jobs.reconcile.prints import Part, Prints, read_prints
-from jobs.reconcile.relations import SIDE_TABLES, view_of
+from jobs.reconcile.prints import Part, Prints, read_prints, rows_at_most
+from jobs.reconcile.relations import view_of
 from jobs.reconcile.totals import ROW_HASH, Place, Totals, totals_by, totals_of_hashes
 from jobs.reconcile.views import Books, column_view
 from schemas.tables import TABLES
@@ -69,7 +69,7 @@ def match_flows(day: Day, spark: SparkSession, books: Books, part_rows: int = PA
         others = {side: books.beside_sealed(spark, relation.name, side) for side in (relation.left, relation.right)}
         broken = _broken(day, relation)
         left_over, final, null_keys = [], [], False
-        for part in _parts(day, relation, part_rows):
+        for part in _parts(day, relation, others, part_rows):
             found = _match_part(day, spark, relation, part, others, broken, books.released, matches)
             left_over.append(found.left_over)
             final.append(found.final)
@@ -84,19 +84,11 @@ def match_flows(day: Day, spark: SparkSession, books: Books, part_rows: int = PA
     return matches
 
 
-def _parts(day: Day, relation: Relation, part_rows: int) -> list[Part]:
-    """Of the day's new rows; what was carried in is little beside them."""
-    many = max(_sealed_rows(day, step, table) for step, table in SIDE_TABLES[relation.name])
+def _parts(day: Day, relation: Relation, others: Mapping[str, Sequence[pa.Table]], part_rows: int) -> list[Part]:
+    many = max(rows_at_most(day, relation.name, side, of_side) for side, of_side in others.items())
     parts = max(1, -(-many // part_rows))
     bounds = [(number << 64) // parts - (1 << 63) for number in range(1, parts)]
     return [Part(*ends) for ends in zip([None, *bounds], [*bounds, None], strict=True)]
-
-
-def _sealed_rows(day: Day, step: str, table: str) -> int:
-    seal = day.context.seal(step)
-    assert seal is not None
-    rows: int = day.context.wiring.lake.manifest(seal.path).tables[table]["rows"]
-    return rows
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,13 @@ from datetime import date, timedelta
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 from pyspark.sql import SparkSession
 
 from jobs.reconcile.day import Day
 from jobs.reconcile.views import column_view, new_items, new_rows
 from jobs.step import StepContext
+from schemas.xxhash64 import Hashes
 
-Hashes = NDArray[np.int64]
 _FOLDER = "matched_keys"
 # Read by hand or by another engine: little-endian, signed, ascending.
 _FORM = "<i8"
@@ -64,15 +63,6 @@ def _common(ours: Hashes, theirs: Hashes) -> Hashes:
     at = np.minimum(np.searchsorted(many, few), len(many) - 1)
     shared: Hashes = few[many[at] == few]
     return shared
-
-
-def without(values: Hashes, some: Hashes) -> Hashes:
-    """Of two ascending arrays the values of the first that are not in the second, which is the shorter one."""
-    if not len(some):
-        return values
-    at = np.minimum(np.searchsorted(some, values), len(some) - 1)
-    rest: Hashes = values[some[at] != values]
-    return rest
 
 
 def matched_before(

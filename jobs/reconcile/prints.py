@@ -89,7 +89,7 @@ def read_prints(day: Day, relation: str, side: str, others: Sequence[pa.Table], 
     without_key: list[Hashes] = []
     # As much room as there can be rows; what is never written takes none.
     names = [name for name in _KINDS if name != "beside" or relation in BESIDE_THE_PRINT]
-    room = _sealed_rows(day, relation, side) + sum(items.num_rows for items in others)
+    room = rows_at_most(day, relation, side, others)
     held: dict[str, NDArray[Any]] = {name: np.empty(room, _KINDS[name]) for name in names}
     rows = 0
     for numbers in _numbers(day, relation, side, others, places):
@@ -125,12 +125,13 @@ def _array(values: pa.Array | NDArray[Any]) -> NDArray[Any]:
     return found
 
 
-def _sealed_rows(day: Day, relation: str, side: str) -> int:
-    if (sealed := SEALED_SIDES.get((relation, side))) is None:
-        return 0
-    seal = day.context.seal(sealed.step)
-    assert seal is not None
-    rows: int = day.context.wiring.lake.manifest(seal.path).tables[sealed.table]["rows"]
+def rows_at_most(day: Day, relation: str, side: str, others: Sequence[pa.Table]) -> int:
+    """How many rows the side's items are in all, where each row of its table is one."""
+    rows: int = sum(items.num_rows for items in others)
+    if (sealed := SEALED_SIDES.get((relation, side))) is not None:
+        seal = day.context.seal(sealed.step)
+        assert seal is not None
+        rows += day.context.wiring.lake.manifest(seal.path).tables[sealed.table]["rows"]
     return rows
 
 

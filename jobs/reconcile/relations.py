@@ -18,13 +18,6 @@ FLOW_VIEWS = (
     ("post", "journal"),
     ("extract", "core_flow"),
 )
-# What a relation's new items are read from.
-SIDE_TABLES = {
-    "AB_TXN": (("land", "land_txn"), ("post", "ledger_txn")),
-    "BC_CHANNEL": (("land", "land_settlement"), ("post", "ledger_txn")),
-    "BC_CORE": (("post", "journal"), ("extract", "core_flow")),
-    "BC_E_ACCOUNT": (("post", "journal"), ("extract", "e_account_flow")),
-}
 # The account that a role and user number name; the same as in jobs.post.columns.
 _ACCOUNT = (
     "case when {p}_role is null or {p}_user_no is null then null when {p}_role = 'PLATFORM' then concat(party, ':', {p}_user_no) "
@@ -125,10 +118,6 @@ def side_queries(window_minutes: int, gateway: str, of: str = "") -> dict[tuple[
 def items_sql(window_minutes: int, gateway: str, of: str = "") -> str:
     """All new items of the day, both sides of every flow relation."""
     return " union all ".join(side_queries(window_minutes, gateway, of).values())
-
-
-# The sides whose rows came in a party's file; their row_ref is its name and the line.
-LANDED_SIDES = frozenset({("AB_TXN", "A"), ("BC_CHANNEL", "C")})
 
 
 def view_of(relation: str, side: str) -> str:

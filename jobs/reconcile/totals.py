@@ -41,11 +41,7 @@ class Totals(NamedTuple):
 
 def totals_sql(row: str, prefix: str) -> str:
     """Columns of a grouped query: ``prefix`` names them, ``row`` is the alias whose rows are counted."""
-    return sums_sql(ROW_HASH.format(row), f"{row}.amount_minor", prefix)
-
-
-def sums_sql(row_hash: str, amount_minor: str, prefix: str) -> str:
-    """The same of rows whose hash is an expression that is null where there is no row."""
+    row_hash, amount_minor = ROW_HASH.format(row), f"{row}.amount_minor"
     return f"""
         count({row_hash}) as {prefix}_rows,
         coalesce(sum(shiftright({amount_minor}, 32)), 0) as {prefix}_amount_high,
