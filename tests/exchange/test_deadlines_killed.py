@@ -6,18 +6,17 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
+from counted_ports import Countdown, Counted, CountedRegister
 from exchange_kit import DAY, Exchange, entry, file_name, seal_of, sha256
 
 from custody.calendar import CHINA
-from custody.ports import RegisterTx, Row
+from custody.ports import Row
 from custody.services.outbound import ExchangePorts
 from custody.services.promises import judge_at_cut_off, judge_deadlines
 
@@ -37,49 +36,6 @@ class _Clock:
     def now(self) -> datetime:
         self.at += timedelta(milliseconds=1)
         return self.at
-
-
-class _Countdown:
-    """SIGKILL right after the n-th call."""
-
-    def __init__(self, calls: int) -> None:
-        self._left = calls
-
-    def tick(self) -> None:
-        self._left -= 1
-        if self._left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-
-class _Counted:
-    """The real port; each call of a method counts when it has returned."""
-
-    def __init__(self, real: object, countdown: _Countdown) -> None:
-        self._real, self._countdown = real, countdown
-
-    def __getattr__(self, name: str) -> Any:
-        method = getattr(self._real, name)
-
-        def call(*args: object, **named: object) -> object:
-            result = method(*args, **named)
-            self._countdown.tick()
-            return result
-
-        return call
-
-
-class _CountedRegister:
-    """The real register; beginning, each call inside, and the commit count."""
-
-    def __init__(self, real: Any, countdown: _Countdown) -> None:
-        self._real, self._countdown = real, countdown
-
-    @contextmanager
-    def transaction(self) -> Iterator[RegisterTx]:
-        with self._real.transaction() as tx:
-            self._countdown.tick()
-            yield _Counted(tx, self._countdown)
-        self._countdown.tick()
 
 
 Work = Callable[[Exchange, ExchangePorts], None]
@@ -112,13 +68,13 @@ def _die(exchange: Exchange, work: Work, at: datetime, calls: int) -> bool:
     if child == 0:
         code = 1
         try:
-            forked, countdown = Exchange(exchange.settings), _Countdown(calls)
+            forked, countdown = Exchange(exchange.settings), Countdown(calls, lambda: os.kill(os.getpid(), signal.SIGKILL))
             real = _ports(forked, at)
             counted = replace(
                 real,
-                register=_CountedRegister(real.register, countdown),
-                archive=_Counted(real.archive, countdown),
-                drop=_Counted(real.drop, countdown),
+                register=CountedRegister(real.register, countdown),
+                archive=Counted(real.archive, countdown),
+                drop=Counted(real.drop, countdown),
             )
             work(forked, counted)
             code = 0

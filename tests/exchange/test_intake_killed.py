@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from counted_ports import Countdown, Counted, CountedRegister
 from exchange_kit import Exchange, entry, file_name, seal_of, sha256
 
-from custody.ports import RegisterTx
 from custody.services.outbound import ExchangePorts
 
 _KILLED = 137
@@ -32,62 +30,19 @@ def exchange(builtin: Exchange) -> Exchange:
     return builtin
 
 
-class _Countdown:
-    """Ends the process right after the n-th call, as SIGKILL would: nothing is flushed, closed or rolled back."""
-
-    def __init__(self, calls: int) -> None:
-        self._left = calls
-
-    def tick(self) -> None:
-        self._left -= 1
-        if self._left == 0:
-            os._exit(_KILLED)
-
-
-class _Counted:
-    """The real port; each call of a method counts when it has returned."""
-
-    def __init__(self, real: object, countdown: _Countdown) -> None:
-        self._real, self._countdown = real, countdown
-
-    def __getattr__(self, name: str) -> Any:
-        method = getattr(self._real, name)
-
-        def call(*args: object, **named: object) -> object:
-            result = method(*args, **named)
-            self._countdown.tick()
-            return result
-
-        return call
-
-
-class _CountedRegister:
-    """The real register; beginning, each call inside, and the commit count."""
-
-    def __init__(self, real: Any, countdown: _Countdown) -> None:
-        self._real, self._countdown = real, countdown
-
-    @contextmanager
-    def transaction(self) -> Iterator[RegisterTx]:
-        with self._real.transaction() as tx:
-            self._countdown.tick()
-            yield _Counted(tx, self._countdown)
-        self._countdown.tick()
-
-
 def _collect_and_die(settings: Any, calls: int) -> int:
     """Run collect in a forked process that ends after ``calls`` port calls; its exit code."""
     child = os.fork()
     if child == 0:
         code = 1
         try:
-            exchange, countdown = Exchange(settings), _Countdown(calls)
+            exchange, countdown = Exchange(settings), Countdown(calls, lambda: os._exit(_KILLED))
             real = exchange.ports
             counted = ExchangePorts(
-                _CountedRegister(real.register, countdown),
+                CountedRegister(real.register, countdown),
                 real.clock,
-                _Counted(real.archive, countdown),
-                _Counted(real.drop, countdown),
+                Counted(real.archive, countdown),
+                Counted(real.drop, countdown),
                 real.policy,
                 real.openpgp,
             )
