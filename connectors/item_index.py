@@ -86,8 +86,8 @@ def _claims(rows: pa.Table) -> tuple[_Columns, None]:
         "row_ref": _joined(":", rows["file_name"], rows["line_no"]),
         "match_key": _joined("|", rows["party"], rows["request_no"], rows["leg"]),
         "item_date": rows["custody_date"],
-        "from_account": _account(rows, "from"),
-        "to_account": _account(rows, "to"),
+        "from_account": accounts_named(rows, "from", "party"),
+        "to_account": accounts_named(rows, "to", "party"),
         **{name: rows[name] for name in ("amount_minor", "currency", "loan_id", "txn_type", "status")},
         **{name: pc.fill_null(rows[name], 0) for name in _PARTS},
     }, None
@@ -96,11 +96,12 @@ def _claims(rows: pa.Table) -> tuple[_Columns, None]:
 _PARTS = ("principal_minor", "interest_minor", "penalty_minor", "coupon_minor")
 
 
-def _account(rows: pa.Table, way: str) -> pa.ChunkedArray:
-    """The account that a role and user number name; the same as in jobs.post.columns."""
-    role, user = rows[f"{way}_role"], rows[f"{way}_user_no"]
-    of_platform = _joined(":", rows["party"], user)
-    return pc.if_else(pc.equal(role, "PLATFORM"), of_platform, _joined(".", rows["party"], role, user))
+def accounts_named(rows: pa.Table, way: str, platform: str) -> pa.ChunkedArray:
+    """The account that a role and user number name, ``from`` or ``to``: a sub-account, or a P_* account or SUSPENSE of the platform, which
+    column ``platform`` names; null where they name none."""
+    role = rows[f"{way}_role"]
+    between = pc.if_else(pc.equal(role, "PLATFORM"), ":", pc.binary_join_element_wise("", role, "", "."))
+    return pc.binary_join_element_wise(rows[platform], between, rows[f"{way}_user_no"], "")
 
 
 def _legs(rows: pa.Table) -> tuple[_Columns, pa.ChunkedArray]:

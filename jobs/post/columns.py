@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from connectors.item_index import accounts_named
 from custody.calendar import CHINA
 from custody.instruction import Instruction
 from custody.names import Originator, TxnStatus, TxnType
@@ -26,16 +27,9 @@ def with_accounts(rows: pa.Table) -> pa.Table:
     for name in _OPTIONAL_MINOR:
         rows = rows.set_column(rows.schema.get_field_index(name), name, pc.fill_null(rows[name], 0))
     for side in ("from", "to"):
-        rows = rows.append_column(f"{side}_account", _account(rows, side))
+        rows = rows.append_column(f"{side}_account", accounts_named(rows, side, "platform"))
     days = (_micros(rows) + _OFFSET_MICROS) // _DAY_MICROS
     return rows.append_column("value_date", pa.array(days.astype(np.int32), pa.date32()))
-
-
-def _account(rows: pa.Table, side: str) -> pa.ChunkedArray:
-    """The account that a role and user number name: a sub-account, or a P_* account or SUSPENSE of the platform."""
-    role = rows[f"{side}_role"]
-    between = pc.if_else(pc.equal(role, "PLATFORM"), ":", pc.binary_join_element_wise("", role, "", "."))
-    return pc.binary_join_element_wise(rows["platform"], between, rows[f"{side}_user_no"], "")
 
 
 def _micros(rows: pa.Table) -> NDArray[np.int64]:

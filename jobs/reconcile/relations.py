@@ -18,7 +18,7 @@ FLOW_VIEWS = (
     ("post", "journal"),
     ("extract", "core_flow"),
 )
-# The account that a role and user number name; the same as in jobs.post.columns.
+# The account that a role and user number name; the same as connectors.item_index.accounts_named.
 _ACCOUNT = (
     "case when {p}_role is null or {p}_user_no is null then null when {p}_role = 'PLATFORM' then concat(party, ':', {p}_user_no) "
     "else concat(party, '.', {p}_role, '.', {p}_user_no) end"
