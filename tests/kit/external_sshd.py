@@ -6,7 +6,8 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -85,17 +86,19 @@ class ExternalSshd:
 
     def kill_sessions(self) -> None:
         assert self._process is not None
-        for pid in descendants(self._process.pid):
-            os.kill(pid, signal.SIGKILL)
+        _kill(descendants(self._process.pid))
 
     def stop(self) -> None:
         if self._process is not None:
             sessions = descendants(self._process.pid)
             self._process.kill()
             self._process.wait()
-            for pid in sessions:
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
+            _kill(sessions)
             self._process = None
+
+
+def _kill(pids: Iterable[int]) -> None:
+    """With a session's process its own children end: what is gone already is as wished."""
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
