@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -390,14 +390,3 @@ def _read_parquet(relative: str, table: str, source: pa.NativeFile, schema: pa.S
         return pq.read_table(source, schema=schema)
     except pa.ArrowException as error:
         raise SealBroken(f"{relative}/{table} cannot be read as Parquet: {error}") from error
-
-
-def rows_by(rows: Iterable[Row], *names: str) -> dict[tuple[Any, ...], Row]:
-    """Rows by a key that identifies them; a repeated key is a programming error."""
-    out: dict[tuple[Any, ...], Row] = {}
-    for row in rows:
-        key = tuple(row[n] for n in names)
-        if key in out:
-            raise LookupError(f"two rows with {dict(zip(names, key, strict=True))}")
-        out[key] = row
-    return out

@@ -18,7 +18,7 @@ import pytest
 from lake_kit import DAY, NOON, Folder, HdfsFolder, Place, flows, lake_at, write
 
 from connectors.item_index import index_columns
-from connectors.lake import Lake, Part, rows_by, table_of
+from connectors.lake import Lake, Part, table_of
 from connectors.lake_files import lake_files
 from custody.digest import digest_of_rows
 from custody.errors import SealBroken, SettingsError
@@ -349,10 +349,3 @@ def test_each_place_is_named_by_a_url(lake: Lake, place: Place, tmp_path: Path) 
 def test_a_location_that_is_none_is_refused(location: str, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="stores.lake"):
         lake_files(location, tmp_path)
-
-
-def test_rows_by_key() -> None:
-    rows: list[dict[str, Any]] = [{"a": 1, "b": 2}, {"a": 1, "b": 3}]
-    assert rows_by(rows, "a", "b")[1, 3] == rows[1]
-    with pytest.raises(LookupError, match="two rows"):
-        rows_by(rows, "a")
