@@ -1,5 +1,6 @@
 """The whole reconcile step (all relations, invariants, completeness proof, digests, commit) on a prepared day, against peers that
-only match: a full outer join of the same three relations by hand in DuckDB, datacompy and a pandas merge of the claims alone.
+only match: a full outer join of the same three relations by hand in DuckDB, datacompy (both of its comparisons that need no server)
+and a pandas merge of the claims alone.
 Beside them the same step on Apache Spark. What matching stands on was laid by when the tables were written; bench item_index says
 what that costs.
 
@@ -122,6 +123,26 @@ def datacompy_on_polars(folder: Path) -> Run:
     kinds["DUPLICATE"] = repeated.height
     seconds = {"reconcile": time.perf_counter() - started, "reconcile_cpu": cpu_seconds() - before}
     return Run(seconds, _answer(pairs.height - wrong.height, kinds))
+
+
+def datacompy_on_pandas(folder: Path) -> Run:
+    """The package's first comparison, of the same rows."""
+    import pandas as pd
+    from datacompy import PandasCompare
+
+    started, before = time.perf_counter(), cpu_seconds()
+    keys = ["platform", "request_no", "leg"]
+    sides = [table.to_pandas() for table in _claims_and_legs(folder)]
+    repeated = pd.concat([side.loc[side.duplicated(keys, keep=False), keys] for side in sides]).drop_duplicates()
+    once = [side.drop(index=side.index[side["request_no"].isin(repeated["request_no"])]) for side in sides]
+    compared = PandasCompare(once[0], once[1], join_columns=keys, df1_name="a", df2_name="b")
+    pairs = compared.intersect_rows
+    wrong = pairs.loc[~pairs[[f"{name}_match" for name in _COMPARED]].all(axis=1)]
+    kinds = Counter(_kind(row) for row in wrong.to_dict("records"))
+    kinds |= {"UNAUTHORISED": len(compared.df1_unq_rows), "MISSING_IN_PLATFORM": len(compared.df2_unq_rows)}
+    kinds["DUPLICATE"] = len(repeated)
+    seconds = {"reconcile": time.perf_counter() - started, "reconcile_cpu": cpu_seconds() - before}
+    return Run(seconds, _answer(len(pairs) - len(wrong), kinds))
 
 
 def pandas_merge(folder: Path) -> Run:
@@ -274,6 +295,7 @@ SIDES = {
     "ours": ours,
     "DuckDB, by hand": duckdb_by_hand,
     "datacompy (Polars)": datacompy_on_polars,
+    "datacompy (pandas)": datacompy_on_pandas,
     "pandas merge": pandas_merge,
     ON_SPARK: ours_on_spark,
 }
