@@ -1,175 +1,299 @@
-"""Custody fees (domain.md §7): a dated contract, and one day's accrual from the balance base and the counts by type.
+"""Custody fees (domain.md §7): one day's accrual of one platform from its contract, its facts of the day and the period so far.
 
-Rounding leaves nothing behind inside a charging month (the calendar month): each day is charged the rounded exact total
-to date less what was accrued before, so that the days always add up to the rounded exact total of the period, however
-the period is cut. What is not yet a whole minor unit goes to the next day as an exact fraction.
+What a period costs is a function of what it has come to so far: the components by their terms and discounts, then the maximum, the
+minimum and, in a year's last period, the annual minimum. A day accrues the rounded exact total to date less what was accrued before,
+so that the days always add up to the rounded exact total of the period, however it is cut and in whatever order transactions come.
+Rounding takes place once, for the period's net and for its VAT; what is not yet a whole minor unit is never lost.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from calendar import isleap
+from calendar import isleap, monthrange
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 from fractions import Fraction
-from typing import get_args
+from typing import Any
 
 from custody.calendar import ONE_DAY
+from custody.digest import canonical_json
 from custody.errors import UsageError
-from custody.money import MAX_MINOR, MINOR_DIGITS, Rounding, format_amount, round_minor
-from custody.names import DayCount, TxnType
+from custody.fee_contract import BALANCE, FLAT, ONBOARDING, Cycle, FeeContract, Tariff, TierMode, shown, whole
+from custody.money import Rounding, round_minor
+from custody.names import DayCount
 
-_DECIMAL = re.compile(r"(0|[1-9][0-9]{0,5})(\.[0-9]{1,10})?", re.ASCII)
-_FRACTION = re.compile(r"(0|-?[1-9][0-9]*)/([1-9][0-9]*)", re.ASCII)
-_CARRY = re.compile(
-    r"([0-9]{4}-[0-9]{2})\|([0-9-]{10}|)\|([0-9]{1,18})\|(-?[0-9]+/[0-9]+)\|([0-9]{1,18})\|(-?[0-9]+/[0-9]+)", re.ASCII
-)
-_KEYS = {
-    "valid_from", "valid_to", "currency", "per_mille_year", "day_count", "per_transaction_minor", "vat_rate", "rounding",
-}  # fmt: skip
-# 30/360 gives a 31st no day, and a fee accrues on every calendar day.
-_FEE_DAY_COUNTS = (DayCount.ACTUAL_360, DayCount.ACTUAL_365, DayCount.ACTUAL_ACTUAL)
+# What the bill as a whole adds to its components, in this order.
+MAXIMUM, MINIMUM, ANNUAL_MINIMUM = "maximum", "minimum", "annual_minimum"
+WHOLE_BILL = (MAXIMUM, MINIMUM, ANNUAL_MINIMUM)
+_ZERO = Fraction(0)
+_PERIOD = re.compile(r"([12][0-9]{3})-(?:(0[1-9]|1[0-2])|Q([1-4]))", re.ASCII)
 
 
 @dataclass(frozen=True)
-class FeeContract:
-    """What one platform pays from ``valid_from`` to ``valid_to`` (both in; None = no end agreed).
+class DayFacts:
+    """What a fee is computed from: the sum of customers' sub-accounts at the end of the day, and how many pieces, or minor units
+    moved, came under each component (custody.fee_contract) that day."""
 
-    ``per_mille_year`` is per mille a year of the day's balance base; ``per_transaction_minor`` is minor units for each
-    transaction of a type, and a type that it does not name is free; ``vat_rates`` are (valid from, rate) in order.
-    """
-
-    valid_from: date
-    valid_to: date | None
-    currency: str
-    per_mille_year: Fraction
-    day_count: DayCount
-    per_transaction_minor: tuple[tuple[str, int], ...]
-    vat_rates: tuple[tuple[date, Fraction], ...]
-    rounding: Rounding
-
-    @classmethod
-    def parse(cls, data: Mapping[str, object]) -> FeeContract:
-        """The contract from its mapping (world.json, register). Every key is required, and no other is taken.
-
-        ``vat_rate`` is one rate as text for the contract's whole life, or a list of {"valid_from", "rate"} of which the
-        first is in force on the contract's first day. Raises UsageError naming the key that is wrong.
-        """
-        if set(data) != _KEYS:
-            raise UsageError(f"a fee contract has the keys {sorted(_KEYS)}; wrong or missing: {sorted(_KEYS ^ set(data))}")
-        valid_from = _date(data["valid_from"], "valid_from")
-        valid_to = None if data["valid_to"] is None else _date(data["valid_to"], "valid_to")
-        if valid_to is not None and valid_to < valid_from:
-            raise UsageError(f"the fee contract ends on {valid_to}, before it starts on {valid_from}")
-        day_count = data["day_count"]
-        if day_count not in _FEE_DAY_COUNTS:
-            raise UsageError(f"day_count must be one of {', '.join(_FEE_DAY_COUNTS)}, not {day_count!r}")
-        currency = data["currency"]
-        if not isinstance(currency, str) or currency not in MINOR_DIGITS:
-            raise UsageError(f"currency must be one of {', '.join(sorted(MINOR_DIGITS))}, not {currency!r}")
-        return cls(
-            valid_from=valid_from,
-            valid_to=valid_to,
-            currency=currency,
-            per_mille_year=_rate(data["per_mille_year"], "per_mille_year"),
-            day_count=DayCount(str(day_count)),
-            per_transaction_minor=_prices(data["per_transaction_minor"]),
-            vat_rates=_vat_rates(data["vat_rate"], valid_from),
-            rounding=_rounding(data["rounding"]),
-        )
-
-    def in_force(self, day: date) -> bool:
-        return self.valid_from <= day and (self.valid_to is None or day <= self.valid_to)
-
-    def vat_rate(self, day: date) -> Fraction:
-        """The VAT rate of the day, which must be within the contract's dates."""
-        return [rate for since, rate in self.vat_rates if since <= day][-1]
+    base_minor: int
+    quantities: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class FeeCarry:
-    """What a charging month has accrued up to and with ``through``, and the exact part of a minor unit left over.
+class Line:
+    """What one component came to on one day: ``fee`` is exact minor units after discounts, of which ``left`` was left to pay;
+    ``quantity``: the balance base, pieces, minor units moved, or 1."""
 
-    The rests are "numerator/denominator" of a minor unit, in lowest terms: exact total = accrued + rest. The accrued
-    totals stand beside the rests because half-even rounding needs to know whether the total so far is even.
+    component: str
+    quantity: int
+    terms: str
+    left: Fraction
+    fee: Fraction
+
+
+@dataclass(frozen=True)
+class ComponentState:
+    """What a component came to in its period so far. For prices of all units: ``terms`` in force, ``weighted`` units under them (less what
+    was discounted), and ``closed``: what was rated under earlier terms, at the tier that had been reached."""
+
+    quantity: int = 0
+    fee: Fraction = _ZERO
+    terms: str = ""
+    weighted: Fraction = _ZERO
+    closed: Fraction = _ZERO
+
+
+@dataclass(frozen=True)
+class FeeState:
+    """A platform's charging period from ``first`` to ``last`` up to and with ``through``, and its year and life so far.
+
+    ``free`` and ``capped``: the components of days without and with a maximum; ``cap``, ``floor``: those days' parts of maximum and minimum;
+    ``bill``: what maximum, minimum and annual minimum add. ``net_minor`` and ``vat_minor`` are what the period has accrued, ``vat``
+    the same VAT exact. ``year_net_minor``: the year's earlier periods; ``year_floor``: its days' parts of the annual minimum.
+    ``accrued_minor``: gross, since the platform's first day under contract.
     """
 
-    month: str
+    first: date
+    last: date
     through: date | None
-    balance_fee_minor: int
-    balance_fee_rest: str
-    vat_minor: int
-    vat_rest: str
+    currency: str
+    components: Mapping[str, ComponentState] = field(default_factory=dict)
+    free: Fraction = _ZERO
+    capped: Fraction = _ZERO
+    cap: Fraction = _ZERO
+    floor: Fraction = _ZERO
+    bill: tuple[Fraction, Fraction, Fraction] = (_ZERO, _ZERO, _ZERO)
+    net_minor: int = 0
+    vat: Fraction = _ZERO
+    vat_minor: int = 0
+    year_net_minor: int = 0
+    year_floor: Fraction = _ZERO
+    accrued_minor: int = 0
 
-    @classmethod
-    def opening(cls, accrual_date: date) -> FeeCarry:
-        """Nothing accrued yet in the month of ``accrual_date``: for its 1st, or the platform's first day under contract."""
-        return cls(f"{accrual_date:%Y-%m}", None, 0, "0/1", 0, "0/1")
+    @property
+    def exact(self) -> Fraction:
+        """What the period comes to so far, net of VAT, before rounding."""
+        return self.free + self.capped + sum(self.bill)
+
+    @property
+    def gross_minor(self) -> int:
+        return self.net_minor + self.vat_minor
+
+    def totals(self) -> dict[str, Fraction]:
+        """The exact fee of each component of the period, and what the bill as a whole adds, but nothing that is nought."""
+        found = {name: state.fee for name, state in sorted(self.components.items())} | dict(
+            zip(WHOLE_BILL, self.bill, strict=True)
+        )
+        return {name: exact for name, exact in found.items() if exact}
 
     def as_text(self) -> str:
-        """One cell: ``month|through|balance fee|rest|VAT|rest``, the amounts in minor units. ``parse`` reads it back."""
-        parts = (self.month, self.through or "", self.balance_fee_minor, self.balance_fee_rest, self.vat_minor, self.vat_rest)
-        return "|".join(str(part) for part in parts)
+        """One cell, which ``parse`` reads back."""
+        said: dict[str, object] = {
+            "first": self.first.isoformat(),
+            "last": self.last.isoformat(),
+            "through": self.through.isoformat() if self.through else None,
+            "currency": self.currency,
+            "components": {
+                name: [of.quantity, _text(of.fee), of.terms, _text(of.weighted), _text(of.closed)]
+                for name, of in self.components.items()
+            },
+            "bill": [_text(part) for part in self.bill],
+        }
+        said |= {name: _text(getattr(self, name)) for name in _EXACT}
+        return canonical_json(said | {name: getattr(self, name) for name in _WHOLE})
 
     @classmethod
-    def parse(cls, text: str) -> FeeCarry:
-        """The carry from its text. Raises UsageError when it is not one."""
-        found = _CARRY.fullmatch(text)
-        if found is None:
-            raise UsageError(f"{text!r} is not the carry of a fee accrual")
-        through = _date(found[2], "carry") if found[2] else None
-        return cls(found[1], through, int(found[3]), found[4], int(found[5]), found[6])
+    def parse(cls, text: str) -> FeeState:
+        """The state from its text. Raises UsageError when it is not one."""
+        try:
+            said = json.loads(text)
+            maximum, minimum, annual = (Fraction(part) for part in said["bill"])
+            found = cls(
+                first=date.fromisoformat(said["first"]),
+                last=date.fromisoformat(said["last"]),
+                through=date.fromisoformat(said["through"]) if said["through"] else None,
+                currency=said["currency"],
+                components={
+                    name: ComponentState(quantity, Fraction(fee), terms, Fraction(weighted), Fraction(closed))
+                    for name, (quantity, fee, terms, weighted, closed) in said["components"].items()
+                },
+                bill=(maximum, minimum, annual),
+            )
+            figures: dict[str, Any] = {name: Fraction(said[name]) for name in _EXACT}
+            return replace(found, **figures | {name: said[name] for name in _WHOLE})
+        except (ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError) as error:
+            raise UsageError(f"{text[:60]!r} is not the state of a fee accrual") from error
+
+
+_EXACT = ("free", "capped", "cap", "floor", "vat", "year_floor")
+_WHOLE = ("net_minor", "vat_minor", "year_net_minor", "accrued_minor")
 
 
 @dataclass(frozen=True)
 class FeeAccrual:
-    """One platform's fee for one calendar day, in minor units of ``currency``; gross = net + VAT.
-
-    ``charges`` are (type, count, price, fee) of each type that has a price, in the order of their names.
-    """
+    """One platform's fee for one calendar day, in minor units of ``currency``; gross = net + VAT. Less than nothing where a tier that was
+    reached made the whole period cheaper. ``lines`` sum to the exact net of the day before rounding."""
 
     accrual_date: date
     currency: str
     base_minor: int
-    balance_fee_minor: int
-    transaction_fee_minor: int
+    lines: tuple[Line, ...]
     net_minor: int
     vat_minor: int
     gross_minor: int
-    carry: FeeCarry
-    per_mille_year: Fraction
-    day_count: DayCount
     vat_rate: Fraction
     rounding: Rounding
-    charges: tuple[tuple[str, int, int, int], ...]
+    state: FeeState
 
-    def explain(self) -> list[tuple[str, str]]:
-        """How the figures came about, line by line in (English, Chinese); amounts in major units."""
-        base, fee, net, vat, gross = (
-            format_amount(minor, self.currency)
-            for minor in (self.base_minor, self.balance_fee_minor, self.net_minor, self.vat_minor, self.gross_minor)
-        )
-        days = _days_in_year(self.day_count, self.accrual_date)
-        lines = [
-            (
-                f"{self.accrual_date}: base {base} x {_shown(self.per_mille_year)} per mille / {days} = {fee} {self.currency}"
-                f" ({self.day_count}, {self.rounding}; rest carried {self.carry.balance_fee_rest} minor unit)",
-                f"{self.accrual_date}：计费余额 {base} × 年费率 {_shown(self.per_mille_year)}‰ ÷ {days} = {fee} {self.currency}"
-                f"（{self.day_count}，{self.rounding}；结转尾差 {self.carry.balance_fee_rest} 最小货币单位）",
-            )
-        ]
-        for txn_type, count, price, amount in self.charges:
-            each, total = format_amount(price, self.currency), format_amount(amount, self.currency)
-            lines.append((f"{txn_type}: {count} x {each} = {total}", f"{txn_type}：{count} 笔 × {each} = {total}"))
-        percent = _shown(self.vat_rate * 100)
-        lines.append(
-            (
-                f"net {net} x VAT {percent}% = {vat} (rest carried {self.carry.vat_rest} minor unit); gross {gross}",
-                f"不含税 {net} × 增值税率 {percent}% = {vat}（结转尾差 {self.carry.vat_rest} 最小货币单位）；价税合计 {gross}",
-            )
-        )
-        return lines
+
+def period_of(day: date, cycle: Cycle) -> tuple[date, date]:
+    """The calendar month or quarter of a day: (first, last)."""
+    if cycle is Cycle.QUARTERLY:
+        first = day.replace(month=(day.month - 1) // 3 * 3 + 1, day=1)
+        month = first.month + 2
+    else:
+        first, month = day.replace(day=1), day.month
+    return first, date(day.year, month, monthrange(day.year, month)[1])
+
+
+def period_name(first: date, last: date) -> str:
+    """``2020-02``, or ``2020-Q1``."""
+    return f"{first:%Y-%m}" if first.month == last.month else f"{first.year}-Q{last.month // 3}"
+
+
+def named_period(name: str) -> tuple[date, date]:
+    """(first, last) of a period's name. Raises UsageError."""
+    found = _PERIOD.fullmatch(name)
+    if found is None:
+        raise UsageError(f"a charging period is YYYY-MM or YYYY-Qn, not {name!r}")
+    year, month, quarter = found.groups()
+    if month:
+        return period_of(date(int(year), int(month), 1), Cycle.MONTHLY)
+    return period_of(date(int(year), int(quarter) * 3, 1), Cycle.QUARTERLY)
+
+
+def state_into(contract: FeeContract, day: date, previous: FeeState | None) -> FeeState:
+    """The state that a day starts from: the previous day's inside a period, a fresh one with a new period.
+
+    A period that has begun keeps its end though the contract changes its cycle. ``previous`` is None on the platform's first day
+    under contract. Raises UsageError when a day was left out or is accrued again, which would lose or double its fee, and when the
+    currency changes inside a period.
+    """
+    first, last = period_of(day, contract.cycle)
+    if previous is None:
+        return FeeState(first, last, None, contract.currency)
+    if previous.through is None or previous.through + ONE_DAY != day:
+        raise UsageError(f"fees are accrued through {previous.through}; {day} is not the next day")
+    if previous.last >= day:
+        if previous.currency != contract.currency:
+            raise UsageError(f"the fee of {previous.first} to {previous.last} is in {previous.currency}, not {contract.currency}")
+        return previous
+    same_year = previous.last.year == day.year
+    return FeeState(
+        first,
+        last,
+        previous.through,
+        contract.currency,
+        year_net_minor=previous.year_net_minor + previous.net_minor if same_year else 0,
+        year_floor=previous.year_floor if same_year else _ZERO,
+        accrued_minor=previous.accrued_minor,
+    )
+
+
+def accrue(contract: FeeContract, day: date, facts: DayFacts, state: FeeState) -> FeeAccrual:
+    """The fee of one calendar day; ``state`` as ``state_into`` gives it.
+
+    Raises UsageError for a day outside the contract's dates (which contract applies is the caller's to choose, and a fee without a
+    contract must stop rather than be nought), for a state that is not of the day before, and for a negative base or quantity.
+    """
+    if not contract.in_force(day):
+        raise UsageError(f"{day} is outside the fee contract of {contract.valid_from} to {contract.valid_to}")
+    if not state.first <= day <= state.last or (state.through is not None and state.through + ONE_DAY != day):
+        raise UsageError(f"the state of {state.first} to {state.last} runs through {state.through}; {day} is not the next day")
+    whole(facts.base_minor, "the balance base")
+    for name, quantity in facts.quantities.items():
+        whole(quantity, f"the quantity of {name}")
+
+    lines, components = _components(contract, day, facts, state)
+    came = sum((line.fee for line in lines), _ZERO)
+    left = contract.left(None, day)
+    days = _days(state)
+    capped = contract.maximum_minor is not None
+    year = 366 if isleap(day.year) else 365
+    so_far = replace(
+        state,
+        through=day,
+        components=components,
+        free=state.free + (_ZERO if capped else came),
+        capped=state.capped + (came if capped else _ZERO),
+        cap=state.cap + left * Fraction(contract.maximum_minor or 0, days),
+        floor=state.floor + left * Fraction(contract.minimum_minor, days),
+        year_floor=state.year_floor + left * Fraction(contract.annual_minimum_minor, year),
+    )
+    so_far = replace(so_far, bill=_bill(so_far, _ends_a_year(contract, state.last)))
+    for name, before, now in zip(WHOLE_BILL, state.bill, so_far.bill, strict=True):
+        if now != before:
+            lines.append(Line(name, 1, "", Fraction(1), now - before))
+    net = round_minor(so_far.exact, contract.rounding) - state.net_minor
+    vat_rate = contract.vat_rate(day)
+    vat_exact = state.vat + net * vat_rate
+    vat = round_minor(vat_exact, contract.rounding) - state.vat_minor
+    return FeeAccrual(
+        accrual_date=day,
+        currency=contract.currency,
+        base_minor=facts.base_minor,
+        lines=tuple(lines),
+        net_minor=net,
+        vat_minor=vat,
+        gross_minor=net + vat,
+        vat_rate=vat_rate,
+        rounding=contract.rounding,
+        state=replace(
+            so_far,
+            net_minor=state.net_minor + net,
+            vat=vat_exact,
+            vat_minor=state.vat_minor + vat,
+            accrued_minor=state.accrued_minor + net + vat,
+        ),
+    )
+
+
+def passed(day: date, previous: FeeState) -> FeeState:
+    """The state after a day without a contract: nothing accrues, and the day is not left out."""
+    if previous.through is None or previous.through + ONE_DAY != day:
+        raise UsageError(f"fees are accrued through {previous.through}; {day} is not the next day")
+    return replace(previous, through=day)
+
+
+def whole_lines(totals: Mapping[str, Fraction], net_minor: int) -> dict[str, int]:
+    """Exact figures as whole minor units that sum to the rounded total: what is left goes to the largest fractions, ties by order."""
+    floors = {name: exact.numerator // exact.denominator for name, exact in totals.items()}
+    left = net_minor - sum(floors.values())
+    ranked = sorted(totals, key=lambda name: floors[name] - totals[name])
+    if not 0 <= left <= len(ranked):
+        raise UsageError(f"{net_minor} is not the rounded sum of {sum(totals.values())}")
+    return {name: floors[name] + (name in ranked[:left]) for name in totals}
 
 
 def contract_for(contracts: Iterable[FeeContract], day: date) -> FeeContract:
@@ -180,162 +304,72 @@ def contract_for(contracts: Iterable[FeeContract], day: date) -> FeeContract:
     return found[0]
 
 
-def carry_into(accrual_date: date, previous: FeeCarry | None) -> FeeCarry:
-    """The carry that ``accrual_date`` starts from: the previous day's inside a month, a fresh one with a new month.
+def _components(
+    contract: FeeContract, day: date, facts: DayFacts, state: FeeState
+) -> tuple[list[Line], dict[str, ComponentState]]:
+    lines: list[Line] = []
+    components = dict(state.components)
 
-    ``previous`` is None on the platform's first day under contract. Raises UsageError when a day was left out or is
-    accrued again, which would lose or double its fee.
-    """
-    if previous is None:
-        return FeeCarry.opening(accrual_date)
-    if previous.through is None or previous.through + ONE_DAY != accrual_date:
-        raise UsageError(f"fees are accrued through {previous.through}; {accrual_date} is not the next day")
-    return previous if previous.month == f"{accrual_date:%Y-%m}" else FeeCarry.opening(accrual_date)
+    def add(name: str, quantity: int, terms: str, fee: Fraction, before: ComponentState | None = None) -> None:
+        before = before or components.get(name, ComponentState())
+        components[name] = replace(before, quantity=before.quantity + quantity, fee=before.fee + fee)
+        lines.append(Line(name, quantity, terms, contract.left(name, day), fee))
 
-
-def accrue(
-    contract: FeeContract, accrual_date: date, balance_base_minor: int, counts: Mapping[str, int], carried: FeeCarry
-) -> FeeAccrual:
-    """The fee of one calendar day.
-
-    ``balance_base_minor`` is the sum of customers' sub-accounts at the end of the day (domain.md §7: customers only);
-    ``counts`` is the number of transactions by TxnType of the day. The balance fee and the VAT (on the day's net, at the
-    day's rate) go by the carry; the transaction fees are whole minor units anyway.
-    Raises UsageError for a day outside the contract's dates (which contract applies is the caller's to choose, and a fee
-    without a contract must stop rather than be nought), for a carry that is not of the day before, and for a negative
-    base or count.
-    """
-    if not contract.in_force(accrual_date):
-        raise UsageError(f"{accrual_date} is outside the fee contract of {contract.valid_from} to {contract.valid_to}")
-    _check_carry(carried, accrual_date)
-    _whole(balance_base_minor, "the balance base")
-    charges = _charges(contract, counts)
-
-    day_fee = balance_base_minor * contract.per_mille_year / 1000 / _days_in_year(contract.day_count, accrual_date)
-    balance_fee, balance_total, balance_rest = _next(
-        carried.balance_fee_minor, carried.balance_fee_rest, day_fee, contract.rounding
-    )
-    transaction_fee = sum(amount for _, _, _, amount in charges)
-    net = balance_fee + transaction_fee
-    rate = contract.vat_rate(accrual_date)
-    vat, vat_total, vat_rest = _next(carried.vat_minor, carried.vat_rest, net * rate, contract.rounding)
-    return FeeAccrual(
-        accrual_date=accrual_date,
-        currency=contract.currency,
-        base_minor=balance_base_minor,
-        balance_fee_minor=balance_fee,
-        transaction_fee_minor=transaction_fee,
-        net_minor=net,
-        vat_minor=vat,
-        gross_minor=net + vat,
-        carry=FeeCarry(carried.month, accrual_date, balance_total, balance_rest, vat_total, vat_rest),
-        per_mille_year=contract.per_mille_year,
-        day_count=contract.day_count,
-        vat_rate=rate,
-        rounding=contract.rounding,
-        charges=charges,
-    )
+    if contract.day_count is not None:
+        days = days_in_year(contract.day_count, day)
+        fee = facts.base_minor * contract.per_mille_year / (1000 * days) * contract.left(BALANCE, day)
+        add(BALANCE, facts.base_minor, f"{shown(contract.per_mille_year)} per mille / {days}", fee)
+    if contract.flat_minor:
+        days = _days(state)
+        add(FLAT, 1, f"{contract.flat_minor} / {days}", Fraction(contract.flat_minor, days) * contract.left(FLAT, day))
+    if contract.onboarding is not None and contract.onboarding[0] == day:
+        once = contract.onboarding[1]
+        add(ONBOARDING, 1, f"{once}", once * contract.left(ONBOARDING, day))
+    for tariff in contract.tariffs:
+        quantity = facts.quantities.get(tariff.component, 0)
+        if quantity:
+            left = contract.left(tariff.component, day)
+            fee, before = _priced(tariff, quantity, left, components.get(tariff.component, ComponentState()))
+            add(tariff.component, quantity, tariff.as_text(), fee, before)
+    return lines, components
 
 
-def _next(accrued_minor: int, rest: str, exact: Fraction, rounding: Rounding) -> tuple[int, int, str]:
-    """(this day's whole minor units, the month's total to date, the rest as text) after adding ``exact``."""
-    total = accrued_minor + _fraction(rest) + exact
-    rounded = round_minor(total, rounding)
-    left = total - rounded
-    return rounded - accrued_minor, rounded, f"{left.numerator}/{left.denominator}"
+def _priced(tariff: Tariff, quantity: int, left: Fraction, before: ComponentState) -> tuple[Fraction, ComponentState]:
+    """(what the day's units add to the period's fee, the component's state but for its quantity and fee)."""
+    total = before.quantity + quantity
+    if tariff.mode is TierMode.GRADUATED:
+        # Prices of all units that come again later begin anew.
+        return (tariff.total(total) - tariff.total(before.quantity)) * left, replace(before, terms="")
+    terms = tariff.as_text()
+    if terms != before.terms:
+        before = replace(before, terms=terms, closed=before.fee, weighted=_ZERO)
+    before = replace(before, weighted=before.weighted + quantity * left)
+    return before.closed + before.weighted * tariff.reached(total) - before.fee, before
 
 
-def _charges(contract: FeeContract, counts: Mapping[str, int]) -> tuple[tuple[str, int, int, int], ...]:
-    for txn_type, count in counts.items():
-        if txn_type not in list(TxnType):
-            raise UsageError(f"{txn_type!r} is not a transaction type")
-        _whole(count, f"the count of {txn_type}")
-    return tuple(
-        (txn_type, counts[txn_type], price, counts[txn_type] * price)
-        for txn_type, price in contract.per_transaction_minor
-        if counts.get(txn_type)
-    )
+def _bill(state: FeeState, ends_a_year: bool) -> tuple[Fraction, Fraction, Fraction]:
+    maximum = min(state.capped, state.cap) - state.capped
+    total = state.free + state.capped + maximum
+    minimum = max(total, state.floor) - total
+    short = state.year_floor - state.year_net_minor - total - minimum
+    return maximum, minimum, max(short, _ZERO) if ends_a_year else _ZERO
 
 
-def _check_carry(carried: FeeCarry, accrual_date: date) -> None:
-    if carried.month != f"{accrual_date:%Y-%m}":
-        raise UsageError(f"the carry is of {carried.month}; the charging month of {accrual_date} starts with its own")
-    if carried.through is not None and carried.through + ONE_DAY != accrual_date:
-        raise UsageError(f"the carry runs through {carried.through}; {accrual_date} is not the next day")
+def _ends_a_year(contract: FeeContract, last: date) -> bool:
+    """The annual minimum is settled with the year's last period, or with the one in which the contract ends."""
+    return (last.month, last.day) == (12, 31) or (contract.valid_to is not None and contract.valid_to <= last)
 
 
-def _days_in_year(day_count: DayCount, day: date) -> int:
+def _days(state: FeeState) -> int:
+    return (state.last - state.first).days + 1
+
+
+def days_in_year(day_count: DayCount, day: date) -> int:
+    """By which a yearly rate is divided for one day: actual/actual counts a leap year's 366."""
     if day_count is DayCount.ACTUAL_360:
         return 360
     return 366 if day_count is DayCount.ACTUAL_ACTUAL and isleap(day.year) else 365
 
 
-def _fraction(text: str) -> Fraction:
-    found = _FRACTION.fullmatch(text)
-    if found is None:
-        raise UsageError(f"{text!r} is not an exact rest such as -3/365")
-    return Fraction(int(found[1]), int(found[2]))
-
-
-def _date(value: object, key: str) -> date:
-    if type(value) is date:  # a datetime would be a moment, not a day
-        return value
-    try:
-        return date.fromisoformat(value if isinstance(value, str) else "")
-    except ValueError:
-        raise UsageError(f"{key} must be a date YYYY-MM-DD, not {value!r}") from None
-
-
-def _rate(value: object, key: str) -> Fraction:
-    """Decimal text to an exact fraction. A YAML or JSON number is refused: it has been a float already."""
-    if not isinstance(value, str) or not _DECIMAL.fullmatch(value):
-        raise UsageError(f"{key} must be decimal text such as '0.06', not {value!r}")
-    return Fraction(value)
-
-
-def _rounding(value: object) -> Rounding:
-    for rule in get_args(Rounding):
-        if value == rule:
-            found: Rounding = rule
-            return found
-    raise UsageError(f"rounding must be one of {', '.join(get_args(Rounding))}, not {value!r}")
-
-
-def _prices(value: object) -> tuple[tuple[str, int], ...]:
-    if not isinstance(value, Mapping):
-        raise UsageError(f"per_transaction_minor must map transaction types to minor units, not {value!r}")
-    prices = []
-    for txn_type, price in value.items():
-        if txn_type not in list(TxnType):
-            raise UsageError(f"per_transaction_minor names {txn_type!r}, which is not a transaction type")
-        prices.append((str(txn_type), _whole(price, f"the price of {txn_type}")))
-    return tuple(sorted(prices))
-
-
-def _vat_rates(value: object, valid_from: date) -> tuple[tuple[date, Fraction], ...]:
-    if isinstance(value, str):
-        return ((valid_from, _rate(value, "vat_rate")),)
-    if not isinstance(value, (list, tuple)) or not all(
-        isinstance(v, Mapping) and set(v) == {"valid_from", "rate"} for v in value
-    ):
-        raise UsageError(f"vat_rate must be a rate, or a list of valid_from and rate, not {value!r}")
-    rates = [(_date(v["valid_from"], "vat_rate.valid_from"), _rate(v["rate"], "vat_rate.rate")) for v in value]
-    starts = [since for since, _ in rates]
-    if not starts or starts != sorted(set(starts)) or starts[0] > valid_from:
-        raise UsageError("vat_rate must be in order of date and cover the contract's first day")
-    return tuple(rates)
-
-
-def _whole(value: object, what: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_MINOR:
-        raise UsageError(f"{what} must be a whole number from 0 to {MAX_MINOR}, not {value!r}")
-    return value
-
-
-def _shown(exact: Fraction) -> str:
-    """A rate as decimal text; every rate here comes from decimal text, so the division ends."""
-    digits = 0
-    while (exact * 10**digits).denominator != 1:
-        digits += 1
-    scaled = str((exact * 10**digits).numerator).rjust(digits + 1, "0")
-    return f"{scaled[: len(scaled) - digits]}.{scaled[len(scaled) - digits :]}" if digits else scaled
+def _text(exact: Fraction) -> str:
+    return f"{exact.numerator}/{exact.denominator}"

@@ -85,6 +85,8 @@ SUSPENSE = "SUSPENSE"
 COUPON_HOLD = "#COUPON"
 # The custody fee's daily accrual is the system's own; no instruction can name this direction.
 ACCRUE = "ACCRUE"
+# ... nor this one: what was accrued is taken back, where a period became cheaper or what is due is written off.
+RELEASE = "RELEASE"
 
 _BY_CUSTOMER = frozenset({Originator.CUSTOMER})
 _BY_MANDATE = frozenset({Originator.MANDATE})
@@ -272,6 +274,9 @@ RULES: dict[tuple[TxnType, str | None], PostingRule] = {
     # amount = gross of VAT, fee = the VAT inside it.
     (TxnType.CUSTODY_FEE, ACCRUE): PostingRule(
         (MoveRule(_B, _DUE, "{p}:BANK_FEE_INCOME", Part.NET), MoveRule(_B, _DUE, "{p}:VAT", Part.FEE)), _BANK, external=True
+    ),
+    (TxnType.CUSTODY_FEE, RELEASE): PostingRule(
+        (MoveRule(_B, "{p}:BANK_FEE_INCOME", _DUE, Part.NET), MoveRule(_B, "{p}:VAT", _DUE, Part.FEE)), _BANK, external=True
     ),
     (TxnType.CUSTODY_FEE, "OUT"): PostingRule(
         (MoveRule(_O, _OWN, _OWN_CASH), MoveRule(_B, "{p}:BANK_CASH", _DUE)), _BANK, external=True, core="request_no"

@@ -1,20 +1,23 @@
 """fees: the day's custody fee of each platform by its dated contract, accrued to the fen with the residue carried (§7).
 
-The base is customers' sub-accounts only, at the end of every calendar day. The accrual enters the BANK book with the next
-day's posting, under its own value date. Beside it the balance-days are carried, by which the bank's own interest is owned.
+The base is customers' sub-accounts only, at the end of every calendar day. Facts are sums of columns, part by part, so that memory follows
+platforms; only their rating is Python, once for each platform. The accrual enters the BANK book with the next day's posting, under its
+own value date. Beside it the balance-days are carried, by which the bank's own interest is owned.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.lake import arrow_schema
-from custody.digest import canonical_json
-from custody.fees import FeeCarry, FeeContract, accrue, carry_into
+from custody.fee_contract import ACCOUNT_OPENED, FeeContract, transactions, volume
+from custody.fee_usage import usage_of
+from custody.fees import DayFacts, FeeAccrual, FeeState, accrue, passed, period_name, state_into
 from custody.names import Book, PartyKind, TxnType
 from custody.ports import Row
 from jobs.reference import load_reference
@@ -27,44 +30,89 @@ _OWNERS = r"^[^.:]+(\.|:P_)"
 
 def _run(context: StepContext) -> None:
     reference = load_reference(context)
-    base: Counter[str] = Counter()
-    for row in context.rows("post", "balances"):
-        # A sub-account's id has a dot; P_* and the platform's other accounts have none.
-        if row["book"] == Book.CUSTODY and "." in row["account"]:
-            base[row["platform"]] += row["closing_minor"]
-    counts: dict[str, Counter[str]] = {p: Counter() for p in reference.of_kind(PartyKind.PLATFORM)}
-    for t in context.rows("post", "ledger_txn"):
-        if t["outcome"] == "POSTED":
-            counts[t["platform"]][t["txn_type"]] += 1
-    yesterday = context.custody_date - timedelta(days=1)
-    carried = {r["platform"]: r["carry"] for r in context.rows("fees", "fee_accruals", on=yesterday)}
+    today, yesterday = context.custody_date, context.custody_date - timedelta(days=1)
+    states = {r["platform"]: r["state"] for r in context.rows("fees", "fee_accruals", on=yesterday)}
+    facts = _facts(context)
     accruals: list[Row] = []
+    lines: list[Row] = []
     for platform in reference.of_kind(PartyKind.PLATFORM):
         if reference.is_closed(platform):
             continue
         contract = FeeContract.parse(reference.parties[platform]["contract"]["fee_contract"])
-        if not contract.in_force(context.custody_date):
-            continue
-        previous = FeeCarry.parse(carried[platform]) if platform in carried else None
-        carry = carry_into(context.custody_date, previous)
-        accrual = accrue(contract, context.custody_date, base[platform], counts[platform], carry)
-        accruals.append(
-            {
-                "platform": platform,
-                "accrual_date": context.custody_date,
-                "base_minor": accrual.base_minor,
-                "balance_fee_minor": accrual.balance_fee_minor,
-                "transaction_fee_minor": accrual.transaction_fee_minor,
-                "net_minor": accrual.net_minor,
-                "vat_minor": accrual.vat_minor,
-                "gross_minor": accrual.gross_minor,
-                "currency": accrual.currency,
-                "carry": accrual.carry.as_text(),
-                "explanation": canonical_json([list(line) for line in accrual.explain()]),
-            }
-        )
+        previous = FeeState.parse(states[platform]) if platform in states else None
+        if contract.in_force(today):
+            found = accrue(contract, today, facts[platform], state_into(contract, today, previous))
+            accruals.append(_accrual(platform, found))
+            lines += [
+                {"platform": platform, "line_no": number, "component": line.component, "quantity": line.quantity,
+                 "terms": line.terms, "remaining": str(line.left), "fee": str(line.fee)}
+                for number, line in enumerate(found.lines, start=1)
+            ]  # fmt: skip
+        elif previous is not None:
+            accruals.append(_nothing(platform, today, passed(today, previous)))
     context.write("fee_accruals", accruals)
+    context.write("fee_lines", lines)
     context.write("balance_days", _balance_days(context, yesterday))
+
+
+def _accrual(platform: str, found: FeeAccrual) -> Row:
+    return {
+        "platform": platform,
+        "accrual_date": found.accrual_date,
+        "period": period_name(found.state.first, found.state.last),
+        "base_minor": found.base_minor,
+        "net_minor": found.net_minor,
+        "vat_minor": found.vat_minor,
+        "gross_minor": found.gross_minor,
+        "accrued_minor": found.state.accrued_minor,
+        "currency": found.currency,
+        "vat_rate": str(found.vat_rate),
+        "rounding": found.rounding,
+        "state": found.state.as_text(),
+    }
+
+
+def _nothing(platform: str, today: date, state: FeeState) -> Row:
+    """A day without a contract in force, between two or after the last."""
+    zeros = dict.fromkeys(("base_minor", "net_minor", "vat_minor", "gross_minor"), 0)
+    return {
+        "platform": platform, "accrual_date": today, "period": period_name(state.first, state.last), **zeros,
+        "accrued_minor": state.accrued_minor, "currency": state.currency, "vat_rate": "0", "rounding": "half_even",
+        "state": state.as_text(),
+    }  # fmt: skip
+
+
+def _facts(context: StepContext) -> dict[str, DayFacts]:
+    """What each platform's fee is computed from; of one without any, nothing."""
+    base: dict[str, int] = defaultdict(int)
+    for part in _parts(context, "balances", ("platform", "book", "account", "closing_minor")):
+        # A sub-account's id has a dot; P_* and the platform's other accounts have none.
+        customers = pc.and_(pc.equal(part["book"], str(Book.CUSTODY)), pc.match_substring(part["account"], "."))
+        sums = part.filter(customers).group_by("platform").aggregate([("closing_minor", "sum")])
+        for platform, minor in zip(*(sums[name].to_pylist() for name in ("platform", "closing_minor_sum")), strict=True):
+            base[platform] += minor
+    quantities: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for part in _parts(context, "ledger_txn", ("platform", "txn_type", "outcome", "amount_minor")):
+        posted = part.filter(pc.equal(part["outcome"], "POSTED")).group_by(["platform", "txn_type"])
+        for row in posted.aggregate([("amount_minor", "sum"), ("amount_minor", "count")]).to_pylist():
+            quantities[row["platform"]][transactions(row["txn_type"])] += row["amount_minor_count"]
+            quantities[row["platform"]][volume(row["txn_type"])] += row["amount_minor_sum"]
+    for part in _parts(context, "sub_accounts", ("platform", "opened_on")):
+        opened = part.filter(pc.equal(part["opened_on"], pa.scalar(context.custody_date, pa.date32())))
+        for row in opened.group_by("platform").aggregate([("opened_on", "count")]).to_pylist():
+            quantities[row["platform"]][ACCOUNT_OPENED] += row["opened_on_count"]
+    for platform, component, count in usage_of(context.rows("cut_off", "decisions")):
+        quantities[platform][component] += count
+    found: dict[str, DayFacts] = defaultdict(lambda: DayFacts(0))
+    return found | {p: DayFacts(base[p], quantities[p]) for p in {*base, *quantities}}
+
+
+def _parts(context: StepContext, table: str, columns: Sequence[str]) -> Iterator[pa.Table]:
+    seal = context.seal("post")
+    assert seal is not None
+    lake = context.wiring.lake
+    for name in lake.parts(seal.path, table):
+        yield lake.part(seal.path, table, name, list(columns))
 
 
 def _balance_days(context: StepContext, yesterday: date) -> pa.Table:

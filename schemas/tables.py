@@ -424,11 +424,18 @@ TABLES: dict[str, TableSpec] = {
             "platform:text as_of:date figure:text published:text ours:text? verdict:text loans:int file_name:text line_no:int",
         ),
         # fees
+        # ``state``: the charging period so far (custody.fees); ``accrued_minor``: gross, since the first day under contract.
         _table(
             "fee_accruals",
             "platform",
-            "platform:text accrual_date:date base_minor:int balance_fee_minor:int transaction_fee_minor:int net_minor:int "
-            "vat_minor:int gross_minor:int currency:text carry:text explanation:text",
+            "platform:text accrual_date:date period:text base_minor:int net_minor:int vat_minor:int gross_minor:int "
+            "accrued_minor:int currency:text vat_rate:text rounding:text state:text",
+        ),
+        # What each component came to on the day: exact minor units as a fraction, ``remaining`` of 1 left to pay after discounts.
+        _table(
+            "fee_lines",
+            "platform line_no",
+            "platform:text line_no:int component:text quantity:int terms:text remaining:text fee:text",
         ),
         # The sum of an account's balances at the ends of the days since the last credit of bank interest.
         _table("balance_days", "platform account", "platform:text account:text minor_days:int"),

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
-from console.commands import proposals
+from console.commands import fees, proposals
 from console.commands.results import day_results
 from console.commands.steps import step_callback
 from console.output import ActorOption, DateOption, JsonOption, NoteOption, command, emit, parse_date, wired
 from custody.calendar import dates
-from custody.errors import UsageError
 from custody.services import alerts as alert_service
 from custody.services import calendars, releases
 from custody.services.access import SYSTEM
-from custody.services.outputs import days_begun, latest_seal
+from custody.services.outputs import days_begun
 from custody.steps import STEPS
 
 ActorSystem = Annotated[str, typer.Option("--as", help="Who acts. 操作人", envvar="CUSTODY_ACTOR")]
@@ -41,7 +39,7 @@ def add_desk(app: typer.Typer) -> None:
                 "reject": proposals.turn_down,
             },
         ),
-        "fees": ("The day's accrual (--date), and how it came about. 存管费", {"explain": fees_explain}),
+        "fees": ("The day's accrual (--date), and how it came about. 存管费", {"explain": fees.explain}),
     }
     for name, (words, commands) in groups.items():
         # `custody fees --date` and `custody report --date` run the step; their sub-commands look at what it made.
@@ -198,19 +196,3 @@ def report_due(date_: DateOption, as_json: JsonOption = False) -> int:
         due = reports_due(wiring, parse_date(date_))
     emit({"due": due}, as_json, [f"{d['report']} {d['period']} due {d['due']}" for d in due] or ["nothing is due 无到期报表"])
     return 1 if due else 0
-
-
-@command
-def fees_explain(
-    date_: DateOption, platform: Annotated[str, typer.Option("--platform", help="Platform. 平台")], as_json: JsonOption = False
-) -> int:
-    with wired() as wiring:
-        with wiring.register.transaction() as tx:
-            seal = latest_seal(tx, parse_date(date_), "fees")
-        rows = wiring.lake.rows(seal.path, "fee_accruals") if seal else []
-    found = [r for r in rows if r["platform"] == platform]
-    if not found:
-        raise UsageError(f"no fee of {platform} was accrued on {date_}")
-    lines = json.loads(found[0]["explanation"])
-    emit({**found[0], "explanation": lines}, as_json, [f"{en}\n  {zh}" for en, zh in lines])
-    return 0

@@ -19,7 +19,7 @@ from custody.calendar import ONE_DAY
 from custody.core_model import CoreModel
 from custody.digest import canonical_json
 from custody.errors import UsageError
-from custody.fees import FeeContract
+from custody.fee_contract import FeeContract
 from custody.file_schedule import schedule_faults, scheduled_types
 from custody.money import MAX_MINOR
 from custody.names import MONTHLY, OCCASIONAL, FileType, PartyKind

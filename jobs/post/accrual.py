@@ -8,7 +8,7 @@ from custody.calendar import CHINA
 from custody.instruction import Instruction
 from custody.names import Originator, TxnStatus, TxnType
 from custody.ports import Row
-from custody.posting_rules import ACCRUE
+from custody.posting_rules import ACCRUE, RELEASE
 
 
 def accrual(fee: Row, value_date: date) -> Instruction:
@@ -23,7 +23,7 @@ def accrual(fee: Row, value_date: date) -> Instruction:
         authorisation_id=name,
         from_account=None,
         to_account=None,
-        amount_minor=fee["gross_minor"],
+        amount_minor=abs(fee["gross_minor"]),
         currency=fee["currency"],
         loan_id=None,
         principal_minor=0,
@@ -33,8 +33,8 @@ def accrual(fee: Row, value_date: date) -> Instruction:
         related_request_no=None,
         channel=None,
         settlement_batch=None,
-        direction=ACCRUE,
-        fee_minor=fee["vat_minor"],
+        direction=ACCRUE if fee["gross_minor"] >= 0 else RELEASE,
+        fee_minor=abs(fee["vat_minor"]),
         status=TxnStatus.SUCCESS,
         event_time=datetime.combine(value_date, datetime.max.time().replace(microsecond=0), tzinfo=CHINA),
         value_date=value_date,

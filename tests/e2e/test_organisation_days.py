@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from changed_days import Market, breaks, market_after_its_first_day
 from instance_kit import GO_LIVE, Instance, opened
 from kill_kit import CopyOf
 
+from console.fee_view import base_rows, fee_days, fee_period
 from custody.calendar import dates
 from custody.errors import UsageError
 from custody.party_status import PartyStatus
@@ -103,8 +105,7 @@ def test_a_contract_changes_on_a_date_and_each_day_keeps_its_own(market: Market,
         late = f"{P}_SEAL_{SECOND:%Y%m%d}_01_v1.json"
         instance.deliver(market.world, SECOND, without=(P,))
         instance.run_day(SECOND)
-        accruals = {a["platform"]: a for a in instance.lake_rows(SECOND, "fees", "fee_accruals")}
-        assert "36.5" not in accruals[P]["explanation"]
+        assert _per_mille(instance, SECOND) == "1.5 per mille / 365"
         for path in sorted((Path(market.world) / SECOND.isoformat() / P).iterdir()):
             instance.drop.put(P, path.name, path.read_bytes())
         assert late in instance.drop.arrived[P]
@@ -118,8 +119,31 @@ def test_a_contract_changes_on_a_date_and_each_day_keeps_its_own(market: Market,
         assert {(o["file_type"], o["custody_date"], o["rule"]) for o in refused} == {
             ("CUSTOMER", THIRD, "unknown_layout"), ("LOAN", THIRD, "unknown_layout"),
         }  # fmt: skip
-        assert "36.5" in {a["platform"]: a for a in instance.lake_rows(THIRD, "fees", "fee_accruals")}[P]["explanation"]
+        assert _per_mille(instance, THIRD) == "36.5 per mille / 365"
+        _fee_is_explained_down_to_its_rows(instance, THIRD)
         rows = [r for r in instance.lake_rows(THIRD, "cut_off", "reference") if r["kind"] == "contract"]
         assert [(r["id"], len(json.loads(r["payload"]))) for r in rows] == [(P, 2)]
         # The second day says what it said, however often it is asked.
         assert {r.outcome for r in instance.run_day(SECOND)} == {"unchanged"}
+
+
+def _per_mille(instance: Instance, on: date) -> str:
+    lines = instance.lake_rows(on, "fees", "fee_lines")
+    (terms,) = [line["terms"] for line in lines if (line["platform"], line["component"]) == (P, "balance")]
+    return str(terms)
+
+
+def _fee_is_explained_down_to_its_rows(instance: Instance, on: date) -> None:
+    """The rows behind each component of a day add up to what came in, and the days to the period."""
+    (day,) = fee_days(instance.wiring, P, on, on)
+    for line in day.lines:
+        rows = base_rows(instance.wiring, P, on, line["component"])
+        minor = sum(row.get("minor", 0) for row in rows)
+        assert line["quantity"] == (minor if line["component"] == "balance" else len(rows)) > 0
+    balances = base_rows(instance.wiring, P, on, "balance")
+    assert all("**" in row["account"] for row in balances)
+    period = fee_period(instance.wiring, P, f"{on:%Y-%m}")
+    assert period.state.through == on
+    assert sum(day.accrual["net_minor"] for day in period.days) == period.state.net_minor == sum(period.whole.values())
+    with pytest.raises(UsageError, match="no fee of"):
+        fee_period(instance.wiring, P, "2030-01")

@@ -202,6 +202,12 @@ GOLDEN: list[tuple[TxnType, dict[str, Any], list[tuple[Book, str, str, int]], st
     ),
     (
         T.CUSTODY_FEE,
+        {"direction": "RELEASE", "fee_minor": 57},
+        [(B, "P001:BANK_FEE_INCOME", "P001:FEE_DUE", 943), (B, "P001:VAT", "P001:FEE_DUE", 57)],
+        None,
+    ),
+    (
+        T.CUSTODY_FEE,
         {"direction": "OUT", "fee_minor": 57},
         [(OWN, "P001:PLATFORM_OWN", "P001:OWN_CASH", 1000), (B, "P001:BANK_CASH", "P001:FEE_DUE", 1000)],
         "X",
