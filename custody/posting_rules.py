@@ -276,7 +276,7 @@ RULES: dict[tuple[TxnType, str | None], PostingRule] = {
         (MoveRule(_B, _DUE, "{p}:BANK_FEE_INCOME", Part.NET), MoveRule(_B, _DUE, "{p}:VAT", Part.FEE)), _BANK, external=True
     ),
     (TxnType.CUSTODY_FEE, RELEASE): PostingRule(
-        (MoveRule(_B, "{p}:BANK_FEE_INCOME", _DUE, Part.NET), MoveRule(_B, "{p}:VAT", _DUE, Part.FEE)), _BANK, external=True
+        (MoveRule(_B, "{p}:BANK_FEE_INCOME", _DUE, Part.NET), MoveRule(_B, "{p}:VAT", _DUE, Part.FEE)), _BANK
     ),
     (TxnType.CUSTODY_FEE, "OUT"): PostingRule(
         (MoveRule(_O, _OWN, _OWN_CASH), MoveRule(_B, "{p}:BANK_CASH", _DUE)), _BANK, external=True, core="request_no"

@@ -129,4 +129,5 @@ def rich() -> Ledger:
     post(ledger, TxnType.REPAY_FREEZE, "hr", 50_000, from_account=BORROWER, loan_id="L1")
     compensated: dict[str, Any] = {"from_account": GUARANTOR, "to_account": LENDER, "loan_id": "L1", "related_request_no": "ht0"}
     post(ledger, TxnType.COMPENSATION, "cg", 2_000, principal_minor=2_000, **compensated)
+    post(ledger, TxnType.CUSTODY_FEE, "fee", 5_300, direction="ACCRUE", fee_minor=300)
     return ledger
