@@ -44,11 +44,12 @@ _ROOT = Path(__file__).parents[1]
 class Run:
     """``seconds`` for each measure (most benchmarks have one, under their own name); ``answer`` must be equal on all sides.
 
-    ``rss_mb``: peak memory of all processes of a side that has several; None: that of its own process."""
+    ``rss_mb``: peak memory of all processes of a side that has several, or until each measure was taken, by its name; None: that of its
+    own process."""
 
     seconds: dict[str, float]
     answer: dict[str, Any]
-    rss_mb: int | None = None
+    rss_mb: int | dict[str, int] | None = None
 
 
 Side = Callable[[Path], Run]
@@ -130,6 +131,10 @@ def _figure(measured: str, rows: int, peer: str, ours: list[dict[str, Any]], the
         ours_s=round(ours_s, 4),
         peer_s=round(peer_s, 4),
         ratio=round(ours_s / peer_s, 2),
-        rss_mb=max(r["rss_mb"] for r in ours),
-        peer_rss_mb=max(r["rss_mb"] for r in theirs),
+        rss_mb=_peak(measured, ours),
+        peer_rss_mb=_peak(measured, theirs),
     )
+
+
+def _peak(measured: str, runs: list[dict[str, Any]]) -> int:
+    return max(r["rss_mb"][measured] if isinstance(r["rss_mb"], dict) else r["rss_mb"] for r in runs)

@@ -22,6 +22,7 @@ from typing import Any
 
 from bench.harness import Run
 from bench.land import write_txn
+from simulator.memory import peak_mib
 
 # Organisations.
 ROWS = 500
@@ -158,14 +159,16 @@ def ours(folder: Path) -> Run:
             started = time.perf_counter()
             result = collect(wiring.exchange_ports, wiring.exchange_rules, SYSTEM, _DAY, wiring.collect_limits)
             swept = time.perf_counter() - started
+        peak = {"sweep": peak_mib()}
         assert not result.troubles and not result.waiting and not result.unsafe, result.troubles[:1]
         run_step(wiring, step_named("cut_off"), _DAY, SYSTEM)
         started = time.perf_counter()
         landed = run_step(wiring, step_named("land"), _DAY, SYSTEM).tables
         seconds = {"sweep": swept, "sweep_land": time.perf_counter() - started}
+        peak["sweep_land"] = peak_mib()
         wiring.close()
         rows = sum(landed[f"land_{name.lower()}"]["rows"] for name in _FILES)
-        return Run(seconds, {"files": result.counts()["ACCEPTED"] + len(result.seals), "rows": rows})
+        return Run(seconds, {"files": result.counts()["ACCEPTED"] + len(result.seals), "rows": rows}, peak)
     finally:
         shutil.rmtree(home)
 

@@ -18,7 +18,7 @@ from functools import partial
 from custody.calendar import custody_date_of
 from custody.digest import canonical_json
 from custody.errors import BusyElsewhere, RetryLater
-from custody.ports import Lying, Outgoing, Row
+from custody.ports import Lying, Outgoing, RegisterTx, Row
 from custody.protection import SUFFIXES, Protection, Way, asked
 from custody.services.access import check_permission
 from custody.services.alerts import raise_alert
@@ -50,9 +50,10 @@ def deliver_pending(ports: ExchangePorts, party: str | None = None) -> Delivery:
 
     Raises SealBroken when the archive does not hold what was queued.
     """
-    only = {} if party is None else {"party": party}
+    if party is not None:
+        return _Recipient(ports, party).deliver() if ports.drop.reachable(party) else Delivery()
     with ports.register.transaction() as tx:
-        waiting = tx.find("outbound", ("party",), state=[QUEUED, SENT], **only)
+        waiting = tx.find("outbound", ("party",), state=[QUEUED, SENT])
     now = ports.clock.now()
     due = sorted({row["party"] for row in waiting if _is_due(row, now) and ports.drop.reachable(row["party"])})
     return _side_by_side(ports, [_Recipient(ports, one).deliver for one in due])
@@ -74,8 +75,6 @@ def watch(ports: ExchangePorts, actor: str) -> Delivery:
 
 def _side_by_side(ports: ExchangePorts, works: Sequence[Callable[[], Delivery]]) -> Delivery:
     result = Delivery()
-    if len(works) == 1:  # a sweep's own thread will do
-        return works[0]()
     with ThreadPoolExecutor(ports.policy.threads, thread_name_prefix="deliver") as pool:
         for part in pool.map(lambda work: work(), works):
             result.add(part)
@@ -103,11 +102,15 @@ class _Recipient:
         try:
             with self._ports.archive.leaving(self._party):
                 now = self._ports.clock.now()
-                due = [row for row in self._rows(QUEUED, SENT) if _is_due(row, now)]
-                left = due
+                today = custody_date_of(now)
+                with self._ports.register.transaction() as tx:
+                    left = [row for row in _rows(tx, self._party, QUEUED, SENT) if _is_due(row, now)]
+                    current = party(tx, self._party, today) if left else None
+                    in_force = keys_in_force(tx, self._party, KeyUse.OPENPGP, today) if left else []
+                wanted = frozenset[Protection]() if current is None else asked(current.contract, Way.OUT)
                 try:
                     while left:
-                        self._deliver(left[:_TOGETHER])
+                        self._deliver(left[:_TOGETHER], wanted, in_force)
                         result.delivered += [row["file_name"] for row in left[:_TOGETHER]]
                         left = left[_TOGETHER:]
                 except RetryLater as trouble:
@@ -117,12 +120,13 @@ class _Recipient:
             pass  # another process is at it
         return result
 
-    def _deliver(self, rows: Sequence[Row]) -> None:
+    def _deliver(self, rows: Sequence[Row], wanted: frozenset[Protection], in_force: Sequence[PartyKey]) -> None:
+        """``wanted``: what the contract asks for what goes out; ``in_force``: the party's OpenPGP keys."""
         begun = [row for row in rows if row["state"] == SENT]
         lying = self._ports.drop.lying(self._party) if begun else {}
         # Nothing of it is there: it was sealed before we could say so, and is taken.
         gone = [row for row in begun if not {row["wire_name"], _seal_name(row)} & lying.keys()]
-        fresh = [self._with_wire(row) for row in rows if row["state"] == QUEUED]
+        fresh = self._with_wires([row for row in rows if row["state"] == QUEUED], wanted, in_force)
         for row in fresh:
             content = Outgoing(row["wire_bytes"], row["wire_sha256"], partial(_pieces, self._ports, row["wire_ref"]))
             self._ports.drop.deliver(self._party, row["wire_name"], content)
@@ -134,19 +138,16 @@ class _Recipient:
         self._mark(here, {"state": PROVED, **proved})
         self._mark(gone, {"state": TAKEN, "taken_at": self._now(), **proved})
 
-    def _with_wire(self, row: Row) -> Row:
+    def _with_wires(self, rows: Sequence[Row], wanted: frozenset[Protection], in_force: Sequence[PartyKey]) -> list[Row]:
         """What goes over the wire is fixed, and known to the register, before anything of it is written."""
-        if row["wire_ref"] is None:
+        wires: dict[object, Row] = {}
+        for row in rows:
+            if row["wire_ref"] is None:
+                wires[row["file_name"]] = self._wrapped(row, wanted, in_force) if wanted else self._as_it_is(row)
+        if wires:
             with self._ports.register.transaction() as tx:
-                today = custody_date_of(self._ports.clock.now())
-                current = party(tx, self._party, today)
-                in_force = keys_in_force(tx, self._party, KeyUse.OPENPGP, today)
-            wanted = frozenset[Protection]() if current is None else asked(current.contract, Way.OUT)
-            wire = self._wrapped(row, wanted, in_force) if wanted else self._as_it_is(row)
-            row = {**row, **wire}
-            with self._ports.register.transaction() as tx:
-                tx.update("outbound", {"file_name": row["file_name"]}, wire)
-        return row
+                tx.update_all("outbound", "file_name", wires)
+        return [{**row, **wires.get(row["file_name"], {})} for row in rows]
 
     def _as_it_is(self, row: Row) -> Row:
         size = sum(map(len, self._ports.archive.chunks(row["archive_ref"])))
@@ -169,7 +170,8 @@ class _Recipient:
         result = Delivery()
         try:
             with self._ports.archive.leaving(self._party):
-                rows = self._rows(PROVED)
+                with self._ports.register.transaction() as tx:
+                    rows = _rows(tx, self._party, PROVED)
                 lying = self._ports.drop.lying(self._party)
                 now = self._ports.clock.now()
                 taken = [row for row in rows if _is_taken(row, lying)]
@@ -180,10 +182,6 @@ class _Recipient:
         except (BusyElsewhere, RetryLater):
             pass  # nothing is owed to it: the next look will do
         return result
-
-    def _rows(self, *states: str) -> list[Row]:
-        with self._ports.register.transaction() as tx:
-            return tx.find("outbound", ("queued_at", "file_name"), party=self._party, state=list(states))
 
     def _mark(self, rows: Iterable[Row], values: Row) -> None:
         changes = {row["file_name"]: values for row in rows}
@@ -209,6 +207,10 @@ class _Recipient:
 
     def _now(self) -> str:
         return _text(self._ports.clock.now())
+
+
+def _rows(tx: RegisterTx, party: str, *states: str) -> list[Row]:
+    return tx.find("outbound", ("queued_at", "file_name"), party=party, state=list(states))
 
 
 def _pieces(ports: ExchangePorts, reference: str, start: int) -> Iterator[bytes]:

@@ -15,7 +15,7 @@ where this one stopped. Two collectors at once do no harm: one of them at a time
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -32,7 +32,7 @@ from custody.risk import Severity
 from custody.services.access import check_permission
 from custody.services.alerts import put_alert
 from custody.services.deliveries import deliver_pending
-from custody.services.file_moves import Happening, event_row, move_content
+from custody.services.file_moves import Happening, event_row
 from custody.services.files import CLEARING, READ, SEAL
 from custody.services.intake_checks import (
     IN_ORDER,
@@ -44,6 +44,7 @@ from custody.services.intake_checks import (
     ExchangeRules,
     NameParts,
     SealContent,
+    Seen,
     Standing,
     is_held,
     judge_file,
@@ -52,7 +53,7 @@ from custody.services.intake_checks import (
     register_name,
     seal_fault,
 )
-from custody.services.organisations import DatedParty, dated_party, parties
+from custody.services.organisations import DatedParty, parties
 from custody.services.outbound import QUEUED, SENT, ExchangePorts, queue_answer
 from custody.services.party_keys import KeyUse, PartyKey, keys
 from custody.services.promises import hold_against
@@ -62,6 +63,8 @@ from custody.texts import text
 _ACTION = "file.collect"
 FILE_QUARANTINED = "FILE_QUARANTINED"
 _UNKNOWN_TYPE = "UNKNOWN"
+# Files that a seal names are announced by a commit of its own when they are larger together: they take a while.
+_AT_ONCE_BYTES = 4 * 1024 * 1024
 # In the place of a party among the troubles.
 OUR_DROP = "drop"
 _UNKNOWN_PARTY = "the drop has a folder for a party that the register does not know"
@@ -217,55 +220,79 @@ class _Sweep:
         fault = seal_fault(self.party, parts, content)
         sealed = () if fault is not None or isinstance(content, str) else content.files
         named = [(file, own_name(self._rules, parts, file.name)) for file in sealed]
+        foreign = [register_name(self.party, file.name, own) for file, own in named if own is None]
         with self._ports.register.transaction() as tx:
-            if self._is_clearing(tx, register_as, sha256):
+            seen = Seen.read(tx, self.party, parts, foreign)
+            if seen.of is None or self._is_clearing(seen, register_as, sha256):
                 return
-            self._announce(tx, register_as, named)
-            self._dated = dated_party(tx, self.party)
-        announced: list[tuple[AnnouncedFile, NameParts | None, Arrival]] = []
+            # What is here in a moment is announced and judged in one breath.
+            if sum(file.bytes for file, _ in named) > _AT_ONCE_BYTES:
+                standing = Standing(seen)
+                self._announce(standing, register_as, named)
+                standing.write(tx)
+                seen = Seen.read(tx, self.party, parts, foreign)
+        self._dated = seen.of
+        announced: list[_Fetched] = []
         try:
             for file, own in named:
                 announced.append((file, own, self._fetch(folder, mark, file, own)))
         except RetryLater:
-            self._note_landed(register_as, announced)
+            self._note_landed(register_as, parts, foreign, named, announced)
             raise
         state, rule, figures = fault or (READ, "taken", {})
-        seal = Outcome(register_as, sha256, state, rule, figures)
+        of = _SealFound(parts, name, Outcome(register_as, sha256, state, rule, figures), size, reference)
+        judged = self._judge(seen, of, announced)
+        # Flushed to disk before the register is locked; what is kept again there costs nothing.
+        self._ports.archive.keep(judged.receipt, digest_of("sha256", [judged.receipt]))
         with self._ports.register.transaction() as tx:
-            # Another collector may have been faster since the first look.
-            of = dated_party(tx, self.party)
-            if of is None or self._is_clearing(tx, register_as, sha256):
-                return
-            names = [register_name(self.party, file.name, own) for file, own, _ in announced]
-            standing = Standing.read(tx, self.party, parts, names)
-            events: list[Row] = []
-            files = tuple(self._record_file(tx, standing, events, of, seal.name, parts, *one) for one in announced)
-            tx.insert_all("file_event", events)
-            hold_against(tx, self._happening(seal.name), self.party, parts.custody_date)
-            self._record_seal(tx, self.party, parts, seal, size, reference)
-            receipt = receipt_bytes(self.party, seal, parts.custody_date.isoformat(), files)
-            base_name = f"{self.party}_RECEIPT_{name.partition('_SEAL_')[2].removesuffix('.json')}"
-            receipt_name = queue_answer(tx, self._ports, self.party, base_name, receipt)
-            details = {
-                "party": self.party,
-                "seal": [sha256, state, rule],
-                "files": [[f.name, f.sha256, f.outcome, f.rule] for f in files],
-                "receipt": receipt_name,
-            }
-            tx.audit(self._actor, _ACTION, register_as, details)
-            for one in (seal, *files):
-                if one.outcome == QUARANTINED:
-                    self._alert(tx, parts.custody_date, one)
-        self._judged[seal.name, sha256] = None if state == READ else rule
-        self._result.seals.append(TakenSeal(self.party, seal, files, receipt_name))
+            # Another collector, landing, or a person may have been faster since the first look.
+            again = Seen.read(tx, self.party, parts, foreign)
+            if again != seen:
+                if self._is_clearing(again, register_as, sha256):
+                    return
+                judged = self._judge(again, of, announced)
+            receipt_name = self._record(tx, judged, of)
+        self._judged[register_as, sha256] = None if state == READ else rule
+        self._result.seals.append(TakenSeal(self.party, of.outcome, judged.files, receipt_name))
 
-    def _is_clearing(self, tx: RegisterTx, file_name: str, sha256: str) -> bool:
+    def _judge(self, seen: Seen, of: _SealFound, announced: Sequence[_Fetched]) -> _Judged:
+        """Of the seal and what it names; nothing is written."""
+        assert seen.of is not None
+        standing, seal, dated = Standing(seen), of.outcome, seen.of
+        self._announce(standing, seal.name, [(file, own) for file, own, _ in announced])
+        files = tuple(self._judge_file(standing, dated, seal.name, of.parts, *one) for one in announced)
+        receipt = receipt_bytes(self.party, seal, of.parts.custody_date.isoformat(), files)
+        return _Judged(standing, files, receipt)
+
+    def _record(self, tx: RegisterTx, judged: _Judged, of: _SealFound) -> str:
+        """What was judged, and what follows from it; returns the receipt's name."""
+        seal, parts = of.outcome, of.parts
+        self._put_seal(judged.standing, of)
+        judged.standing.write(tx)
+        hold_against(tx, self._happening(seal.name), self.party, parts.custody_date)
+        seal_event = event_row(self._happening(None), seal.name, seal.sha256, seal.outcome, seal.rule, seal.figures)
+        tx.insert("file_event", seal_event)
+        base_name = f"{self.party}_RECEIPT_{of.sent_as.partition('_SEAL_')[2].removesuffix('.json')}"
+        receipt_name = queue_answer(tx, self._ports, self.party, base_name, judged.receipt)
+        details = {
+            "party": self.party,
+            "seal": [seal.sha256, seal.outcome, seal.rule],
+            "files": [[f.name, f.sha256, f.outcome, f.rule] for f in judged.files],
+            "receipt": receipt_name,
+        }
+        tx.audit(self._actor, _ACTION, seal.name, details)
+        for one in (seal, *judged.files):
+            if one.outcome == QUARANTINED:
+                self._alert(tx, parts.custody_date, one)
+        return receipt_name
+
+    def _is_clearing(self, seen: Seen, file_name: str, sha256: str) -> bool:
         """Whether the seal was judged by an earlier run that did not come to clear it; then it is cleared now."""
-        row = tx.get("file", file_name=file_name, sha256=sha256)
-        if row is None or row["state"] != CLEARING:
-            return False
-        self._judged[file_name, sha256] = row["rule"]
-        return True
+        for row in seen.rows:
+            if (row["file_name"], row["sha256"], row["state"]) == (file_name, sha256, CLEARING):
+                self._judged[file_name, sha256] = row["rule"]
+                return True
+        return False
 
     def _seal_content(self, reference: str) -> SealContent | str:
         """It went into the archive piece by piece, whatever its size; of one that is none by its size, no more is read again than shows it."""
@@ -370,71 +397,78 @@ class _Sweep:
         if self._ports.clock.now() > self._until:
             raise RetryLater(f"{self._limits.party_seconds} seconds with this party are over before {what} is read to its end")
 
-    def _announce(self, tx: RegisterTx, seal_name: str, named: Sequence[tuple[AnnouncedFile, NameParts | None]]) -> None:
+    def _announce(self, standing: Standing, seal_name: str, named: Sequence[tuple[AnnouncedFile, NameParts | None]]) -> None:
         """What the seal names is on its way: known by the digest that the seal says, until its bytes are here. What is held already,
-        or was announced by an earlier run, stays as it is."""
-        # With thousands of parties the register is what they all wait for: it is read and written once for a seal.
-        names = [register_name(self.party, file.name, own) for file, own in named if own is not None]
-        there = {(row["file_name"], row["sha256"]): row for row in (tx.find("file", file_name=names) if names else ())}
-        fresh: list[Row] = []
-        events: list[Row] = []
+        or was announced before, stays as it is."""
         for file, own in named:
             if own is None:
                 continue
             name, digest = register_name(self.party, file.name, own), file.digest[1]
-            standing = there.get((name, digest))
-            if standing is not None and standing["state"] != REFUSED:
+            before = standing.content(name, digest)
+            if before is not None and before["state"] != REFUSED:
                 continue
-            of, figures = self._happening(seal_name), {"bytes": file.bytes, "rows": file.rows}
-            if standing is not None:
-                # Why it was refused stays with it until it is judged anew.
-                move_content(tx, of, standing, ANNOUNCED, "announced", figures, {"seal_name": seal_name})
-                continue
-            check_step(CONTENT, None, ANNOUNCED, name)
-            row: Row = {**self._facts(file, own, seal_name, own), "bytes": file.bytes, "figures": "{}", "received_at": of.at}
-            fresh.append({"file_name": name, "sha256": digest, "state": ANNOUNCED, **row})
-            events.append(event_row(of, name, digest, ANNOUNCED, "announced", figures))
-        tx.insert_all("file", fresh)
-        tx.insert_all("file_event", events)
+            # Why it was refused stays with it until it is judged anew.
+            facts: Row = {"seal_name": seal_name}
+            if before is None:
+                facts = {
+                    **self._facts(file, own, seal_name, own),
+                    "bytes": file.bytes,
+                    "figures": "{}",
+                    "received_at": self._now(),
+                }
+            self._step(standing, seal_name, name, digest, ANNOUNCED, "announced", {"bytes": file.bytes, "rows": file.rows}, facts)
 
-    def _unannounce(self, tx: RegisterTx, standing: Standing, of: Happening, name: str, digest: str) -> None:
+    def _step(
+        self, standing: Standing, seal_name: str, name: str, sha256: str, state: str, rule: str, figures: Mapping[str, object],
+        values: Row,
+    ) -> None:  # fmt: skip
+        """A content takes another state, and ``values`` with it. Raises StopRun for a step that cannot be."""
+        before = standing.content(name, sha256)
+        check_step(CONTENT, None if before is None else before["state"], state, name)
+        standing.put(name, sha256, {**values, "state": state})
+        standing.events.append(event_row(self._happening(seal_name), name, sha256, state, rule, figures))
+
+    def _unannounce(self, standing: Standing, seal_name: str, name: str, digest: str) -> None:
         """The content that was announced never was: what came has another digest, is known by its SHA-256 from now on, or is that of
         a file in force. One that was refused before is refused as it was."""
         row = standing.content(name, digest)
         if row is None or row["state"] not in (ANNOUNCED, LANDED):
             return
         if row["rule"] is None:
-            tx.delete("file", file_name=name, sha256=digest)
-            standing.forget(name, digest)
+            standing.drop(name, digest)
         else:
-            move_content(tx, of, row, REFUSED, row["rule"], json.loads(row["figures"]), {})
-            standing.note({**row, "state": REFUSED})
+            self._step(standing, seal_name, name, digest, REFUSED, row["rule"], json.loads(row["figures"]), {})
 
-    def _note_landed(self, seal_name: str, fetched: Sequence[tuple[AnnouncedFile, NameParts | None, Arrival]]) -> None:
+    def _note_landed(
+        self, seal_name: str, parts: NameParts, foreign: Sequence[str], named: Sequence[tuple[AnnouncedFile, NameParts | None]],
+        fetched: Sequence[_Fetched],
+    ) -> None:  # fmt: skip
         """The sweep ends before all that the seal names is here: what is, is seen to be."""
         with self._ports.register.transaction() as tx:
+            standing = Standing(Seen.read(tx, self.party, parts, foreign))
+            self._announce(standing, seal_name, named)
             for file, own, arrival in fetched:
-                name = register_name(self.party, file.name, own)
-                row = tx.get("file", file_name=name, sha256=file.digest[1])
-                is_here = arrival.archive_ref is not None and arrival.digest == file.digest[1]
+                name, digest = register_name(self.party, file.name, own), file.digest[1]
+                row = standing.content(name, digest)
+                is_here = arrival.archive_ref is not None and arrival.digest == digest
                 if is_here and row is not None and row["state"] == ANNOUNCED:
-                    values: Row = {"archive_ref": arrival.archive_ref}
-                    move_content(tx, self._happening(seal_name), row, LANDED, "landed", {"bytes": arrival.bytes}, values)
+                    reference: Row = {"archive_ref": arrival.archive_ref}
+                    self._step(standing, seal_name, name, digest, LANDED, "landed", {"bytes": arrival.bytes}, reference)
+            standing.write(tx)
 
-    def _record_file(
-        self, tx: RegisterTx, standing: Standing, events: list[Row], of: DatedParty, seal_name: str, seal: NameParts,
-        file: AnnouncedFile, own: NameParts | None, arrival: Arrival,
+    def _judge_file(
+        self, standing: Standing, of: DatedParty, seal_name: str, seal: NameParts, file: AnnouncedFile, own: NameParts | None,
+        arrival: Arrival,
     ) -> Outcome:  # fmt: skip
-        """Its row is written, its ``events`` are added to those of the seal."""
         outcome = _said_when_missed(standing, own, judge_file(standing, self._rules, of, self._today, own, file, arrival))
         before = standing.content(outcome.name, outcome.sha256)
         happening, announced = self._happening(seal_name), file.digest[1]
         if outcome.sha256 != announced or outcome.outcome == SAME_AGAIN:
-            self._unannounce(tx, standing, happening, outcome.name, announced)
+            self._unannounce(standing, seal_name, outcome.name, announced)
         if outcome.outcome == SAME_AGAIN or (before is not None and is_held(before)):
             # What was taken or quarantined stays as it is, whatever a later seal says of the same bytes.
             digest = outcome.sha256 if outcome.outcome == SAME_AGAIN else announced
-            events.append(event_row(happening, outcome.name, digest, outcome.outcome, outcome.rule, outcome.figures))
+            standing.events.append(event_row(happening, outcome.name, digest, outcome.outcome, outcome.rule, outcome.figures))
             return outcome
         # In force there is nothing to explain; a refusal carries its rule to the receipt, the day and the desk.
         is_fault = outcome.rule not in IN_ORDER
@@ -448,12 +482,12 @@ class _Sweep:
             "plain_bytes": arrival.plain.bytes if arrival.plain is not None else None,
             "plain_sha256": arrival.plain.sha256 if arrival.plain is not None else None,
             "plain_ref": arrival.plain.archive_ref if arrival.plain is not None else None,
+            "received_at": self._now(),
         }
         if outcome.outcome != REFUSED:
             row["cut_off_date"] = None
-        self._put(tx, outcome, row)
-        events += _steps(happening, None if before is None else before["state"], file, arrival, outcome)
-        standing.note({**(before or {}), **row, "file_name": outcome.name, "sha256": outcome.sha256})
+        standing.events += _steps(happening, None if before is None else before["state"], file, arrival, outcome)
+        standing.put(outcome.name, outcome.sha256, row)
         return outcome
 
     def _facts(self, file: AnnouncedFile, own: NameParts | None, seal_name: str, seal: NameParts) -> Row:
@@ -472,10 +506,11 @@ class _Sweep:
             "seal_name": seal_name,
         }
 
-    def _record_seal(self, tx: RegisterTx, party_id: str, parts: NameParts, seal: Outcome, size: int, reference: str) -> None:
+    def _put_seal(self, standing: Standing, of: _SealFound) -> None:
+        seal, parts = of.outcome, of.parts
         is_fault = seal.outcome != READ
         row: Row = {
-            "party": party_id,
+            "party": self.party,
             "file_type": SEAL,
             "custody_date": parts.custody_date,
             "batch": parts.batch,
@@ -483,18 +518,13 @@ class _Sweep:
             "state": CLEARING,
             "rule": seal.rule if is_fault else None,
             "figures": canonical_json(seal.figures if is_fault else {}),
-            "bytes": size,
+            "bytes": of.bytes,
             "totals": "{}",
             "batches": None,
-            "archive_ref": reference,
+            "archive_ref": of.archive_ref,
+            "received_at": self._now(),
         }
-        self._put(tx, seal, row)
-        tx.insert("file_event", event_row(self._happening(None), seal.name, seal.sha256, seal.outcome, seal.rule, seal.figures))
-
-    def _put(self, tx: RegisterTx, of: Outcome, row: Row) -> None:
-        row = {**row, "received_at": self._now()}
-        if tx.update("file", {"file_name": of.name, "sha256": of.sha256}, row) == 0:
-            tx.insert("file", {"file_name": of.name, "sha256": of.sha256, **row})
+        standing.put(seal.name, seal.sha256, row)
 
     def _alert(self, tx: RegisterTx, on: date, quarantined: Outcome) -> None:
         """Once for a name and a content, however often it is sent."""
@@ -572,3 +602,27 @@ def _steps(of: Happening, before: str | None, file: AnnouncedFile, arrival: Arri
 @dataclass(frozen=True)
 class _TooLarge:
     bytes: int
+
+
+# What a seal names, the parts of its name where it is the seal's own, and what came of it.
+_Fetched = tuple[AnnouncedFile, NameParts | None, Arrival]
+
+
+@dataclass(frozen=True)
+class _SealFound:
+    """``outcome``: of the seal itself; ``sent_as``: its name in the drop."""
+
+    parts: NameParts
+    sent_as: str
+    outcome: Outcome
+    bytes: int
+    archive_ref: str
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """What is to be written of a seal and its files, what becomes of each file, and the receipt that says so."""
+
+    standing: Standing
+    files: tuple[Outcome, ...]
+    receipt: bytes

@@ -23,7 +23,7 @@ from custody.names import MONTHLY
 from custody.party_status import PartyStatus
 from custody.ports import Opened, RegisterTx, Row
 from custody.services.files import is_cut_off
-from custody.services.organisations import DatedParty, Party
+from custody.services.organisations import DatedParty, Party, dated_party
 from custody.services.receipts import Outcome
 
 SAME_AGAIN = "SAME_AGAIN"
@@ -141,39 +141,70 @@ def is_held(row: Row) -> bool:
 
 
 @dataclass(frozen=True)
-class Standing:
-    """What the register has of a seal's names, and of its date and batch, as the seal is judged: read once for all files that it names,
-    and kept true with each of them that is judged. With thousands of parties the register is what they all wait for."""
+class Seen:
+    """What the register has that a seal is judged by, read together: with thousands of parties the register is what they all wait for.
+    Two that are equal give the same judgement."""
 
-    by_name: dict[str, dict[str, Row]]
-    of_batch: dict[tuple[str, str], Row]
+    of: DatedParty | None
+    rows: list[Row]
     is_cut_off: bool
-    # Promises of the date and batch, by file type.
-    promises: Mapping[str, Row]
+    # Of the date and batch.
+    promises: list[Row]
 
     @classmethod
-    def read(cls, tx: RegisterTx, party: str, seal: NameParts, names: Sequence[str]) -> Standing:
-        """``names``: as the register keeps them (`register_name`)."""
-        of = {"party": party, "custody_date": seal.custody_date, "batch": seal.batch}
-        out = cls(
-            {}, {}, is_cut_off(tx, seal.custody_date), {row["file_type"]: row for row in tx.find("expected_file", (), **of)}
-        )
-        for row in (*(tx.find("file", file_name=list(names)) if names else ()), *tx.find("file", (), **of)):
-            out.note(row)
-        return out
+    def read(cls, tx: RegisterTx, party: str, seal: NameParts, foreign: Sequence[str]) -> Seen:
+        """``foreign``: names that the seal has no right to, as the register keeps them; rows of its own ones are of its date and batch."""
+        at = {"party": party, "custody_date": seal.custody_date, "batch": seal.batch}
+        rows = tx.find("file", (), **at) + (tx.find("file", file_name=list(foreign)) if foreign else [])
+        return cls(dated_party(tx, party), rows, is_cut_off(tx, seal.custody_date), tx.find("expected_file", (), **at))
+
+
+class Standing:
+    """The same as it changes while file after file that the seal names is judged, and what is to be written of that."""
+
+    def __init__(self, seen: Seen) -> None:
+        self.is_cut_off = seen.is_cut_off
+        self.promises: Mapping[str, Row] = {row["file_type"]: row for row in seen.promises}
+        self.events: list[Row] = []
+        self._rows = {(row["file_name"], row["sha256"]): row for row in seen.rows}
+        self._there = frozenset(self._rows)
+        self._changed: dict[tuple[str, str], dict[str, object]] = {}
+        self._gone: list[tuple[str, str]] = []
 
     def content(self, name: str, sha256: str) -> Row | None:
-        return self.by_name.get(name, {}).get(sha256)
+        return self._rows.get((name, sha256))
 
-    def note(self, row: Row) -> None:
-        """The register has this row now."""
-        self.by_name.setdefault(row["file_name"], {})[row["sha256"]] = row
-        self.of_batch[row["file_name"], row["sha256"]] = row
+    def contents(self, name: str) -> list[Row]:
+        return [row for (of, _), row in self._rows.items() if of == name]
 
-    def forget(self, name: str, sha256: str) -> None:
-        """It has it no more."""
-        self.by_name.get(name, {}).pop(sha256, None)
-        self.of_batch.pop((name, sha256), None)
+    def versions(self, **equals: object) -> list[Row]:
+        """Files that were taken, with these column values."""
+        return [row for row in self._rows.values() if row["state"] in TAKEN and equals.items() <= row.items()]
+
+    def put(self, name: str, sha256: str, values: Row) -> None:
+        """The register is to have this of it; what it has besides stays."""
+        key = name, sha256
+        self._rows[key] = {"rule": None, **self._rows.get(key, {}), **values, "file_name": name, "sha256": sha256}
+        self._changed.setdefault(key, {}).update(values)
+
+    def drop(self, name: str, sha256: str) -> None:
+        """The register is to have it no more."""
+        key = name, sha256
+        del self._rows[key]
+        self._changed.pop(key, None)
+        if key in self._there:
+            self._gone.append(key)
+
+    def write(self, tx: RegisterTx) -> None:
+        for name, sha256 in self._gone:
+            tx.delete("file", file_name=name, sha256=sha256)
+        fresh = [self._rows[key] for key in self._changed if key not in self._there]
+        columns = dict.fromkeys(column for row in fresh for column in row)
+        tx.insert_all("file", [{column: row.get(column) for column in columns} for row in fresh])
+        for key, values in self._changed.items():
+            if key in self._there:
+                tx.update("file", {"file_name": key[0], "sha256": key[1]}, values)
+        tx.insert_all("file_event", self.events)
 
 
 def digest_rule(algorithm: str) -> str:
@@ -240,14 +271,13 @@ def judge_file(
 
     if parts is None:
         return outcome(REFUSED, "name")
-    contents = standing.by_name.get(name, {})
-    same = contents.get(arrival.sha256)
+    same = standing.content(name, arrival.sha256)
     algorithm, expected = file.digest
     if same is not None and is_held(same) and expected == arrival.digest:
         return outcome(SAME_AGAIN, "same_again")
     if arrival.rule is not None:
         return outcome(REFUSED, arrival.rule, **arrival.figures)
-    taken = [row["sha256"] for row in contents.values() if row["state"] in TAKEN and row["sha256"] != arrival.sha256]
+    taken = [row["sha256"] for row in standing.contents(name) if row["state"] in TAKEN and row["sha256"] != arrival.sha256]
     if taken:
         return outcome(QUARANTINED, "same_name_other_digest", first=taken[0])
     if arrival.bytes != file.bytes:
@@ -280,8 +310,8 @@ def _judge_whole(
         return outcome(REFUSED, "encoding", encoding=printable(file.encoding, 20))
     if is_sample:
         return outcome(SAMPLE, "taken_sample")
-    batch = {"party": party.party, "file_type": parts.file_type, "custody_date": parts.custody_date, "batch": parts.batch}
-    versions = [row for row in standing.of_batch.values() if row["state"] in TAKEN and batch.items() <= row.items()]
+    day, batch = parts.custody_date, parts.batch
+    versions = standing.versions(party=party.party, file_type=parts.file_type, custody_date=day, batch=batch)
     wrapped = [row["sha256"] for row in versions if row["version"] == parts.version]
     if wrapped:
         # Of one version there is one file, whatever it is wrapped in.
