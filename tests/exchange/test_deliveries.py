@@ -16,6 +16,7 @@ import paramiko
 import pytest
 from exchange_kit import POLICY, Exchange, outgoing, sha256, with_drop
 
+from connectors import sftp_session
 from custody.errors import BusyElsewhere, NotPermitted, RetryLater, UsageError
 from custody.ports import Outgoing, Row
 from custody.services.deliveries import LATE_RULE, deliver_pending, watch
@@ -198,6 +199,20 @@ def test_when_the_party_took_a_file_is_told(exchange: Exchange, how: str) -> Non
     assert _row(exchange, name)["taken_at"] > _row(exchange, name)["proved_at"]
     assert watch(_later(exchange.ports, days=31), "system").taken == []
     assert (_row(exchange, name)["state"], _row(exchange, "P001_B.csv")["state"]) == ("TAKEN", "LEFT")
+
+
+def test_that_we_read_back_what_we_wrote_is_no_reading_of_the_partys(builtin: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
+    read_back, slow = sftp_session._read_back, iter([1.1])
+
+    def in_another_second(client: paramiko.SFTPClient, path: str, most: int) -> tuple[int, str]:
+        if path.endswith(".seal.part"):
+            time.sleep(next(slow, 0))  # times of access are kept in whole seconds
+        return read_back(client, path, most)
+
+    monkeypatch.setattr(sftp_session, "_read_back", in_another_second)
+    _queue(builtin, {"P001_A.json": b"x"})
+    assert deliver_pending(builtin.ports).delivered == ["P001_A.json"]
+    assert watch(builtin.ports, "system").taken == [] and _row(builtin, "P001_A.json")["state"] == "PROVED"
 
 
 def test_on_our_own_server_a_party_removes_what_it_took_and_nothing_else(builtin: Exchange) -> None:
