@@ -172,9 +172,11 @@ class Standing:
         self._gone: list[tuple[str, str]] = []
 
     def content(self, name: str, sha256: str) -> Row | None:
+        """None where nothing of this name has these bytes."""
         return self._rows.get((name, sha256))
 
     def contents(self, name: str) -> list[Row]:
+        """Whatever came, or was announced, under this name."""
         return [row for (of, _), row in self._rows.items() if of == name]
 
     def versions(self, **equals: object) -> list[Row]:
@@ -196,6 +198,7 @@ class Standing:
             self._gone.append(key)
 
     def write(self, tx: RegisterTx) -> None:
+        """Once, in the transaction that found again what all this was judged by, or in the first one."""
         for name, sha256 in self._gone:
             tx.delete("file", file_name=name, sha256=sha256)
         fresh = [self._rows[key] for key in self._changed if key not in self._there]
