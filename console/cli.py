@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from console.commands.cases import add_cases
+from console.commands.compliance import add_compliance
 from console.commands.customers import add_customers
 from console.commands.desk import add_desk
 from console.commands.exchange import add_exchange
@@ -32,6 +33,7 @@ add_exchange(app)
 add_outbound(app)
 add_layouts(app)
 add_steps(app)
+add_compliance(app)
 add_desk(app)
 add_organisations(app)
 add_cases(app)

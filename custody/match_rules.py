@@ -24,6 +24,7 @@ from custody.rule_forms import (
     AGED,
     SIDES,
     AgeLimits,
+    ComplianceTerms,
     Condition,
     Figures,
     Levels,
@@ -273,6 +274,10 @@ class RuleSet:
     def red_lines(self) -> Mapping[str, RedLine]:
         """By id, those in force."""
         return {rule.rule_id: rule.says for rule in self.rules if isinstance(rule.says, RedLine)}
+
+    def compliance(self) -> Mapping[str, Rule]:
+        """By id, those rules in force that a detector judges."""
+        return {rule.rule_id: rule for rule in self.rules if isinstance(rule.says, ComplianceTerms)}
 
     def _step(self, rule_id: str, value: int) -> int:
         steps = self.rule(rule_id).says

@@ -52,6 +52,9 @@ PERMISSIONS: dict[str, frozenset[Duty]] = {
     "alert.acknowledge": frozenset({Duty.OPERATOR, Duty.RISK_OFFICER, Duty.SUPERVISOR}),
     "alert.raise": frozenset({Duty.SYSTEM, Duty.OPERATOR}),
     "alert.send": frozenset({Duty.SYSTEM, Duty.OPERATOR}),
+    # Findings of compliance; those that are confidential by the law against money laundering.
+    "compliance.view": frozenset({Duty.OPERATOR, Duty.SUPERVISOR, Duty.RISK_OFFICER, Duty.AUDITOR}),
+    "compliance.confidential": frozenset({Duty.RISK_OFFICER, Duty.AUDITOR}),
     "report.propose": frozenset({Duty.REPORT_OFFICER}),
     "report.approve": frozenset({Duty.SUPERVISOR}),
     "file.collect": frozenset({Duty.SYSTEM, Duty.OPERATOR}),

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from custody.cause_proofs import PROOFS
+from custody.compliance_rules import NEEDS, Disclosure
 from custody.declared import Declared
 from custody.matching import PairRule
 from custody.names import BreakKind, HoldKind, TxnStatus
@@ -123,8 +124,35 @@ class RedLine:
     terms: tuple[str, ...]
 
 
-Condition: TypeAlias = RelationTerms | PairRule | Window | Steps | Levels | AgeLimits | Figures | RedLine
-FORMS = ("relation", "pair", "window", "steps", "levels", "ages", "cause", "red_line")
+@dataclass(frozen=True)
+class Citation:
+    """The text that a rule of compliance follows from, and the place in it."""
+
+    regulation: str
+    article: str
+
+
+@dataclass(frozen=True)
+class ComplianceTerms:
+    """The parameters of a detector (custody.compliance), how grave a finding is, and who may be told of it."""
+
+    figures: Mapping[str, int]
+    severity: str
+    disclosure: Disclosure
+    citation: Citation
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """A prohibition that no flow of money can show: listed, so that nobody takes silence for compliance."""
+
+    citation: Citation
+
+
+Condition: TypeAlias = (
+    RelationTerms | PairRule | Window | Steps | Levels | AgeLimits | Figures | RedLine | ComplianceTerms | Unseen
+)
+FORMS = ("relation", "pair", "window", "steps", "levels", "ages", "cause", "red_line", "compliance", "prohibition")
 _SEVERITIES = ("LOW", "MEDIUM", "HIGH", "CRITICAL")
 
 
@@ -160,6 +188,10 @@ def read_condition(d: Declared) -> tuple[str, Condition, str | None]:
     if form == "red_line":
         figures = _figures(d).figures if "figures" in d else MappingProxyType(dict[str, int]())
         return form, RedLine(figures, d.texts("terms", [])), None
+    if form == "compliance":
+        return form, _compliance(d), None
+    if form == "prohibition":
+        return form, Unseen(_citation(d)), None
     return form, _cause(d), None
 
 
@@ -184,6 +216,31 @@ def _cause(d: Declared) -> Figures:
         raise d.wrong(
             f"its proof needs the figures {', '.join(needed) or 'none'}; the entry names {', '.join(found.figures) or 'none'}"
         )
+    return found
+
+
+def _compliance(d: Declared) -> ComplianceTerms:
+    rule_id = d.need("rule", str)
+    if rule_id not in NEEDS:
+        raise d.wrong(f"no detector judges this rule; those that do are {', '.join(NEEDS)}")
+    needed = NEEDS[rule_id].figures
+    found = _figures(d).figures if "figures" in d else MappingProxyType(dict[str, int]())
+    if set(found) != set(needed):
+        raise d.wrong(
+            f"its detector needs the figures {', '.join(needed) or 'none'}; the entry names {', '.join(found) or 'none'}"
+        )
+    disclosure = Disclosure(d.one_of("disclosure", tuple(Disclosure)))
+    if disclosure.reach > NEEDS[rule_id].disclosure.reach:
+        raise d.wrong(
+            f"disclosure is {disclosure}; of what this rule shows {NEEDS[rule_id].disclosure} is the most that may be told"
+        )
+    return ComplianceTerms(found, d.one_of("severity", _SEVERITIES), disclosure, _citation(d))
+
+
+def _citation(d: Declared) -> Citation:
+    part = d.part("citation")
+    found = Citation(part.need("regulation", str), str(part.need("article", object)))
+    part.close()
     return found
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from custody.match_rules import Rule
 from custody.matching import PairRule
 from custody.money import format_amount
-from custody.rule_forms import AgeLimits, Figures, Levels, RelationTerms, Steps, Window
+from custody.rule_forms import AgeLimits, ComplianceTerms, Figures, Levels, RelationTerms, Steps, Unseen, Window
 
 Words = tuple[str, str]
 STATES: dict[str, Words] = {
@@ -55,7 +55,16 @@ def condition_words(rule: Rule) -> Words:
     if isinstance(says, (Levels, AgeLimits)):
         shown = ", ".join(f"{level} {days}" for level, days in says.business_days.items())
         return f"business days: {shown}", f"工作日：{shown}"
+    if isinstance(says, Unseen):
+        return (
+            f"not to be seen in flows: {says.citation.regulation}, {says.citation.article}",
+            f"资金流水无法显示：{says.citation.regulation} {says.citation.article}",
+        )
     shown = ", ".join(f"{name} {value}" for name, value in says.figures.items()) or "–"
+    if isinstance(says, ComplianceTerms):
+        told_en, told_zh = says.disclosure.words
+        cited = f"{says.citation.regulation} {says.citation.article}"
+        return f"{says.severity}; figures: {shown}; {told_en}; {cited}", f"{says.severity}；参数：{shown}；{told_zh}；{cited}"
     if isinstance(says, Figures):
         return f"figures: {shown}", f"参数：{shown}"
     terms = ", ".join(says.terms) or "–"

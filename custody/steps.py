@@ -20,6 +20,7 @@ STEPS = (
     "post",
     "project",
     "reconcile",
+    "compliance",
     "fees",
     "risk",
     "statement",
@@ -44,6 +45,8 @@ _READS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
     # when all its files are there, hence what landed of it before. Bank interest is owned by the balances up to yesterday.
     # A fee is explained by the contracts of its movement's date.
     "reconcile": (("cut_off", "land", "extract", "post"), ("fees",), ("reconcile", "post", "extract", "land", "cut_off")),
+    # Patterns show over weeks: what earlier days summed up, and the entries behind it.
+    "compliance": (("cut_off", "land", "post", "reconcile"), ("compliance",), ("compliance", "post", "reconcile")),
     "fees": (("cut_off", "post"), ("fees",), ()),
     # Whether platforms confirm what they were told: each date's result states the seal of its reconciliation.
     "risk": (("cut_off", "land", "post"), ("risk",), ("reconcile",)),
@@ -58,7 +61,7 @@ _STATE_NEEDS: tuple[tuple[str, frozenset[str]], ...] = (
     ("LANDED", frozenset({"land", "extract"})),
     ("POSTED", frozenset({"post", "project"})),
     ("RECONCILED", frozenset({"reconcile"})),
-    ("ASSESSED", frozenset({"validate", "fees", "risk", "statement", "report"})),
+    ("ASSESSED", frozenset({"validate", "compliance", "fees", "risk", "statement", "report"})),
     ("CLOSED", frozenset({"close"})),
 )
 

@@ -7,7 +7,7 @@ from importlib import import_module
 from custody.steps import STEPS
 from jobs.step import Step
 
-_MODULES = {step: f"jobs.{step}" for step in STEPS} | {"post": "jobs.post.step", "reconcile": "jobs.reconcile.step"}
+_MODULES = {step: f"jobs.{step}" for step in STEPS} | {step: f"jobs.{step}.step" for step in ("post", "reconcile", "compliance")}
 
 
 def step_named(name: str) -> Step:

@@ -423,6 +423,38 @@ TABLES: dict[str, TableSpec] = {
             "platform as_of figure file_name line_no",
             "platform:text as_of:date figure:text published:text ours:text? verdict:text loans:int file_name:text line_no:int",
         ),
+        # compliance (custody.compliance). ``platform`` is "" of what is about a customer over all of them; ``rows_in_all`` stand behind
+        # it, of which the first ones are in compliance_rows.
+        _table(
+            "compliance_findings",
+            "finding_id",
+            "finding_id:text rule:text version:int platform:text subject:text occurrence:text severity:text disclosure:text amount_minor:int "
+            "figures:text words_en:text words_zh:text rows_in_all:int",
+        ),
+        _table(
+            "compliance_rows",
+            "finding_id row_no",
+            "finding_id:text row_no:int source:text platform:text ref:text on_date:date amount_minor:int entry_no:int? request_no:text? "
+            "txn_type:text? file_name:text? line_no:int?",
+        ),
+        # What moved on each account by what is posted today, by date of value. ``spent_minor``: to others here; ``credit_minor``: all
+        # that came from elsewhere; ``acts``: what its owner did.
+        _table(
+            "account_days",
+            "platform account on_date",
+            "platform:text account:text on_date:date customer_id:text kind:text in_minor:int in_count:int out_minor:int out_count:int "
+            "lent_minor:int spent_minor:int sold_minor:int sold_count:int credit_minor:int acts:int",
+        ),
+        # Of each customer who ever did anything: the last date on which he did.
+        _table("last_acts", "customer_id", "customer_id:text last_on:date"),
+        # Keyed digests of the card and phone numbers of open borrowers and of related parties, and where they were said.
+        _table(
+            "contact_digests",
+            "sub_account field",
+            "platform:text sub_account:text field:text digest:text since:date file_name:text line_no:int",
+        ),
+        # What was repaid on a platform today, and what of it came out of other loans.
+        _table("platform_days", "platform", "platform:text repaid_minor:int repaid_by_new_minor:int"),
         # fees
         # ``state``: the charging period so far (custody.fees); ``accrued_minor``: gross, since the first day under contract.
         _table(

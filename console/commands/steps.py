@@ -21,7 +21,7 @@ ActorSystem = Annotated[str, typer.Option("--as", help="Who runs it. 操作人",
 
 OptionalDate = Annotated[str, typer.Option("--date", help="Custody date, YYYY-MM-DD. 账务日期")]
 # Steps whose name is also a group of commands (console.commands.desk, console.commands.ledger).
-_WITH_SUB_COMMANDS = ("fees", "report", "statement")
+_WITH_SUB_COMMANDS = ("compliance", "fees", "report", "statement")
 
 _HELP = {
     "cut_off": "Seal what the day sees: files, decisions, reference data. 日切",
@@ -31,6 +31,7 @@ _HELP = {
     "post": "Post the day's instructions in double entry. 记账",
     "project": "Put the journal and balances into the keyed store. 投影",
     "reconcile": "Compare platform, ledger, core and channels. 对账",
+    "compliance": "Judge the day against limits, red lines and patterns. 合规监测",
     "fees": "Accrue the day's custody fees. 计提存管费",
     "risk": "Find borrowers short of funds and past due. 风险监测",
     "statement": "Make every sub-account's daily statement. 对账单",
@@ -126,5 +127,6 @@ _FINDINGS = {
     "validate": ("batch_findings",),
     "post": ("posting_findings",),
     "reconcile": ("breaks",),
+    "compliance": ("compliance_findings",),
     "risk": ("alerts",),
 }

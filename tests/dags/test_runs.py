@@ -31,7 +31,7 @@ CALLS = {
     "platform_results": [f"results {DATED}"],
     "regulatory_reports": [f"report {DATED}", f"close {DATED}"],
     "report_deadlines": [f"report due {DATED}"],
-    "risk_alerts": [f"risk {DATED}", "alert send --json"],
+    "risk_alerts": [f"risk {DATED}", f"compliance {DATED}", "alert send --json"],
 }  # fmt: skip
 ALERT = f"alert raise --rule TASK_FAILED --subject custody_fees.fees {DATED}"
 

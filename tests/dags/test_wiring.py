@@ -31,7 +31,7 @@ CHAINS = {
     "regulatory_reports": ["report", "close"],
     "report_deadlines": ["report due"],
     "restatement": [f"proposal show {PROPOSAL}", "ask", "proposal"],
-    "risk_alerts": ["risk", "alert send"],
+    "risk_alerts": ["risk", "compliance", "alert send"],
     "rule_approvals": [f"proposal show {PROPOSAL}", "ask", "proposal"],
 }
 # Behind a sweep log-ins and alerts do not wait for each other, and what is owed to a party does not wait for what came.

@@ -1,0 +1,58 @@
+"""``custody compliance``: the step itself, its findings for those who may see them, and one of them explained down to its rows."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from console.commands.steps import step_callback
+from console.output import ActorOption, DateOption, JsonOption, command, emit, parse_date, wired
+
+FindingArgument = Annotated[str, typer.Argument(help="Its number, as list and alerts name it. 发现编号")]
+OptionalDate = Annotated[str, typer.Option("--date", help="As it stood on this custody date; else on the last one. 账务日期")]
+
+
+def add_compliance(app: typer.Typer) -> None:
+    group = typer.Typer(help="Limits, red lines and suspicious patterns. 合规监测", invoke_without_command=True)
+    group.callback()(step_callback("compliance"))
+    group.command("list")(list_them)
+    group.command("explain")(explain)
+    app.add_typer(group, name="compliance")
+
+
+@command
+def list_them(date_: DateOption, actor: ActorOption, as_json: JsonOption = False) -> int:
+    """The findings of a date that one may see; confidential ones are shown to risk officer and auditor alone. 合规发现
+
+    Exits 1 when there are any.
+    """
+    from console.compliance_view import findings_on
+
+    with wired() as wiring:
+        found = findings_on(wiring, actor, parse_date(date_))
+    if as_json:
+        emit({"date": date_, "findings": found}, True)
+    else:
+        from console.compliance_tables import show_findings
+
+        show_findings(found)
+    return 1 if found else 0
+
+
+@command
+def explain(finding: FindingArgument, actor: ActorOption, date_: OptionalDate = "", as_json: JsonOption = False) -> int:
+    """One finding: its rule with the text it follows from, its figures, and the rows behind it. 解释合规发现"""
+    from console.compliance_view import explained
+
+    with wired() as wiring:
+        found = explained(wiring, actor, finding, parse_date(date_) if date_ else None)
+    if as_json:
+        cited = {"regulation": found.terms.citation.regulation, "article": found.terms.citation.article}
+        rule = {"id": found.rule.id, "figures": dict(found.terms.figures), "citation": cited, "basis": found.rule.basis}
+        emit({"date": found.on, "finding": found.finding | {"figures": found.figures}, "rule": rule, "rows": found.rows}, True)
+    else:
+        from console.compliance_tables import show_explained
+
+        show_explained(found)
+    return 0

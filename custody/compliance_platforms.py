@@ -1,0 +1,171 @@
+"""Rules about what a platform does: its lending, guaranteeing, pooling, inventing, and paying old lenders with new money (domain.md §8).
+
+As in custody.compliance_money, each function may be given only the rows that could concern it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from custody.compliance import BASIS_POINTS, Behind, Figures, Finding, Source
+from custody.compliance_borrowers import FIELDS, contact_rows
+from custody.ports import Row
+
+Related = Mapping[str, Set[str]]
+
+
+def super_lenders(days: Iterable[Row], figures: Figures, today: date) -> Iterator[Finding]:
+    """``days``: accounts' days as in custody.compliance_money, with ``sold_minor`` and ``sold_count`` (claims assigned away)."""
+    first = today - timedelta(days=figures["days"] - 1)
+    of: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in days:
+        if first <= row["on"] <= today:
+            of[row["platform"], row["customer_id"]].append(row)
+    for (platform, customer), rows in sorted(of.items()):
+        lent, sold, sales = (sum(row[name] for row in rows) for name in ("lent_minor", "sold_minor", "sold_count"))
+        if lent >= figures["lent_minor"] and sold * BASIS_POINTS >= lent * figures["sold_bp"] and sales >= figures["sales"]:
+            said = {"lent_minor": lent, "sold_minor": sold, "sales": sales, "days": figures["days"]}
+            behind = tuple(
+                Behind(Source.SALE, platform, row["account"], row["posted_on"], row["sold_minor"])
+                for row in sorted(rows, key=lambda row: (row["on"], row["posted_on"], row["account"]))
+                if row["sold_minor"]
+            )
+            yield Finding("super_lender", platform, customer, "", sold, said, behind)
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What waits on a platform: ``idle_minor`` of ``lenders`` lenders has lain longer than the rule's days; ``lent_minor``: outstanding
+    loans. ``rows``: those who have most."""
+
+    platform: str
+    idle_minor: int
+    lenders: int
+    lent_minor: int
+    rows: tuple[Behind, ...]
+
+
+def pooled(waiting: Iterable[Waiting], figures: Figures) -> Iterator[Finding]:
+    for one in waiting:
+        much = one.idle_minor * BASIS_POINTS >= one.lent_minor * figures["share_bp"]
+        if one.idle_minor and much and one.lenders >= figures["lenders"]:
+            said = {"idle_minor": one.idle_minor, "lenders": one.lenders, "lent_minor": one.lent_minor, "days": figures["days"]}
+            yield Finding("pooling", one.platform, one.platform, "", one.idle_minor, said, one.rows)
+
+
+def new_for_old(days: Iterable[Row], legs: Iterable[Row], figures: Figures, today: date) -> Iterator[Finding]:
+    """``days``: of platforms ``on``, ``repaid_minor`` and, of that, ``repaid_by_new_minor`` that came out of other loans; ``legs``: the ways
+    of the money that did (``on``, platform, other_loan, entry_no, amount_minor)."""
+    first = today - timedelta(days=figures["days"] - 1)
+    of: dict[str, list[Row]] = defaultdict(list)
+    for row in days:
+        if first <= row["on"] <= today:
+            of[row["platform"]].append(row)
+    behind: dict[str, list[Behind]] = defaultdict(list)
+    for leg in sorted(legs, key=lambda leg: (leg["platform"], leg["on"], leg["entry_no"], str(leg["other_loan"]))):
+        way = Behind(Source.ENTRY, leg["platform"], str(leg["other_loan"]), leg["on"], leg["amount_minor"], leg["entry_no"])
+        behind[leg["platform"]].append(way)
+    for platform, rows in sorted(of.items()):
+        repaid, from_new = (sum(row[name] for row in rows) for name in ("repaid_minor", "repaid_by_new_minor"))
+        if from_new >= figures["minor"] and from_new * BASIS_POINTS >= repaid * figures["share_bp"]:
+            said = {"repaid_minor": repaid, "from_new_minor": from_new, "days": figures["days"]}
+            yield Finding("new_for_old", platform, platform, "", from_new, said, tuple(behind[platform]))
+
+
+def related_lenders(positions: Iterable[Row], related: Related, figures: Figures, today: date) -> Iterator[Finding]:
+    """``positions``: platform, customer_id, holder, loan_id, principal_minor."""
+    of: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in positions:
+        if row["customer_id"] in related.get(row["platform"], frozenset()):
+            of[row["platform"], row["customer_id"]].append(row)
+    for (platform, customer), held in sorted(of.items()):
+        total = sum(row["principal_minor"] for row in held)
+        if total >= figures["minor"]:
+            ordered = sorted(held, key=lambda row: (row["loan_id"], row["holder"]))
+            rows = tuple(Behind(Source.LOAN, platform, row["loan_id"], today, row["principal_minor"]) for row in ordered)
+            yield Finding("lender_is_related", platform, customer, "", total, {"lent_minor": total}, rows)
+
+
+def near_related(contacts: Iterable[Row], related: Related) -> Iterator[Finding]:
+    """``contacts``: as in shared_contacts, of borrowers and of related parties in whatever role (``role``)."""
+    of: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in contacts:
+        of[row["field"], row["digest"]].append(row)
+    found: dict[tuple[str, str, str], Finding] = {}
+    for (field, _), sharing in sorted(of.items()):
+        for row in sharing:
+            own = related.get(row["platform"], frozenset())
+            near = [other for other in sharing if other["customer_id"] in own]
+            if row["role"] != "BORROWER" or not near or row["customer_id"] in own:
+                continue
+            said = {"field": FIELDS[field][0], "field_zh": FIELDS[field][1], "related": near[0]["customer_id"]}
+            key = row["platform"], row["customer_id"], field
+            rows = contact_rows([row, *near])
+            found.setdefault(key, Finding("borrower_near_related", row["platform"], row["customer_id"], field, 0, said, rows))
+    yield from (found[key] for key in sorted(found))
+
+
+def related_guarantors(moves: Iterable[Row], related: Related, figures: Figures, today: date) -> Iterator[Finding]:
+    """``moves``: today's posted COMPENSATION: platform, customer_id (of the payer), account, amount_minor, entry_no, file_name,
+    line_no."""
+    of: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in moves:
+        if row["customer_id"] in related.get(row["platform"], frozenset()):
+            of[row["platform"], row["customer_id"]].append(row)
+    for (platform, customer), paid in sorted(of.items()):
+        total = sum(row["amount_minor"] for row in paid)
+        if total >= figures["minor"]:
+            yield Finding(
+                "guarantee_by_related", platform, customer, today.isoformat(), total, {"paid_minor": total}, _entries(paid, today)
+            )
+
+
+def platform_payouts(moves: Iterable[Row], today: date) -> Iterator[Finding]:
+    """``moves``: today's instructions to pay customers from P_COMPENSATION, posted or refused: platform, account (of the payee),
+    amount_minor, entry_no (None of what was refused), file_name, line_no."""
+    of: dict[str, list[Row]] = defaultdict(list)
+    for row in moves:
+        of[row["platform"]].append(row)
+    for platform, paid in sorted(of.items()):
+        total = sum(row["amount_minor"] for row in paid)
+        said = {"paid_minor": total, "customers": len({row["account"] for row in paid}), "on": today.isoformat()}
+        yield Finding("platform_compensation", platform, platform, today.isoformat(), total, said, _entries(paid, today))
+
+
+def fills_that_never_were(claims: Iterable[Row], figures: Figures) -> Iterator[Finding]:
+    """``claims``: a platform's rows of loans that it calls full or lent: platform, loan_id, state, raised_minor, custody_date, file_name,
+    line_no; ``ours_minor``: what was bid for it here and is held or lent."""
+    for row in sorted(claims, key=lambda row: (row["platform"], row["loan_id"])):
+        lacking = row["raised_minor"] - row["ours_minor"]
+        if lacking >= figures["minor"]:
+            said = {"claimed_minor": row["raised_minor"], "ours_minor": row["ours_minor"], "state": row["state"]}
+            where = Behind(
+                Source.FILE,
+                row["platform"],
+                row["loan_id"],
+                row["custody_date"],
+                row["raised_minor"],
+                file_name=row["file_name"],
+                line_no=row["line_no"],
+            )
+            yield Finding("fill_that_never_was", row["platform"], row["loan_id"], "", lacking, said, (where,))
+
+
+def _entries(moves: Iterable[Row], on: date) -> tuple[Behind, ...]:
+    ordered = sorted(moves, key=lambda row: (row["file_name"], row["line_no"]))
+    return tuple(
+        Behind(
+            Source.ENTRY,
+            row["platform"],
+            row["account"],
+            on,
+            row["amount_minor"],
+            row["entry_no"],
+            row["file_name"],
+            row["line_no"],
+        )
+        for row in ordered
+    )

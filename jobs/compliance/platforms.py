@@ -1,0 +1,189 @@
+"""What platforms do, by columns; what the rules say of it is custody.compliance_platforms'."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connectors.lake import arrow_schema
+from custody.compliance import MOST_ROWS, Behind, Finding, Source
+from custody.compliance_platforms import (
+    Waiting,
+    fills_that_never_were,
+    near_related,
+    new_for_old,
+    platform_payouts,
+    pooled,
+    related_guarantors,
+    related_lenders,
+    super_lenders,
+)
+from custody.funds_paths import Way
+from custody.names import FileType, LoanState, TxnType
+from custody.ports import Row
+from jobs.compliance.columns import crowded, heavy, is_one_of, plain, rows_of
+from jobs.compliance.day import ComplianceDay
+from schemas.tables import TABLES
+
+_PLATFORM_DAYS = plain(arrow_schema(TABLES["platform_days"]).empty_table()).schema
+_REPAID = (TxnType.REPAYMENT, TxnType.COMPENSATION, TxnType.COMPENSATION_REPAYMENT)
+_LENT_STATES = (LoanState.FULL, LoanState.DISBURSED, LoanState.REPAYING, LoanState.OVERDUE, LoanState.SETTLED)
+_KEY = ["platform", "customer_id"]
+_LEG = ("platform", "txn_type", "from_account", "to_account", "amount_minor", "outcome", "entry_no", "file_name", "line_no")
+
+
+def platforms(day: ComplianceDay, contacts: pa.Table, repaid: pa.Table) -> Iterator[Finding]:
+    """``repaid``: today's platform_days."""
+    if "super_lender" in day.rules:
+        figures = day.figures("super_lender")
+        picked = heavy(day.window, _KEY, "lent_minor", figures["lent_minor"])
+        yield from super_lenders(rows_of(day.window, _KEY, picked), figures, day.today)
+    if "pooling" in day.rules:
+        yield from pooled(_waiting(day, day.figures("pooling")["days"]), day.figures("pooling"))
+    if "new_for_old" in day.rules:
+        yield from _new_for_old(day, repaid)
+    if "lender_is_related" in day.rules:
+        yield from related_lenders(_positions_of_related(day), day.related, day.figures("lender_is_related"), day.today)
+    if "borrower_near_related" in day.rules:
+        keys = ["field", "digest"]
+        yield from near_related(rows_of(contacts, keys, crowded(contacts, keys, 2)), day.related)
+    if {"guarantee_by_related", "platform_compensation"} & set(day.rules):
+        yield from _payouts(day)
+    if "fill_that_never_was" in day.rules:
+        yield from _fills(day)
+
+
+def platform_days(day: ComplianceDay) -> pa.Table:
+    """What was repaid today on each platform, and what of it came out of other loans."""
+    repaid = [_PLATFORM_DAYS.empty_table()]
+    for piece in day.journal(("platform", "txn_type", "amount_minor")):
+        paid = piece.filter(is_one_of(piece["txn_type"], map(str, _REPAID)))
+        repaid.append(_sums(paid, "repaid_minor"))
+    by_new = _sums(_new_money(day, day.today), "repaid_by_new_minor")
+    names = _PLATFORM_DAYS.names
+    summed = pa.concat_tables([*repaid, by_new]).group_by(["platform"]).aggregate([(name, "sum") for name in names[1:]])
+    return summed.rename_columns(names).select(names).cast(_PLATFORM_DAYS)
+
+
+def _sums(moves: pa.Table, name: str) -> pa.Table:
+    by = moves.group_by(["platform"]).aggregate([("amount_minor", "sum")])
+    nothing = pa.array([0] * by.num_rows, pa.int64())
+    columns = {"platform": by["platform"]}
+    columns |= {n: by["amount_minor_sum"] if n == name else nothing for n in _PLATFORM_DAYS.names[1:]}
+    return pa.table(columns).cast(_PLATFORM_DAYS)
+
+
+def _new_money(day: ComplianceDay, on: date) -> pa.Table:
+    """The legs by which loans' money repaid other loans."""
+    legs = day.context.table(
+        "reconcile", "funds_paths", on=on, columns=("platform", "way", "entry_no", "other_loan", "amount_minor")
+    )
+    assert legs is not None
+    return legs.filter(pc.equal(legs["way"], str(Way.REPAID_OTHER)))
+
+
+def _new_for_old(day: ComplianceDay, today: pa.Table) -> Iterator[Finding]:
+    figures = day.figures("new_for_old")
+    lake = day.context.wiring.lake
+    days = [(day.today, today), *((s.custody_date, lake.read(s.path, "platform_days")) for s in day.earlier("compliance"))]
+    rows = [row | {"on": on} for on, table in days for row in table.filter(pc.greater(table["repaid_minor"], 0)).to_pylist()]
+    suspects = {finding.platform for finding in new_for_old(rows, [], figures, day.today)}
+    if not suspects:
+        return
+    rows = [row for row in rows if row["platform"] in suspects]
+    since = day.today - timedelta(days=figures["days"] - 1)
+    legs: list[Row] = []
+    for on, _ in days:
+        if on >= since:
+            moved = _new_money(day, on)
+            legs += [leg | {"on": on} for leg in moved.filter(is_one_of(moved["platform"], suspects)).to_pylist()]
+    yield from new_for_old(rows, legs, figures, day.today)
+
+
+def _waiting(day: ComplianceDay, days: int) -> list[Waiting]:
+    """Of each lender what has lain longer than so many days: no more of it can have come since."""
+    balances = day.context.table("post", "balances", columns=("platform", "account", "closing_minor"))
+    assert balances is not None
+    lenders = pc.and_(pc.match_substring(balances["account"], ".LENDER."), pc.ends_with(balances["account"], ":available"))
+    held = balances.filter(pc.and_(lenders, pc.greater(balances["closing_minor"], 0)))
+    owner = pc.replace_substring(held["account"], ":available", "")
+    held = held.set_column(held.schema.get_field_index("account"), "account", owner)
+    since = pa.scalar(day.today - timedelta(days=days), pa.date32())
+    recent = day.window.filter(pc.greater(day.window["posted_on"], since))
+    came = recent.group_by(["account"]).aggregate([("credit_minor", "sum")])
+    held = held.join(came, "account", join_type="left outer")
+    idle = pc.subtract(held["closing_minor"], pc.fill_null(held["credit_minor_sum"], 0))
+    held = held.append_column("idle_minor", idle).filter(pc.greater(idle, 0))
+    if held.num_rows and day.today - timedelta(days=days) < day.context.wiring.settings.instance.go_live:
+        return []  # nothing can have lain so long here
+    by = held.group_by(["platform"]).aggregate([("idle_minor", "sum"), ("idle_minor", "count")])
+    exposures = day.exposures.filter(pc.greater(day.exposures["funded_minor"], 0))
+    lent = exposures.group_by(["platform"]).aggregate([("minor", "sum")])
+    owed = dict(zip(lent["platform"].to_pylist(), lent["minor_sum"].to_pylist(), strict=True))
+    figures = day.figures("pooling")
+    found = []
+    for row in by.to_pylist():
+        one = Waiting(row["platform"], row["idle_minor_sum"], row["idle_minor_count"], owed.get(row["platform"], 0), ())
+        if list(pooled([one], figures)):
+            most = held.filter(pc.equal(held["platform"], one.platform)).sort_by(
+                [("idle_minor", "descending"), ("account", "ascending")]
+            )
+            rows = tuple(
+                Behind(Source.ACCOUNT, one.platform, r["account"], day.today, r["idle_minor"])
+                for r in most.slice(0, MOST_ROWS).to_pylist()
+            )
+            found.append(Waiting(one.platform, one.idle_minor, one.lenders, one.lent_minor, rows))
+    return sorted(found, key=lambda one: one.platform)
+
+
+def _positions_of_related(day: ComplianceDay) -> list[Row]:
+    everybody = pa.array(sorted({customer for of in day.related.values() for customer in of}), pa.string())
+    mine = day.accounts.filter(pc.is_in(day.accounts["customer_id"], everybody)).select(["sub_account", "customer_id"])
+    if not mine.num_rows:
+        return []
+    positions = day.context.table("post", "positions", columns=("platform", "holder", "loan_id", "principal_minor"))
+    assert positions is not None
+    rows: list[Row] = positions.join(mine.rename_columns(["holder", "customer_id"]), "holder", join_type="inner").to_pylist()
+    return rows
+
+
+def _payouts(day: ComplianceDay) -> Iterator[Finding]:
+    legs = day.context.table("post", "ledger_txn", columns=_LEG)
+    assert legs is not None
+    if "platform_compensation" in day.rules:
+        out = pc.and_(pc.ends_with(legs["from_account"], ":P_COMPENSATION"), pc.match_substring(legs["to_account"], "."))
+        paid = legs.filter(pc.and_(pc.fill_null(out, False), pc.not_equal(legs["outcome"], "REPEATED")))
+        yield from platform_payouts([row | {"account": row["to_account"]} for row in paid.to_pylist()], day.today)
+    if "guarantee_by_related" in day.rules:
+        is_paid = pc.and_(pc.equal(legs["txn_type"], str(TxnType.COMPENSATION)), pc.equal(legs["outcome"], "POSTED"))
+        people = day.accounts.select(["sub_account", "customer_id"]).rename_columns(["from_account", "customer_id"])
+        moves = legs.filter(is_paid).join(people, "from_account", join_type="inner").to_pylist()
+        moves = [row | {"account": row["from_account"]} for row in moves]
+        yield from related_guarantors(moves, day.related, day.figures("guarantee_by_related"), day.today)
+
+
+def _fills(day: ComplianceDay) -> Iterator[Finding]:
+    """Judged only when all instructions of the date are there: else what was bid is not known yet."""
+    outcomes = day.context.rows("land", "file_outcomes")
+    if any(row["file_type"] == FileType.INSTRUCTION and row["outcome"] == "EXPECTED" for row in outcomes):
+        return
+    figures, keys = day.figures("fill_that_never_was"), ["platform", "loan_id"]
+    said = day.claimed.filter(is_one_of(day.claimed["state"], map(str, _LENT_STATES)))
+    ours = said.join(day.loans.select([*keys, "funded_minor"]), keys, join_type="inner").join(
+        day.bids, keys, join_type="left outer"
+    )
+    bid = pc.add(ours["funded_minor"], pc.fill_null(ours["held_minor"], 0))
+    ours = ours.append_column("ours_minor", bid)
+    lacking = ours.filter(pc.greater_equal(pc.subtract(ours["raised_minor"], bid), figures["minor"]))
+    if not lacking.num_rows:
+        return
+    legs = day.context.table("post", "ledger_txn", columns=("platform", "loan_id", "outcome"))
+    assert legs is not None
+    waiting = legs.filter(pc.equal(legs["outcome"], "WAITING")).select(keys).to_pylist()
+    not_yet = {(row["platform"], row["loan_id"]) for row in waiting}
+    yield from fills_that_never_were(
+        [row for row in lacking.to_pylist() if (row["platform"], row["loan_id"]) not in not_yet], figures
+    )

@@ -1,0 +1,149 @@
+"""A day made by hand through the real steps: what compliance finds, the rows behind it, who is shown it, and what alerts say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hand_made import Day, P, hand_made_instance, put
+from instance_kit import Instance, opened
+from typer.testing import CliRunner
+
+from console.cli import app
+from custody.compliance_rules import Disclosure
+from custody.names import TxnType
+from custody.steps import STEPS
+
+FIRST = date(2019, 12, 30)
+SECOND = FIRST + timedelta(days=1)
+UNTIL = STEPS[: STEPS.index("compliance") + 1]
+YUAN = 100
+BANK, BORROWER = ("LENDER", "U1"), ("BORROWER", "B1")
+TERMS = {
+    "amount_minor": 300_000 * YUAN, "annual_rate": "0.1", "method": "bullet", "periods": 1, "every": "month", "day_count": "30/360",
+    "purpose": "trade",
+}  # fmt: skip
+
+
+def first_day() -> Day:
+    """Three persons with one phone borrow; the first asks for more than a person may, the second's loan is called full without a bid.
+    A lender brings 600,000 on the first day."""
+    day = Day(FIRST)
+    day.opens(*BANK, 1)
+    for number in (1, 2, 3):
+        day.opens("BORROWER", f"B{number}", 100 + number)
+        day.rows["CUSTOMER"][-1]["phone"] = "13800000000"
+    day.loan(loan_id="L1", borrower_user_no="B1", raised_minor=0, state="BIDDING", **TERMS)
+    day.loan(
+        loan_id="L2",
+        borrower_user_no="B2",
+        raised_minor=100_000 * YUAN,
+        state="FULL",
+        **(TERMS | {"amount_minor": 100_000 * YUAN}),
+    )
+    for number in (1, 2):
+        day.sends(TxnType.RECHARGE, f"R{number}", 300_000 * YUAN, payee=BANK)
+    return day
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("compliance")
+    made = hand_made_instance(folder / "home", folder / "world", FIRST)
+    with opened(made) as instance:
+        put(instance, first_day())
+        instance.run_day(FIRST, STEPS)
+        second = Day(SECOND)
+        second.loan(loan_id="L1", borrower_user_no="B1", raised_minor=0, state="BIDDING", **TERMS)
+        put(instance, second)
+        instance.run_day(SECOND, UNTIL)
+    return made
+
+
+@pytest.fixture
+def instance(home: Path) -> Iterator[Instance]:
+    with opened(home) as found:
+        yield found
+
+
+def findings(instance: Instance, on: date) -> dict[str, dict[str, Any]]:
+    return {row["rule"]: row for row in instance.lake_rows(on, "compliance", "compliance_findings")}
+
+
+def test_what_is_found_is_what_was_done(instance: Instance) -> None:
+    found = findings(instance, FIRST)
+    assert {rule: row["amount_minor"] for rule, row in found.items()} == {
+        "limit_on_platform": 100_000 * YUAN,
+        "shared_contact": 0,
+        "fill_that_never_was": 100_000 * YUAN,
+        "large_value": 600_000 * YUAN,
+    }
+    assert {row["rows_in_all"] for row in found.values()} == {1, 2, 3}
+    # A condition that lasts is the same finding the next day; what happened once is not said again.
+    later = findings(instance, SECOND)
+    assert set(later) == {"limit_on_platform", "shared_contact"}
+    assert all(later[rule]["finding_id"] == found[rule]["finding_id"] for rule in later)
+
+
+def test_every_row_behind_a_finding_says_where_it_stands(instance: Instance) -> None:
+    found = findings(instance, FIRST)
+    rows: dict[str, list[dict[str, Any]]] = {row["finding_id"]: [] for row in found.values()}
+    for row in instance.lake_rows(FIRST, "compliance", "compliance_rows"):
+        rows[row["finding_id"]].append(row)
+    assert {rule: len(rows[row["finding_id"]]) for rule, row in found.items()} == {r: f["rows_in_all"] for r, f in found.items()}
+    large = rows[found["large_value"]["finding_id"]]
+    assert [(row["request_no"], row["txn_type"], row["amount_minor"], row["line_no"]) for row in large] == [
+        ("R1", "RECHARGE", 300_000 * YUAN, 2),
+        ("R2", "RECHARGE", 300_000 * YUAN, 3),
+    ]
+    assert all(row["entry_no"] for row in large)
+    assert all(row["file_name"] and row["line_no"] for of in rows.values() for row in of)
+    # The number itself is in no table: only its keyed digest is.
+    digests = instance.lake_rows(FIRST, "compliance", "contact_digests")
+    assert len({row["digest"] for row in digests}) == 1 and "13800000000" not in str(digests)
+
+
+def test_a_finding_is_raised_once_and_says_no_more_than_may_be_told(instance: Instance) -> None:
+    alerts = {row["rule"]: row for row in instance.find("alert") if row["raised_on"] == FIRST}
+    assert {"LIMIT_ON_PLATFORM", "SHARED_CONTACT", "FILL_THAT_NEVER_WAS", "CONFIDENTIAL"} <= set(alerts)
+    told = [row for row in instance.find("alert") if row["rule"] == "LIMIT_ON_PLATFORM"]
+    assert [(row["platform"], row["raised_on"], row["last_seen_on"]) for row in told] == [(P, FIRST, SECOND)]
+    assert alerts["SHARED_CONTACT"]["platform"] == ""
+    large = findings(instance, FIRST)["large_value"]
+    secret = str({n: alerts["CONFIDENTIAL"][n] for n in ("subject", "platform", "words_en", "words_zh", "figures")})
+    assert large["subject"].split("|")[0] not in secret and "600" not in secret and P not in secret
+
+
+def test_confidential_findings_are_shown_to_the_auditor_and_are_not_there_for_an_operator(home: Path) -> None:
+    def custody(*arguments: str) -> tuple[int, str]:
+        done = CliRunner().invoke(app, [*arguments], env={"CUSTODY_HOME": str(home)})
+        return done.exit_code, done.output
+
+    def listed(actor: str) -> list[dict[str, Any]]:
+        code, output = custody("compliance", "list", "--date", str(FIRST), "--as", actor, "--json")
+        assert code == 1
+        rows: list[dict[str, Any]] = json.loads(output.splitlines()[-1])["findings"]
+        return rows
+
+    everything, without = listed("auditor"), listed("maker")
+    assert [row for row in everything if row["disclosure"] != Disclosure.AML] == without and len(everything) == len(without) + 1
+    (secret,) = (row["finding_id"] for row in everything if row["disclosure"] == Disclosure.AML)
+    code, shown = custody("compliance", "explain", secret, "--as", "auditor")
+    assert code == 0 and "600000.00" in shown and "art. 5" in shown and "R2" in shown
+    code, refused = custody("compliance", "explain", secret, "--as", "maker")
+    unknown = custody("compliance", "explain", "0" * 24, "--as", "maker")
+    assert code == 2 and unknown[0] == 2 and refused.replace(secret, "0" * 24) == unknown[1]
+    assert custody("compliance", "list", "--date", str(FIRST), "--as", "admin")[0] == 2
+    with opened(home) as instance:
+        refusals = [row["action"] for row in instance.find("audit_event") if row["action"].startswith("refused:compliance")]
+    assert sorted(refusals) == ["refused:compliance.confidential", "refused:compliance.view"]
+
+
+def test_the_same_day_again_is_the_same(instance: Instance) -> None:
+    before = instance.find("alert")
+    assert instance.step("compliance", SECOND).outcome == "unchanged"
+    assert instance.find("alert") == before and instance.damage() == []

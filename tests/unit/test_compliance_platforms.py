@@ -1,0 +1,113 @@
+"""Rules about what a platform does: what each speaks at, and just before that."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from compliance_kit import DAY, account_day, before, figures, told
+
+from custody.compliance import Behind, Source
+from custody.compliance_platforms import (
+    Waiting,
+    fills_that_never_were,
+    near_related,
+    new_for_old,
+    platform_payouts,
+    pooled,
+    related_guarantors,
+    related_lenders,
+    super_lenders,
+)
+
+RELATED = {"P001": frozenset({"C-related"}), "P002": frozenset({"C9"})}
+PLACE = {"entry_no": 7, "file_name": "GW", "line_no": 3}
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ({}, 1),
+        ({"lent_minor": 19_999_999}, 0),
+        ({"sold_minor": 9_999_999}, 0),
+        ({"sold_count": 9}, 0),
+        ({"on": before(29)}, 1),
+        ({"on": before(30)}, 0),
+    ],
+)
+def test_who_sells_on_to_many_what_he_lent_first(said: dict[str, Any], found: int) -> None:
+    row = account_day(**({"lent_minor": 20_000_000, "sold_minor": 10_000_000, "sold_count": 10} | said))
+    findings = list(super_lenders([row], figures("super_lender"), DAY))
+    assert [(f.platform, f.subject, f.behind[0].source) for f in findings] == [("P001", "C1", Source.SALE)] * found
+
+
+@pytest.mark.parametrize(
+    ("idle", "lenders", "lent", "found"), [(500, 5, 1000, 1), (499, 5, 1000, 0), (500, 4, 1000, 0), (1, 5, 0, 1), (0, 5, 0, 0)]
+)
+def test_money_that_waits_without_a_loan(idle: int, lenders: int, lent: int, found: int) -> None:
+    assert len(list(pooled([Waiting("P001", idle, lenders, lent, ())], figures("pooling")))) == found
+
+
+def test_old_lenders_paid_with_new_money_as_a_share_of_what_is_repaid() -> None:
+    days = [{"platform": "P001", "on": before(n), "repaid_minor": 5_000_000, "repaid_by_new_minor": 1_000_000} for n in (0, 29)]
+    legs = [{"platform": "P001", "on": DAY, "other_loan": "L2", "entry_no": 9, "amount_minor": 1_000_000}]
+    (found,) = new_for_old(days, legs, figures("new_for_old"), DAY)
+    assert told([found]) == [("new_for_old", "P001", "P001", 2_000_000)]
+    assert found.behind == (Behind(Source.ENTRY, "P001", "L2", DAY, 1_000_000, 9),)
+    less = {**days[0], "repaid_by_new_minor": 999_999}
+    assert told(new_for_old([less, {**days[1], "on": before(30)}], legs, figures("new_for_old"), DAY)) == []
+
+
+def test_a_related_party_neither_lends_nor_guarantees_on_its_own_platform() -> None:
+    held = [
+        {"platform": p, "customer_id": c, "holder": "x", "loan_id": "L1", "principal_minor": 5}
+        for p in RELATED
+        for c in ("C-related", "C1")
+    ]
+    assert told(related_lenders(held, RELATED, figures("lender_is_related"), DAY)) == [
+        ("lender_is_related", "P001", "C-related", 5)
+    ]
+    paid = [{"platform": p, "customer_id": "C-related", "account": "g", "amount_minor": 6, **PLACE} for p in RELATED]
+    (found,) = related_guarantors(paid, RELATED, figures("guarantee_by_related"), DAY)
+    assert told([found]) == [("guarantee_by_related", "P001", "C-related", 6)]
+    assert (found.behind[0].entry_no, found.behind[0].file_name, found.behind[0].line_no) == (7, "GW", 3)
+
+
+def contact(platform: str, role: str, customer: str, digest: str = "d") -> dict[str, Any]:
+    return {
+        "field": "phone", "digest": digest, "customer_id": customer, "platform": platform, "role": role,
+        "sub_account": f"{platform}.{role}.{customer}", "since": DAY, "file_name": "F", "line_no": 2,
+    }  # fmt: skip
+
+
+def test_a_borrower_under_the_number_of_a_related_party() -> None:
+    related = contact("P001", "GUARANTOR", "C-related")
+    assert told(near_related([related, contact("P001", "BORROWER", "C1")], RELATED)) == [
+        ("borrower_near_related", "P001", "C1", 0)
+    ]
+    # Itself is another rule's (borrower_is_related); another platform's related party is nobody here.
+    assert told(near_related([related, contact("P001", "BORROWER", "C-related")], RELATED)) == []
+    assert told(near_related([related, contact("P002", "BORROWER", "C1")], RELATED)) == []
+    assert told(near_related([related, contact("P001", "BORROWER", "C1", "other")], RELATED)) == []
+
+
+def test_any_payout_of_the_compensation_account() -> None:
+    paid = [{"platform": "P001", "account": f"P001.LENDER.{n}", "amount_minor": 10, **PLACE, "line_no": n} for n in (1, 2)]
+    (found,) = platform_payouts(paid, DAY)
+    assert told([found]) == [("platform_compensation", "P001", "P001", 20)] and found.figures["customers"] == 2
+    assert found.occurrence == DAY.isoformat()
+
+
+@pytest.mark.parametrize(("raised", "found"), [(100_000, 1), (19_999, 0)])
+def test_a_fill_that_never_was(raised: int, found: int) -> None:
+    row = {
+        "platform": "P001",
+        "loan_id": "L1",
+        "state": "FULL",
+        "raised_minor": raised,
+        "ours_minor": 10_000,
+        "custody_date": DAY,
+        **PLACE,
+    }
+    findings = list(fills_that_never_were([row], figures("fill_that_never_was")))
+    assert [(f.subject, f.amount_minor, f.behind[0].line_no) for f in findings] == [("L1", raised - 10_000, 3)] * found
