@@ -256,17 +256,26 @@ class Lake:
             yield _read_parquet(relative, table, self._files.open(f"{relative}/{name}"), arrow_schema(TABLES[table]))
 
     def pieces(
-        self, relative: str, table: str, within: Mapping[str, tuple[Any, Any]], columns: Sequence[str] | None = None
+        self,
+        relative: str,
+        table: str,
+        within: Mapping[str, tuple[Any, Any]],
+        columns: Sequence[str] | None = None,
+        coded: bool = False,
     ) -> Iterator[pa.Table]:
         """A table in pieces of bounded size, in the order of its key; of its declared columns those that are asked for. ``within``: the
         least and greatest value of columns; a row group whose statistics say that all its rows lie outside is passed over unread, the
-        others' rows are not filtered."""
+        others' rows are not filtered. ``coded``: a row group at a time, texts as dictionaries."""
         schema = _some(arrow_schema(TABLES[table]), columns)
+        texts = [field.name for field in schema if coded and pa.types.is_string(field.type)]
         for name in self.manifest(relative).parts(table):
             source = self._files.open(f"{relative}/{name}")
             try:
-                file = pq.ParquetFile(source)
+                file = pq.ParquetFile(source, read_dictionary=texts)
                 groups = [n for n in range(file.num_row_groups) if _may_hold(file.metadata.row_group(n), within)]
+                if coded:
+                    yield from (file.read_row_group(n, schema.names).select(schema.names) for n in groups)
+                    continue
                 for batch in file.iter_batches(_PIECE_ROWS, row_groups=groups, columns=schema.names) if groups else ():
                     yield pa.Table.from_batches([batch]).select(schema.names).cast(schema)
             except pa.ArrowException as error:

@@ -26,6 +26,7 @@ from connectors.lake import arrow_schema
 from custody.matching import Bucket, Relation
 from jobs.reconcile.day import Day
 from jobs.reconcile.key_history import hits_of, key_hash_sql, matched_before
+from jobs.reconcile.numbers import in_order
 from jobs.reconcile.prints import Part, Prints, read_prints, rows_at_most
 from jobs.reconcile.relations import view_of
 from jobs.reconcile.totals import ROW_HASH, Place, Totals, totals_by, totals_of_hashes
@@ -36,8 +37,6 @@ from schemas.xxhash64 import Hashes, xxhash64
 # Rows of one side that are matched at a time: memory follows this, not the day.
 PART_ROWS = 6_000_000
 _BLOCK_ROWS = 1 << 16
-# Hashes that somebody made alike in their leading bits are more than chance makes.
-_FEW = 1_000
 _Key = TypeVar("_Key", bound=tuple[str, ...])
 _ITEM = ", ".join(f"i.{name}" for name in TABLES["open_items"].names)
 
@@ -133,30 +132,6 @@ def _match_part(
     final = left.prints.key[pairs.left[left.prints.final[pairs.left]]]
     without_key = any(len(side.prints.without_key) for side in (left, right))
     return _PartMatches(np.unique(np.concatenate([aside, pairs.not_clean])), final, without_key)
-
-
-def in_order(keys: Hashes) -> tuple[Hashes, NDArray[np.int64]]:
-    """The hashes in ascending order, and the place of each among ``keys``. Numbers are sorted in a tenth of the time that places are:
-    each hash's leading bits, and behind them its place; the few whose leading bits are one are put in order at last."""
-    behind = np.uint64((1 << max(len(keys) - 1, 1).bit_length()) - 1)
-    # With the sign turned round, negative numbers come first.
-    packed = keys.view(np.uint64) ^ np.uint64(1 << 63)
-    packed &= ~behind
-    packed |= np.arange(len(keys), dtype=np.uint64)
-    packed.sort()
-    places = (packed & behind).view(np.int64)
-    ordered = keys[places]
-    wrong = np.flatnonzero(ordered[1:] < ordered[:-1])
-    if len(wrong) > _FEW:
-        places = np.argsort(keys)
-        return keys[places], places
-    for at in wrong.tolist():
-        leading = packed[at] & ~behind
-        first, end = np.searchsorted(packed, leading), np.searchsorted(packed, leading | behind, "right")
-        run = places[first:end]
-        places[first:end] = run[np.argsort(keys[run])]
-        ordered[first:end] = keys[places[first:end]]
-    return ordered, places
 
 
 @dataclass(frozen=True)

@@ -48,16 +48,18 @@ def rows_of(context: StepContext, spark: SparkSession, table: str, wanted: Itera
 
 
 def pieces_of(context: StepContext, table: str, wanted: Iterable[date], columns: Sequence[str]) -> Iterator[pa.Table]:
-    """The same, these columns of them, without the engine: in pieces of bounded size. ``columns``: custody_date is one."""
+    """The same, these columns of them, without the engine: in pieces of bounded size, texts as dictionaries. ``columns``: custody_date
+    is one."""
     of = sorted(set(wanted))
     gone = pa.array([r["file_name"] for r in context.rows("land", "superseded_files") if r["custody_date"] in of], pa.string())
     in_question = pa.array(of, pa.date32())
     asked = [*columns, "file_name"] if len(gone) and "file_name" not in columns else columns
     for day in dates(of[0], (context.custody_date - of[0]).days + 1):
         seal = context.seal("land", on=day)
-        for piece in context.wiring.lake.pieces(seal.path, table, {"custody_date": (of[0], of[-1])}, asked) if seal else ():
+        within = {"custody_date": (of[0], of[-1])}
+        for piece in context.wiring.lake.pieces(seal.path, table, within, asked, coded=True) if seal else ():
             kept = piece.filter(pc.is_in(piece["custody_date"], in_question))
-            yield kept.filter(pc.invert(pc.is_in(kept["file_name"], gone))) if len(gone) else kept
+            yield kept.filter(pc.invert(pc.is_in(kept["file_name"].cast(pa.string()), gone))) if len(gone) else kept
 
 
 def day_before(day: date) -> date:

@@ -19,6 +19,7 @@ from connectors.item_index import BESIDE_THE_PRINT, NUMBERS, column, numbers_of,
 from custody.cause_proofs import Rate
 from custody.names import UNDER_WAY, TxnType
 from jobs.reconcile.day import Day
+from jobs.reconcile.numbers import coded, looked_up
 from schemas.xxhash64 import Hashes
 
 # No fee is this much: where there is none.
@@ -183,10 +184,10 @@ def _sealed(day: Day, relation: str, side: SealedSide, places: dict[tuple[str, s
 def expected_fees(rows: pa.Table, gross: NDArray[np.int64], rates: Sequence[Rate]) -> NDArray[np.int64]:
     """What each channel's contract asks, whole minor units, half_even: as jobs.reconcile.relations. Only what customers pay in bears a
     fee; none is known of a channel without a contract."""
-    names, channels = _coded(rows["channel"])
+    names, channels = coded(rows["channel"])
     fees = np.zeros(rows.num_rows, np.int64)
-    types, type_codes = _coded(rows["txn_type"])
-    pays_in = _looked_up([name == TxnType.RECHARGE for name in types], type_codes)
+    types, type_codes = coded(rows["txn_type"])
+    pays_in = looked_up([name == TxnType.RECHARGE for name in types], type_codes)
     of = {rate.channel: rate for rate in rates}
     for code, name in enumerate(names):
         here = pays_in & (channels == code)
@@ -202,14 +203,14 @@ def expected_fees(rows: pa.Table, gross: NDArray[np.int64], rates: Sequence[Rate
 
 def _final(status: pa.ChunkedArray) -> NDArray[np.bool_]:
     """Whether the status is one that stays."""
-    names, codes = _coded(status)
-    return _looked_up([name not in UNDER_WAY for name in names], codes)
+    names, codes = coded(status)
+    return looked_up([name not in UNDER_WAY for name in names], codes)
 
 
 def _placed(platform: pa.ChunkedArray, file: pa.ChunkedArray | None, places: dict[tuple[str, str], int]) -> NDArray[np.int32]:
     """Numbers in ``places``, which grows by what is new."""
-    names, codes = _coded(platform)
-    files, file_codes = ([""], np.zeros(1, np.int32)) if file is None else _coded(file)
+    names, codes = coded(platform)
+    files, file_codes = ([""], np.zeros(1, np.int32)) if file is None else coded(file)
     pairs = codes if file is None else codes.astype(np.int64) * len(files) + file_codes
     numbers = np.zeros(len(names) * len(files), np.int32)
     for pair in np.flatnonzero(np.bincount(pairs, minlength=len(numbers))).tolist():
@@ -217,17 +218,3 @@ def _placed(platform: pa.ChunkedArray, file: pa.ChunkedArray | None, places: dic
         numbers[pair] = places.setdefault(place, len(places))
     found: NDArray[np.int32] = numbers[pairs]
     return found
-
-
-def _coded(texts: pa.ChunkedArray) -> tuple[list[str | None], NDArray[np.int32]]:
-    """The different texts, and of each row which one it is."""
-    whole = texts.combine_chunks()
-    if not pa.types.is_dictionary(whole.type):
-        whole = whole.dictionary_encode()
-    names = [*whole.dictionary.to_pylist(), None]
-    codes = whole.indices.fill_null(len(names) - 1) if whole.null_count else whole.indices
-    return names, codes.to_numpy()
-
-
-def _looked_up(values: Sequence[bool], codes: NDArray[np.int32]) -> NDArray[np.bool_]:
-    return np.array(values, np.bool_)[codes]

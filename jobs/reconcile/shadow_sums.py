@@ -1,14 +1,15 @@
 """The sums of a shadow ledger, by columns: of each account what its platform's balances show beyond the platform's own movements.
 
 custody.shadow_ledger is the rule, and says what each type of movement does to which account; a property test holds the two together.
-Tables are taken in piece by piece and summed by account, so that memory follows the accounts, not the movements.
+Tables are taken in piece by piece and summed by account, so that memory follows the accounts, not the movements. Accounts are summed
+by the numbers that dictionaries give their roles and users; names are only made of those that are found.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from custody.names import TxnType
 from custody.ports import Row
 from custody.shadow_ledger import EFFECTS, FIGURES, FROM, MOVES_MONEY, TO, UNLISTED
+from jobs.reconcile.numbers import coded, in_order, looked_up, numbered
 
 _STANDS = ("party", "custody_date", "role", "user_no")
 _HELD = (*_STANDS, "available_minor", "frozen_minor")
@@ -32,12 +34,15 @@ _OURS = (
 _BEFORE, _AFTER = ("before_available_minor", "before_frozen_minor"), ("after_available_minor", "after_frozen_minor")
 _MOVED, _AWAITED = ("moved_available_minor", "moved_frozen_minor"), ("awaited_available_minor", "awaited_frozen_minor")
 _FIGURES = (*_BEFORE, *_AFTER, *_MOVED, *_AWAITED, "movements")
-_KEY = ("of", "who")
+_KEY = ("of", "role", "user_no")
+_UNLISTED = UNLISTED.partition(".")
 # So many rows wait until they are summed up.
 _HELD_ROWS = 1_000_000
 _DAY_MICROS, _CHINA_MICROS = 86_400_000_000, 28_800_000_000
 _Judged = Collection[tuple[str, date]]
 _Ints = NDArray[np.int64]
+# Of rows their accounts: role and user number, each a column.
+_Accounts = tuple[pa.ChunkedArray, pa.ChunkedArray]
 
 
 @dataclass(frozen=True)
@@ -54,40 +59,43 @@ def sums_beyond(judged: _Judged, told: Told, window_minutes: int) -> list[Row]:
     """A row for each account of these (platform, date) whose balances do not follow from its platform's movements; what happened near
     midnight and the platform has not filed is awaited with its next file."""
     pairs = sorted(judged)
-    held = _Sums(pairs, (*_BEFORE, *_AFTER))
+    held = _Sums((*_BEFORE, *_AFTER))
     for piece in told.balances(_HELD):
-        who = _name(piece["role"], piece["user_no"])
-        both = (piece["available_minor"], piece["frozen_minor"])
+        both = (piece["available_minor"].to_numpy(), piece["frozen_minor"].to_numpy())
         for figures, days in ((_AFTER, 0), (_BEFORE, 1)):
-            held.add(piece["party"], piece["custody_date"], days, who, dict(zip(figures, both, strict=True)))
+            of = _pair_of(pairs, piece["party"], piece["custody_date"], days)
+            held.add(of, (piece["role"], piece["user_no"]), dict(zip(figures, both, strict=True)))
     near: list[pa.Table] = []
     if any(_near_midnight(piece, window_minutes).any() for piece in told.ours(["event_time"])):
         near = [piece.filter(pa.array(_near_midnight(piece, window_minutes))) for piece in told.ours(_OURS)]
     waiting = _Waiting(near, pairs)
-    moved = _Sums(pairs, (*_MOVED, "movements"))
+    moved = _Sums((*_MOVED, "movements"))
     for piece in told.movements((*_MADE, *waiting.asks_for)):
         waiting.filed(piece)
-        made = piece.filter(pc.equal(piece["status"], str(MOVES_MONEY)))
-        names = {FROM: _name(made["from_role"], made["from_user_no"]), TO: _name(made["to_role"], made["to_user_no"])}
-        for who, available, frozen in _changes(made, names):
+        names, status = coded(piece["status"])
+        made = looked_up([name == MOVES_MONEY for name in names], status)
+        of = np.where(made, _pair_of(pairs, piece["party"], piece["custody_date"], 0), -1)
+        whose = {way: (piece[f"{way}_role"], piece[f"{way}_user_no"]) for way in (FROM, TO)}
+        for who, available, frozen in _changes(piece, whose):
             figures_ = dict(zip(_MOVED, (available, frozen), strict=True)) | {"movements": np.ones(len(available), np.int64)}
-            moved.add(made["party"], made["custody_date"], 0, who, figures_, (available != 0) | (frozen != 0))
+            moved.add(np.where((available != 0) | (frozen != 0), of, -1), who, figures_)
     differing = _differing(held.table(), moved.table())
     if not differing.num_rows:
         return []
-    awaited = _Sums(pairs, _AWAITED)
+    awaited = _Sums(_AWAITED)
     for piece in waiting.left():
-        names = {FROM: _as_filed(piece["from_account"]), TO: _as_filed(piece["to_account"])}
-        for who, available, frozen in _changes(piece, names):
+        of = _pair_of(pairs, piece["platform"], piece["value_date"], 0)
+        whose = {way: _as_filed(piece[f"{way}_account"]) for way in (FROM, TO)}
+        for who, available, frozen in _changes(piece, whose):
             figures_ = dict(zip(_AWAITED, (available, frozen), strict=True))
-            awaited.add(piece["platform"], piece["value_date"], 0, who, figures_, (available != 0) | (frozen != 0))
-    found = {(key["of"], key["who"]): dict.fromkeys(_FIGURES, 0) for key in differing.select(_KEY).to_pylist()}
+            awaited.add(np.where((available != 0) | (frozen != 0), of, -1), who, figures_)
+    users = differing["user_no"].cast(pa.string()).combine_chunks().unique()
+    found = {(row["of"], row["who"]): dict.fromkeys(_FIGURES, 0) for row in _of_users(differing, users)}
     for sums in (held, moved, awaited):
-        table = sums.table()
-        for row in table.filter(pc.is_in(table["who"], differing["who"].combine_chunks())).to_pylist():
+        for row in _of_users(sums.table(), users):
             if (row["of"], row["who"]) in found:
                 found[row["of"], row["who"]].update({name: row[name] for name in sums.figures})
-    refs = _refs(pairs, told.balances((*_STANDS, "file_name", "line_no")), differing)
+    refs = _refs(pairs, told.balances((*_STANDS, "file_name", "line_no")), users)
     return [_row(pairs[of], who, figures, refs.get((of, who), {})) for (of, who), figures in sorted(found.items())]
 
 
@@ -103,46 +111,57 @@ def _row(judged: tuple[str, date], who: str, figures: dict[str, int], refs: dict
 class _Sums:
     """Figures by (platform, date) and account."""
 
-    def __init__(self, pairs: Sequence[tuple[str, date]], figures: Sequence[str]) -> None:
-        self._pairs, self.figures = pairs, tuple(figures)
+    def __init__(self, figures: Sequence[str]) -> None:
+        self.figures = tuple(figures)
         self._held: list[pa.Table] = []
         self._rows = 0
 
-    def add(
-        self,
-        platforms: Any,
-        dates: Any,
-        days: int,
-        who: pa.ChunkedArray,
-        figures: dict[str, Any],
-        kept: NDArray[np.bool_] | None = None,
-    ) -> None:
-        """``days`` are added to the dates. Rows of no date that is judged, or without an account, count for nothing."""
-        of = _pair_of(self._pairs, platforms, dates, days)
-        is_kept = (of >= 0) & pc.fill_null(pc.not_equal(who, UNLISTED), False).to_numpy()
-        is_kept = is_kept if kept is None else is_kept & kept
-        if not is_kept.any():
-            return
+    def add(self, of: _Ints, who: _Accounts, figures: dict[str, _Ints]) -> None:
+        """``of``: each row's (platform, date), by its place. Rows of no date that is judged (-1), or without an account, count for nothing."""
+        (roles, role), (users, user) = (numbered(column) for column in who)
+        platform, unlisted = (pc.index(texts, text).as_py() for texts, text in ((roles, _UNLISTED[0]), (users, _UNLISTED[2])))
+        kept = (of >= 0) & (role >= 0) & (user >= 0) & ((role != platform) | (user != unlisted))
+        named = [pa.DictionaryArray.from_arrays(codes[kept], texts) for codes, texts in ((role, roles), (user, users))]
         none = np.zeros(len(of), np.int64)
-        columns = {"of": of, "who": who} | {name: figures.get(name, none) for name in self.figures}
-        rows = pa.table(columns)
-        self._held.append(rows if is_kept.all() else rows.filter(pa.array(is_kept)))
-        self._rows += self._held[-1].num_rows
+        rows = pa.table([of[kept], *named, *(figures.get(name, none)[kept] for name in self.figures)], [*_KEY, *self.figures])
+        self._held.append(rows)
+        self._rows += rows.num_rows
         if self._rows > _HELD_ROWS:
             self._held = [self.table()]
             # What cannot be summed up any further waits for as much again.
             self._rows = 0
 
     def table(self) -> pa.Table:
+        """Roles and users as dictionaries."""
         if not self._held:
-            columns = [("of", pa.int64()), ("who", pa.string()), *((name, pa.int64()) for name in self.figures)]
-            return pa.schema(columns).empty_table()
-        self._held = [self._summed(pa.concat_tables(self._held))]
+            self.add(np.empty(0, np.int64), (_NOBODY, _NOBODY), {})
+        self._held = [_summed(pa.concat_tables(self._held), self.figures)]
         return self._held[0]
 
-    def _summed(self, table: pa.Table) -> pa.Table:
-        summed = table.group_by(list(_KEY)).aggregate([(name, "sum") for name in self.figures])
-        return summed.rename_columns([*_KEY, *self.figures])
+
+_NOBODY = pa.chunked_array([], pa.string())
+
+
+def _summed(rows: pa.Table, figures: Sequence[str]) -> pa.Table:
+    """A row for each (platform, date) and account."""
+    rows = rows.unify_dictionaries()
+    of, (roles, role), (users, user) = rows["of"].to_numpy(), numbered(rows["role"]), numbered(rows["user_no"])
+    key = (of * len(roles) + role) * len(users) + user
+    if not len(key):
+        return rows
+    # Hashes fill their 64 bits; so do these, that their order can be told by the leading ones.
+    ordered, places = in_order(key << 62 - int(key.max()).bit_length())
+    first = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+    one = places[first]
+    named = [pa.DictionaryArray.from_arrays(codes[one], texts) for codes, texts in ((role, roles), (user, users))]
+    sums = [np.add.reduceat(rows[name].to_numpy()[places], first) for name in figures]
+    return pa.table([of[one], *named, *sums], rows.schema.names)
+
+
+def _of_users(table: pa.Table, users: pa.Array) -> list[Row]:
+    """The rows of these users, each with the name of its account."""
+    some = table.filter(pc.is_in(table["user_no"].cast(pa.string()), users))
+    return [row | {"who": f"{row['role']}.{row['user_no']}"} for row in some.to_pylist()]
 
 
 def _pair_of(pairs: Sequence[tuple[str, date]], platforms: Any, dates: Any, days: int) -> _Ints:
@@ -153,10 +172,11 @@ def _pair_of(pairs: Sequence[tuple[str, date]], platforms: Any, dates: Any, days
     places = np.full((len(names) + 1, many + 1), -1, np.int64)
     for place, (platform, on) in enumerate(pairs):
         places[names.index(platform), _days(on) - first] = place
-    platform_no = pc.fill_null(pc.index_in(platforms, pa.array(names)), len(names)).to_numpy()
+    found, codes = coded(platforms)
+    platform_no = np.array([names.index(name) if name in names else len(names) for name in found])[codes]
     day_no = dates.cast(pa.int32()).to_numpy().astype(np.int64) + days - first
-    found: _Ints = places[platform_no, np.where((day_no >= 0) & (day_no < many), day_no, many)]
-    return found
+    of: _Ints = places[platform_no, np.where((day_no >= 0) & (day_no < many), day_no, many)]
+    return of
 
 
 def _days(on: date) -> int:
@@ -168,70 +188,70 @@ def _differing(held: pa.Table, moved: pa.Table) -> pa.Table:
     parts = []
     for table, signs in ((held, {_AFTER: 1, _BEFORE: -1}), (moved, {_MOVED: -1})):
         sums = [sum(sign * table[figures[n]].to_numpy() for figures, sign in signs.items()) for n in (0, 1)]
-        parts.append(pa.table({"of": table["of"], "who": table["who"], "available": sums[0], "frozen": sums[1]}))
-    beyond = pa.concat_tables(parts).group_by(list(_KEY)).aggregate([("available", "sum"), ("frozen", "sum")])
-    return beyond.filter(pc.or_(pc.not_equal(beyond["available_sum"], 0), pc.not_equal(beyond["frozen_sum"], 0)))
+        parts.append(pa.table([*(table[name] for name in _KEY), *sums], [*_KEY, "available", "frozen"]))
+    beyond = _summed(pa.concat_tables(parts), ("available", "frozen"))
+    return beyond.filter(pc.or_(pc.not_equal(beyond["available"], 0), pc.not_equal(beyond["frozen"], 0)))
 
 
 def _refs(
-    pairs: Sequence[tuple[str, date]], balances: Iterable[pa.Table], differing: pa.Table
+    pairs: Sequence[tuple[str, date]], balances: Iterable[pa.Table], users: pa.Array
 ) -> dict[tuple[int, str], dict[str, str]]:
-    """Where the accounts' balance rows stand; of an account that stands there twice the last."""
+    """Where these users' balance rows stand; of an account that stands there twice the last."""
     found: dict[tuple[int, str], dict[str, str]] = {}
-    wanted = differing["who"].combine_chunks()
     for piece in balances:
-        named = piece.append_column("who", _name(piece["role"], piece["user_no"]))
-        named = named.filter(pc.is_in(named["who"], wanted))
+        rows = _of_users(piece, users)
         for name, days in (("after_ref", 0), ("before_ref", 1)):
-            of = _pair_of(pairs, named["party"], named["custody_date"], days).tolist()
-            for place, row in zip(of, named.select(["who", "file_name", "line_no"]).to_pylist(), strict=True):
-                refs = found.setdefault((place, row["who"]), {})
-                refs[name] = max(refs.get(name, ""), f"{row['file_name']}:{row['line_no']}")
+            places = {pair: place for place, pair in enumerate(pairs)}
+            for row in rows:
+                place = places.get((row["party"], row["custody_date"] + timedelta(days=days)))
+                if place is not None:
+                    refs = found.setdefault((place, row["who"]), {})
+                    refs[name] = max(refs.get(name, ""), f"{row['file_name']}:{row['line_no']}")
     return found
 
 
-def _name(role: pa.ChunkedArray, user_no: pa.ChunkedArray) -> pa.ChunkedArray:
-    """An account as a BALANCE file names it; null where nobody is named."""
-    return pc.binary_join_element_wise(role, user_no, ".")
-
-
-def _as_filed(account: pa.ChunkedArray) -> pa.ChunkedArray:
+def _as_filed(account: pa.ChunkedArray) -> _Accounts:
     """Our account as a BALANCE file names it."""
     without = pc.replace_substring_regex(account, "^[^.:]*[.:]", "")
-    return pc.if_else(pc.match_substring(account, "."), without, pc.binary_join_element_wise("PLATFORM", without, "."))
+    is_user = pc.match_substring(account, ".")
+    role = pc.if_else(is_user, pc.replace_substring_regex(without, r"\..*", ""), _UNLISTED[0])
+    return role, pc.if_else(is_user, pc.replace_substring_regex(without, r"^[^.]*\.", ""), without)
 
 
-def _changes(rows: pa.Table, names: dict[str, pa.ChunkedArray]) -> Iterable[tuple[pa.ChunkedArray, _Ints, _Ints]]:
-    """By whose account it is: its name in each row, and what the row does to it."""
-    encoded = rows["txn_type"].combine_chunks().dictionary_encode()
-    kind = encoded.indices.to_numpy().astype(np.int64)
+def _changes(rows: pa.Table, accounts: dict[str, _Accounts]) -> Iterable[tuple[_Accounts, _Ints, _Ints]]:
+    """By whose account it is: which one in each row, and what the row does to it."""
+    types, kind = numbered(rows["txn_type"])
     amounts = {
         "amount_minor": rows["amount_minor"].to_numpy(),
         "coupon_minor": pc.fill_null(rows["coupon_minor"], 0).to_numpy(),
     }
+    none = np.zeros(rows.num_rows, np.int64)
     for whose in _WHOSE:
-        times = {part: _times(encoded.dictionary.to_pylist(), whose, part) for part in ("available", "frozen")}
-        if not any(by.any() for of_part in times.values() for by in of_part.values()):
+        times = [_times(types.to_pylist(), whose, part) for part in ("available", "frozen")]
+        if not any(times):
             continue
-        available, frozen = (
-            sum(by[kind] * amounts[name] for name, by in times[part].items()) for part in ("available", "frozen")
-        )
-        name = names[whose] if whose in names else pa.chunked_array([pa.repeat(f"PLATFORM.{whose}", rows.num_rows)])
-        yield name, available, frozen
+        available, frozen = (sum((by[kind] * amounts[name] for name, by in of_part.items()), none) for of_part in times)
+        yield accounts[whose] if whose in accounts else _account(whose, rows.num_rows), available, frozen
+
+
+def _account(name: str, rows: int) -> _Accounts:
+    """The same P_* account in each row."""
+    role, user = (pa.DictionaryArray.from_arrays(np.zeros(rows, np.int32), [text]) for text in (_UNLISTED[0], name))
+    return pa.chunked_array([role]), pa.chunked_array([user])
 
 
 _WHOSE = sorted({effect.whose for effects in EFFECTS.values() for effect in effects})
 
 
 def _times(kinds: Sequence[str], whose: str, part: str) -> dict[str, _Ints]:
-    """How often each figure counts for a part of an account, by type of movement."""
+    """How often each figure counts for a part of an account, by type of movement; none that never does."""
     times = {name: np.zeros(len(kinds), np.int64) for name in ("amount_minor", "coupon_minor")}
     for place, kind in enumerate(kinds):
         for effect in EFFECTS.get(TxnType(kind), ()):
             if (effect.whose, effect.part) == (whose, part):
                 for figure in FIGURES[effect.figure]:
                     times[figure.removeprefix("-")][place] += -effect.sign if figure.startswith("-") else effect.sign
-    return times
+    return {name: by for name, by in times.items() if by.any()}
 
 
 def _near_midnight(ours: pa.Table, window_minutes: int) -> NDArray[np.bool_]:
@@ -255,7 +275,7 @@ class _Waiting:
 
     def filed(self, movements: pa.Table) -> None:
         if self.asks_for:
-            mine = movements.filter(pc.is_in(movements["request_no"], self._requests))
+            mine = movements.filter(pc.is_in(movements["request_no"].cast(pa.string()), self._requests))
             self._filed |= set(_keys(mine, "party", "custody_date"))
 
     def left(self) -> Iterable[pa.Table]:

@@ -45,9 +45,14 @@ class _TrialLake(Lake):
         return super().parts(self._at(relative, table), table)
 
     def pieces(
-        self, relative: str, table: str, within: Mapping[str, tuple[Any, Any]], columns: Sequence[str] | None = None
+        self,
+        relative: str,
+        table: str,
+        within: Mapping[str, tuple[Any, Any]],
+        columns: Sequence[str] | None = None,
+        coded: bool = False,
     ) -> Iterator[pa.Table]:
-        return super().pieces(self._at(relative, table), table, within, columns)
+        return super().pieces(self._at(relative, table), table, within, columns, coded)
 
     def _table(self, relative: str, table: str, schema: pa.Schema | None) -> pa.Table:
         return super()._table(self._at(relative, table), table, schema)
