@@ -63,6 +63,9 @@ party_key = Table(
     Column("valid_from", Date, nullable=True),
     Column("valid_to", Date, nullable=True),
     _text("state"),
+    # In which order keys were registered, whichever party's.
+    Column("added_no", Integer, nullable=False),
+    info={"numbered_by": "added_no"},
 )
 
 # Whom to call; ``shown`` is masked, ``sealed`` holds name, telephone and mail under a key of the contact's own.

@@ -50,7 +50,8 @@ class PublicKey:
 
 @dataclass(frozen=True)
 class PartyKey:
-    """A key of a party as the register has it. ``valid_from`` None: ever since the party is there; ``valid_to`` None: no end yet."""
+    """A key of a party as the register has it. ``valid_from`` None: ever since the party is there; ``valid_to`` None: no end yet;
+    ``added_no``: of two, the one with the higher number was registered later."""
 
     party: str
     key_use: str
@@ -59,6 +60,7 @@ class PartyKey:
     valid_from: date | None
     valid_to: date | None
     state: str
+    added_no: int
 
     def works_on(self, day: date) -> bool:
         return (
@@ -91,15 +93,16 @@ def ssh_key(text: str) -> PublicKey | None:
 
 
 def keys(tx: RegisterTx, party: str | None = None, use: KeyUse | None = None) -> list[PartyKey]:
-    """Every key that a party ever had, or that all had; by party, use and first date."""
+    """Every key that a party ever had, or that all had; by party, use, first date, and the order in which they were registered."""
     wanted = {"party": party, "key_use": use}
     rows = tx.find("party_key", ("party", "key_use", "fingerprint"), **{n: v for n, v in wanted.items() if v is not None})
     found = [PartyKey(**{name: row[name] for name in PartyKey.__dataclass_fields__}) for row in rows]
-    return sorted(found, key=lambda key: (key.party, key.key_use, key.valid_from or date.min, key.fingerprint))
+    return sorted(found, key=lambda key: (key.party, key.key_use, key.valid_from or date.min, key.added_no))
 
 
 def keys_in_force(tx: RegisterTx, party: str, use: KeyUse, day: date) -> list[PartyKey]:
-    """Those that work on this date, the newest last: who seals a file for the party takes that one."""
+    """Those that work on this date, the newest last: who seals a file for the party takes that one. Of two that begin on one date it is
+    the one that was registered later."""
     return [key for key in keys(tx, party, use) if key.works_on(day)]
 
 
@@ -226,8 +229,10 @@ def _date(said: object) -> date | None:
 
 
 def _row(party: str, key: PublicKey, valid_from: date | None, valid_to: date | None) -> Row:
-    row = PartyKey(party, str(key.use), key.fingerprint, key.text, valid_from, valid_to, str(KeyState.ACTIVE))
-    return {name: getattr(row, name) for name in PartyKey.__dataclass_fields__}
+    return {
+        "party": party, "key_use": str(key.use), "fingerprint": key.fingerprint, "public_key": key.text, "valid_from": valid_from,
+        "valid_to": valid_to, "state": str(KeyState.ACTIVE),
+    }  # fmt: skip
 
 
 KEY = DecisionKind("party_key", "party.propose", "party.approve", _apply_key)

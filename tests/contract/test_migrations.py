@@ -224,7 +224,7 @@ def test_a_party_keeps_its_key_which_has_dates_from_now_on(register_url: str) ->
     with register.transaction() as tx:
         (key,) = keys(tx)
         assert (key.public_key, key.fingerprint, key.valid_from, key.valid_to) == (line, wanted.fingerprint, None, None)
-        assert key.works_on(date(2019, 12, 30))
+        assert key.works_on(date(2019, 12, 30)) and key.added_no == 1
     register.close()
     command.downgrade(config, "0008")
     engine = create_engine(register_url)

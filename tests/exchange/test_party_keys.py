@@ -149,6 +149,27 @@ def test_a_key_is_locked_out_when_one_person_asks_and_for_good_when_two_do(two_k
         propose_revocation(register, clock, "zhao", "P001", _public(second).fingerprint, "")
 
 
+def test_of_two_keys_that_begin_on_one_date_the_one_registered_later_is_the_newer(builtin: Exchange) -> None:
+    today = _today(builtin)
+    paths = [builtin.settings.home / "party_keys" / f"P001_{name}" for name in ("a", "b")]
+    for path in paths:
+        make_key(path)
+    # In either order of their fingerprints.
+    in_order = sorted(paths, key=lambda path: _public(path).fingerprint)
+    for first, second in (in_order, in_order[::-1]):
+        with builtin.register.transaction() as tx:
+            tx.delete("party_key", party="P001")
+        _decided(builtin, first, today)
+        _decided(builtin, second, today)
+        with builtin.register.transaction() as tx:
+            found = [key.fingerprint for key in keys_in_force(tx, "P001", KeyUse.SSH, today)]
+        assert found == [_public(first).fingerprint, _public(second).fingerprint]
+        # Other dates of a key that stands make it no newer one.
+        _decided(builtin, first, today, today + timedelta(days=300))
+        with builtin.register.transaction() as tx:
+            assert [key.fingerprint for key in keys_in_force(tx, "P001", KeyUse.SSH, today)] == found
+
+
 def test_a_key_that_ends_is_warned_of_unless_another_goes_on(builtin: Exchange) -> None:
     second = builtin.settings.home / "party_keys" / "P001_second"
     make_key(second)
