@@ -55,6 +55,8 @@ PERMISSIONS: dict[str, frozenset[Duty]] = {
     # Findings of compliance; those that are confidential by the law against money laundering.
     "compliance.view": frozenset({Duty.OPERATOR, Duty.SUPERVISOR, Duty.RISK_OFFICER, Duty.AUDITOR}),
     "compliance.confidential": frozenset({Duty.RISK_OFFICER, Duty.AUDITOR}),
+    "watch_list.propose": frozenset({Duty.RISK_OFFICER, Duty.OPERATOR}),
+    "watch_list.approve": frozenset({Duty.SUPERVISOR}),
     "report.propose": frozenset({Duty.REPORT_OFFICER}),
     "report.approve": frozenset({Duty.SUPERVISOR}),
     "file.collect": frozenset({Duty.SYSTEM, Duty.OPERATOR}),

@@ -453,6 +453,8 @@ TABLES: dict[str, TableSpec] = {
             "sub_account field",
             "platform:text sub_account:text field:text digest:text since:date file_name:text line_no:int",
         ),
+        # Watch lists as two people let them in (custody.watch_list): customer ids alone.
+        _table("watched", "list entry", "list:text entry:text customer_id:text valid_from:date"),
         # What was repaid on a platform today, and what of it came out of other loans.
         _table("platform_days", "platform", "platform:text repaid_minor:int repaid_by_new_minor:int"),
         # fees

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from console.commands.steps import step_callback
-from console.output import ActorOption, DateOption, JsonOption, command, emit, parse_date, wired
+from console.output import ActorOption, DateOption, JsonOption, NoteOption, command, emit, emit_proposal, parse_date, wired
+from custody.errors import UsageError
 
 FindingArgument = Annotated[str, typer.Argument(help="Its number, as list and alerts name it. 发现编号")]
 OptionalDate = Annotated[str, typer.Option("--date", help="As it stood on this custody date; else on the last one. 账务日期")]
@@ -18,6 +20,7 @@ def add_compliance(app: typer.Typer) -> None:
     group.callback()(step_callback("compliance"))
     group.command("list")(list_them)
     group.command("explain")(explain)
+    group.command("watch")(watch)
     app.add_typer(group, name="compliance")
 
 
@@ -38,6 +41,31 @@ def list_them(date_: DateOption, actor: ActorOption, as_json: JsonOption = False
 
         show_findings(found)
     return 1 if found else 0
+
+
+@command
+def watch(
+    file: Annotated[str, typer.Argument(help="YAML: list, valid_from, source, entries of {entry, id_type, id_no}. 名单文件")],
+    actor: ActorOption,
+    note: NoteOption,
+    as_json: JsonOption = False,
+) -> int:
+    """Propose a watch list; approved by another person it holds from the next cut-off, in place of its earlier version. 监控名单"""
+    import yaml
+
+    from custody.services.watch_lists import propose_list
+    from custody.watch_list import read_list
+
+    path = Path(file)
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as why:
+        raise UsageError(f"{path.name}: {type(why).__name__}: a watch list is a YAML file in UTF-8") from None
+    with wired() as wiring:
+        said = read_list(raw, path.name, wiring.secrets.identity_digest)
+        proposal = propose_list(wiring.register, wiring.clock, actor, said, note)
+    emit_proposal(proposal, as_json)
+    return 0
 
 
 @command

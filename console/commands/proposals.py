@@ -28,6 +28,7 @@ from custody.services.restatements import RESTATEMENT
 from custody.services.rules import KIND as RULE
 from custody.services.rules import decide_rule
 from custody.services.status_changes import STATUS
+from custody.services.watch_lists import WATCH_LIST
 from schemas.rule_book import shipped_rules
 
 _KINDS: dict[str, DecisionKind] = {
@@ -44,6 +45,7 @@ _KINDS: dict[str, DecisionKind] = {
         absent_files.GIVE_UP,
         releases.RELEASE,
         calendars.HOLIDAY,
+        WATCH_LIST,
     )
 }
 # What may let somebody in to the drop, or lock him out.

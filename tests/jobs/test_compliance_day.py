@@ -50,6 +50,25 @@ def first_day() -> Day:
     return day
 
 
+def let_in(home: Path, folder: Path, entry: str, number: int) -> None:
+    """A watch list with the person of that number, proposed by one and approved by another."""
+    who = Day(FIRST)
+    who.opens(*BANK, number)
+    id_no = who.rows["CUSTOMER"][0]["id_no"]
+    path = folder / "list.yaml"
+    path.write_text(
+        f"list: un-1267\nvalid_from: {SECOND}\nsource: a circular\nentries: [{{entry: '{entry}', id_type: ID, id_no: '{id_no}'}}]\n"
+    )
+
+    def custody(*arguments: str) -> str:
+        done = CliRunner().invoke(app, [*arguments, "--note", "n", "--json"], env={"CUSTODY_HOME": str(home)})
+        assert done.exit_code == 0 and id_no not in done.output, done.output
+        return done.stdout.splitlines()[-1]
+
+    proposal = json.loads(custody("compliance", "watch", str(path), "--as", "maker"))["proposal"]
+    custody("proposal", "approve", proposal, "--as", "checker")
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("compliance")
@@ -57,6 +76,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with opened(made) as instance:
         put(instance, first_day())
         instance.run_day(FIRST, STEPS)
+        let_in(made, folder, "1", 1)
         second = Day(SECOND)
         second.loan(loan_id="L1", borrower_user_no="B1", raised_minor=0, state="BIDDING", **TERMS)
         put(instance, second)
@@ -85,8 +105,19 @@ def test_what_is_found_is_what_was_done(instance: Instance) -> None:
     assert {row["rows_in_all"] for row in found.values()} == {1, 2, 3}
     # A condition that lasts is the same finding the next day; what happened once is not said again.
     later = findings(instance, SECOND)
-    assert set(later) == {"limit_on_platform", "shared_contact"}
-    assert all(later[rule]["finding_id"] == found[rule]["finding_id"] for rule in later)
+    assert set(later) == {"limit_on_platform", "shared_contact", "watch_list"}
+    assert all(later[rule]["finding_id"] == found[rule]["finding_id"] for rule in found if rule in later)
+
+
+def test_whoever_stands_on_a_list_is_found_the_day_it_is_let_in_and_named_by_his_id_alone(instance: Instance) -> None:
+    hit = findings(instance, SECOND)["watch_list"]
+    lender = next(
+        r["customer_id"] for r in instance.lake_rows(SECOND, "post", "sub_accounts") if r["sub_account"] == f"{P}.LENDER.U1"
+    )
+    assert (hit["subject"], hit["amount_minor"], hit["severity"], hit["platform"]) == (lender, 600_000 * YUAN, "CRITICAL", "")
+    assert [row["customer_id"] for row in instance.lake_rows(SECOND, "compliance", "watched")] == [lender]
+    proposals = str(instance.find("proposal", kind="watch_list"))
+    assert lender in proposals and "110101" not in proposals
 
 
 def test_every_row_behind_a_finding_says_where_it_stands(instance: Instance) -> None:
