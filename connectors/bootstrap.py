@@ -22,15 +22,20 @@ from connectors.register import SqlRegister
 from connectors.secrets import FileSecrets
 from connectors.settings import Settings, load_settings
 from connectors.surroundings import LakeSurroundings
-from custody.ports import AlertGateway, Drop, KeyedStore, LedgerReader, OpenPgp, SealedTransactions
+from custody.calendar import custody_date_of
+from custody.personal import latest
+from custody.ports import Drop, KeyedStore, LedgerReader, OpenPgp, SealedTransactions
+from custody.services.alert_messages import AlertPorts, RetryPolicy
 from custody.services.customer_ports import CustomerPorts
 from custody.services.intake import CollectLimits
 from custody.services.intake_checks import ExchangeRules
 from custody.services.outbound import DeliveryPolicy, ExchangePorts
+from custody.services.rules import alert_rules
 from custody.services.status_changes import Books
 from schemas.customer_form import form_of, judge_form
 from schemas.exchange import MAX_SEAL_BYTES, parse_name, parse_seal
 from schemas.layout import layouts_for
+from schemas.rule_book import shipped_rules
 from schemas.store_keys import CORE_SCHEMA_VERSION, SCHEMA_VERSION
 
 
@@ -155,10 +160,36 @@ class Wiring:
         return ExchangeRules(parse_name, parse_seal, MAX_SEAL_BYTES, layouts_for)
 
     @cached_property
-    def alert_gateway(self) -> AlertGateway:
-        from connectors.alert_spool import AlertSpool
+    def alert_ports(self) -> AlertPorts:
+        from connectors.message_channels import message_channels
 
-        return AlertSpool(self.settings.path(self.settings.alerts.spool))
+        out = self.settings.alerts
+        policy = RetryPolicy(
+            timedelta(seconds=out.first_retry_seconds),
+            timedelta(seconds=out.longest_retry_seconds),
+            timedelta(hours=out.give_up_hours),
+        )
+        return AlertPorts(
+            self.exchange_ports,
+            self.secrets,
+            lambda tx: alert_rules(tx, shipped_rules(), custody_date_of(self.clock.now())),
+            self._phone_of,
+            message_channels(self.settings),
+            policy,
+            self.settings.instance.bank,
+        )
+
+    @contextmanager
+    def sending_alerts(self) -> Iterator[None]:
+        """The right to send alerts, for one process at a time; raises RetryLater while another has it."""
+        with held(self.register, "alerts", self.settings.lease.seconds):
+            yield
+
+    def _phone_of(self, sub_account: str) -> str | None:
+        """What any party said last of the customer whose account it is; of several parties the first by name."""
+        row = self.ledger_reader.sub_account(sub_account)
+        words = latest(self.persons.said(row["customer_id"])) if row is not None else {}
+        return next((phone for _, said in sorted(words.items()) if (phone := said.fields.get("phone"))), None)
 
     def adopt_keyed(self) -> None:
         """Open the keyed store whatever its schema version is, to make it anew."""

@@ -38,6 +38,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from connectors.disk import disk_full, free_bytes
 from connectors.register_tables import audit_event, metadata
 from custody.audit import GENESIS, event_hash
+from custody.calendar import CHINA
 from custody.digest import canonical_json
 from custody.errors import CustodyError, DiskFull, RetryLater, StopRun, UsageError
 from custody.ports import Clock, DuplicateRow, Row
@@ -301,6 +302,9 @@ class SqlRegisterTx:
     def delete(self, table: str, **key: object) -> int:
         t = metadata.tables[table]
         return self._connection.execute(delete(t).where(_where(t, key))).rowcount
+
+    def moment(self) -> str:
+        return self._clock.now().astimezone(CHINA).isoformat(timespec="microseconds")
 
     def audit(self, actor: str, action: str, subject: str, details: Mapping[str, object]) -> None:
         t = audit_event

@@ -344,14 +344,83 @@ alert = Table(
     Column("words_en", Text, nullable=False),
     Column("words_zh", Text, nullable=False),
     _text("state"),
+    # Whose turn it is (which of its rule's, and the duty) and until when he has to answer, UTC+8; null until somebody was told, and while
+    # nobody is waited for.
+    Column("turn", Integer, nullable=False),
+    Column("duty", String(20), nullable=True),
+    _text("answer_by", null=True),
     _text("acknowledged_by", null=True),
-    _text("sent_at", null=True),
-    # When what it warned of was over, how that came about, and when the gateways were told; null while it lasts, and for an alert
-    # that nothing but a person ends.
+    # Who closed it and why, and on which custody date it had last been seen then; null for one that closed itself.
+    Column("closed_by", String(60), nullable=True),
+    Column("closed_reason", Text, nullable=True),
+    Column("closed_seen_on", Date, nullable=True),
+    # When what it warned of was over, and how that came about; null while it lasts, and for an alert that nothing but a person ends.
     _text("ended_at", null=True),
     Column("ended_en", Text, nullable=True),
     Column("ended_zh", Text, nullable=True),
-    _text("end_sent_at", null=True),
+    Index("ix_alert_state", "state", "answer_by"),
+)
+
+# All that ever happened to an alert, in order; of what somebody has to be told, whether his message is queued.
+alert_event = Table(
+    "alert_event",
+    metadata,
+    Column("event_no", Integer, primary_key=True, autoincrement=False),
+    Column("alert_id", String(64), nullable=False, index=True),
+    _text("at"),
+    Column("actor", String(60), nullable=False),
+    Column("event", String(20), nullable=False),
+    Column("severity", String(10), nullable=False),
+    Column("words_en", Text, nullable=False),
+    Column("words_zh", Text, nullable=False),
+    Column("told", Boolean, nullable=False),
+    Index("ix_alert_event_told", "told"),
+    info={"numbered_by": "event_no"},
+)
+
+# What goes to one recipient by one channel. Addresses stand nowhere here: they are looked up when it goes, and kept masked.
+alert_message = Table(
+    "alert_message",
+    metadata,
+    Column("message_id", String(64), primary_key=True),
+    Column("whom", String(10), nullable=False),
+    # A duty, a party, a sub-account; the role in which a party's contact is called.
+    Column("recipient", String(80), nullable=False),
+    Column("contact", String(20), nullable=False),
+    Column("channel", String(10), nullable=False),
+    Column("languages", String(20), nullable=False),
+    Column("mode", String(10), nullable=False),
+    Column("severity", String(10), nullable=False),
+    Column("state", String(10), nullable=False),
+    _text("queued_at"),
+    # It goes no earlier: a digest's hour, or the end of quiet hours.
+    _text("not_before"),
+    # What it says, fixed before the first try.
+    Column("subject", Text, nullable=True),
+    Column("body", Text, nullable=True),
+    # Tries that failed, when the next one is due, and what the last one said. A try whose end is not known began at tried_at.
+    Column("attempts", Integer, nullable=False),
+    _text("next_attempt_at", null=True),
+    _text("tried_at", null=True),
+    Column("last_reason", Text, nullable=True),
+    # The last try failed since the gateway was away: it says nothing about this message.
+    Column("gateway_away", Boolean, nullable=False),
+    # Tries of which we do not know whether they came through: so often the recipient may have had it beside the one that counts.
+    Column("in_doubt", Integer, nullable=False),
+    _text("sent_at", null=True),
+    _text("address", null=True),
+    # What the gateway answered: its own number, or the file's name.
+    Column("proof", Text, nullable=True),
+    Index("ix_alert_message_state", "state", "channel", "not_before"),
+)
+
+# Which happenings a message tells of.
+alert_told = Table(
+    "alert_told",
+    metadata,
+    Column("message_id", String(64), primary_key=True),
+    Column("event_no", Integer, primary_key=True, autoincrement=False),
+    Column("alert_id", String(64), nullable=False, index=True),
 )
 
 # A row is made by the approval of a deletion and is its commit point: what has to be deleted follows from it.

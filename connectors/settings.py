@@ -125,8 +125,23 @@ class LeaseSettings(_Section):
 
 
 class AlertSettings(_Section):
-    # The spool folder that the SMS and mail gateways read.
-    spool: str
+    # Where SMS go: http(s)://HOST/PATH, or spool:FOLDER for a program of the bank's that reads files. A file with the gateway's token, or
+    # empty; a file of certificates to trust, or empty for the machine's own. The same of mail: smtp://HOST:PORT, or spool:FOLDER.
+    sms_gateway: Annotated[str, Field(pattern=r"^(https?://|spool:).+$")]
+    sms_token: str
+    sms_ca: str
+    mail_gateway: Annotated[str, Field(pattern=r"^(smtp://[^/:]+:\d+|spool:.+)$")]
+    mail_tls: Literal["none", "starttls", "implicit"]
+    mail_ca: str
+    mail_sender: Annotated[str, Field(pattern=r"^[!-?A-~]+@[!-?A-~]+$")]
+    # Empty: no log-in; else the password's file.
+    mail_user: str
+    mail_password: str
+    # How long a gateway may take to answer; when a message that failed is tried again, and given up after so many hours in all.
+    timeout_seconds: Annotated[int, Field(ge=1, le=600)]
+    first_retry_seconds: Annotated[int, Field(ge=0)]
+    longest_retry_seconds: Annotated[int, Field(ge=0)]
+    give_up_hours: Annotated[int, Field(ge=1)]
 
 
 class Settings(_Section):
@@ -267,7 +282,19 @@ scratch = "scratch/post"
 seconds = 60
 
 [alerts]
-spool = "spool"
+sms_gateway = "spool:spool/sms"
+sms_token = ""
+sms_ca = ""
+mail_gateway = "spool:spool/mail"
+mail_tls = "none"
+mail_ca = ""
+mail_sender = "alerts@bank.invalid"
+mail_user = ""
+mail_password = ""
+timeout_seconds = 20
+first_retry_seconds = 60
+longest_retry_seconds = 3600
+give_up_hours = 120
 """
 
 

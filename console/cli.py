@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from console.commands.alerts import add_alerts
 from console.commands.cases import add_cases
 from console.commands.compliance import add_compliance
 from console.commands.customers import add_customers
@@ -35,6 +36,7 @@ add_layouts(app)
 add_steps(app)
 add_compliance(app)
 add_desk(app)
+add_alerts(app)
 add_organisations(app)
 add_cases(app)
 add_rules(app)

@@ -17,6 +17,10 @@ class BusyElsewhere(RetryLater):
     """Another process is at just this work."""
 
 
+class AnswerLost(RetryLater):
+    """A remote host may have done what it was asked: its answer did not come. Asking again must be harmless, or is recorded as a doubt."""
+
+
 class StopRun(CustodyError):
     """The run cannot succeed until a person changes something: settings, missing days, broken seals."""
 

@@ -16,6 +16,7 @@ from itertools import pairwise
 from typing import Any
 
 from custody.ageing import Ages, Versions
+from custody.alert_rules import ALERTS_NEEDED, AlertRules
 from custody.declared import BadDeclaration, Declared
 from custody.digest import digest_of_json
 from custody.errors import UsageError
@@ -107,7 +108,7 @@ def read_rule(raw: object, where: str) -> Rule:
     d.close()
     if rule.valid_to is not None and rule.valid_to < rule.valid_from:
         raise d.wrong(f"valid_to {rule.valid_to} lies before valid_from {rule.valid_from}; leave it out where no end is known")
-    if rule_id in NEEDED and (rule.withdrawn or rule.valid_to is not None):
+    if rule_id in (*NEEDED, *ALERTS_NEEDED) and (rule.withdrawn or rule.valid_to is not None):
         raise d.wrong("nothing can be judged without this rule: it has no valid_to and cannot be withdrawn; change it instead")
     return rule
 
@@ -270,6 +271,11 @@ class RuleSet:
         if not isinstance(found, Figures):
             raise UsageError(f"rule {rule_id} has no figures: it is of form {self.rule(rule_id).form}")
         return found.figures
+
+    @cached_property
+    def alerts(self) -> AlertRules:
+        """Who is told of what. Raises BadDeclaration on a date that has no rules of alerts."""
+        return AlertRules.of(self.on, ((rule.id, rule.says) for rule in self.rules))
 
     def red_lines(self) -> Mapping[str, RedLine]:
         """By id, those in force."""

@@ -49,6 +49,8 @@ PERMISSIONS: dict[str, frozenset[Duty]] = {
     "case.propose": frozenset({Duty.OPERATOR}),
     "case.adjust": frozenset({Duty.OPERATOR}),
     "case.approve": frozenset({Duty.SUPERVISOR}),
+    "alert.view": _DESK,
+    "alert.close": frozenset({Duty.OPERATOR, Duty.RISK_OFFICER, Duty.SUPERVISOR}),
     "alert.acknowledge": frozenset({Duty.OPERATOR, Duty.RISK_OFFICER, Duty.SUPERVISOR}),
     "alert.raise": frozenset({Duty.SYSTEM, Duty.OPERATOR}),
     "alert.send": frozenset({Duty.SYSTEM, Duty.OPERATOR}),

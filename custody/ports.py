@@ -77,6 +77,9 @@ class RegisterTx(Protocol):
 
     def delete(self, table: str, **key: object) -> int: ...
 
+    def moment(self) -> str:
+        """When what this transaction does happens: UTC+8, to the microsecond, as the register writes times."""
+
     def audit(self, actor: str, action: str, subject: str, details: Mapping[str, object]) -> None:
         """Append one event to the audit chain, in this transaction."""
 
@@ -418,10 +421,33 @@ class PersonStore(Protocol):
         """Delete the key with all that is sealed under it, and the index rows. (A store may keep the old bytes until it compacts.)"""
 
 
-class AlertGateway(Protocol):
-    """Where alerts leave the system: SMS, mail, file. A gateway that is away raises RetryLater; the alert waits."""
+@dataclass(frozen=True)
+class LeavingMessage:
+    """A message on its way out. ``message_id`` is the same in every try: a gateway that knows it takes it once."""
 
-    def send(self, alert: Mapping[str, object]) -> None: ...
+    message_id: str
+    address: str
+    subject: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a gateway said of one message. ``proof``: its own number for what it took; ``why``: what is against this message, which
+    another try may cure (``later``) or not. Exactly one of them."""
+
+    proof: str = ""
+    why: str = ""
+    later: bool = False
+
+
+class MessageChannel(Protocol):
+    """A gateway that takes messages: SMS, mail. ``repeats_safely``: a message that comes again under its id is not doubled."""
+
+    repeats_safely: bool
+
+    def send(self, message: LeavingMessage) -> Answer:
+        """Raises RetryLater when the gateway is away and surely did not take it, AnswerLost when it may have."""
 
 
 class CoreBank(Protocol):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TypeAlias
 
+from custody.alert_rules import ALERT_FORMS, AlertCondition, read_alert_condition
 from custody.cause_proofs import PROOFS
 from custody.compliance_rules import NEEDS, Disclosure
 from custody.declared import Declared
@@ -150,9 +151,9 @@ class Unseen:
 
 
 Condition: TypeAlias = (
-    RelationTerms | PairRule | Window | Steps | Levels | AgeLimits | Figures | RedLine | ComplianceTerms | Unseen
+    RelationTerms | PairRule | Window | Steps | Levels | AgeLimits | Figures | RedLine | ComplianceTerms | Unseen | AlertCondition
 )
-FORMS = ("relation", "pair", "window", "steps", "levels", "ages", "cause", "red_line", "compliance", "prohibition")
+FORMS = ("relation", "pair", "window", "steps", "levels", "ages", "cause", "red_line", "compliance", "prohibition", *ALERT_FORMS)
 _SEVERITIES = ("LOW", "MEDIUM", "HIGH", "CRITICAL")
 
 
@@ -192,6 +193,8 @@ def read_condition(d: Declared) -> tuple[str, Condition, str | None]:
         return form, _compliance(d), None
     if form == "prohibition":
         return form, Unseen(_citation(d)), None
+    if form in ALERT_FORMS:
+        return form, read_alert_condition(form, d), None
     return form, _cause(d), None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from custody.alert_rules import AlertTerms, DigestTime, QuietHours, Secrecy
 from custody.match_rules import Rule
 from custody.matching import PairRule
 from custody.money import format_amount
@@ -60,6 +61,8 @@ def condition_words(rule: Rule) -> Words:
             f"not to be seen in flows: {says.citation.regulation}, {says.citation.article}",
             f"资金流水无法显示：{says.citation.regulation} {says.citation.article}",
         )
+    if isinstance(says, (AlertTerms, DigestTime, QuietHours, Secrecy)):
+        return says.words
     shown = ", ".join(f"{name} {value}" for name, value in says.figures.items()) or "–"
     if isinstance(says, ComplianceTerms):
         told_en, told_zh = says.disclosure.words

@@ -7,15 +7,20 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from datetime import timedelta
 
-from custody.confirmations import KEPT_DAYS, ConfirmationAlert, Result, alerts_of, standing
+from custody.confirmations import KEPT_DAYS, ConfirmationAlert, Result, Rule, alerts_of, standing
 from custody.digest import canonical_json
 from custody.names import DayCount, HoldKind, RepaymentMethod
 from custody.ports import Row
 from custody.risk import Alert, LoanPosition, LoanTerms, alerts_for, assess_loan
+from custody.services.access import SYSTEM
+from custody.services.alerts import follow
 from custody.services.outputs import Seal
 from jobs.reference import Reference, load_reference
 from jobs.step import Step, StepContext
 from schemas.exchange import result_name
+
+# Alerts that end by themselves on the first date that does not find them any more.
+LASTING = ("BORROWER_SHORT", "DAYS_PAST_DUE", Rule.UNCONFIRMED, Rule.DISPUTED)
 
 
 def _run(context: StepContext) -> None:
@@ -111,18 +116,11 @@ def _alert_row(alert: Alert | ConfirmationAlert) -> Row:
 
 
 def _publish(context: StepContext, seal: Seal) -> None:
-    """Raise each alert once in the register: while its condition lasts it only ages, and may grow more severe."""
+    """The register's alerts follow what this date found."""
     alerts = context.wiring.lake.rows(seal.path, "alerts")
     with context.wiring.register.transaction() as tx:
         context.lease.check(tx)
-        for alert in alerts:
-            facts = {n: alert[n] for n in ("severity", "figures", "words_en", "words_zh")}
-            facts["last_seen_on"] = seal.custody_date
-            if tx.get("alert", alert_id=alert["alert_id"]):
-                tx.update("alert", {"alert_id": alert["alert_id"]}, facts)
-            else:
-                kept = {n: alert[n] for n in ("alert_id", "rule", "platform", "subject")}
-                tx.insert("alert", {**kept, **facts, "raised_on": seal.custody_date, "state": "OPEN"})
+        follow(tx, SYSTEM, seal.custody_date, alerts, LASTING)
 
 
 STEP = Step("risk", _run, _publish)

@@ -1,4 +1,4 @@
-"""The desk's work: the day at a glance, alerts, calendar, reports, scores."""
+"""The desk's work: the day at a glance, calendar, reports, scores."""
 
 from __future__ import annotations
 
@@ -12,19 +12,14 @@ from console.commands.results import day_results
 from console.commands.steps import step_callback
 from console.output import ActorOption, DateOption, JsonOption, NoteOption, command, emit, parse_date, wired
 from custody.calendar import dates
-from custody.services import alerts as alert_service
 from custody.services import calendars, releases
-from custody.services.access import SYSTEM
 from custody.services.outputs import days_begun
 from custody.steps import STEPS
-
-ActorSystem = Annotated[str, typer.Option("--as", help="Who acts. 操作人", envvar="CUSTODY_ACTOR")]
 
 
 def add_desk(app: typer.Typer) -> None:
     groups: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
         "day": ("The custody day at a glance. 日终一览", {"status": day_status, "results": day_results}),
-        "alert": ("Alerts. 预警", {"list": alert_list, "ack": alert_ack, "raise": alert_raise, "send": alert_send}),
         "calendar": ("The bank's own holidays and working days. 日历", {"show": calendar_show, "propose": calendar_propose}),
         "report": (
             "Drafts of the date (--date), releases, due dates. 报表",
@@ -80,53 +75,6 @@ def day_status(
                 words.append(f"          promised: {said}")
     emit({"days": days}, as_json, words)
     return 0
-
-
-@command
-def alert_list(
-    state: Annotated[str, typer.Option("--state", help="OPEN, ACKNOWLEDGED. 状态")] = "", as_json: JsonOption = False
-) -> int:
-    with wired() as wiring, wiring.register.transaction() as tx:
-        rows = alert_service.alerts(tx, state or None)
-    words = [f"{r['alert_id'][:12]}  {r['severity']:<8} {r['raised_on']}  {r['words_en']} / {r['words_zh']}" for r in rows]
-    emit({"alerts": rows}, as_json, words or ["no alerts 无预警"])
-    return 0
-
-
-@command
-def alert_ack(
-    alert_id: Annotated[str, typer.Argument(help="Alert id. 预警编号")], actor: ActorOption, as_json: JsonOption = False
-) -> int:
-    with wired() as wiring:
-        alert_service.acknowledge(wiring.register, actor, alert_id)
-    emit({"alert": alert_id, "state": "ACKNOWLEDGED"}, as_json)
-    return 0
-
-
-@command
-def alert_raise(
-    rule: Annotated[str, typer.Option("--rule", help="Rule id. 规则")],
-    subject: Annotated[str, typer.Option("--subject", help="What it is about. 对象")],
-    date_: DateOption,
-    actor: ActorSystem = SYSTEM,
-    as_json: JsonOption = False,
-) -> int:
-    """Say that something happened on a date; the same rule, subject and date again is the same alert. 登记预警"""
-    with wired() as wiring:
-        on = parse_date(date_)
-        words = (f"{rule}: {subject}", f"{rule}：{subject}")
-        alert_id = alert_service.raise_alert(wiring.register, actor, rule, subject, on, *words, occurrence=on.isoformat())
-    emit({"alert": alert_id}, as_json)
-    return 0
-
-
-@command
-def alert_send(actor: ActorSystem = SYSTEM, as_json: JsonOption = False) -> int:
-    """Hand every waiting alert to the SMS and mail gateways' spool. 发送预警"""
-    with wired() as wiring:
-        sent, waiting = alert_service.send_waiting(wiring.register, wiring.clock, actor, wiring.alert_gateway)
-    emit({"sent": sent, "waiting": waiting}, as_json)
-    return 3 if waiting else 0
 
 
 @command

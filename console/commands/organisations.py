@@ -24,7 +24,7 @@ from custody.services.contract_changes import propose_contract
 from custody.services.organisation_history import SHOWN_DAYS, show_organisation
 from custody.services.organisation_query import OrganisationQuery, find_organisations, missing_files
 from custody.services.outbound import queue
-from custody.services.party_contacts import Contact, ContactRole
+from custody.services.party_contacts import Contact
 from custody.services.party_keys import KeyUse, PartyKey, PublicKey
 from custody.services.status_changes import propose_status
 
@@ -512,14 +512,16 @@ def contact_list(
             found = party_contacts.reveal_contacts(wiring.register, wiring.secrets, actor, party)
         else:
             with wiring.register.transaction() as tx:
-                organisations.standing_party(tx, party)
+                party_contacts.check_place(tx, party)
                 found = party_contacts.contacts(tx, party)
     words = [f"{c.role:<15} {c.rank}  {c.name}  {c.phone}  {c.mail}" for c in found]
     emit({"contacts": [asdict(c) for c in found]}, as_json, words or ["none 无"])
     return 0
 
 
-RoleArgument = Annotated[ContactRole, typer.Argument(help="What he is called for. 角色")]
+RoleArgument = Annotated[
+    str, typer.Argument(help="OPERATIONS, COMPLIANCE ... of a party; of BANK a duty, such as RISK_OFFICER. 角色")
+]
 RankOption = Annotated[int, typer.Option("--rank", help="1 is called first. 次序")]
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from custody import external_hosts, protection
+from custody import alert_rules, external_hosts, protection
 from custody.calendar import ONE_DAY
 from custody.core_model import CoreModel
 from custody.digest import canonical_json
@@ -34,8 +34,8 @@ from custody.services.party_keys import SSH_TYPE, PublicKey, add_first_key, chec
 PARTY_ID = re.compile(r"[A-Z][A-Z0-9]{1,9}")
 # Before every custody date: what a party had from its beginning.
 BEGINNING = date(1900, 1, 1)
-# The bank core's own folder in a world of test data; no party may be named so.
-_RESERVED = ("CORE",)
+# The bank core's own folder in a world of test data, and whose contacts stand beside the parties': no party may be named so.
+_RESERVED = ("CORE", "BANK", "REGULATOR")
 _REQUIRED = frozenset({"encoding", "layouts", "dialect", "file_types", "core_model"})
 # What a contract has besides, and has to have, by kind of party.
 _OF_KIND = {
@@ -46,7 +46,7 @@ _OF_KIND = {
 # A platform's related parties as far as the bank was told, as customer ids (keyed digests); left out where it was told of none. The
 # order in which a payment covers the parts of an instalment; left out where it is the usual one (custody.repayment). From which
 # custody date on core_model holds; before, the other model did.
-_OPTIONAL = {str(PartyKind.PLATFORM): frozenset({"related_parties", "repayment_order", "core_model_from"})}
+_OPTIONAL = {str(PartyKind.PLATFORM): frozenset({"related_parties", "repayment_order", "core_model_from", alert_rules.TERM})}
 # Reconciliation expects fees in millionths of the amount, exactly.
 _RATE = re.compile(r"0(\.[0-9]{1,6})?")
 _CUSTOMER_ID = re.compile(r"C[0-9a-f]{24}")
@@ -220,7 +220,7 @@ def contract_faults(kind: str, contract: Mapping[str, object]) -> list[str]:
     if not isinstance(order, list) or sorted(map(str, order)) != sorted(USUAL_ORDER):
         faults.append(f"repayment_order must list each of {', '.join(USUAL_ORDER)} once")
     if kind == PartyKind.PLATFORM:
-        faults += _fee_contract_faults(contract["fee_contract"])
+        faults += [*_fee_contract_faults(contract["fee_contract"]), *alert_rules.contract_faults(contract)]
     if kind == PartyKind.CHANNEL:
         rate, minimum = contract["channel_fee_rate"], contract["channel_fee_min_minor"]
         if not (isinstance(rate, str) and _RATE.fullmatch(rate)):

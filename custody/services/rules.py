@@ -12,6 +12,7 @@ from datetime import date
 from functools import partial
 from typing import Any
 
+from custody.alert_rules import AlertRules
 from custody.digest import canonical_json, digest_of_json
 from custody.errors import NotPermitted, UsageError
 from custody.match_rules import Rule, RuleBook, RuleSet, read_rule
@@ -29,6 +30,11 @@ def rule_book(tx: RegisterTx, shipped: Sequence[Rule]) -> RuleBook:
     """All versions that are known: the program's own and those that were adopted."""
     adopted = [read_rule(json.loads(row["entry"]), f"adopted by {row['proposal_id']}") for row in tx.find("adopted_rule")]
     return RuleBook.of([*shipped, *adopted])
+
+
+def alert_rules(tx: RegisterTx, shipped: Sequence[Rule], on: date) -> AlertRules:
+    """Who is told of what on a date. Raises BadDeclaration."""
+    return rule_book(tx, shipped).rules_on(on).alerts
 
 
 def check_change(tx: RegisterTx, shipped: Sequence[Rule], rule: Rule) -> None:

@@ -295,11 +295,44 @@ def test_a_register_of_before_the_promises_has_none_and_its_alerts_have_not_ende
     with register.transaction() as tx:
         assert tx.find("expected_file") == []
         (alert,), (event,) = tx.find("alert"), tx.find("file_event")
-        assert (alert["ended_at"], alert["end_sent_at"], event["actor"]) == (None, None, None)
+        assert (alert["ended_at"], event["actor"]) == (None, None)
     register.close()
     command.downgrade(config, "0010")
     engine = create_engine(register_url)
     with engine.begin() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM alert").scalar_one() == 1
     assert "expected_file" not in inspect(engine).get_table_names()
+    engine.dispose()
+
+
+def test_alerts_of_before_are_told_once_and_no_more(register_url: str) -> None:
+    """What had not left is to be told, its end too; what had left is not told again, forwards and backwards."""
+    config = alembic_config(register_url)
+    command.upgrade(config, "0017")
+    engine = create_engine(register_url)
+    told = {"a": (None, None, None), "b": ("2020-01-01T08", None, None), "c": ("2020-01-01T08", "2020-01-01T09", None), "d": ("2020-01-01T08", "2020-01-01T09", "2020-01-01T10")}  # fmt: skip
+    with engine.begin() as connection:
+        for alert_id, times in told.items():
+            sent, ended, end_sent = (f"'{one}'" if one else "NULL" for one in times)
+            connection.exec_driver_sql(
+                "INSERT INTO alert (alert_id, rule, platform, subject, severity, raised_on, last_seen_on, figures, words_en, words_zh, state, "
+                "sent_at, ended_at, ended_en, ended_zh, end_sent_at) VALUES "
+                f"('{alert_id}', 'r', '', 's', 'HIGH', '2019-12-30', '2019-12-30', '{{}}', 'w', 'w', 'OPEN', {sent}, {ended}, 'over', 'over', {end_sent})"
+            )
+    engine.dispose()
+    command.upgrade(config, "head")
+    register = SqlRegister(register_url, SystemClock())
+    with register.transaction() as tx:
+        events = [(e["alert_id"], e["event"], e["told"]) for e in tx.find("alert_event", ("event_no",))]
+        assert events == [("a", "RAISED", False), ("b", "RAISED", True), ("c", "RAISED", True), ("d", "RAISED", True), ("c", "ENDED", False), ("d", "ENDED", True)]  # fmt: skip
+        assert {(a["turn"], a["duty"], a["answer_by"]) for a in tx.find("alert")} == {(0, None, None)}
+        tx.insert("alert_event", {**tx.find("alert_event")[0], "event_no": 99})
+    register.close()
+    command.downgrade(config, "0017")
+    engine = create_engine(register_url)
+    with engine.begin() as connection:
+        rows = connection.exec_driver_sql("SELECT alert_id, sent_at, end_sent_at FROM alert ORDER BY alert_id").all()
+    assert [tuple(row) for row in rows] == [
+        ("a", None, None), ("b", "2020-01-01T08", None), ("c", "2020-01-01T08", None), ("d", "2020-01-01T08", "2020-01-01T09"),
+    ]  # fmt: skip
     engine.dispose()

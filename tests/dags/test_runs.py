@@ -23,11 +23,12 @@ if TYPE_CHECKING:
 DAY = "2020-01-01"
 DATED = f"--date {DAY} --json"
 CALLS = {
+    "alert_delivery": ["alert send --json"],
     "custody_day": [
         f"{step} {DATED}" for step in ("cut-off", "land", "validate", "extract", "post", "project", "reconcile", "statement")
     ],
     "custody_fees": [f"fees {DATED}"],
-    "file_intake": ["alert send --json", "collect --json", "org admit --json", "outbound send --json"],
+    "file_intake": ["collect --json", "org admit --json", "outbound send --json"],
     "platform_results": [f"results {DATED}"],
     "regulatory_reports": [f"report {DATED}", f"close {DATED}"],
     "report_deadlines": [f"report due {DATED}"],

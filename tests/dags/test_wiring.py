@@ -17,16 +17,17 @@ if TYPE_CHECKING:
 
 DAG_FILES = sorted((Path(__file__).resolve().parents[2] / "dags").glob("*.py"))
 DAG_IDS = [
-    "case_approvals", "custody_day", "custody_fees", "customer_maintenance", "file_intake", "platform_results", "regulatory_reports", "report_deadlines", "restatement", "risk_alerts", "rule_approvals",
+    "alert_delivery", "case_approvals", "custody_day", "custody_fees", "customer_maintenance", "file_intake", "platform_results", "regulatory_reports", "report_deadlines", "restatement", "risk_alerts", "rule_approvals",
 ]  # fmt: skip
 PROPOSAL = "{{ (dag_run.conf or {}).get('proposal_id', '') }}"
 # The words of each command; a person's answer has none.
 CHAINS = {
+    "alert_delivery": ["alert send"],
     "case_approvals": [f"proposal show {PROPOSAL}", "ask", "proposal"],
     "custody_day": ["cut-off", "land", "validate", "extract", "post", "project", "reconcile", "statement"],
     "custody_fees": ["fees"],
     "customer_maintenance": [f"proposal show {PROPOSAL}", "ask", "proposal", f"customer carry-out {PROPOSAL}"],
-    "file_intake": ["collect", "org admit", "alert send", "outbound send"],
+    "file_intake": ["collect", "org admit", "outbound send"],
     "platform_results": ["results"],
     "regulatory_reports": ["report", "close"],
     "report_deadlines": ["report due"],
@@ -34,14 +35,14 @@ CHAINS = {
     "risk_alerts": ["risk", "compliance", "alert send"],
     "rule_approvals": [f"proposal show {PROPOSAL}", "ask", "proposal"],
 }
-# Behind a sweep log-ins and alerts do not wait for each other, and what is owed to a party does not wait for what came.
+# What is owed to a party does not wait for what came.
 FORKS: dict[tuple[str, str], set[str]] = {
-    ("file_intake", "collect"): {"log_ins", "alerts"},
+    ("file_intake", "collect"): {"log_ins"},
     ("file_intake", "log_ins"): set(),
-    ("file_intake", "alerts"): set(),
 }
 # (emits, listens to): the assets that carry a custody date from one DAG to the next
 ASSETS: dict[str, tuple[set[str], set[str]]] = {
+    "alert_delivery": (set(), set()),
     "case_approvals": (set(), set()),
     "custody_day": ({"day_reconciled"}, set()),
     "custody_fees": ({"fees_accrued"}, {"day_reconciled"}),

@@ -12,14 +12,13 @@ from typing import Any
 
 import pytest
 
-from connectors.alert_spool import AlertSpool
 from connectors.register import SqlRegister
 from custody.calendar import CHINA, ONE_DAY
 from custody.digest import canonical_json
 from custody.errors import NotPermitted
 from custody.ports import Row
 from custody.services.absent_files import GIVE_UP, propose_give_up
-from custody.services.alerts import acknowledge, send_waiting
+from custody.services.alerts import acknowledge
 from custody.services.file_moves import Happening
 from custody.services.files import history
 from custody.services.four_eyes import approve
@@ -27,6 +26,7 @@ from custody.services.landing_results import refuse_after_landing
 from custody.services.organisations import BEGINNING
 from custody.services.outbound import ExchangePorts
 from custody.services.promises import Judged, by_state, hold_against, judge_at_cut_off, judge_deadlines, not_here, standing
+from tests.kit.alert_kit import AlertDesk
 
 DAY = date(2019, 12, 30)
 NEXT = DAY + ONE_DAY
@@ -178,8 +178,9 @@ def test_the_alert_closes_itself_when_the_file_comes_and_says_so(desk: Desk, tmp
     desk.judge()
     desk.clock.set(DAY, 13)
     desk.judge()
-    spool = AlertSpool(tmp_path / "spool")
-    assert send_waiting(desk.register, desk.clock, "system", spool) == (1, 0)
+    told = AlertDesk(desk.register, desk.clock, tmp_path)
+    told.name_everybody()
+    assert told.send().sent == 1
     acknowledge(desk.register, "op1", desk.promise()["alert_id"])
     desk.clock.set(DAY, 15)
     name = desk.put()
@@ -188,10 +189,9 @@ def test_the_alert_closes_itself_when_the_file_comes_and_says_so(desk: Desk, tmp
     (alert,) = desk.rows("alert")
     assert (alert["state"], alert["acknowledged_by"]) == ("CLOSED", "op1")
     assert name in alert["ended_en"] and name in alert["ended_zh"] and alert["ended_at"].startswith("2019-12-30T15:00")
-    assert send_waiting(desk.register, desk.clock, "system", spool) == (1, 0)
-    assert send_waiting(desk.register, desk.clock, "system", spool) == (0, 0)
-    said = json.loads((tmp_path / "spool" / f"{alert['alert_id']}.ended.json").read_text(encoding="utf-8"))
-    assert (said["state"], said["ended_en"]) == ("CLOSED", alert["ended_en"])
+    assert [told.send().sent, told.send().sent] == [1, 0]
+    (ended,) = [mail for mail in told.messages(channel="MAIL") if alert["ended_en"] in mail["body"]]
+    assert (ended["state"], alert["ended_zh"] in ended["body"]) == ("SENT", True)
     # It does not come back: the promise is kept.
     desk.clock.set(NEXT, 3)
     assert "P001_TXN_20191230_01" not in desk.judge().missing
@@ -203,24 +203,32 @@ def test_an_alert_that_ended_before_it_left_is_told_in_one_message(desk: Desk, t
     desk.judge()
     desk.clock.set(DAY, 13)
     desk.judge()
+    desk.clock.set(DAY, 22, 30)  # nobody is woken for it
+    told = AlertDesk(desk.register, desk.clock, tmp_path)
+    told.name_everybody()
+    assert told.send().sent == 0
     desk.put()
-    assert send_waiting(desk.register, desk.clock, "system", AlertSpool(tmp_path / "spool")) == (1, 0)
-    assert send_waiting(desk.register, desk.clock, "system", AlertSpool(tmp_path / "spool")) == (0, 0)
-    (file,) = (tmp_path / "spool").iterdir()
-    assert json.loads(file.read_text(encoding="utf-8"))["state"] == "CLOSED"
+    desk.clock.set(NEXT, 8)
+    assert [told.send().sent, told.send().sent] == [1, 0]
+    (mail,) = told.messages(channel="MAIL")
+    assert "missing" in mail["body"] and desk.rows("alert")[0]["ended_en"] in mail["body"]
 
 
 def test_it_grows_graver_when_the_date_is_cut_off_without_the_file_and_is_sent_anew(desk: Desk, tmp_path: Path) -> None:
     desk.judge()
     desk.clock.set(NEXT, 1, 30)
     assert len(desk.judge().missing) == 4
-    send_waiting(desk.register, desk.clock, "system", AlertSpool(tmp_path))
+    told = AlertDesk(desk.register, desk.clock, tmp_path)
+    told.name_everybody()
+    told.send()
     desk.put("P002")
     assert desk.cut_off().graver == 3
     assert judge_at_cut_off(desk.ports, "system", DAY).graver == 0
     graver = [a for a in desk.rows("alert") if a["severity"] == "HIGH"]
     assert len(graver) == 3 and all("cut off without it" in a["words_en"] for a in graver)
-    assert send_waiting(desk.register, desk.clock, "system", AlertSpool(tmp_path))[0] == 4
+    told.send()
+    events = {a["alert_id"]: told.events(a["alert_id"]) for a in desk.rows("alert")}
+    assert sorted(events.values()) == [["RAISED", "ENDED"], *[["RAISED", "GRAVER"]] * 3]
 
 
 def test_nobody_is_missed_whose_folder_could_not_be_read(desk: Desk) -> None:

@@ -1,0 +1,152 @@
+"""One alert as a person reads it: what happened to it, who was told, by which rule and source, and the rows behind it; and how overdue
+money has developed. For the command line and the page alike."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from connectors.bootstrap import Wiring
+from custody.alert_words import Words
+from custody.errors import UsageError
+from custody.masking import mask_user_numbers
+from custody.match_rules import Rule
+from custody.ports import RegisterTx, Row
+from custody.risk import RULES
+from custody.services import alerts as service
+from custody.services.alert_messages import messages, told_in
+from custody.services.outbound import UNDELIVERED
+from custody.services.outputs import latest_seal
+from custody.services.rules import rule_book
+from schemas.rule_book import shipped_rules
+
+# Of so many rows at most an explanation shows each.
+_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Behind:
+    """Rows that an alert rests on, and where they stand."""
+
+    place: str
+    rows: Sequence[Row]
+
+
+@dataclass(frozen=True)
+class AlertView:
+    """``source``: (English, Chinese) of whoever says that this is to be watched; ``route``: the rule by which people are told."""
+
+    row: Row
+    history: list[Row]
+    messages: list[Row]
+    route: Rule
+    source: Words
+    figures: dict[str, Any]
+    behind: list[Behind]
+
+
+def view_alert(wiring: Wiring, alert_id: str) -> AlertView:
+    """Raises UsageError for none that is so."""
+    with wiring.register.transaction() as tx:
+        row = service.alert_named(tx, alert_id)
+        history = service.history(tx, row["alert_id"])
+        sent = messages(tx, row["alert_id"])
+        rules = rule_book(tx, shipped_rules()).rules_on(row["last_seen_on"])
+        name, _ = rules.alerts.for_alert(row["rule"])
+        route = next(rule for rule in rules.rules if rule.id == name)
+        behind = _in_register(tx, row)
+        seals = {step: latest_seal(tx, row["last_seen_on"], step) for step in ("risk", "validate")}
+    behind += [part for step, seal in seals.items() if seal is not None for part in _in_lake(wiring, row, step, seal.path)]
+    known = RULES.get(row["rule"])
+    source = known.citation if known is not None else (route.basis, route.basis)
+    return AlertView(row, history, sent, route, source, json.loads(row["figures"]), [part for part in behind if part.rows])
+
+
+def _in_register(tx: RegisterTx, row: Row) -> list[Behind]:
+    if row["rule"] == "FILE_MISSING":
+        return [Behind("register: expected_file", tx.find("expected_file", alert_id=row["alert_id"]))]
+    if row["rule"] == "FILE_QUARANTINED":
+        return [Behind("register: file", tx.find("file", ("received_at",), file_name=row["subject"])[-_SHOWN:])]
+    if row["rule"] == "OUTBOUND_LATE":
+        owed = tx.find("outbound", ("queued_at",), party=row["subject"], state=list(UNDELIVERED))
+        return [Behind("register: outbound", owed[:_SHOWN])]
+    return []
+
+
+def _in_lake(wiring: Wiring, row: Row, step: str, path: str) -> list[Behind]:
+    figures = json.loads(row["figures"])
+    place = f"lake: {row['last_seen_on']} {step}"
+    wanted: dict[str, tuple[str, dict[str, object]]] = {
+        "DAYS_PAST_DUE": ("loan_risk", {"platform": row["platform"], "loan_id": row["subject"]}),
+        "BORROWER_SHORT": ("loan_risk", {"platform": row["platform"], "borrower": figures.get("borrower")}),
+        "RESULT_UNCONFIRMED": ("confirmations", {"platform": row["platform"], "result": figures.get("result")}),
+        "RESULT_DISPUTED": ("confirmations", {"platform": row["platform"], "result": figures.get("result")}),
+    }
+    if step == "validate" and row["rule"] == "BATCH_FAILED":
+        party, file_type, on = row["subject"].split("|")
+        equals: dict[str, object] = {"party": party, "file_type": file_type, "custody_date": date.fromisoformat(on)}
+        return [Behind(f"{place} batch_findings", _rows(wiring, path, "batch_findings", equals))]
+    if step != "risk" or row["rule"] not in wanted:
+        return []
+    table, equals = wanted[row["rule"]]
+    return [Behind(f"{place} {table}", _rows(wiring, path, table, equals))]
+
+
+def _rows(wiring: Wiring, path: str, table: str, equals: dict[str, object]) -> list[Row]:
+    import pyarrow.compute as pc
+
+    found = wiring.lake.read(path, table)
+    for name, value in equals.items():
+        found = found.filter(pc.equal(found[name], value))
+    rows: list[Row] = found.slice(0, _SHOWN).to_pylist()
+    return rows
+
+
+def shown(row: Row) -> dict[str, str]:
+    """A row for people: what names a person at his platform is masked."""
+    return {name: mask_user_numbers(str(value)) for name, value in row.items() if value is not None}
+
+
+def message_text(tx: RegisterTx, message: Row) -> str:
+    """What it says; of one that has not been tried yet, what it would tell of."""
+    if message["body"] is not None:
+        return str(message["body"])
+    return "\n".join(
+        mask_user_numbers(one.event["words_en"] or one.alert["words_en"]) for one in told_in(tx, message["message_id"])
+    )
+
+
+@dataclass(frozen=True)
+class Overdue:
+    """Money overdue at the end of a date, minor units, by bucket of days past due."""
+
+    on: date
+    by_bucket: dict[str, int]
+
+
+def overdue_trend(wiring: Wiring, days: Sequence[date], platform: str) -> list[Overdue]:
+    """Of the dates whose risk is assessed, in order; of one platform, or of all together for ""."""
+    import pyarrow.compute as pc
+
+    found = []
+    for on in days:
+        with wiring.register.transaction() as tx:
+            seal = latest_seal(tx, on, "risk")
+        if seal is None:
+            continue
+        table = wiring.lake.read(seal.path, "loan_risk")
+        if platform:
+            table = table.filter(pc.equal(table["platform"], platform))
+        table = table.filter(pc.greater(table["overdue_minor"], 0))
+        sums = table.group_by("bucket").aggregate([("overdue_minor", "sum")]).to_pylist()
+        found.append(Overdue(on, {one["bucket"]: one["overdue_minor_sum"] for one in sums}))
+    return found
+
+
+def refuse_unknown(name: str, value: str, known: Sequence[str]) -> None:
+    """Raises UsageError."""
+    if value and value not in known:
+        raise UsageError(f"--{name} is {value!r}; write one of {', '.join(known)}")
