@@ -81,15 +81,15 @@ def _yuan(minor: np.ndarray[tuple[int], np.dtype[np.int64]]) -> pa.Array:
 
 def ours(folder: Path) -> Run:
     from schemas.columnar import FileReader
+    from schemas.content import Content
     from schemas.layout import load_layout
 
     layout = load_layout(_LAYOUT)
     rows = 0
     started = time.perf_counter()
-    with (folder / _NAME).open("rb") as file:
-        reader = FileReader(layout, _NAME, file, "utf-8", None, threads=_threads())
-        for batch in reader.batches():
-            rows += batch.num_rows
+    reader = FileReader(layout, _NAME, Content.at(folder / _NAME), "utf-8", None, threads=_threads())
+    for batch in reader.batches():
+        rows += batch.num_rows
     seconds = time.perf_counter() - started
     assert not reader.rest.faults and not reader.rest.file_faults
     return Run({"land": seconds}, {"rows": rows, "amount_minor": reader.rest.totals_minor["amount"]})

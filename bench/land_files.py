@@ -24,6 +24,7 @@ def prepare(folder: Path, rows: int) -> int:
 
 def ours(folder: Path) -> Run:
     from schemas.columnar import FileReader, prove_together, proved_file
+    from schemas.content import Content
     from schemas.layout import load_layout
 
     layout = load_layout("platform_txn/1")
@@ -37,7 +38,7 @@ def ours(folder: Path) -> Run:
                 rest = proved_file(layout, name, batch, None, None)
                 rows += batch.num_rows
             else:
-                reader = FileReader(layout, name, data, "utf-8", None)
+                reader = FileReader(layout, name, Content.of(data), "utf-8", None)
                 rows += sum(batch.num_rows for batch in reader.batches())
                 rest = reader.rest
             amount += rest.totals_minor["amount"]

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import closing
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from connectors.bootstrap import Wiring
-from connectors.lake import arrow_schema
+from connectors.laid_by import Pile, Shelf
+from connectors.lake import Part, StepWriter, conform
 from custody.adjustments import decided_adjustments
 from custody.calendar import SettlementCalendar
 from custody.customer_decisions import aliases_of, decided_rows, merged_today
@@ -32,6 +34,7 @@ from custody.services.landing_results import put_back, refuse_after_landing
 from custody.services.outputs import Seal
 from jobs.land_files import Landed, Task, land_files, table_name, tasks_of
 from jobs.land_persons import KeptPersons, NoPersons, Persons
+from jobs.post.scratch import scratch
 from jobs.reference import load_reference
 from jobs.step import Step, StepContext
 from jobs.workers import in_order
@@ -39,6 +42,9 @@ from schemas.tables import TABLES
 
 # Below this many bytes in all, starting worker processes costs more than they save.
 _POOL_FROM_BYTES = 48_000_000
+_REJECTED_ROWS = 65_536
+# Of this run alone, beside those of the steps that come after.
+_FOLDER = "landing"
 # AWAITED: not due yet by the contract's schedule.
 _EXPECTED, _AWAITED, _GIVEN_UP = "EXPECTED", "AWAITED", "GIVEN_UP"
 
@@ -62,29 +68,53 @@ def _land(context: StepContext, persons: Persons) -> None:
     aliases = aliases_of(merged_before + merged)
     decided = decided_rows(decisions, context.custody_date, aliases)
     outcomes: list[Row] = []
-    rejected = [arrow_schema(TABLES["rejected_rows"]).empty_table()]
-    with closing(
-        _land_all(
-            context.wiring, list(tasks_of(accepted, lambda party, on: reference.contract_on(party, on)["dialect"], aliases))
-        )
-    ) as answers:
-        for landed in answers:
-            for said in landed.said:
-                persons.keep(said)
-            for part in landed.parts:
-                context.writer.part(part)
-            rejected += landed.rejected
-            outcomes += landed.outcomes
+    with scratch(context.wiring.settings.path(context.wiring.settings.post.scratch) / _FOLDER) as folder:
+        rejected = _Rejected(folder)
+        tasks = list(tasks_of(accepted, lambda party, on: reference.contract_on(party, on)["dialect"], aliases, folder))
+        with closing(_land_all(context.wiring, tasks)) as answers:
+            for landed in answers:
+                for said in landed.said:
+                    persons.keep(said)
+                for part in landed.parts:
+                    context.writer.part(part)
+                rejected.add(landed.rejected)
+                outcomes += landed.outcomes
+        rejected.write(context.writer)
     persons.take_up(decided)
     persons.move(merged)
     outcomes += [_refused(row) for row in context.rows("cut_off", "refused_files")]
     outcomes += _expected(context, parties, outcomes, reference.calendar)
-    context.write("rejected_rows", pa.concat_tables(rejected))
     context.write("file_outcomes", outcomes)
     context.write("decided_customers", decided)
     context.write("decided_adjustments", decided_adjustments(decisions, context.custody_date))
     context.write("customer_aliases", merged_before + merged)
     context.write("superseded_files", _superseded(context, outcomes))
+
+
+class _Rejected:
+    """Rejected rows of all files: they come type by type, and stand in the table in the order of files' names."""
+
+    def __init__(self, folder: Path) -> None:
+        self._pile: Pile[pa.Table] = Pile(Shelf(folder))
+        self._of_file: dict[str, list[int]] = defaultdict(list)
+
+    def add(self, tables: Iterable[pa.Table]) -> None:
+        for table in tables:
+            self._of_file[table["file_name"][0].as_py()].append(len(self._pile))
+            self._pile.append(table)
+
+    def write(self, writer: StepWriter) -> None:
+        spec = TABLES["rejected_rows"]
+        writer.declare(spec.name)
+        held: list[pa.Table] = []
+        for _, numbers in sorted(self._of_file.items()):
+            for number in numbers:
+                held.append(self._pile[number])
+                if sum(table.num_rows for table in held) >= _REJECTED_ROWS:
+                    writer.part(Part.of(spec, conform(spec, pa.concat_tables(held))))
+                    held = []
+        if held:
+            writer.part(Part.of(spec, conform(spec, pa.concat_tables(held))))
 
 
 def _land_all(wiring: Wiring, tasks: list[Task]) -> Generator[Landed]:

@@ -1,22 +1,25 @@
 """Files of one type to landed rows: what one process does of ``land``, whichever process it is.
 
-Good rows become parts of the type's table as they are read, so that a file of any length takes the memory of a few blocks
-beside its own bytes; a file that is refused whole takes its rows with it.
+A file comes from the archive in blocks. Their good rows become parts of the type's table, and what is rejected rows of its own, as they
+are read and laid by, so that a file of any length takes the memory of a few blocks; a file that is refused whole takes its rows with it.
 """
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.bootstrap import Wiring
+from connectors.laid_by import Pile, Shelf
 from connectors.lake import Part, conform, table_of
 from custody.calendar import CHINA, custody_date_of
 from custody.customer_decisions import personal_digest
@@ -26,15 +29,17 @@ from custody.money import parse_amount
 from custody.names import FileType
 from custody.ports import Row, Secrets
 from schemas.columnar import ROW_WISE_BYTES, FileReader, batch_of, prove_together, proved_file
-from schemas.landing import canonical_file, canonical_layout
+from schemas.content import Content
+from schemas.landing import CanonicalReader, canonical_layout
 from schemas.layout import Layout, load_layout
-from schemas.layout_file import ParsedFile, parse_file
+from schemas.layout_file import MAX_REJECTED, ParsedFile, Rejected, RowReader, too_many_rejected
 from schemas.tables import TABLES, TableSpec
 
 # A task of several files is at most this large, so that its rows make one part.
 TASK_BYTES = 32_000_000
 TASK_FILES = 500
 _PART_ROWS = 262_144
+_REJECTED_ROWS = 8_192
 _SAID = pa.schema(
     [
         (name, pa.date32() if name == "custody_date" else pa.string())
@@ -46,23 +51,25 @@ _SAID = pa.schema(
 @dataclass(frozen=True)
 class Task:
     """Accepted files of one type in the order of their names, and the dialect of each, by party and custody date. ``aliases``: customer
-    ids that two people found to be another's."""
+    ids that two people found to be another's. ``folder``: where another process may find what is laid by."""
 
     file_type: str
     files: tuple[Row, ...]
     dialects: Mapping[tuple[str, date], Mapping[str, Any]]
     aliases: Mapping[str, str]
+    folder: Path | None = None
 
 
-@dataclass
 class Landed:
-    """``parts`` of the type's table; ``rejected`` rows; an outcome for each file; of customers, ``said``: each one's personal
-    data (customer_id, party, custody_date, source, body) in the order of files and lines."""
+    """``parts`` of the type's table; ``rejected`` rows, each table of one file, in the order of files and lines; an outcome for each file;
+    of customers, ``said``: each one's personal data (customer_id, party, custody_date, source, body) in the order of files and lines."""
 
-    parts: list[Part] = field(default_factory=list)
-    rejected: list[pa.Table] = field(default_factory=list)
-    outcomes: list[Row] = field(default_factory=list)
-    said: list[pa.Table] = field(default_factory=list)
+    def __init__(self, folder: Path | None) -> None:
+        shelf = Shelf(folder)
+        self.parts: Pile[Part] = Pile(shelf)
+        self.rejected: Pile[pa.Table] = Pile(shelf)
+        self.said: Pile[pa.Table] = Pile(shelf)
+        self.outcomes: list[Row] = []
 
 
 def table_name(file_type: str) -> str:
@@ -73,7 +80,9 @@ def table_name(file_type: str) -> str:
 DialectOf = Callable[[str, date], Mapping[str, Any]]
 
 
-def tasks_of(files: Sequence[Row], dialect_of: DialectOf, aliases: Mapping[str, str]) -> Iterator[Task]:
+def tasks_of(
+    files: Sequence[Row], dialect_of: DialectOf, aliases: Mapping[str, str], folder: Path | None = None
+) -> Iterator[Task]:
     """Types in the order of their names; of each, many small files or one large one at a time, the same whoever lands them."""
     by_type: dict[str, list[Row]] = defaultdict(list)
     for file in sorted(files, key=lambda f: str(f["file_name"])):
@@ -83,31 +92,31 @@ def tasks_of(files: Sequence[Row], dialect_of: DialectOf, aliases: Mapping[str, 
         size = 0
         for file in of_type:
             if held and (size + file["bytes"] > TASK_BYTES or len(held) == TASK_FILES):
-                yield _task(file_type, held, dialect_of, aliases)
+                yield _task(file_type, held, dialect_of, aliases, folder)
                 held, size = [], 0
             held.append(file)
             size += file["bytes"]
-        yield _task(file_type, held, dialect_of, aliases)
+        yield _task(file_type, held, dialect_of, aliases, folder)
 
 
-def _task(file_type: str, files: Sequence[Row], dialect_of: DialectOf, aliases: Mapping[str, str]) -> Task:
+def _task(file_type: str, files: Sequence[Row], dialect_of: DialectOf, aliases: Mapping[str, str], folder: Path | None) -> Task:
     dialects = {key: dialect_of(*key) for key in sorted({(f["party"], f["custody_date"]) for f in files})}
-    return Task(file_type, tuple(files), dialects, aliases)
+    return Task(file_type, tuple(files), dialects, aliases, folder)
 
 
 def land_files(wiring: Wiring, task: Task) -> Landed:
     """Read the task's files from the archive and judge them. Raises what the archive raises."""
-    out = Landed()
-    rows = _Rows(TABLES[table_name(task.file_type)], streams=len(task.files) == 1)
+    out = Landed(task.folder)
+    rows = _Rows(TABLES[table_name(task.file_type)], out.parts)
     proved = _proved(wiring, task.files)
     for file in task.files:
         rows.begin()
         said = len(out.said)
         layout = load_layout(file["layout"])
         data, batch = proved.pop(file["file_name"], (None, None))
-        if data is None:
-            data = wiring.archive.read(file["archive_ref"])
-        reading = _Reading(file, layout, data, task.dialects[file["party"], file["custody_date"]], batch)
+        content = Content(partial(wiring.archive.chunks, file["archive_ref"])) if data is None else Content.of(data)
+        dialect = task.dialects[file["party"], file["custody_date"]]
+        reading = _Reading(file, layout, content, dialect, batch, out.rejected)
         for table in reading.tables():
             if task.file_type == FileType.CUSTOMER:
                 table, personal = _split_off_personal(wiring.secrets, layout, table, task.aliases)
@@ -115,12 +124,9 @@ def land_files(wiring: Wiring, task: Task) -> Landed:
             rows.add(table)
         if reading.parsed.file_faults:
             rows.drop()
-            del out.said[said:]
-        rejected = reading.rejected()
-        if rejected:
-            out.rejected.append(table_of(TABLES["rejected_rows"], rejected))
+            out.said.take_away(said)
         out.outcomes.append(reading.outcome())
-    out.parts = rows.finish()
+    rows.finish()
     return out
 
 
@@ -138,80 +144,114 @@ def _proved(wiring: Wiring, files: Sequence[Row]) -> dict[str, tuple[bytes, pa.R
 
 
 class _Rows:
-    """Rows of a table on their way into parts. Where it ``streams`` one file, full parts are made before its end."""
+    """Rows of a table on their way into parts; full parts are made before a file's end, and have no other file's rows then."""
 
-    def __init__(self, spec: TableSpec, streams: bool) -> None:
-        self._spec, self._streams = spec, streams
+    def __init__(self, spec: TableSpec, parts: Pile[Part]) -> None:
+        self._spec, self._parts = spec, parts
         self._tables: list[pa.Table] = []
-        self._parts: list[Part] = []
-        self._begun = 0
+        self._held = 0
+        # Where the file's tables begin, and its parts.
+        self._begun = self._first_part = 0
 
     def begin(self) -> None:
         """A file's rows follow."""
-        self._begun = len(self._tables)
+        self._begun, self._first_part = len(self._tables), len(self._parts)
 
     def add(self, table: pa.Table) -> None:
         self._tables.append(table)
-        if self._streams and sum(t.num_rows for t in self._tables) >= _PART_ROWS:
-            self._make_part()
+        self._held += table.num_rows
+        if self._held >= _PART_ROWS and self._begun:
+            self._make_part(self._begun)
+            self._first_part = len(self._parts)
+        if self._held >= _PART_ROWS:
+            self._make_part(len(self._tables))
 
     def drop(self) -> None:
         """What came since ``begin`` is no rows after all."""
-        if self._streams:
-            self._parts = []
+        self._parts.take_away(self._first_part)
         del self._tables[self._begun :]
+        self._held = sum(t.num_rows for t in self._tables)
 
-    def finish(self) -> list[Part]:
-        self._make_part()
-        return self._parts
+    def finish(self) -> None:
+        self._make_part(len(self._tables))
 
-    def _make_part(self) -> None:
-        if self._tables:
-            self._parts.append(Part.of(self._spec, conform(self._spec, pa.concat_tables(self._tables))))
-            self._tables, self._begun = [], 0
+    def _make_part(self, count: int) -> None:
+        """Of the first tables, if there are any."""
+        if count:
+            rows = pa.concat_tables(self._tables[:count])
+            self._parts.append(Part.of(self._spec, conform(self._spec, rows)))
+            del self._tables[:count]
+            self._held -= rows.num_rows
+            self._begun = max(self._begun - count, 0)
 
 
 class _Reading:
     """One file: its rows as tables, then what became of it."""
 
-    def __init__(self, file: Row, layout: Layout, data: bytes, dialect: Mapping[str, Any], proved: pa.RecordBatch | None) -> None:
-        self._file, self._layout, self._data, self._dialect, self._proved = file, layout, data, dialect, proved
-        self._target = canonical_layout(layout)
-        self._total = self._target.totals[0] if self._target.totals else None
+    def __init__(
+        self,
+        file: Row,
+        layout: Layout,
+        content: Content,
+        dialect: Mapping[str, Any],
+        proved: pa.RecordBatch | None,
+        rejected: Pile[pa.Table],
+    ) -> None:
+        self._file, self._proved = file, proved
+        self._target = target = canonical_layout(layout)
+        self._is_ours = layout is target
+        self._total = target.totals[0] if target.totals else None
         self._sealed = json.loads(file["totals"])
-        self._other_day: list[RowFault] = []
+        name, encoding, on, rows = (file[n] for n in ("file_name", "encoding", "custody_date", "rows"))
+        self._reader: FileReader | CanonicalReader
+        if self._is_ours:
+            self._reader = FileReader(layout, name, content, encoding, on, rows, self._sealed)
+        else:
+            sent = RowReader(layout, name, content, encoding, on, rows, self._sealed)
+            self._reader = CanonicalReader(layout, sent, on, file["party"], dialect)
+        self._rejected = _RejectedRows(file, rejected)
         self._rows = self._landed_minor = self._other_day_minor = 0
-        self.parsed = ParsedFile()
+
+    @property
+    def parsed(self) -> ParsedFile:
+        return self._reader.rest
 
     def tables(self) -> Iterator[pa.Table]:
-        """Good rows of the day as tables with the landed columns. ``parsed`` is complete behind the last one."""
-        source = {name: self._file[name] for name in ("party", "file_name")}
+        """Good rows of the day as tables with the landed columns. Behind the last one ``parsed`` is complete, and what was rejected is laid
+        by."""
+        file = self._file
+        said = [(name, file[name], pa.string()) for name in ("party", "file_name")]
+        said.append(("custody_date", file["custody_date"], pa.date32()))
+        is_too_much = False
         for batch in self._batches():
+            self._rejected.add(self.parsed.take_rejected())
             batch = self._of_the_day(batch)
-            if self._total is not None:
-                self._landed_minor += pc.sum(batch[self._target.field(self._total).column]).as_py() or 0
-            self._rows += batch.num_rows
-            table = pa.Table.from_batches([batch])
-            for name, value in source.items():
-                table = table.append_column(name, _constant(value, pa.string(), batch.num_rows))
-            yield table.append_column("custody_date", _constant(self._file["custody_date"], pa.date32(), batch.num_rows))
+            if batch.num_rows:
+                if self._total is not None:
+                    self._landed_minor += pc.sum(batch[self._target.field(self._total).column]).as_py() or 0
+                self._rows += batch.num_rows
+                table = pa.Table.from_batches([batch])
+                for name, value, kind in said:
+                    table = table.append_column(name, pa.repeat(pa.scalar(value, kind), batch.num_rows))
+                yield table
+            unusable = self.parsed.rows_rejected
+            if unusable < MAX_REJECTED <= unusable + self._rejected.other_day:
+                is_too_much = True
+                self.parsed.file_faults.append(too_many_rejected(file["file_name"]))
+                break
+        self._rejected.add(self.parsed.take_rejected())
+        # Of a file that is refused for anything else, its reader's faults alone.
+        self._rejected.finish(is_too_much or not self.parsed.file_faults)
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
-        file = self._file
-        said = file["rows"], self._sealed
-        if self._layout is self._target and self._proved is not None:
-            self.parsed = proved_file(self._layout, file["file_name"], self._proved, *said)
+        if self._proved is not None:
+            file = self._file
+            self._reader.rest = proved_file(self._target, file["file_name"], self._proved, file["rows"], self._sealed)
             yield self._proved
-        elif self._layout is self._target:
-            reader = FileReader(self._layout, file["file_name"], self._data, file["encoding"], file["custody_date"], *said)
-            yield from reader.batches()
-            self.parsed = reader.rest
+        elif isinstance(self._reader, FileReader):
+            yield from self._reader.batches()
         else:
-            sent = parse_file(self._layout, file["file_name"], self._data, file["encoding"], file["custody_date"], *said)
-            self.parsed = canonical_file(self._layout, sent, file["custody_date"], file["party"], self._dialect)
-            if self.parsed.rows:
-                yield batch_of(self._target, self.parsed.rows)
-                self.parsed.rows = []
+            yield from (batch_of(self._target, rows) for rows in self._reader.blocks())
 
     def _of_the_day(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The batch without rows that happened after the file's custody date; they are faults."""
@@ -221,40 +261,19 @@ class _Reading:
         later = pc.greater_equal(batch["event_time"], pa.scalar(midnight, batch.schema.field("event_time").type)).fill_null(False)
         if not pc.any(later).as_py():
             return batch
-        for row in batch.filter(later).to_pylist():
+        faults = []
+        # No more of them than it takes to refuse the file.
+        for row in batch.filter(later).slice(0, MAX_REJECTED - self._rejected.other_day).to_pylist():
             happened = row["event_time"].astimezone(CHINA)
             dates: dict[str, object] = {
                 "event_date": custody_date_of(happened).isoformat(),
                 "custody_date": self._file["custody_date"].isoformat(),
             }
-            self._other_day.append(RowFault(row["line_no"], "event_time", str(happened), "other_date", dates))
+            faults.append(RowFault(row["line_no"], "event_time", str(happened), "other_date", dates))
             if self._total is not None:
                 self._other_day_minor += row[self._target.field(self._total).column]
+        self._rejected.add_other_day(faults)
         return batch.filter(pc.invert(later))
-
-    def rejected(self) -> list[Row]:
-        """A row for each fault. Of a file that is refused whole, its reader's faults alone."""
-        faults = self.parsed.faults if self.parsed.file_faults else [*self.parsed.faults, *self._other_day]
-        numbers: dict[int, int] = defaultdict(int)
-        rows = []
-        for fault in faults:
-            numbers[fault.line_no] += 1
-            english, chinese = fault.words
-            rows.append(
-                {
-                    **{n: self._file[n] for n in ("party", "file_name", "file_type", "custody_date")},
-                    "line_no": fault.line_no,
-                    "fault_no": numbers[fault.line_no],
-                    "field": fault.field,
-                    "value": fault.value,
-                    "rule": fault.rule,
-                    "words_en": english,
-                    "words_zh": chinese,
-                    "row_key": self.parsed.rejected_keys.get(fault.line_no),
-                    "shown": self.parsed.rejected_lines.get(fault.line_no, ""),
-                }
-            )
-        return rows
 
     def outcome(self) -> Row:
         """The file's row of ``file_outcomes``."""
@@ -286,7 +305,7 @@ class _Reading:
             rejected_minor = sealed_minor - self._landed_minor
         return row | {
             "rows_landed": self._rows,
-            "rows_rejected": len(parsed.rejected_lines) + len(self._other_day),
+            "rows_rejected": parsed.rows_rejected + self._rejected.other_day,
             "landed_minor": self._landed_minor,
             "rejected_minor": rejected_minor,
         }
@@ -297,7 +316,7 @@ class _Reading:
         nothing, or no amount, is a fault that the reader found: the file is refused, at an amount that nobody knows."""
         if self._total is None:
             return 0
-        if self._layout is not self._target:
+        if not self._is_ours:
             return self.parsed.totals_minor.get(self._total, 0)
         try:
             return parse_amount(self._sealed[self._total])
@@ -307,8 +326,77 @@ class _Reading:
             return 0
 
 
-def _constant(value: str | date, kind: pa.DataType, rows: int) -> pa.Array:
-    return pa.repeat(pa.scalar(value, kind), rows)
+class _RejectedRows:
+    """A row for each fault of a file, laid by in the order of lines as they come."""
+
+    def __init__(self, file: Row, pile: Pile[pa.Table]) -> None:
+        self._of = {n: file[n] for n in ("party", "file_name", "file_type", "custody_date")}
+        self._pile, self._first = pile, len(pile)
+        self._held: list[Row] = []
+        # Fewer than it takes to refuse a file, and one fault of each.
+        self._other_day: list[pa.Table] = []
+        self.other_day = 0
+
+    def add(self, rejected: Rejected) -> None:
+        """Of lines behind those of earlier ones."""
+        self._held += self._rows(sorted(rejected.faults, key=lambda fault: fault.line_no), rejected)
+        if len(self._held) >= _REJECTED_ROWS:
+            self._lay_by()
+
+    def add_other_day(self, faults: Sequence[RowFault]) -> None:
+        """Of rows that are good but for their date; they may stand among the others."""
+        self._other_day.append(_rejected_table(self._rows(faults, Rejected([], {}, {}))))
+        self.other_day += len(faults)
+
+    def finish(self, with_other_day: bool) -> None:
+        self._lay_by()
+        if self._other_day and with_other_day:
+            count = len(self._pile)
+            before = (self._pile[number] for number in range(self._first, count))
+            self._pile.extend(_among(before, pa.concat_tables(self._other_day)))
+            self._pile.take_away(self._first, count)
+
+    def _lay_by(self) -> None:
+        if self._held:
+            self._pile.append(_rejected_table(self._held))
+            self._held = []
+
+    def _rows(self, faults: Sequence[RowFault], rejected: Rejected) -> list[Row]:
+        numbers: dict[int, int] = defaultdict(int)
+        rows = []
+        for fault in faults:
+            numbers[fault.line_no] += 1
+            english, chinese = fault.words
+            rows.append(
+                {
+                    **self._of,
+                    "line_no": fault.line_no,
+                    "fault_no": numbers[fault.line_no],
+                    "field": fault.field,
+                    "value": fault.value,
+                    "rule": fault.rule,
+                    "words_en": english,
+                    "words_zh": chinese,
+                    "row_key": rejected.keys.get(fault.line_no),
+                    "shown": rejected.lines.get(fault.line_no, ""),
+                }
+            )
+        return rows
+
+
+def _rejected_table(rows: Sequence[Row]) -> pa.Table:
+    return table_of(TABLES["rejected_rows"], rows)
+
+
+def _among(tables: Iterable[pa.Table], others: pa.Table) -> Iterator[pa.Table]:
+    """The tables with those of the others, whose lines are theirs neither, where they belong."""
+    for table in tables:
+        before = pc.less_equal(others["line_no"], table["line_no"][-1])
+        both = pa.concat_tables([table, others.filter(before)])
+        yield conform(TABLES["rejected_rows"], both)
+        others = others.filter(pc.invert(before))
+    if others.num_rows:
+        yield others
 
 
 def _split_off_personal(

@@ -33,7 +33,6 @@ from schemas.expectations import BatchExpectation, BatchSuite, batch_suites
 FAIL = "fail"
 # Days of each kind that make the usual.
 _DAYS = 10
-_PART_ROWS = 65_536
 # (party, file type, whether a business day)
 _Kind = tuple[str, str, bool]
 
@@ -44,8 +43,8 @@ def _run(context: StepContext) -> None:
     def parts(suite: BatchSuite) -> Iterator[pa.RecordBatch]:
         land = context.seal("land")
         assert land is not None
-        for part in context.wiring.lake.batches(land.path, suite.table):
-            yield from part.select(columns_of(suite)).to_batches(max_chunksize=_PART_ROWS)
+        for piece in context.wiring.lake.pieces(land.path, suite.table, {}, columns_of(suite)):
+            yield from piece.to_batches()
 
     outcomes = context.rows("land", "file_outcomes")
     rows, classes = statistics(batch_suites(), parts, outcomes, calendar.is_business_day)

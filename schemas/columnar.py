@@ -7,7 +7,6 @@ and totals are the reference's, and only their speed is ours.
 
 from __future__ import annotations
 
-import io
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,7 +14,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
-from typing import Any, BinaryIO
+from itertools import islice
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,12 +26,14 @@ import pyarrow.csv as pa_csv
 from custody.findings import FileFault
 from custody.money import MAX_MINOR, parse_amount
 from schemas import delimited
+from schemas.content import MAX_LINE_BYTES, Content, line_blocks
 from schemas.field_types import FIRST_YEAR, BadValue, Field, Value
 from schemas.layout import Layout
 from schemas.layout_file import (
     MAX_REJECTED,
     FirstLines,
     ParsedFile,
+    RowReader,
     check_seal,
     count_rejected,
     has_too_many_rejected,
@@ -41,6 +43,8 @@ from schemas.layout_file import (
 BLOCK_BYTES = 8 << 20
 # Below this a file's rows are read sooner one by one than its columns are looked at.
 ROW_WISE_BYTES = 12_000
+# So many lines that were not proved are read one by one before what is said of them may be taken.
+_EXPLAINED_AT_ONCE = 4_096
 _BOM = b"\xef\xbb\xbf"
 _ARROW_TYPES = {"integer": pa.int64(), "amount": pa.int64(), "date": pa.date32(), "time": pa.timestamp("us", tz="UTC")}
 # Where two different cells never have one value, a key's text tells as much as the key.
@@ -64,17 +68,18 @@ def batch_of(layout: Layout, rows: Sequence[Mapping[str, Value]]) -> pa.RecordBa
 
 
 class FileReader:
-    """One file, read once: ``batches`` gives its good rows in the order of lines, ``rest`` all else, complete behind the last
-    batch and without rows.
+    """One file, read in blocks: ``batches`` gives its good rows in the order of lines, ``rest`` all else, complete behind the last batch
+    and without rows. What was rejected so far may be taken out of it behind each batch (which may have no rows).
 
-    ``custody_date`` and ``expected_*`` as for parse_file. ``threads`` look at blocks side by side; the result is the same.
+    ``custody_date`` and ``expected_*`` as for parse_file. ``threads`` look at blocks side by side; the result is the same. Beside the
+    blocks eight octets are kept for each line of a layout that rejects repeated keys.
     """
 
     def __init__(
         self,
         layout: Layout,
         file_name: str,
-        source: bytes | BinaryIO,
+        content: Content,
         encoding: str,
         custody_date: date | None,
         expected_rows: int | None = None,
@@ -86,38 +91,33 @@ class FileReader:
     ) -> None:
         self.rest = ParsedFile()
         self._layout, self._file_name, self._encoding, self._date = layout, file_name, encoding, custody_date
-        self._source = io.BytesIO(source) if isinstance(source, bytes) else source
+        self._content = content
         self._expected = expected_rows, expected_totals
         self._threads, self._block_bytes, self._row_wise_bytes = threads, block_bytes, row_wise_bytes
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Raises ValueError where parse_file does."""
-        size = self._source.seek(0, io.SEEK_END)
-        if size <= self._row_wise_bytes or not is_columnar(self._layout):
-            self._source.seek(0)
-            self.rest = parse_file(
-                self._layout, self._file_name, self._source.read(), self._encoding, self._date, *self._expected
-            )
-            if self.rest.rows:
-                rows, self.rest.rows = self.rest.rows, []
+        if not is_columnar(self._layout) or len(self._content.head(self._row_wise_bytes + 1)) <= self._row_wise_bytes:
+            reader = RowReader(self._layout, self._file_name, self._content, self._encoding, self._date, *self._expected)
+            self.rest = reader.rest
+            for rows in reader.blocks():
                 yield batch_of(self._layout, rows)
             return
-        self._source.seek(-1, io.SEEK_END)
-        is_whole = self._source.read() == b"\n"
-        self._source.seek(0)
-        heading = self._source.readline().removesuffix(b"\n") + b"\n"
+        blocks = self._blocks()
+        heading = next(blocks)
         self.rest = parse_file(self._layout, self._file_name, heading, self._encoding, self._date)
         stopped = bool(self.rest.file_faults)
-        if not is_whole:
-            self.rest.file_faults.insert(0, FileFault(self._file_name, "truncated"))
         if not stopped:
-            yield from self._body(heading)
-        if not stopped and len(self.rest.rejected_lines) < MAX_REJECTED:
+            yield from self._body(heading, blocks)
+        for _ in blocks:  # only its end is asked for
+            pass
+        if not self._last_is_ended:
+            self.rest.file_faults.insert(0, FileFault(self._file_name, "truncated"))
+        if not stopped and self.rest.rows_rejected < MAX_REJECTED:
             check_seal(self._layout, self._file_name, self.rest, *self._expected)
 
-    def _body(self, heading: bytes) -> Iterator[pa.RecordBatch]:
+    def _body(self, heading: bytes, blocks: Iterator[bytes]) -> Iterator[pa.RecordBatch]:
         repeated = self._repeated_keys()
-        self._source.seek(len(heading))
         # Repeated keys are looked for over the whole file, not in the lines that one call happens to hold.
         explain = _Explain(
             replace(self._layout, rejects_repeated_key=False), self._file_name, heading, self._encoding, self._date
@@ -128,34 +128,42 @@ class FileReader:
             return _judge(self._layout, block, self._encoding, repeated), block
 
         line_no = 2
-        for judged, block in _in_order(judge, self._blocks(), self._threads):
+        for judged, block in _in_order(judge, blocks, self._threads):
             batch = self._counted(judged, line_no)
-            if len(judged.unproved):
-                rows = self._explained(explain, keys, judged.unproved, block, line_no)
-                if has_too_many_rejected(self._file_name, self.rest):
-                    return
-                if rows:
-                    both = pa.Table.from_batches([batch, batch_of(self._layout, rows)])
-                    (batch,) = both.sort_by("line_no").combine_chunks().to_batches()
+            good: list[dict[str, Value]] = []
+            for rows in self._explained(explain, keys, judged.unproved, block, line_no):
+                good += rows
+                yield batch.slice(0, 0)
+            if has_too_many_rejected(self._file_name, self.rest):
+                return
+            if good:
+                both = pa.Table.from_batches([batch, batch_of(self._layout, good)])
+                (batch,) = both.sort_by("line_no").combine_chunks().to_batches()
             self.rest.rows_seen += judged.lines
             line_no += judged.lines
-            if batch.num_rows:
-                yield batch
+            yield batch
 
     def _blocks(self) -> Iterator[bytes]:
-        while block := self._source.read(self._block_bytes):
-            yield block if block.endswith(b"\n") else block + self._source.readline()
+        """The heading with its end, then the lines behind it."""
+        self._last_is_ended = True
+        heading = None
+        for _, block in line_blocks(self._content.pieces(), self._block_bytes):
+            self._last_is_ended = block.endswith(b"\n")
+            if heading is None:
+                heading, _, block = block.partition(b"\n")
+                yield heading[: MAX_LINE_BYTES + 1] + b"\n"
+            if block:
+                yield block
 
     def _repeated_keys(self) -> Numbers | None:
         """Hashes of the keys that stand twice or more in the file, sorted; None where nothing looks at them."""
         if not (self._layout.key and self._layout.rejects_repeated_key):
             return None
         found = []
-        for block in self._blocks():
+        for block in islice(self._blocks(), 1, None):
             cut = _cut(self._layout, block, self._encoding, self._layout.key)
             found.append(_key_hashes(self._layout, cut.table))
-        hashes = np.sort(np.concatenate(found)) if found else np.empty(0, np.int64)
-        return np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
+        return _repeated(found)
 
     def _counted(self, judged: _Judged, first_line: int) -> pa.RecordBatch:
         for name in self._layout.totals:
@@ -166,42 +174,53 @@ class FileReader:
 
     def _explained(
         self, explain: _Explain, keys: FirstLines, places: Numbers, block: bytes, first_line: int
-    ) -> list[dict[str, Value]]:
-        """What the reference says of these lines of a block: its good rows are returned, all else is added to ``rest``; no more of them
+    ) -> Iterator[list[dict[str, Value]]]:
+        """What the reference says of these lines of a block, some at a time: its good rows, all else is added to ``rest``; no more of them
         are looked at than it takes to refuse the file."""
-        good: list[dict[str, Value]] = []
-        all_lines = block.split(b"\n")
-        for start in range(0, len(places), MAX_REJECTED):
-            if len(self.rest.rejected_lines) >= MAX_REJECTED:
-                break
-            good += self._explained_part(explain, keys, places[start : start + MAX_REJECTED], all_lines, first_line)
-        return good
+        if not len(places):
+            return
+        ends = np.flatnonzero(np.frombuffer(block, np.uint8) == _LINE_FEED)
+        starts = np.concatenate([[0], ends + 1])
+        at = 0
+        while at < len(places) and self.rest.rows_rejected < MAX_REJECTED:
+            some = places[at : at + min(_EXPLAINED_AT_ONCE, MAX_REJECTED - self.rest.rows_rejected)]
+            at += len(some)
+            lines = [block[starts[n] : ends[n] if n < len(ends) else len(block)] for n in some.tolist()]
+            yield self._explained_part(explain, keys, (some + first_line).tolist(), lines)
 
     def _explained_part(
-        self, explain: _Explain, keys: FirstLines, places: Numbers, all_lines: Sequence[bytes], first_line: int
+        self, explain: _Explain, keys: FirstLines, numbers: list[int], lines: Sequence[bytes]
     ) -> list[dict[str, Value]]:
         out = self.rest
-        numbers = (places + first_line).tolist()
-        raw = dict(zip(numbers, (all_lines[place] for place in places.tolist()), strict=True))
-        found = explain(numbers, list(raw.values()))
+        raw = dict(zip(numbers, lines, strict=True))
+        found = explain(numbers, lines)
         for name in self._layout.totals:
             out.totals_minor[name] += found.totals_minor[name]
             out.rejected_totals_minor[name] += found.rejected_totals_minor[name]
         out.totals_complete &= found.totals_complete
         out.rejected_lines |= found.rejected_lines
         out.rejected_keys |= found.rejected_keys
-        faults, good = found.faults, []
+        out.rows_rejected += found.rows_rejected
+        repeats = keys.faults([(int(str(row["line_no"])), row) for row in found.rows])
+        good = []
         for row in found.rows:
             line_no = int(str(row["line_no"]))
-            repeats = keys.faults(row, line_no)
-            if repeats:
-                faults += repeats
-                out.rejected_lines[line_no] = delimited.shown(self._layout, raw[line_no], self._encoding)
+            if line_no in repeats:
+                out.reject(line_no, [], delimited.shown(self._layout, raw[line_no], self._encoding))
                 count_rejected(self._layout, line_no, row, out)
             else:
                 good.append(row)
-        out.faults += sorted(faults, key=lambda fault: fault.line_no)
+        out.faults += sorted([*found.faults, *repeats.values()], key=lambda fault: fault.line_no)
         return good
+
+
+def _repeated(found: Sequence[Numbers]) -> Numbers:
+    """The numbers that stand twice or more, sorted. One sixteenth of them is copied at a time."""
+    again = [np.empty(0, np.int64)]
+    for part in range(-8, 8):
+        some = np.sort(np.concatenate([again[0], *(numbers[numbers >> 60 == part] for numbers in found)]))
+        again.append(np.unique(some[1:][some[1:] == some[:-1]]))
+    return np.concatenate(again)
 
 
 def prove_together(layout: Layout, encoding: str, files: Sequence[bytes]) -> list[pa.RecordBatch | None]:
@@ -307,7 +326,7 @@ def _judge(layout: Layout, block: bytes, encoding: str, repeated: Numbers | None
     length = sum((c.lengths for c in cells), np.zeros(cut.table.num_rows, np.int64)) + len(cells)
     # In another encoding a character may take twice the bytes that it takes in UTF-8. A line of nothing is cut like one of
     # blank cells, and is none.
-    clean = (length * (1 if encoding == "utf-8" else 2) < delimited.MAX_LINE_BYTES) & (length > len(cells))
+    clean = (length * (1 if encoding == "utf-8" else 2) < MAX_LINE_BYTES) & (length > len(cells))
     columns = []
     for field, column in zip(layout.fields, cells, strict=True):
         if field.required:
@@ -316,7 +335,8 @@ def _judge(layout: Layout, block: bytes, encoding: str, repeated: Numbers | None
         clean &= good
         columns.append(values)
     if repeated is not None and len(repeated):
-        clean &= ~np.isin(_key_hashes(layout, cut.table), repeated)
+        hashes = _key_hashes(layout, cut.table)
+        clean &= repeated[np.minimum(np.searchsorted(repeated, hashes), len(repeated) - 1)] != hashes
     batch = pa.RecordBatch.from_arrays([*columns, pa.array(cut.places)], schema=landed_schema(layout))
     if clean.all():
         unproved = np.setdiff1d(np.arange(cut.lines), cut.places, assume_unique=True) if len(cut.places) < cut.lines else _NONE
@@ -486,7 +506,7 @@ def _bits(mask: Mask) -> pa.Buffer:
 
 _DIGITS = np.zeros(256, bool)
 _DIGITS[ord("0") : ord("9") + 1] = True
-_ZERO, _MINUS, _POINT = b"0-."
+_ZERO, _MINUS, _POINT, _LINE_FEED = b"0-.\n"
 
 
 def _integer(field: Field, cells: _Cells) -> tuple[pa.Array, Mask]:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 
 from custody.findings import FileFault, RowFault
 from custody.masking import visible
+from schemas.content import MAX_LINE_BYTES, Content, line_blocks
 from schemas.layout import RECORD_ENDS, Layout
-from schemas.records import Cells, Record, Records, decoding_fault
+from schemas.records import BLOCK_BYTES, Cells, Record, Records, decoding_fault
 
-MAX_LINE_BYTES = 16_384
 _BOM = "\ufeff"
 
 
-def split(layout: Layout, file_name: str, data: bytes, encoding: str) -> Records:
+def split(layout: Layout, file_name: str, content: Content, encoding: str) -> Records:
     """The file's lines, its header judged, its summary apart."""
     out = Records()
-    lines = _Lines(data, _BOM.encode(encoding) if encoding != "gbk" else b"")
-    if data and not data.endswith(b"\n") and layout.last_record_end == "required":
+    lines = _Lines(content, _BOM.encode(encoding) if encoding != "gbk" else b"")
+    if not lines.last_is_ended and layout.last_record_end == "required":
         out.file_faults.append(FileFault(file_name, "truncated"))
     first, last = 0, len(lines)
     if layout.summary is not None:
@@ -48,38 +48,47 @@ def split(layout: Layout, file_name: str, data: bytes, encoding: str) -> Records
 
 
 class _Lines:
-    """The lines of a file, each cut when it is asked for, so that their number takes no memory; of one that is too long only enough
-    to see that it is."""
+    """The lines of a file, looked through once for how many they are; each is cut when it is asked for, and of one that is too long only
+    enough to see that it is."""
 
-    def __init__(self, data: bytes, mark: bytes) -> None:
-        self._data = data
-        self._start = len(mark) if mark and data.startswith(mark) else 0
-        self._count = data.count(b"\n") + (1 if data and not data.endswith(b"\n") else 0)
+    def __init__(self, content: Content, mark: bytes) -> None:
+        self._content, self._mark = content, mark
+        self._count, self.last_is_ended = 0, True
+        # A summary stands before the header and the rows, or behind them.
+        self._first: list[bytes] = []
+        self._last: deque[bytes] = deque(maxlen=2)
+        for _, block in line_blocks(content.pieces(), BLOCK_BYTES):
+            self.last_is_ended = block.endswith(b"\n")
+            lines = block.count(b"\n") + (not self.last_is_ended)
+            if len(self._first) < 3:
+                self._first += block.split(b"\n", 3)[: min(lines, 3)]
+            self._last.extend(block.removesuffix(b"\n").rsplit(b"\n", 2)[-2:])
+            self._count += lines
 
     def __len__(self) -> int:
         return self._count
 
     def line(self, number: int) -> bytes:
-        """By its number from 0: one of the first, or of the last, as fast as it lies near the file's start or end."""
-        if number < self._count - 2:
-            return next(line for at, line in self.numbered(number, number + 1))
-        end = len(self._data) - (1 if self._data.endswith(b"\n") else 0)
-        for _ in range(self._count - 1 - number):
-            end = self._data.rfind(b"\n", 0, end)
-        return self._cut(max(self._data.rfind(b"\n", 0, end) + 1, self._start), end)
+        """By its number from 0: one of the first three, or of the last two."""
+        if number < len(self._first):
+            return self._cut(number, self._first[number])
+        return self._cut(number, self._last[number - self._count])
 
     def numbered(self, first: int, last: int) -> Iterator[tuple[int, bytes]]:
         """Lines ``first`` to before ``last``, with their number from 1."""
-        at = self._start
-        for number in range(1, last + 1):
-            end = self._data.find(b"\n", at)
-            end = len(self._data) if end < 0 else end
-            if number > first:
-                yield number, self._cut(at, end)
-            at = end + 1
+        number = 0
+        for _, block in line_blocks(self._content.pieces(), BLOCK_BYTES):
+            at = 0
+            while at < len(block):
+                end = block.find(b"\n", at)
+                end = len(block) if end < 0 else end
+                number += 1
+                if first < number <= last:
+                    yield number, self._cut(number - 1, block[at:end])
+                at = end + 1
 
-    def _cut(self, start: int, end: int) -> bytes:
-        return self._data[start : min(end, start + MAX_LINE_BYTES + 1)]
+    def _cut(self, number: int, line: bytes) -> bytes:
+        return (line.removeprefix(self._mark) if number == 0 else line)[: MAX_LINE_BYTES + 1]
 
 
 def cut(layout: Layout, encoding: str, record: Record, width: int, places: Sequence[int | None] | None = None) -> Cells:

@@ -9,41 +9,63 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from custody.findings import FileFault, RowFault
+from schemas.content import MAX_LINE_BYTES, Content, line_blocks
 from schemas.field_types import Field
 from schemas.layout import RECORD_ENDS, Layout
-from schemas.records import Cells, Record, Records, decoding_fault
+from schemas.records import BLOCK_BYTES, Cells, Record, Records, decoding_fault
 
 _NUMBER = re.compile(r"(-?)0*([0-9].*)")
 
 
-def split(layout: Layout, file_name: str, data: bytes, encoding: str) -> Records:
+def split(layout: Layout, file_name: str, content: Content, encoding: str) -> Records:
     """The file's records. Without record ends, what does not divide into records refuses the file."""
     out = Records(cut=lambda record: cut(layout, encoding, record))
-    length = layout.record_length
     if layout.record_end == "none":
-        whole, out.unaligned_bytes = divmod(len(data), length)
-        out.body = ((n + 1, n * length + 1, data[n * length : (n + 1) * length]) for n in range(whole))
+        out.body = _of_one_length(content, layout.record_length, out)
         return out
-    if data and not data.endswith(b"\n") and layout.last_record_end == "required":
+    if layout.last_record_end == "required" and not _is_ended(content):
         out.file_faults.append(FileFault(file_name, "truncated"))
-    out.body = _lines(data)
+    out.body = _lines(content)
     return out
 
 
-def _lines(data: bytes) -> Iterator[Record]:
+def _of_one_length(content: Content, length: int, out: Records) -> Iterator[Record]:
+    number, rest = 0, b""
+    for piece in content.pieces():
+        out.bytes += len(piece)
+        rest += piece
+        for start in range(0, len(rest) - length + 1, length):
+            number += 1
+            yield number, (number - 1) * length + 1, rest[start : start + length]
+        rest = rest[len(rest) - len(rest) % length :]
+    out.unaligned_bytes = len(rest)
+
+
+def _is_ended(content: Content) -> bool:
+    last = b"\n"
+    for piece in content.pieces():
+        last = piece[-1:] or last
+    return last == b"\n"
+
+
+def _lines(content: Content) -> Iterator[Record]:
     # No byte of a GB18030 or UTF-8 character is a line feed, so a line's end cannot be inside one.
-    start, number = 0, 0
-    while start < len(data):
-        end = data.find(b"\n", start)
-        end = len(data) if end < 0 else end
-        number += 1
-        yield number, start + 1, data[start:end].removesuffix(b"\r")
-        start = end + 1
+    number = 0
+    for place, block in line_blocks(content.pieces(), BLOCK_BYTES):
+        start = 0
+        while start < len(block):
+            end = block.find(b"\n", start)
+            end = len(block) if end < 0 else end
+            number += 1
+            yield number, place + start + 1, block[start:end].removesuffix(b"\r")
+            start = end + 1
 
 
 def cut(layout: Layout, encoding: str, record: Record) -> Cells:
     """A record's cells without their padding. One of another length cannot be cut; what stands behind it is read on."""
     line_no, position, raw = record
+    if len(raw) > MAX_LINE_BYTES:  # how long it really is was not kept
+        return None, [RowFault(line_no, "", "", "line_too_long", {"limit": MAX_LINE_BYTES})]
     if len(raw) != layout.record_length:
         figures: dict[str, object] = {"found": len(raw), "expected": layout.record_length, "position": position}
         return None, [RowFault(line_no, "", "", "record_length", figures)]

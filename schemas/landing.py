@@ -5,8 +5,7 @@ The row that comes out is judged by the canonical layout's own fields and checks
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -14,7 +13,7 @@ from custody.findings import RowFault
 from schemas.expressions import Known, Setting
 from schemas.field_types import BadValue, Field, Value
 from schemas.layout import Lands, Layout, load_layout
-from schemas.layout_file import FirstLines, ParsedFile, count_rejected
+from schemas.layout_file import MAX_REJECTED, FirstLines, ParsedFile, RowReader, count_rejected, has_too_many_rejected
 
 Row = dict[str, Value]
 
@@ -86,41 +85,58 @@ def from_canonical(
     return written
 
 
-def canonical_file(layout: Layout, parsed: ParsedFile, custody_date: date, party: str, dialect: Mapping[str, Any]) -> ParsedFile:
-    """A parsed file of a dialect with canonical rows; what cannot become one is rejected. Totals are the canonical layout's."""
-    if layout.lands is None:
-        return parsed
-    target = canonical_layout(layout)
-    zeros = dict.fromkeys(target.totals, 0)
-    out = replace(
-        parsed,
-        rows=[],
-        faults=list(parsed.faults),
-        rejected_lines=dict(parsed.rejected_lines),
-        rejected_keys=dict(parsed.rejected_keys),
-        totals_minor=zeros,
-        rejected_totals_minor=dict(zeros),
-        totals_complete=parsed.totals_complete and not parsed.rejected_lines,
-    )
-    keys = FirstLines(target)
-    for row in parsed.rows:
-        line_no = int(str(row["line_no"]))
-        landed = to_canonical(layout, row, custody_date, party, dialect)
-        faults = landed if isinstance(landed, list) else keys.faults(landed, line_no)
-        if isinstance(landed, dict):
-            for name in target.totals:
-                out.totals_minor[name] += int(str(landed[target.by_name[name].column]))
-        else:
-            out.totals_complete = False
-        if isinstance(landed, dict) and not faults:
-            out.rows.append(landed)
-            continue
-        out.faults.extend(faults)
-        cells = (layout.shown(f.format(row[f.column], custody_date)) for f in layout.fields if f.is_kept)
-        out.rejected_lines[line_no] = "|".join(cells)[:2000]
-        if isinstance(landed, dict):
-            count_rejected(target, line_no, landed, out)
-    return out
+class CanonicalReader:
+    """A file of a dialect as canonical rows, block by block, as RowReader gives them; what cannot become one is rejected. Totals are the
+    canonical layout's."""
+
+    def __init__(self, layout: Layout, sent: RowReader, custody_date: date, party: str, dialect: Mapping[str, Any]) -> None:
+        self._layout, self._sent = layout, sent
+        self._date, self._party, self._dialect = custody_date, party, dialect
+        self._target = canonical_layout(layout)
+        self._keys = FirstLines(self._target)
+        totals = self._target.totals
+        self.rest = ParsedFile(totals_minor=dict.fromkeys(totals, 0), rejected_totals_minor=dict.fromkeys(totals, 0))
+
+    def blocks(self) -> Iterator[list[Row]]:
+        out, sent = self.rest, self._sent.rest
+        for rows in self._sent.blocks():
+            rejected = sent.take_rejected()
+            out.faults += rejected.faults
+            out.rejected_lines |= rejected.lines
+            out.rejected_keys |= rejected.keys
+            out.rows_rejected += len(rejected.lines)
+            yield self._block(rows)
+            if out.rows_rejected >= MAX_REJECTED:
+                break
+        out.rows_seen, out.file_faults = sent.rows_seen, list(sent.file_faults)
+        if sent.rows_rejected < MAX_REJECTED:
+            has_too_many_rejected(self._sent.file_name, out)
+        out.totals_complete &= sent.totals_complete and not sent.rows_rejected
+
+    def _block(self, rows: Sequence[Row]) -> list[Row]:
+        layout, target, out = self._layout, self._target, self.rest
+        landed = [(row, to_canonical(layout, row, self._date, self._party, self._dialect)) for row in rows]
+        repeats = self._keys.faults([(_line(row), found) for row, found in landed if isinstance(found, dict)])
+        good = []
+        for row, found in landed:
+            line_no = _line(row)
+            faults = found if isinstance(found, list) else [repeats[line_no]] if line_no in repeats else []
+            if isinstance(found, dict):
+                for name in target.totals:
+                    out.totals_minor[name] += int(str(found[target.by_name[name].column]))
+                if not faults:
+                    good.append(found)
+                    continue
+                count_rejected(target, line_no, found, out)
+            else:
+                out.totals_complete = False
+            cells = (layout.shown(f.format(row[f.column], self._date)) for f in layout.fields if f.is_kept)
+            out.reject(line_no, faults, "|".join(cells)[:2000])
+        return good
+
+
+def _line(row: Row) -> int:
+    return int(str(row["line_no"]))
 
 
 def _lands(layout: Layout) -> tuple[Lands, Layout]:

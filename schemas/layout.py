@@ -21,6 +21,7 @@ import yaml
 from custody.declared import BadDeclaration, Declared
 from custody.masking import mask, visible
 from schemas import envelope, row_checks
+from schemas.content import MAX_LINE_BYTES
 from schemas.expressions import Expression, read_expression
 from schemas.field_types import FORMS, NUMBERS, BadValue, Code, Field, FieldType, Padding, Sign
 from schemas.row_checks import FILE_DATE, Check, signed
@@ -536,6 +537,8 @@ def _refuse_odd_widths(layout: Layout, where: str) -> None:
         if field.width < 1 or field.heading is not None or field.optional_column:
             raise BadDeclaration(f"{where}: field {field.name} needs a width, and has neither heading nor optional_column")
     length = sum(f.width for f in layout.fields) + layout.filler * (len(layout.fields) - 1)
+    if length > MAX_LINE_BYTES:
+        raise BadDeclaration(f"{where}: a record has at most {MAX_LINE_BYTES} bytes")
     if length != layout.record_length:
         raise BadDeclaration(f"{where}: the widths add up to {length} bytes, record_length is {layout.record_length}")
 

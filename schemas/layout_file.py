@@ -6,15 +6,21 @@ length, summary, row count, control totals against the seal) are returned beside
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import islice
+
+import numpy as np
+import numpy.typing as npt
 
 from custody.findings import FileFault, RowFault
 from custody.masking import mask
 from custody.money import MAX_MINOR, format_amount
 from schemas import delimited, fixed_width
+from schemas.content import Content
 from schemas.envelope import BadEnvelope, close_envelope, open_envelope
 from schemas.exchange import TOTAL
 from schemas.field_types import BadValue, Value
@@ -23,6 +29,8 @@ from schemas.records import Record, Records
 
 # So many rejected rows make the file itself unusable: a line end costs a sender one byte, its finding us a thousand.
 MAX_REJECTED = 100_000
+# So many records are read before their rows are handed on.
+ROWS_AT_ONCE = 4_096
 
 
 @dataclass
@@ -36,11 +44,33 @@ class ParsedFile:
     # The key of a rejected row as far as it could be read ("request_no=R1|leg=1"), so that its counterpart can name it.
     rejected_keys: dict[int, str] = field(default_factory=dict)
     rows_seen: int = 0
+    rows_rejected: int = 0
     # Control totals over every row whose total fields could be read, rejected ones included.
     totals_minor: dict[str, int] = field(default_factory=dict)
     # The same over the rejected rows alone, so that landed + rejected = the file's trailer.
     rejected_totals_minor: dict[str, int] = field(default_factory=dict)
     totals_complete: bool = True
+
+    def reject(self, line_no: int, faults: Iterable[RowFault], shown: str) -> None:
+        self.faults.extend(faults)
+        self.rejected_lines[line_no] = shown
+        self.rows_rejected += 1
+
+    def take_rejected(self) -> Rejected:
+        """What is known of rejected rows, which is not here any longer: whoever reads a file block by block keeps no more than one
+        block's. Their number and totals stay."""
+        taken = Rejected(self.faults, self.rejected_lines, self.rejected_keys)
+        self.faults, self.rejected_lines, self.rejected_keys = [], {}, {}
+        return taken
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """Rejected rows, as ParsedFile has them."""
+
+    faults: list[RowFault]
+    lines: Mapping[int, str]
+    keys: Mapping[int, str]
 
 
 def parse_file(
@@ -54,57 +84,105 @@ def parse_file(
 ) -> ParsedFile:
     """Parse a whole file. ``custody_date`` is the file's, needed where ``layout.needs_date``. ``expected_*`` are what the
     seal says (totals in yuan text); None leaves them unchecked."""
-    if layout.needs_date and custody_date is None:
-        raise ValueError(f"a file of layout {layout.id} cannot be read without its custody date")
-    out = ParsedFile(totals_minor=dict.fromkeys(layout.totals, 0), rejected_totals_minor=dict.fromkeys(layout.totals, 0))
-    try:
-        data = open_envelope(layout.envelope, data)
-    except BadEnvelope as bad:
-        out.file_faults.append(FileFault(file_name, bad.rule, bad.figures))
-        return out
-    records = _FORMATS[layout.format].split(layout, file_name, data, encoding)
-    out.file_faults.extend(records.file_faults)
-    if records.stopped:
-        return out
-    tally = _Tally(layout.summary) if layout.summary is not None else None
-    keys = FirstLines(layout)
-    first_bad = 0
-    for record in records.body:
-        line_no, position, raw = record
-        out.rows_seen += 1
-        row, faults = _read_row(layout, records, record, custody_date)
-        _count_totals(layout, row, out)
-        if tally is not None:
-            tally.count(layout, row)
-        if not faults and row is not None:
-            faults = keys.faults(row, line_no)
-        if faults or row is None:
-            first_bad = first_bad or position
-            out.faults.extend(faults)
-            out.rejected_lines[line_no] = _FORMATS[layout.format].shown(layout, raw, encoding)
-            if row is not None:
-                count_rejected(layout, line_no, row, out)
-            if has_too_many_rejected(file_name, out):
-                return out
-        else:
-            row["line_no"] = line_no
-            out.rows.append(row)
-    if records.unaligned_bytes:
-        figures = {"bytes": len(data), "length": layout.record_length, "rest": records.unaligned_bytes}
-        position = first_bad or len(data) - records.unaligned_bytes + 1
-        out.file_faults.append(FileFault(file_name, "record_alignment", {**figures, "position": position}))
-    if tally is not None and records.summary is not None:
-        out.file_faults.extend(tally.faults(layout, file_name, records.summary, encoding, custody_date))
-    check_seal(layout, file_name, out, expected_rows, expected_totals)
-    return out
+    reader = RowReader(layout, file_name, Content.of(data), encoding, custody_date, expected_rows, expected_totals)
+    rows = [row for block in reader.blocks() for row in block]
+    reader.rest.rows = rows
+    return reader.rest
+
+
+class RowReader:
+    """One file, read once, record by record: ``blocks`` gives its good rows in the order of lines, ``rest`` all else, complete behind the
+    last block. What was rejected so far may be taken out of it behind each block (which may have no rows).
+
+    Arguments as for parse_file. What comes in an envelope is in memory while it is read, as much as its layout lets it be.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        file_name: str,
+        content: Content,
+        encoding: str,
+        custody_date: date | None,
+        expected_rows: int | None = None,
+        expected_totals: Mapping[str, str] | None = None,
+    ) -> None:
+        if layout.needs_date and custody_date is None:
+            raise ValueError(f"a file of layout {layout.id} cannot be read without its custody date")
+        self.rest = ParsedFile(
+            totals_minor=dict.fromkeys(layout.totals, 0), rejected_totals_minor=dict.fromkeys(layout.totals, 0)
+        )
+        self._layout, self.file_name, self._content = layout, file_name, content
+        self._encoding, self._date, self._expected = encoding, custody_date, (expected_rows, expected_totals)
+        self._tally = _Tally(layout.summary) if layout.summary is not None else None
+        self._keys = FirstLines(layout)
+        # Where the first rejected record begins.
+        self._first_bad = 0
+
+    def blocks(self) -> Iterator[list[dict[str, Value]]]:
+        layout, out, name = self._layout, self.rest, self.file_name
+        content = self._content
+        if layout.envelope:
+            try:
+                content = Content.of(open_envelope(layout.envelope, content.whole()))
+            except BadEnvelope as bad:
+                out.file_faults.append(FileFault(name, bad.rule, bad.figures))
+                return
+        records = _FORMATS[layout.format].split(layout, name, content, self._encoding)
+        out.file_faults.extend(records.file_faults)
+        if records.stopped:
+            return
+        body = iter(records.body)
+        while some := list(islice(body, ROWS_AT_ONCE)):
+            yield self._block(records, some)
+            if has_too_many_rejected(name, out):
+                return
+        if records.unaligned_bytes:
+            figures = {"bytes": records.bytes, "length": layout.record_length, "rest": records.unaligned_bytes}
+            position = self._first_bad or records.bytes - records.unaligned_bytes + 1
+            out.file_faults.append(FileFault(name, "record_alignment", {**figures, "position": position}))
+        if self._tally is not None and records.summary is not None:
+            out.file_faults.extend(self._tally.faults(layout, name, records.summary, self._encoding, self._date))
+        check_seal(layout, name, out, *self._expected)
+
+    def _block(self, records: Records, some: Sequence[Record]) -> list[dict[str, Value]]:
+        """The good rows; no more than it takes to refuse the file is counted of the others."""
+        layout, out = self._layout, self.rest
+        read = [_read_row(layout, records, record, self._date) for record in some]
+        repeats = self._keys.faults(
+            [(record[0], row) for record, (row, faults) in zip(some, read, strict=True) if row is not None and not faults]
+        )
+        good = []
+        for (line_no, position, raw), (row, faults) in zip(some, read, strict=True):
+            out.rows_seen += 1
+            _count_totals(layout, row, out)
+            if self._tally is not None:
+                self._tally.count(layout, row)
+            if line_no in repeats:
+                faults = [repeats[line_no]]
+            if faults or row is None:
+                self._first_bad = self._first_bad or position
+                out.reject(line_no, faults, _FORMATS[layout.format].shown(layout, raw, self._encoding))
+                if row is not None:
+                    count_rejected(layout, line_no, row, out)
+                if out.rows_rejected >= MAX_REJECTED:
+                    break
+            else:
+                row["line_no"] = line_no
+                good.append(row)
+        return good
 
 
 def has_too_many_rejected(file_name: str, out: ParsedFile) -> bool:
     """Whether nothing more of the file needs to be read; it is then a fault of the file, of which these rows are the first."""
-    if len(out.rejected_lines) < MAX_REJECTED:
+    if out.rows_rejected < MAX_REJECTED:
         return False
-    out.file_faults.append(FileFault(file_name, "too_many_rejected", {"limit": MAX_REJECTED}))
+    out.file_faults.append(too_many_rejected(file_name))
     return True
+
+
+def too_many_rejected(file_name: str) -> FileFault:
+    return FileFault(file_name, "too_many_rejected", {"limit": MAX_REJECTED})
 
 
 def write_file(layout: Layout, rows: Iterable[Mapping[str, Value]], encoding: str, custody_date: date | None) -> bytes:
@@ -132,24 +210,56 @@ def control_totals(layout: Layout, rows: Iterable[Mapping[str, Value]]) -> dict[
     return {name: format_amount(minor) for name, minor in sums.items()}
 
 
+_KEY_BYTES = 16
+_Digests = npt.NDArray[np.bytes_]
+_Lines = npt.NDArray[np.int64]
+
+
 class FirstLines:
-    """Where each key of a file stood first."""
+    """Where each key of a file stood first: 24 bytes for each, a digest of 128 bits and the line, in sorted runs of which each is
+    longer than the next."""
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
-        self._lines: dict[tuple[Value, ...], int] | None = {} if layout.key and layout.rejects_repeated_key else None
+        self._runs: list[tuple[_Digests, _Lines]] = []
 
-    def faults(self, row: Mapping[str, Value], line_no: int) -> list[RowFault]:
-        """A fault where the key stands already and the layout rejects that."""
-        if self._lines is None:
-            return []
+    def faults(self, rows: Sequence[tuple[int, Mapping[str, Value]]]) -> dict[int, RowFault]:
+        """By line number: a fault where the key stands already and the layout rejects that. ``rows``, with their line numbers, stand behind
+        all that were asked about before."""
         layout = self._layout
-        key = tuple(row[column] for column in layout.key_columns)
-        first = self._lines.setdefault(key, line_no)
-        if first == line_no:
-            return []
-        shown = "|".join(_shown_key(layout, name, part) for name, part in zip(layout.key, key, strict=True))
-        return [RowFault(line_no, layout.key[0], shown, "duplicate_key", {"key": shown, "first_line": first})]
+        if not rows or not layout.key or not layout.rejects_repeated_key:
+            return {}
+        keys = [tuple(row[column] for column in layout.key_columns) for _, row in rows]
+        digests = np.array([_digest(key) for key in keys], f"S{_KEY_BYTES}")
+        # In this block, then in the runs of those before: there each key stands once.
+        own, first_places, which = np.unique(digests, return_index=True, return_inverse=True)
+        lines = np.array([line_no for line_no, _ in rows], np.int64)
+        firsts = lines[first_places]
+        for run, run_lines in self._runs:
+            at = np.minimum(np.searchsorted(run, own), len(run) - 1)
+            stood = run[at] == own
+            firsts[stood] = run_lines[at[stood]]
+        is_new = firsts == lines[first_places]
+        self._add(own[is_new], firsts[is_new])
+        found = {}
+        for place in np.flatnonzero(firsts[which] != lines).tolist():
+            line_no, first = int(lines[place]), int(firsts[which[place]])
+            shown = "|".join(_shown_key(layout, name, part) for name, part in zip(layout.key, keys[place], strict=True))
+            found[line_no] = RowFault(line_no, layout.key[0], shown, "duplicate_key", {"key": shown, "first_line": first})
+        return found
+
+    def _add(self, digests: _Digests, lines: _Lines) -> None:
+        while self._runs and len(self._runs[-1][0]) <= len(digests):
+            run, run_lines = self._runs.pop()
+            digests, lines = np.concatenate([run, digests]), np.concatenate([run_lines, lines])
+            order = np.argsort(digests, kind="stable")
+            digests, lines = digests[order], lines[order]
+        if len(digests):
+            self._runs.append((digests, lines))
+
+
+def _digest(key: tuple[Value, ...]) -> bytes:
+    return hashlib.blake2b(repr(key).encode("utf-8", errors="surrogatepass"), digest_size=_KEY_BYTES).digest()
 
 
 def count_rejected(layout: Layout, line_no: int, row: Mapping[str, Value], out: ParsedFile) -> None:

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 from custody.findings import FileFault, RowFault
 
+# Of a file that is read record by record so much is in memory at a time.
+BLOCK_BYTES = 1 << 20
+
 # (number for people, byte position of its start from 1, the record without its end)
 Record = tuple[int, int, bytes]
 # A record's cells in the order of the fields, None for one that cannot be decoded; no cells where it cannot be cut at all.
@@ -26,7 +29,9 @@ class Records:
     body: Iterator[Record] = field(default_factory=_nothing)
     cut: Callable[[Record], Cells] = lambda record: (None, [])
     summary: Record | None = None
-    # Without record ends, bytes behind the last whole record mean that records are shifted: nothing tells from where on.
+    # Known behind the last record. Without record ends, bytes behind the last whole record mean that records are shifted: nothing tells
+    # from where on.
+    bytes: int = 0
     unaligned_bytes: int = 0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from dataclasses import asdict
 from datetime import date, datetime
@@ -16,6 +15,7 @@ from hypothesis import strategies as st
 
 from custody.calendar import CHINA
 from schemas.columnar import FileReader, is_columnar, prove_together, proved_file
+from schemas.content import Content
 from schemas.layout import Field, Layout, all_layouts, load_layout
 from schemas.layout_file import control_totals, parse_file, write_file
 
@@ -100,7 +100,7 @@ def _files(draw: st.DrawFn, layout: Layout, encoding: str) -> tuple[bytes, int, 
 
 def _same(layout: Layout, data: bytes, encoding: str, rows: int | None, totals: dict[str, str] | None, **how: int) -> None:
     expected = parse_file(layout, "F.csv", data, encoding, _DAY, rows, totals)
-    reader = FileReader(layout, "F.csv", io.BytesIO(data), encoding, _DAY, rows, totals, row_wise_bytes=0, **how)
+    reader = FileReader(layout, "F.csv", Content.of(data), encoding, _DAY, rows, totals, row_wise_bytes=0, **how)
     found = [row for batch in reader.batches() for row in _rows(batch)]
     assert found == [_utc(row) for row in expected.rows]
     rest = asdict(reader.rest)
@@ -206,7 +206,7 @@ def test_good_rows_are_all_proved(layout_id: str, encoding: str, asked: list[int
     rows = _distinct(layout, 100)
     data = write_file(layout, rows, encoding, _DAY)
     for sent in (data, data.replace(b"\n", b"\r\n")):
-        reader = FileReader(layout, "F.csv", sent, encoding, _DAY, row_wise_bytes=0)
+        reader = FileReader(layout, "F.csv", Content.of(sent), encoding, _DAY, row_wise_bytes=0)
         assert sum(batch.num_rows for batch in reader.batches()) == len(rows)
     assert asked == [0, 0]
 
@@ -215,7 +215,7 @@ def test_a_fault_in_one_line_costs_only_that_line_the_slow_way(asked: list[int])
     layout = load_layout("platform_txn/1")
     lines = write_file(layout, _good(layout, 500, 1), "utf-8", _DAY).split(b"\n")
     lines[100] = lines[100].replace(b"CNY", b"XXX")
-    reader = FileReader(layout, "F.csv", b"\n".join(lines), "utf-8", _DAY, row_wise_bytes=0)
+    reader = FileReader(layout, "F.csv", Content.of(b"\n".join(lines)), "utf-8", _DAY, row_wise_bytes=0)
     assert sum(batch.num_rows for batch in reader.batches()) == 499
     assert [f.line_no for f in reader.rest.faults] == [101]
     assert asked == [0, 1]

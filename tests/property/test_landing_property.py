@@ -5,12 +5,13 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from canonical_kit import canonical_file
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.landing import canonical_file, from_canonical
+from schemas.landing import from_canonical
 from schemas.layout import all_layouts, load_layout
-from schemas.layout_file import parse_file, write_file
+from schemas.layout_file import write_file
 
 EXAMPLES = settings().max_examples
 DIALECTS = [
@@ -61,9 +62,7 @@ def test_settlement_rows_go_through_the_dialect_and_back(layout_id: str, encodin
     settle = data.draw(st.dates(date(2019, 12, 25), date(2020, 1, 9)))
     rows = data.draw(st.lists(settlement_rows(settle), max_size=4))
     sent = [from_canonical(layout, row, settle, "CH01", contract, n) for n, row in enumerate(rows, start=1)]
-    parsed = parse_file(layout, "F", write_file(layout, sent, encoding, settle), encoding, settle)
-    assert (parsed.faults, parsed.file_faults) == ([], [])
-    done = canonical_file(layout, parsed, settle, "CH01", contract)
-    assert done.faults == []
+    done = canonical_file(layout, write_file(layout, sent, encoding, settle), encoding, settle, "CH01", contract)
+    assert (done.faults, done.file_faults) == ([], [])
     assert [{k: v for k, v in row.items() if k != "line_no"} for row in done.rows] == rows
     assert done.totals_minor["gross"] == sum(row["gross_minor"] for row in rows)

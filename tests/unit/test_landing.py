@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from canonical_kit import canonical_file
 from layout_kit import declare, field
 
-from schemas.landing import canonical_file, canonical_layout, from_canonical, to_canonical
+from schemas.landing import canonical_layout, from_canonical, to_canonical
 from schemas.layout import Layout, load_layout
 from schemas.layout_file import parse_file, write_file
 
@@ -55,7 +56,7 @@ def dialect(tmp_path: Path) -> Layout:
 def landed(layout: Layout, text: str, contract: dict[str, Any] = DIALECT) -> Any:
     parsed = parse_file(layout, "F", text.encode(), "utf-8", DAY)
     assert (parsed.faults, parsed.file_faults) == ([], [])
-    return canonical_file(layout, parsed, DAY, "CH01", contract)
+    return canonical_file(layout, text.encode(), "utf-8", DAY, "CH01", contract)
 
 
 def test_rows_become_settlement_rows(dialect: Layout) -> None:
@@ -101,8 +102,6 @@ def test_what_cannot_become_one_is_rejected_with_its_field(
 
 def test_a_file_of_our_own_lands_as_it_stands() -> None:
     layout = load_layout("channel_settlement/1")
-    parsed = parse_file(layout, "F", f"{layout.header}\n".encode(), "utf-8", DAY)
-    assert canonical_file(layout, parsed, DAY, "CH01", {}) is parsed
     assert canonical_layout(layout) is layout
     with pytest.raises(ValueError, match="as it stands"):
         to_canonical(layout, {}, DAY, "CH01", {})
