@@ -16,6 +16,7 @@ from fastapi.staticfiles import StaticFiles
 from console.overview import the_day
 from console.pages import (
     accounts,
+    alerts,
     case_deeds,
     cases,
     customer_deeds,
@@ -54,6 +55,7 @@ app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), na
 for section in (
     cases,
     case_deeds,
+    alerts,
     files,
     results,
     rules,

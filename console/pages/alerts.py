@@ -1,0 +1,209 @@
+"""Alerts: what is to be answered, by whom and until when; one with its history, whoever was told, and why; how overdue money develops."""
+
+# No `from __future__ import annotations`: FastAPI reads the annotations of its endpoints.
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from connectors.bootstrap import Wiring
+from console.alert_view import AlertView, Behind, message_text, overdue_trend, shown, view_alert
+from console.pages.asking import FormDep, NotFound, UserDep, asked, show, wired
+from console.pages.links import Link
+from console.pages.listing import Listing, listing_of, query
+from console.pages.plot import Plot, money_plot
+from console.pages.words import Words
+from custody.alert_rules import SEVERITIES
+from custody.alert_words import (
+    CHANNEL_WORDS,
+    DUTY_WORDS,
+    EVENT_WORDS,
+    MESSAGE_STATES,
+    MODE_WORDS,
+    SEVERITY_WORDS,
+    STATE_WORDS,
+    WHOM_WORDS,
+    rule_words,
+)
+from custody.calendar import CHINA
+from custody.errors import UsageError
+from custody.masking import mask_user_numbers
+from custody.permissions import permitted
+from custody.ports import RegisterTx, Row
+from custody.risk import BUCKETS
+from custody.rule_words import condition_words
+from custody.services import alerts as service
+from custody.services.access import duties_of
+from custody.services.alert_messages import QUEUED
+from custody.services.outputs import days_begun
+
+router = APIRouter()
+
+_FILTERS = ("state", "severity", "rule", "platform", "duty")
+_NOT_CLOSED = "NOT_CLOSED"
+# A plot over more days shows no trend that a person could act on.
+_TREND_DAYS = 30
+_DEEDS = ("acknowledge", "close")
+
+
+@router.get("/alerts", response_class=HTMLResponse)
+def the_alerts(request: Request, user: UserDep) -> HTMLResponse:
+    """Those that are not closed, the gravest first, unless the filters say otherwise."""
+    with asked(user, "alert.view", "list of alerts") as wiring:
+        return show(request, "alerts.html", view=ListView(wiring, dict(request.query_params)))
+
+
+@router.get("/alert", response_class=HTMLResponse)
+def one_alert(request: Request, user: UserDep, id: str = "") -> HTMLResponse:
+    """What happened to it, who was told, by which rule, and the rows behind it."""
+    with asked(user, "alert.view", id[:64]) as wiring:
+        return show(request, "alert.html", view=OneView(wiring, user.get_name(), id))
+
+
+@router.post("/alert-acknowledge", response_class=RedirectResponse)
+def acknowledge(user: UserDep, form: FormDep) -> RedirectResponse:
+    """The reader has seen it and answers for it."""
+    with wired() as wiring:
+        service.acknowledge(wiring.register, user.get_name(), form.get("id", ""), form.get("note", ""))
+    return RedirectResponse(address(form.get("id", "")), 303)
+
+
+@router.post("/alert-close", response_class=RedirectResponse)
+def close(user: UserDep, form: FormDep) -> RedirectResponse:
+    """It is done with, for a reason."""
+    with wired() as wiring:
+        service.close(wiring.register, user.get_name(), form.get("id", ""), form.get("note", ""))
+    return RedirectResponse(address(form.get("id", "")), 303)
+
+
+def address(alert_id: str) -> str:
+    """The link to an alert."""
+    return query("alert", {"id": alert_id})
+
+
+class _Words:
+    """What both pages call things."""
+
+    severities, states, duties, events = SEVERITY_WORDS, STATE_WORDS, DUTY_WORDS, EVENT_WORDS
+
+    def rule(self, row: Row) -> Words:
+        """Its id and its name in Chinese."""
+        return row["rule"], rule_words(row["rule"])[1]
+
+    def masked(self, text: str | None) -> str:
+        """What names a person at his platform is cut."""
+        return mask_user_numbers(text or "–")
+
+
+class ListView(_Words):
+    """The list as it is asked for, and the plots."""
+
+    def __init__(self, wiring: Wiring, params: Mapping[str, str]) -> None:
+        self.asked = {name: params.get(name, "")[:60] for name in _FILTERS}
+        # The link without parameters is the desk's: what is not closed.
+        state = self.asked["state"] or _NOT_CLOSED
+        self.asked["state"] = state
+        standing = [service.OPEN, service.ACKNOWLEDGED]
+        wanted: dict[str, object] = {name: said for name, said in self.asked.items() if said and name != "state"}
+        if state in (*service.STATES, _NOT_CLOSED):
+            wanted["state"] = standing if state == _NOT_CLOSED else state
+        now = wiring.clock.now().astimezone(CHINA)
+        self._now = now.isoformat(timespec="microseconds")
+        with wiring.register.transaction() as tx:
+            total = sum(tx.count("alert", ["state"], **wanted).values())
+            self.by_severity = dict.fromkeys(reversed(SEVERITIES), 0)
+            for (level,), number in tx.count("alert", ["severity"], state=standing).items():
+                self.by_severity[level] += number
+            self.open = sum(tx.count("alert", ["state"], state=service.OPEN).values())
+            self.unanswered = sum(tx.count("alert", ["state"], state=service.OPEN, answer_by=None).values())
+            self.waiting = {channel: n for (channel,), n in tx.count("alert_message", ["channel"], state=QUEUED).items()}
+            self.away = sum(tx.count("alert_message", ["channel"], state=QUEUED, gateway_away=True).values())
+            self.rules = sorted(rule for (rule,) in tx.count("alert", ["rule"]))
+            self.platforms = sorted(row["party"] for row in tx.find("party"))
+            days = days_begun(tx)[-_TREND_DAYS:]
+            self.alerts: Listing[Row] = listing_of(
+                lambda order, start, limit: _page(tx, order, start, limit, wanted),
+                total,
+                {
+                    "severity": ("severity",),
+                    "raised": ("raised_on", "alert_id"),
+                    "rule": ("rule", "raised_on"),
+                    "platform": ("platform", "raised_on"),
+                    "due": ("answer_by", "alert_id"),
+                    "state": ("state", "raised_on"),
+                },
+                params,
+                "alerts",
+            )
+        self.trend = overdue_trend(wiring, days, self.asked["platform"])
+
+    def link(self, row: Row) -> Link:
+        """To the alert's page."""
+        return Link(row["alert_id"][:10], address(row["alert_id"]))
+
+    def late(self, row: Row) -> bool:
+        """Whether somebody should have answered by now."""
+        return row["state"] == service.OPEN and row["answer_by"] is not None and row["answer_by"] < self._now
+
+    @property
+    def buckets(self) -> list[str]:
+        """Those in which something is overdue on some day shown."""
+        return [name for _, name in BUCKETS if any(day.by_bucket.get(name) for day in self.trend)]
+
+    @property
+    def plots(self) -> list[tuple[str, Words, Plot]]:
+        """(name, title, plot): money overdue, a plot for each bucket."""
+        found = []
+        for bucket in self.buckets:
+            figures = [(day.on, day.by_bucket.get(bucket, 0)) for day in self.trend]
+            plot = money_plot(figures, figures[-1][0])
+            if plot is not None:
+                found.append(("money", (f"overdue {bucket} days", f"逾期 {bucket} 天"), plot))
+        return found
+
+    def overdue_total(self, on: date) -> int:
+        """Of all buckets."""
+        return sum(sum(day.by_bucket.values()) for day in self.trend if day.on == on)
+
+
+def _page(tx: RegisterTx, order: Sequence[str], start: int, limit: int, wanted: Mapping[str, object]) -> list[Row]:
+    """Rows of one page. By severity: the gravest first, then by date; the register would order its words by letter."""
+    if order[0].lstrip("-") != "severity":
+        return tx.page("alert", order, start, limit, **wanted)
+    rows: list[Row] = []
+    for level in SEVERITIES if order[0].startswith("-") else reversed(SEVERITIES):
+        if wanted.get("severity", level) != level:
+            continue
+        of_level = {**wanted, "severity": level}
+        if len(rows) < limit:
+            rows += tx.page("alert", ["-raised_on", "rule", "alert_id"], start, limit - len(rows), **of_level)
+        start = max(0, start - sum(tx.count("alert", ["severity"], **of_level).values()))
+    return rows
+
+
+class OneView(_Words):
+    """An AlertView with what its reader may do."""
+
+    channels, whoms, modes, message_states = CHANNEL_WORDS, WHOM_WORDS, MODE_WORDS, MESSAGE_STATES
+    longest = service.LONGEST_NOTE
+
+    def __init__(self, wiring: Wiring, reader: str, alert_id: str) -> None:
+        try:
+            self.alert: AlertView = view_alert(wiring, alert_id)
+        except UsageError as why:
+            raise NotFound(f"{why} / 无此预警") from None
+        self.row = self.alert.row
+        with wiring.register.transaction() as tx:
+            duties = duties_of(tx, reader)
+            self.texts = {row["message_id"]: message_text(tx, row) for row in self.alert.messages}
+        self.may = {deed: permitted(f"alert.{deed}", duties) for deed in _DEEDS}
+        self.condition = condition_words(self.alert.route)
+
+    def shown(self, row: Row) -> dict[str, str]:
+        """A row behind the alert."""
+        return shown(row)
+
+    def columns(self, part: Behind) -> list[str]:
+        """Those in which some row says something."""
+        return list(dict.fromkeys(name for row in part.rows for name, value in row.items() if value is not None))

@@ -1,0 +1,141 @@
+"""The pages of alerts: the list as it is asked for, one with its history, messages and source, and each deed by whom it may."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from instance_kit import GO_LIVE, Instance, copy_of, opened
+from pages_kit import Desk, read
+from typer.testing import CliRunner
+
+from console.cli import app as command_line
+from custody.masking import mask_user_numbers
+from custody.ports import Row
+from custody.services.alert_messages import send_alerts
+from custody.services.alerts import follow, put_alert
+
+HOSTILE = "<script>alert('x')</script>\"'&"
+BORROWER = "P001.BORROWER.U001000001"
+
+
+@pytest.fixture
+def own_desk(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """An instance that may be changed, with alerts of every severity, told once."""
+    home = copy_of(desk.home, tmp_path / "copy")
+    monkeypatch.setenv("CUSTODY_HOME", str(home))
+    with opened(home) as instance:
+        with instance.wiring.register.transaction() as tx:
+            for number, level in enumerate(("LOW", "HIGH", "CRITICAL", "MEDIUM")):
+                words = (f"{HOSTILE} of {BORROWER}", f"{BORROWER} 的 {HOSTILE}")
+                put_alert(tx, "system", "FILE_MISSING", f"F{number}", GO_LIVE, words, level, "P001", "")
+        tell(instance)
+    desk.who = "maker"
+    return Desk(desk.client, home, desk.who)
+
+
+def tell(instance: Instance) -> None:
+    with instance.wiring.sending_alerts():
+        send_alerts(instance.wiring.alert_ports, "system")
+
+
+def alerts(desk: Desk, **wanted: object) -> list[Row]:
+    with opened(desk.home) as instance:
+        return instance.find("alert", **wanted)
+
+
+def test_the_list_has_what_is_not_closed_the_gravest_first_and_masked(own_desk: Desk) -> None:
+    answer = own_desk.get("alerts")
+    shown = read(answer.text)
+    rows = shown.tables[0][1:]
+    standing = [row for row in alerts(own_desk) if row["state"] != "CLOSED"]
+    assert answer.status_code == 200 and len(rows) == min(50, len(standing))
+    order = ["critical", "high", "medium", "low"]
+    levels = [order.index(row[1].split()[0]) for row in rows]
+    assert levels == sorted(levels) and levels[0] == 0
+    assert "U001000001" not in answer.text and "<script>alert" not in answer.text and "U00*****01" in answer.text
+    assert {f"alert?id={row['alert_id']}" for row in alerts(own_desk, severity="CRITICAL")} <= set(shown.links)
+
+
+def test_the_list_is_what_is_asked_for(own_desk: Desk) -> None:
+    for asked in (
+        {"severity": "HIGH"},
+        {"rule": "FILE_MISSING"},
+        {"platform": "P001"},
+        {"duty": "operator"},
+        {"state": "CLOSED"},
+    ):
+        (name,) = asked
+        expected = [r for r in alerts(own_desk, **asked) if name == "state" or r["state"] != "CLOSED"]
+        text = own_desk.get("alerts", **asked).text
+        assert f">{len(expected)} alerts" in text, asked
+    for sort in ("severity", "raised", "rule", "platform", "due", "state", "nonsense"):
+        for desc in ("", "1"):
+            assert own_desk.get("alerts", sort=sort, desc=desc, page="9", rule="<b>").status_code == 200
+    rows = read(own_desk.get("alerts", rule="FILE_MISSING", desc="1").text).tables[0][1:]
+    assert rows[0][1].split()[0] == "low"
+
+
+def test_one_alert_has_its_source_its_history_and_who_was_told(own_desk: Desk) -> None:
+    (one,) = alerts(own_desk, subject="F2")
+    answer = own_desk.get("alert", id=one["alert_id"])
+    shown = read(answer.text)
+    assert answer.status_code == 200 and "alert_files/1" in shown.text and "domain.md §5" in shown.text
+    messages = next(table for table in shown.tables if table[0][0].startswith("message"))
+    assert [row[2].split()[0] for row in messages[1:]].count("page") == 1 and len(messages) == 4
+    assert "custody org contact" in shown.text  # nobody is named for that duty yet
+    assert "U001000001" not in answer.text and "<script>alert" not in answer.text
+    assert own_desk.get("alert", id="f" * 64).status_code == 404
+
+
+def test_an_overdue_loan_shows_the_rows_behind_it_and_the_page_the_trend(own_desk: Desk) -> None:
+    with opened(own_desk.home) as instance:
+        loan = instance.lake_rows(GO_LIVE, "risk", "loan_risk")[0]
+        words = {"words_en": f"{loan['loan_id']} is overdue, {loan['borrower']}", "words_zh": "逾期"}
+        row = {"alert_id": "d" * 64, "rule": "DAYS_PAST_DUE", "platform": loan["platform"], "subject": loan["loan_id"], "severity": "HIGH",
+               "figures": '{"currency": "CNY", "overdue_minor": 12345}', **words}  # fmt: skip
+        with instance.wiring.register.transaction() as tx:
+            follow(tx, "system", GO_LIVE, [row], [])
+    found = alerts(own_desk, rule="DAYS_PAST_DUE")
+    answer = own_desk.get("alert", id=found[0]["alert_id"])
+    assert "loan_risk" in answer.text and "本行监测规则" in answer.text and "123.45" in answer.text
+    said = CliRunner().invoke(command_line, ["alert", "explain", found[0]["alert_id"][:12]]).stdout
+    assert "loan_risk" in said and found[0]["subject"] in said and mask_user_numbers(found[0]["words_en"]) in said
+    assert read(own_desk.get("alerts").text).tables[-1][0][0].startswith("custody date")
+
+
+def test_it_is_acknowledged_and_closed_with_a_reason(own_desk: Desk) -> None:
+    (one,) = alerts(own_desk, subject="F1")
+    to = {"id": one["alert_id"]}
+    answer = own_desk.post("alert-acknowledge", **to, note="I call them")
+    assert (answer.status_code, answer.headers["location"]) == (303, f"alert?id={one['alert_id']}")
+    assert own_desk.post("alert-close", **to, note=" ").status_code == 400
+    assert own_desk.post("alert-close", **to, note=f"{HOSTILE} settled").status_code == 303
+    (after,) = alerts(own_desk, subject="F1")
+    assert (after["state"], after["acknowledged_by"], after["closed_by"]) == ("CLOSED", "maker", "maker")
+    text = own_desk.get("alert", **to).text
+    assert "I call them" in text and "settled" in text and "<script>alert" not in text and 'action="alert-' not in text
+
+
+def test_who_may_only_look_is_offered_nothing_and_may_do_nothing(own_desk: Desk, desk: Desk) -> None:
+    (one,) = alerts(own_desk, subject="F3")
+    desk.who = "auditor"
+    assert 'action="alert-' not in own_desk.get("alert", id=one["alert_id"]).text
+    for deed in ("acknowledge", "close"):
+        assert own_desk.post(f"alert-{deed}", id=one["alert_id"], note="x").status_code == 403
+    desk.who = "zhang"
+    assert own_desk.get("alerts").status_code == own_desk.get("alert", id=one["alert_id"]).status_code == 403
+
+
+def test_the_command_line_lists_shows_and_sends(own_desk: Desk) -> None:
+    run = CliRunner()
+    listed = run.invoke(command_line, ["alert", "list", "--rule", "FILE_MISSING", "--severity", "CRITICAL"])
+    (one,) = alerts(own_desk, subject="F2")
+    assert listed.exit_code == 0 and one["alert_id"][:12] in listed.stdout and "U001000001" not in listed.stdout
+    shown = run.invoke(command_line, ["alert", "show", one["alert_id"][:12]])
+    assert "raised 产生" in shown.stdout and "SENT" in shown.stdout and "QUEUED" in shown.stdout
+    sent = run.invoke(command_line, ["alert", "send"])
+    assert sent.exit_code in (0, 1) and "waiting" in sent.stdout
+    assert run.invoke(command_line, ["alert", "messages", "--state", "NONSENSE"]).exit_code == 2
+    closed = run.invoke(command_line, ["alert", "close", one["alert_id"][:12], "--as", "maker", "--note", "it came"])
+    assert closed.exit_code == 0 and alerts(own_desk, subject="F2")[0]["closed_reason"] == "it came"
