@@ -240,6 +240,16 @@ dialled_host = Table(
     Column("last_reason", Text, nullable=False),
 )
 
+# Parties into whose drop the last sweeps could not look, with us or on their own hosts; ``drop`` is our own server as a whole.
+unread_drop = Table(
+    "unread_drop",
+    metadata,
+    Column("party", String(10), primary_key=True),
+    _text("since"),
+    Column("sweeps", Integer, nullable=False),
+    Column("last_reason", Text, nullable=False),
+)
+
 # Files of hosts on which nothing may be renamed: what we are reading, as it was when we began.
 host_claim = Table(
     "host_claim",

@@ -66,6 +66,9 @@ class SftpDrop:
     def dialled(self) -> list[str]:
         return []
 
+    def held_back(self) -> Mapping[str, str]:
+        return {}
+
     def reachable(self, party: str) -> bool:
         return True
 

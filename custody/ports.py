@@ -274,6 +274,9 @@ class Drop(Protocol):
     def dialled(self) -> list[str]:
         """Parties that are not closed and whose own hosts are dialled, and may be just now."""
 
+    def held_back(self) -> Mapping[str, str]:
+        """Parties that are not closed and whose own hosts are not dialled just now, each with the reason."""
+
     def reachable(self, party: str) -> bool:
         """False for a party whose host failed and is not to be dialled just now."""
 

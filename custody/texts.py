@@ -224,6 +224,20 @@ RULES: dict[str, tuple[str, str]] = {
         "custody file give-up {party} {file_type} {date}.",
         "已通过 out/ 目录中的 FILE_NOTICE 通知报送方。请联系其联系人；确认不再报送时：custody file give-up {party} {file_type} {date}。",
     ),
+    "alert_drop_unread": (
+        "The drop of {party} could not be read in {sweeps} sweeps, since {since} (UTC+8): {why}. Nothing of it is called missing "
+        "meanwhile. See that the host or folder is there; call its contact where the host is its own.",
+        "自 {since}（东八区）起已连续 {sweeps} 次无法读取 {party} 的投递目录：{why}。其间不判定其文件缺失。请检查主机或目录；主机属对方的，请联系其联系人。",
+    ),
+    "alert_our_drop_unread": (
+        "The bank's own drop could not be read in {sweeps} sweeps, since {since} (UTC+8): {why}. No file of the parties that drop there "
+        "comes in meanwhile. See that the SFTP server runs and takes the collector's key.",
+        "自 {since}（东八区）起已连续 {sweeps} 次无法读取本行投递服务器：{why}。其间在此报送的各方文件均未接收。请检查 SFTP 服务及收取账户密钥。",
+    ),
+    "drop_read_again": (
+        "It was read again, after {sweeps} sweeps that could not, since {since} (UTC+8)",
+        "已恢复读取；此前自 {since}（东八区）起连续 {sweeps} 次无法读取",
+    ),
     "alert_quarantined": (
         "{name} of {party} is quarantined: {why}. Look at it with its sender: custody file show {name}.",
         "{party} 的 {name} 已隔离：{why}。请与报送方核实：custody file show {name}。",

@@ -54,7 +54,7 @@ def collect(actor: ActorSystem = SYSTEM, as_json: JsonOption = False) -> int:
     with wired() as wiring:
         today = custody_date_of(wiring.clock.now())
         result = sweep(wiring.exchange_ports, wiring.exchange_rules, actor, today, wiring.collect_limits)
-        unseen = {party for party, _ in result.troubles}
+        unseen = {party for party, _ in (*result.troubles, *result.unread)}
         judged = promises.judge_deadlines(wiring.exchange_ports, actor, wiring.settings.instance.go_live, unseen)
         if judged.notices:
             delivery = deliver_pending(wiring.exchange_ports)

@@ -58,6 +58,11 @@ class DialledDrop:
         hosts = self._hosts()
         return [party for party in sorted(hosts) if party not in self._closed and self.reachable(party)]
 
+    def held_back(self) -> Mapping[str, str]:
+        """As `_held_back` says, without dialling."""
+        found = {party: self._held_back(party, host) for party, host in self._hosts().items() if party not in self._closed}
+        return {party: why for party, why in found.items() if why is not None}
+
     def reachable(self, party: str) -> bool:
         """As `_held_back` says, without dialling."""
         host = self._hosts().get(party)

@@ -58,6 +58,7 @@ from custody.services.outbound import QUEUED, SENT, ExchangePorts, queue_answer
 from custody.services.party_keys import KeyUse, PartyKey, keys
 from custody.services.promises import hold_against
 from custody.services.receipts import Outcome, receipt_bytes
+from custody.services.unread_drops import OUR_DROP, note_looks
 from custody.texts import text
 
 _ACTION = "file.collect"
@@ -65,8 +66,6 @@ FILE_QUARANTINED = "FILE_QUARANTINED"
 _UNKNOWN_TYPE = "UNKNOWN"
 # Files that a seal names are announced by a commit of its own when they are larger together: they take a while.
 _AT_ONCE_BYTES = 4 * 1024 * 1024
-# In the place of a party among the troubles.
-OUR_DROP = "drop"
 _UNKNOWN_PARTY = "the drop has a folder for a party that the register does not know"
 
 
@@ -82,16 +81,19 @@ class TakenSeal:
 
 @dataclass
 class CollectResult:
-    """What one sweep did. ``troubles``: (party, why) to be tried again; ``waiting`` and ``unsafe``: (party, name) left in in/."""
+    """What one sweep did. ``troubles``: (party, why) to be tried again; ``unread``: (party, why) into whose folder it could not look, also
+    since its host is left alone for now, ``looked``: into whose it could; ``waiting`` and ``unsafe``: (party, name) left in in/."""
 
     seals: list[TakenSeal] = field(default_factory=list)
     delivered: list[str] = field(default_factory=list)
     troubles: list[tuple[str, str]] = field(default_factory=list)
+    unread: list[tuple[str, str]] = field(default_factory=list)
+    looked: list[str] = field(default_factory=list)
     waiting: list[tuple[str, str]] = field(default_factory=list)
     unsafe: list[tuple[str, str]] = field(default_factory=list)
 
     def add(self, part: CollectResult) -> None:
-        for name in ("seals", "delivered", "troubles", "waiting", "unsafe"):
+        for name in ("seals", "delivered", "troubles", "unread", "looked", "waiting", "unsafe"):
             getattr(self, name).extend(getattr(part, name))
 
     def counts(self) -> dict[str, int]:
@@ -124,9 +126,11 @@ def collect(ports: ExchangePorts, rules: ExchangeRules, actor: str, today: date,
     except RetryLater as trouble:
         # Parties that do not drop with us do not wait for those that do.
         if not dialled:
+            note_looks(ports.register, ports.clock, actor, {OUR_DROP: str(trouble)}, ())
             raise
         folders = []
         result.troubles.append((OUR_DROP, str(trouble)))
+        result.unread.append((OUR_DROP, str(trouble)))
     with ports.register.transaction() as tx:
         known = frozenset(one.party for one in parties(tx))
         clearing: dict[str, list[Row]] = {}
@@ -148,6 +152,11 @@ def collect(ports: ExchangePorts, rules: ExchangeRules, actor: str, today: date,
         for part in (*near, *far):
             result.add(part)
     result.troubles.sort()
+    result.unread += [(one, why) for one, why in ports.drop.held_back().items() if one in known and one not in dialled]
+    result.unread.sort()
+    unread = dict(result.unread)
+    looked = result.looked if OUR_DROP in unread else [*result.looked, OUR_DROP]
+    note_looks(ports.register, ports.clock, actor, unread, looked)
     return result
 
 
@@ -175,7 +184,12 @@ class _Sweep:
         try:
             # Nobody else may move a file between our look into the folder and our judgement of what its seal names.
             with self._ports.archive.collecting(self.party):
-                inbox = self._ports.drop.inbox(self.party)
+                try:
+                    inbox = self._ports.drop.inbox(self.party)
+                except RetryLater as trouble:
+                    self._result.unread.append((self.party, str(trouble)))
+                    raise
+                self._result.looked.append(self.party)
                 self._result.unsafe += [(self.party, name) for name in inbox.unsafe]
                 gone = self._take_all(inbox) if inbox.waiting or inbox.taken or busy else frozenset()
                 self._result.waiting += [(self.party, name) for name in sorted(inbox.waiting) if name not in gone]

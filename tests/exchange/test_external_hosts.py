@@ -23,9 +23,10 @@ from custody.errors import NotPermitted, RetryLater, UsageError
 from custody.external_hosts import Claim
 from custody.services.deliveries import deliver_pending, watch
 from custody.services.dialling import STOPPED_RULE, DialledDrop, resume
-from custody.services.intake import OUR_DROP, CollectLimits, collect
+from custody.services.intake import CollectLimits, collect
 from custody.services.organisations import contract_faults
 from custody.services.outbound import ExchangePorts, queue
+from custody.services.unread_drops import DROP_UNREAD, OUR_DROP, SWEEPS
 
 pytestmark = pytest.mark.real
 TXN, CLAIM = file_name("TXN"), file_name("CLAIM")
@@ -180,6 +181,60 @@ def test_one_host_that_hangs_and_others_that_fail_hold_up_nobody(exchange: Excha
     assert [s.party for s in exchange.collect().seals] == ["P006"]
     resume(exchange.register, "wang", "P007", "they will change it tonight")
     assert "P007" in dict(exchange.collect().troubles)
+
+
+def test_a_drop_that_stays_unreadable_is_an_alert_which_closes_itself(exchange: Exchange, hosts: Hosts) -> None:
+    theirs, stopped = hosts("theirs"), hosts("stopped", options={"Ciphers": "aes128-cbc"})
+    _agree(exchange, "P001", theirs.terms())
+    _agree(exchange, "P003", stopped.terms())
+    theirs.stop()
+    folder = exchange.folder("P002")
+    aside = folder.rename(folder.with_name("elsewhere"))
+
+    def told(state: str) -> list[str]:
+        return sorted(row["subject"] for row in exchange.rows("alert", rule=DROP_UNREAD, state=state))
+
+    for sweeps in range(1, SWEEPS + 2):
+        result = exchange.collect()
+        # One that is not dialled since it stopped was not looked into either.
+        assert [party for party, _ in result.unread] == ["P001", "P002", "P003"] or sweeps == 1
+        assert told("OPEN") == (["P001", "P002"] if sweeps >= SWEEPS else [])
+    (alert,) = exchange.rows("alert", rule=DROP_UNREAD, subject="P002")
+    assert (alert["platform"], alert["severity"]) == ("P002", "HIGH") and "P002/in" in alert["words_en"]
+    assert "连续 3 次" in alert["words_zh"]
+    aside.rename(folder)
+    exchange.collect()
+    (alert,) = exchange.rows("alert", rule=DROP_UNREAD, subject="P002")
+    assert (alert["state"], told("OPEN")) == ("CLOSED", ["P001"]) and "4 sweeps" in alert["ended_en"] and alert["ended_zh"]
+    assert [row["party"] for row in exchange.rows("unread_drop")] == ["P001", "P003"]
+    theirs.start()
+    exchange.collect()
+    assert told("OPEN") == [] and [row["party"] for row in exchange.rows("unread_drop")] == ["P003"]
+    # What happens once is a sweep's trouble and no alert, and a time later is counted anew.
+    folder.rename(aside)
+    exchange.collect()
+    aside.rename(folder)
+    exchange.collect()
+    assert told("CLOSED") == ["P001", "P002"] and [row["party"] for row in exchange.rows("unread_drop")] == ["P003"]
+
+
+def test_our_own_drop_that_is_away_is_one_alert_whoever_is_dialled_meanwhile(builtin: Exchange, hosts: Hosts) -> None:
+    class Away(DialledDrop):
+        def parties(self) -> list[str]:
+            raise RetryLater("the server does not answer")
+
+    real = builtin.drop
+    away = with_drop(builtin.ports, Away(real._own, real._remote, builtin.register, builtin.ports.clock, POLICY))
+    for _ in range(2):
+        with pytest.raises(RetryLater):
+            builtin.collect(away)
+    _agree(builtin, "P001", hosts("theirs").terms())
+    assert builtin.collect(away).troubles == [(OUR_DROP, "the server does not answer")]
+    (alert,) = builtin.rows("alert", rule=DROP_UNREAD)
+    assert (alert["subject"], alert["platform"], alert["state"]) == (OUR_DROP, "", "OPEN")
+    builtin.collect()
+    (alert,) = builtin.rows("alert", rule=DROP_UNREAD)
+    assert alert["state"] == "CLOSED"
 
 
 class _Later:

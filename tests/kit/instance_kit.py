@@ -70,6 +70,9 @@ class MemoryDrop:
     def parties(self) -> list[str]:
         return sorted(self.arrived)
 
+    def held_back(self) -> dict[str, str]:
+        return {}
+
     def dialled(self) -> list[str]:
         return []
 
