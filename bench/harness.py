@@ -36,6 +36,7 @@ NAMES = (
     "post",
     "lookup",
     "funds",
+    "fees",
 )
 _ROOT = Path(__file__).parents[1]
 

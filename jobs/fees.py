@@ -29,6 +29,12 @@ _OWNERS = r"^[^.:]+(\.|:P_)"
 
 
 def _run(context: StepContext) -> None:
+    write_accruals(context)
+    write_balance_days(context)
+
+
+def write_accruals(context: StepContext) -> None:
+    """Tables fee_accruals and fee_lines."""
     reference = load_reference(context)
     today, yesterday = context.custody_date, context.custody_date - timedelta(days=1)
     states = {r["platform"]: r["state"] for r in context.rows("fees", "fee_accruals", on=yesterday)}
@@ -52,7 +58,6 @@ def _run(context: StepContext) -> None:
             accruals.append(_nothing(platform, today, passed(today, previous)))
     context.write("fee_accruals", accruals)
     context.write("fee_lines", lines)
-    context.write("balance_days", _balance_days(context, yesterday))
 
 
 def _accrual(platform: str, found: FeeAccrual) -> Row:
@@ -115,24 +120,27 @@ def _parts(context: StepContext, table: str, columns: Sequence[str]) -> Iterator
         yield lake.part(seal.path, table, name, list(columns))
 
 
-def _balance_days(context: StepContext, yesterday: date) -> pa.Table:
-    """What each customer's sub-account and each P_* account held at the end of each day since its platform's last credit of
-    bank interest, summed (custody.bank_interest). The credit's own day begins the next quarter."""
-    balances, legs = context.table("post", "balances"), context.table("post", "ledger_txn")
-    assert balances is not None and legs is not None
-    held = balances.filter(pc.equal(balances["book"], str(Book.CUSTODY)))
-    held = held.filter(pc.match_substring_regex(held["account"], _OWNERS))
-    owners = pc.replace_substring_regex(held["account"], ":(available|frozen)$", "")
-    columns = {"platform": held["platform"], "account": owners, "minor_days": held["closing_minor"]}
-    days = pa.table(columns, arrow_schema(TABLES["balance_days"]))
-    before = context.table("fees", "balance_days", on=yesterday)
+def write_balance_days(context: StepContext) -> None:
+    """Table balance_days: what each customer's sub-account and each P_* account held at the end of each day since its platform's last
+    credit of bank interest, summed (custody.bank_interest). The credit's own day begins the next quarter."""
+    legs = context.table("post", "ledger_txn", columns=["platform", "txn_type", "direction", "outcome"])
+    assert legs is not None
+    schema = arrow_schema(TABLES["balance_days"])
+    days = []
+    for part in _parts(context, "balances", ("platform", "book", "account", "closing_minor")):
+        part = part.filter(pc.equal(part["book"], str(Book.CUSTODY)))
+        part = part.filter(pc.match_substring_regex(part["account"], _OWNERS))
+        owners = pc.replace_substring_regex(part["account"], ":(available|frozen)$", "")
+        days.append(pa.table({"platform": part["platform"], "account": owners, "minor_days": part["closing_minor"]}, schema))
+    before = context.table("fees", "balance_days", on=context.custody_date - timedelta(days=1))
     if before is not None:
         credit = pc.and_(pc.equal(legs["txn_type"], str(TxnType.BANK_INTEREST)), pc.equal(legs["direction"], "IN"))
         credited = legs.filter(pc.and_(credit, pc.equal(legs["outcome"], "POSTED")))["platform"].unique()
-        days = pa.concat_tables([days, before.filter(pc.invert(pc.is_in(before["platform"], credited)))])
-    summed = days.group_by(["platform", "account"], use_threads=False).aggregate([("minor_days", "sum")])
+        days.append(before.filter(pc.invert(pc.is_in(before["platform"], credited))))
+    # In one thread, so that rows come in one order whatever the machine.
+    summed = pa.concat_tables(days).group_by(["platform", "account"], use_threads=False).aggregate([("minor_days", "sum")])
     summed = summed.rename_columns({"minor_days_sum": "minor_days"})
-    return summed.filter(pc.not_equal(summed["minor_days"], 0))
+    context.write("balance_days", summed.filter(pc.not_equal(summed["minor_days"], 0)))
 
 
 STEP = Step("fees", _run)

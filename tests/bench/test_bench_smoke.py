@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.fees import SIDES as RATERS
+from bench.fees import prepare as fees_of_a_day
 from bench.funds import SIDES as TRACERS
 from bench.funds import prepare as funds_of_weeks
 from bench.harness import AnswersDiffer, same_answers
@@ -107,3 +109,10 @@ def test_a_sweep_of_organisations_takes_and_lands_what_was_sent(tmp_path: Path) 
     assert prepare_sweep(tmp_path, 3) == 3 * 6
     answers = [run(tmp_path).answer for run in SWEEPERS.values()]
     assert answers[0] == answers[1] == {"files": 18, "rows": 3 * 90}
+
+
+def test_a_day_of_fees_is_rated_as_sql_by_hand_rates_it(tmp_path: Path) -> None:
+    assert fees_of_a_day(tmp_path, 4_000) == 4_000
+    answers = [run(tmp_path).answer for run in RATERS.values()]
+    assert answers[0] == answers[1]
+    assert answers[0]["accounts"] == 4_000
