@@ -340,6 +340,45 @@ case_event = Table(
     info={"numbered_by": "event_no"},
 )
 
+# What a platform was charged for a period, made by the approval of the computed charge (custody.services.fee_charges).
+fee_charge = Table(
+    "fee_charge",
+    metadata,
+    Column("charge_no", String(60), primary_key=True),
+    Column("platform", String(10), nullable=False),
+    _text("period"),
+    _text("currency"),
+    Column("net_minor", BigInteger, nullable=False),
+    Column("vat_minor", BigInteger, nullable=False),
+    Column("gross_minor", BigInteger, nullable=False),
+    # Minor units of each component, which sum to the net.
+    _json("components"),
+    # The period's last day, and the digest of its fees step.
+    Column("accrued_on", Date, nullable=False),
+    _text("seal"),
+    Column("due_on", Date, nullable=False),
+    _text("state"),
+    Column("collected_minor", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    # The bank business day from which it goes out (again); null while the core has not answered, and when all is collected.
+    Column("next_try_on", Date, nullable=True),
+)
+
+# Each try of a charge, and what the core answered; ``answered_on`` is the custody date whose posting has the answer.
+fee_attempt = Table(
+    "fee_attempt",
+    metadata,
+    Column("request_no", String(60), primary_key=True),
+    Column("charge_no", String(60), nullable=False, index=True),
+    Column("attempt", Integer, nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("vat_minor", BigInteger, nullable=False),
+    _text("file_name"),
+    Column("sent_on", Date, nullable=False),
+    Column("answered_on", Date, nullable=True),
+    Column("collected_minor", BigInteger, nullable=False),
+)
+
 alert = Table(
     "alert",
     metadata,

@@ -1,11 +1,11 @@
-"""A platform's custody fee of a period or a day, down to the rows that it was computed from: from sealed steps, for the command line and
-the page alike."""
+"""A platform's custody fee of a period or a day, down to the rows that it was computed from, and what is to be charged: from sealed
+steps, for the command line and the pages alike."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from fractions import Fraction
 
 import pyarrow as pa
@@ -13,12 +13,15 @@ import pyarrow.compute as pc
 
 from connectors.bootstrap import Wiring
 from custody.errors import UsageError
-from custody.fee_contract import ACCOUNT_OPENED, BALANCE
+from custody.fee_contract import ACCOUNT_OPENED, BALANCE, FeeContract
 from custody.fee_usage import COUNTED, usage_of
-from custody.fees import FeeState, named_period, whole_lines
+from custody.fees import FeeState, named_period, period_name, whole_lines
 from custody.masking import mask_user_numbers
 from custody.names import Book
 from custody.ports import Row
+from custody.services.calendars import settlement_calendar
+from custody.services.fee_charges import Charge, Position, due_day, positions
+from custody.services.organisations import dated_parties
 from custody.services.outputs import Seal, newest_seals
 
 _BY_TYPE = ("transaction.", "volume.")
@@ -66,6 +69,45 @@ def fee_period(wiring: Wiring, platform: str, period: str) -> FeePeriod:
     if not days:
         raise UsageError(f"no fee of {platform} was accrued for {period}")
     return FeePeriod(platform, FeeState.parse(days[-1].accrual["state"]), days)
+
+
+def due_charges(wiring: Wiring, on: date) -> list[Charge]:
+    """What is to be charged by ``on``: each platform's periods that have ended, whose business day has come, that came to something, and
+    that are not charged yet; by platform and period."""
+    with wiring.register.transaction() as tx:
+        calendar = settlement_calendar(tx)
+        charged = {row["charge_no"] for row in tx.find("fee_charge")}
+        dated = {one.row["party"]: one for one in dated_parties(tx)}
+        # A period ends with a month.
+        ends = [seal for seal in newest_seals(tx, "fees") if (seal.custody_date + timedelta(days=1)).day == 1]
+    found = []
+    for seal in ends:
+        for row in wiring.lake.rows(seal.path, "fee_accruals"):
+            state = FeeState.parse(row["state"])
+            if state.last != seal.custody_date or row["platform"] not in dated:
+                continue
+            contract = FeeContract.parse(dated[row["platform"]].on(state.last).contract["fee_contract"])
+            charge = _charge(row["platform"], seal, state, due_day(calendar, state.last, contract.charge_business_day))
+            if charge.due_on <= on and charge.gross_minor > 0 and charge.charge_no not in charged:
+                found.append(charge)
+    return sorted(found, key=lambda charge: (charge.platform, charge.accrued_on, charge.period))
+
+
+def _charge(platform: str, seal: Seal, state: FeeState, due_on: date) -> Charge:
+    components = whole_lines(state.totals(), state.net_minor)
+    name = period_name(state.first, state.last)
+    return Charge(
+        platform, name, state.currency, state.net_minor, state.vat_minor, components, state.last, seal.manifest_digest, due_on
+    )
+
+
+def standing(wiring: Wiring) -> list[Position]:
+    """Invariant 11 by platform, as of the newest accruals."""
+    with wiring.register.transaction() as tx:
+        seals = newest_seals(tx, "fees")
+    accrued = {r["platform"]: r["accrued_minor"] for r in wiring.lake.rows(seals[-1].path, "fee_accruals")} if seals else {}
+    with wiring.register.transaction() as tx:
+        return positions(tx, accrued)
 
 
 def base_rows(wiring: Wiring, platform: str, on: date, component: str) -> list[Row]:

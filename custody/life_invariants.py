@@ -169,6 +169,20 @@ def fees_add_up(balances: Iterable[Row], collected: Iterable[Row], accrued_since
                 yield Violation(BreakKind.INV_11, b["platform"], "B", subject, abs(due - expected), figures)
 
 
+def fees_are_booked(balances: Iterable[Row], accrued: Mapping[str, int]) -> Iterator[Violation]:
+    """INV_11, on every day: the fees accrued up to yesterday (gross, ``accrued``, by platform), which the books have by today, are what
+    was collected and what is due still."""
+    booked: dict[str, int] = defaultdict(int)
+    for b in balances:
+        if b["book"] == Book.BANK and b["account"] in (f"{b['platform']}:FEE_DUE", f"{b['platform']}:BANK_CASH"):
+            booked[b["platform"]] -= b["closing_minor"]
+    for platform, minor in sorted(accrued.items()):
+        if booked[platform] != minor:
+            figures: dict[str, int | str] = {"accrued": minor, "collected_and_due": booked[platform]}
+            subject = f"INV|INV_11|{platform}|accrued"
+            yield Violation(BreakKind.INV_11, platform, "B", subject, abs(booked[platform] - minor), figures)
+
+
 def settled_money_only(balances: Iterable[Row], holds: Iterable[Row], unsettled: Iterable[Row]) -> Iterator[Violation]:
     """INV_12: what left the bank rested on settled money and P_ADVANCE; no part of an account has more unsettled than it holds."""
     left: dict[str, int] = defaultdict(int)

@@ -130,6 +130,9 @@ class FileType(StrEnum):
     VALIDATION = "VALIDATION"
     RECON_RESULT = "RECON_RESULT"
     RECON_ROWS = "RECON_ROWS"
+    # To a platform: what it is charged for a period. To the core, by way of the gateway: what is taken from own-funds accounts.
+    FEE_NOTICE = "FEE_NOTICE"
+    CHARGE = "CHARGE"
 
 
 # Types that a contract may allow and that no date is without: nothing of them is ever EXPECTED.

@@ -59,6 +59,11 @@ PERMISSIONS: dict[str, frozenset[Duty]] = {
     "compliance.confidential": frozenset({Duty.RISK_OFFICER, Duty.AUDITOR}),
     "watch_list.propose": frozenset({Duty.RISK_OFFICER, Duty.OPERATOR}),
     "watch_list.approve": frozenset({Duty.SUPERVISOR}),
+    # A computed charge of custody fees, or what no ledger counts for one; to send what was approved.
+    "fee.view": _DESK,
+    "fee.propose": frozenset({Duty.FEE_OFFICER}),
+    "fee.approve": frozenset({Duty.SUPERVISOR}),
+    "fee.send": frozenset({Duty.SYSTEM, Duty.FEE_OFFICER, Duty.OPERATOR}),
     "report.propose": frozenset({Duty.REPORT_OFFICER}),
     "report.approve": frozenset({Duty.SUPERVISOR}),
     "file.collect": frozenset({Duty.SYSTEM, Duty.OPERATOR}),

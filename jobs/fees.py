@@ -18,8 +18,10 @@ from connectors.lake import arrow_schema
 from custody.fee_contract import ACCOUNT_OPENED, FeeContract, transactions, volume
 from custody.fee_usage import usage_of
 from custody.fees import DayFacts, FeeAccrual, FeeState, accrue, passed, period_name, state_into
-from custody.names import Book, PartyKind, TxnType
+from custody.names import Book, PartyKind, TxnStatus, TxnType
 from custody.ports import Row
+from custody.services.fee_charges import take_answers
+from custody.services.outputs import Seal
 from jobs.reference import load_reference
 from jobs.step import Step, StepContext
 from schemas.tables import TABLES
@@ -143,4 +145,21 @@ def write_balance_days(context: StepContext) -> None:
     context.write("balance_days", summed.filter(pc.not_equal(summed["minor_days"], 0)))
 
 
-STEP = Step("fees", _run)
+def _publish(context: StepContext, seal: Seal) -> None:
+    """What the core answered to our charges, as the day posted it."""
+    legs: list[Row] = []
+    for part in _parts(
+        context,
+        "ledger_txn",
+        ("platform", "txn_type", "direction", "request_no", "amount_minor", "currency", "status", "outcome"),
+    ):
+        of_fees = pc.and_(pc.equal(part["txn_type"], str(TxnType.CUSTODY_FEE)), pc.equal(part["direction"], "OUT"))
+        # What failed moves nothing, and is an answer all the same; what is under way is none yet.
+        answered = pc.or_(pc.equal(part["outcome"], "POSTED"), pc.equal(part["status"], str(TxnStatus.FAIL)))
+        legs += part.filter(pc.fill_null(pc.and_(of_fees, answered), False)).to_pylist()
+    with context.wiring.register.transaction() as tx:
+        context.lease.check(tx)
+        take_answers(tx, seal.custody_date, legs)
+
+
+STEP = Step("fees", _run, _publish)

@@ -42,7 +42,10 @@ class CustodyFees:
         amount, vat = self.due(today)
         if amount:
             when = today.time(hours.CUSTODY_FEES)
-            today.move(TxnType.CUSTODY_FEE, amount, when, direction="OUT", fee_minor=vat)
+            month = today.day.replace(day=1) - timedelta(days=1)
+            # The core answers the bank's charge under its number: the platform's period, and the first try.
+            number = f"{today.platform}-{month:%Y-%m}-1"
+            today.move(TxnType.CUSTODY_FEE, amount, when, request_no=number, direction="OUT", fee_minor=vat)
 
     def end_of_day(self, today: Today) -> None:
         if not VALID_FROM <= today.day <= VALID_TO:

@@ -38,7 +38,13 @@ _AUDITS = _all("can_read", "Audit Logs") | _all("menu_access", "Audit Logs")
 # Answers what the customer DAG asks a second person; our service then says whether he may decide (console/airflow/approval.py).
 # In Airflow an answer takes the right to edit its DAG: of those only.
 _ANSWERS = _all(
-    "can_edit", "HITL Detail", "DAG:customer_maintenance", "DAG:case_approvals", "DAG:restatement", "DAG:rule_approvals"
+    "can_edit",
+    "HITL Detail",
+    "DAG:customer_maintenance",
+    "DAG:case_approvals",
+    "DAG:fee_approvals",
+    "DAG:restatement",
+    "DAG:rule_approvals",
 )
 # Users themselves come from the register by this module: an administrator looks at them, and after the machinery.
 _ADMINISTERS = (

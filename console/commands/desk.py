@@ -35,6 +35,10 @@ def add_desk(app: typer.Typer) -> None:
             },
         ),
         "fees": ("The day's accrual (--date), and how it came about. 存管费", {"explain": fees.explain}),
+        "fee": (
+            "Charging custody fees: due, proposed, sent, answered. 存管费扣收",
+            {"due": fees.due, "propose": fees.propose, "send": fees.send, "list": fees.list_charges, "show": fees.show},
+        ),
     }
     for name, (words, commands) in groups.items():
         # `custody fees --date` and `custody report --date` run the step; their sub-commands look at what it made.

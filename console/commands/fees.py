@@ -1,4 +1,5 @@
-"""Custody fees for the fee desk: how a period or a day came about, down to its base rows."""
+"""Custody fees for the fee desk: how a period or a day came about, down to its base rows; and the charge of a period, from its proposal
+to what the core answered."""
 
 from __future__ import annotations
 
@@ -6,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from console.output import JsonOption, command, emit, parse_date, wired
+from console.output import ActorOption, DateOption, JsonOption, NoteOption, command, emit, parse_date, wired
+from custody.services.access import SYSTEM
 
 PlatformArgument = Annotated[str, typer.Argument(help="Platform. 平台")]
 PeriodArgument = Annotated[str, typer.Argument(help="YYYY-MM, YYYY-Qn, or one day YYYY-MM-DD. 收费期间或单日")]
@@ -87,4 +89,125 @@ def _day(platform: str, day: str, component: str, as_json: bool) -> int:
     if len(rows) > _MOST:
         words.append(f"  ... and {len(rows) - _MOST} more: --json  其余见 --json")
     emit({**accrual, "lines": lines, "explanation": said, "rows": rows}, as_json, words)
+    return 0
+
+
+@command
+def due(date_: DateOption, as_json: JsonOption = False) -> int:
+    """Periods that have ended, whose bank business day has come, and that are not charged yet. 应收未收"""
+    from dataclasses import asdict
+
+    from console.fee_view import due_charges
+    from custody.money import format_amount
+
+    with wired() as wiring:
+        found = due_charges(wiring, parse_date(date_))
+    rows = [asdict(charge) | {"charge_no": charge.charge_no, "gross_minor": charge.gross_minor} for charge in found]
+    words = [
+        f"{c.charge_no}  {format_amount(c.gross_minor, c.currency)} {c.currency} (VAT 增值税 {format_amount(c.vat_minor, c.currency)})  due 扣收日 {c.due_on}"
+        for c in found
+    ]
+    emit({"due": rows}, as_json, words or ["nothing is due 无应收"])
+    return 1 if rows else 0
+
+
+@command
+def propose(
+    date_: DateOption,
+    actor: ActorOption,
+    platform: Annotated[str, typer.Option("--platform", help="One platform only. 仅一个平台")] = "",
+    note: NoteOption = "",
+    as_json: JsonOption = False,
+) -> int:
+    """Propose the charge of each period that is due; another person approves: custody proposal approve. 提出收费"""
+    from console.fee_view import due_charges
+    from custody.services.fee_charges import propose_charge
+
+    with wired() as wiring:
+        charges = [c for c in due_charges(wiring, parse_date(date_)) if platform in ("", c.platform)]
+        made = {c.charge_no: propose_charge(wiring.register, wiring.clock, actor, c, note) for c in charges}
+    words = [f"{number}  proposal 提案 {proposal}" for number, proposal in made.items()]
+    emit({"proposals": made}, as_json, words or ["nothing is due 无应收"])
+    return 0
+
+
+@command
+def send(
+    date_: Annotated[str, typer.Option("--date", help="Bank business day; else today. 银行工作日，默认今天")] = "",
+    actor: Annotated[str, typer.Option("--as", help="Who acts. 操作人", envvar="CUSTODY_ACTOR")] = SYSTEM,
+    as_json: JsonOption = False,
+) -> int:
+    """Send what was approved, and what is in arrears, to the core; each platform gets its notice. Repeating sends nothing twice. 发送扣收文件"""
+    from custody.calendar import custody_date_of
+    from jobs.charges import send as send_all
+
+    with wired() as wiring:
+        result = send_all(wiring, parse_date(date_) if date_ else custody_date_of(wiring.clock.now()), actor)
+    words = [f"{one['request_no']}  {one['amount_minor']} minor units 最小货币单位" for one in result["tries"]]
+    emit(result, as_json, words or ["nothing to send 无待发"])
+    return 3 if result["failed"] else 0
+
+
+@command
+def list_charges(
+    platform: Annotated[str, typer.Option("--platform", help="Platform. 平台")] = "",
+    state: Annotated[str, typer.Option("--state", help="APPROVED, SENT, ARREARS, COLLECTED. 状态")] = "",
+    as_json: JsonOption = False,
+) -> int:
+    """Charges with what was collected, and whether accrued = charged + to be charged holds (INV_11). 收费清单"""
+    from dataclasses import asdict
+
+    from console.fee_view import standing
+    from custody.money import format_amount
+    from custody.services.fee_charges import charges
+
+    with wired() as wiring:
+        with wiring.register.transaction() as tx:
+            rows = charges(tx, platform, state)
+        where = [p for p in standing(wiring) if platform in ("", p.platform)]
+    words = [
+        f"{r['charge_no']:<16} {r['state']:<10} {format_amount(r['gross_minor'], r['currency']):>14} collected 已收 "
+        f"{format_amount(r['collected_minor'], r['currency'])}  tries 次数 {r['attempts']}"
+        for r in rows
+    ]
+    words += [
+        f"{p.platform}: accrued 计提 {p.accrued_minor} = charged 已计费 {p.charged_minor} + to be charged 待计费 {p.to_be_charged_minor}; "
+        f"outstanding 未收 {p.outstanding_minor}"
+        for p in where
+    ]
+    positions = [
+        asdict(p) | {"to_be_charged_minor": p.to_be_charged_minor, "outstanding_minor": p.outstanding_minor} for p in where
+    ]
+    emit({"charges": rows, "positions": positions}, as_json, words or ["no charges 无收费"])
+    return 0
+
+
+@command
+def show(charge: Annotated[str, typer.Argument(help="Charge number. 收费编号")], as_json: JsonOption = False) -> int:
+    """One charge: its components, each try and what the core answered. 收费详情"""
+    import json
+
+    from custody.fee_words import component_words
+    from custody.money import format_amount
+    from custody.services.fee_charges import charge_of
+
+    with wired() as wiring, wiring.register.transaction() as tx:
+        found = charge_of(tx, charge)
+    row = found.row
+    words = [f"{row['charge_no']}  {row['state']}  due 扣收日 {row['due_on']}  seal 封存 {row['seal'][:16]}"]
+    for name, minor in json.loads(row["components"]).items():
+        words.append(f"  {' '.join(component_words(name))}: {format_amount(minor, row['currency'])}")
+    words.append(
+        f"  VAT 增值税 {format_amount(row['vat_minor'], row['currency'])}  gross 价税合计 {format_amount(row['gross_minor'], row['currency'])}"
+    )
+    for one in found.tries:
+        said = (
+            f"answered 应答 {one['answered_on']}: {format_amount(one['collected_minor'], row['currency'])}"
+            if one["answered_on"]
+            else "unanswered 未应答"
+        )
+        words.append(
+            f"  {one['request_no']}  sent 发送 {one['sent_on']} {one['file_name']}  {format_amount(one['amount_minor'], row['currency'])}  {said}"
+        )
+    emit({**row, "tries": found.tries}, as_json, words)
     return 0

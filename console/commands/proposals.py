@@ -22,6 +22,7 @@ from custody.services import absent_files, calendars, customer_desk, organisatio
 from custody.services import cases as case_service
 from custody.services.contract_changes import CONTRACT
 from custody.services.deletion_plan import plan_of
+from custody.services.fee_charges import CHARGE
 from custody.services.four_eyes import DecisionKind, approve, reject
 from custody.services.party_contacts import CONTACT
 from custody.services.restatements import RESTATEMENT
@@ -46,6 +47,7 @@ _KINDS: dict[str, DecisionKind] = {
         releases.RELEASE,
         calendars.HOLIDAY,
         WATCH_LIST,
+        CHARGE,
     )
 }
 # What may let somebody in to the drop, or lock him out.

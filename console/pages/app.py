@@ -22,6 +22,8 @@ from console.pages import (
     customer_deeds,
     customers,
     day,
+    fee_deeds,
+    fees,
     files,
     loans,
     organisation_deeds,
@@ -66,6 +68,8 @@ for section in (
     loans,
     organisations,
     organisation_deeds,
+    fees,
+    fee_deeds,
 ):
     app.include_router(section.router)
 

@@ -19,7 +19,7 @@ from custody.calendar import dates
 from custody.core_chain import core_chain
 from custody.invariant_rows import Rows, violations
 from custody.invariants import Violation
-from custody.life_invariants import fees_add_up
+from custody.life_invariants import fees_add_up, fees_are_booked
 from custody.names import Book, BreakKind, PartyKind, TxnType
 from custody.ports import Row
 from jobs.reconcile.breaks import Breaks, add_violation
@@ -61,6 +61,8 @@ def find_violations(day: Day, spark: SparkSession) -> list[Violation]:
     interest = _legs(spark, f"txn_type = '{TxnType.BANK_INTEREST}'")
     found = [*violations(rows, day.today, day.reference.calendar, ages)]
     found += fees_add_up(rows.own, fees, _accrued_this_month(context) if fees else {})
+    accrued = {r["platform"]: r["accrued_minor"] for r in context.rows("fees", "fee_accruals", on=day.yesterday)}
+    found += fees_are_booked(rows.own, accrued)
     found += _of_interest(context, interest)
     for chains in _core_chains(context):
         found += chains

@@ -10,6 +10,7 @@ import pytest
 from custody.calendar import SettlementCalendar
 from custody.life_invariants import (
     fees_add_up,
+    fees_are_booked,
     itemised,
     loans_begin_whole,
     money_went_its_way,
@@ -167,6 +168,15 @@ def test_inv_11_what_is_due_is_what_was_accrued_since(due: int, collects: bool, 
     collected = [{"platform": "P001", "txn_type": "CUSTODY_FEE"}] if collects else []
     found = list(fees_add_up([balance("P001:FEE_DUE", -due, "BANK")], collected, {"P001": 40}))
     assert [(v.subject, v.amount_minor) for v in found] == [("INV|INV_11|P001", 1)] * is_wrong
+
+
+@pytest.mark.parametrize(("due", "collected", "wrong_by"), [(40, 60, 0), (100, 0, 0), (39, 60, 1), (40, 61, 1)])
+def test_accrued_fees_are_collected_or_due(due: int, collected: int, wrong_by: int) -> None:
+    books = [balance("P001:FEE_DUE", -due, "BANK"), balance("P001:BANK_CASH", -collected, "BANK"), balance("P001:VAT", 6, "BANK")]
+    found = list(fees_are_booked(books, {"P001": 100}))
+    assert [(v.subject, v.amount_minor) for v in found] == [("INV|INV_11|P001|accrued", wrong_by)] * bool(wrong_by)
+    # Accrued and nowhere in the books.
+    assert [v.amount_minor for v in fees_are_booked([], {"P001": 5, "P002": 0})] == [5]
 
 
 def lot(account: str, amount: int, hold_id: str = "") -> Row:

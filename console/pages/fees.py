@@ -1,0 +1,145 @@
+"""Custody fees: what is due, proposed and charged, by platform, period and state; and one charge with its components, days, tries and history."""
+
+# No `from __future__ import annotations`: FastAPI reads the annotations of its endpoints.
+import json
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from connectors.bootstrap import Wiring
+from console.fee_view import FeeDay, due_charges, fee_period, standing
+from console.pages.asking import NotFound, UserDep, asked, show
+from console.pages.listing import Listing, listing, query
+from console.pages.words import Words
+from custody.calendar import custody_date_of
+from custody.errors import UsageError
+from custody.fee_words import component_words, line_words
+from custody.permissions import permitted
+from custody.ports import Row
+from custody.services.access import duties_of
+from custody.services.fee_charges import CHARGE, Charge, Position, charges
+
+router = APIRouter()
+
+DUE = "DUE"
+PROPOSED = "PROPOSED"
+STATES: dict[str, Words] = {
+    DUE: ("due, not proposed", "应收，未提出"),
+    PROPOSED: ("waits for a second person", "待复核"),
+    "APPROVED": ("approved, not sent", "已通过，待发送"),
+    "SENT": ("sent to the core", "已发核心，待应答"),
+    "ARREARS": ("in arrears", "欠费"),
+    "COLLECTED": ("collected", "已收妥"),
+}
+
+
+@router.get("/fees", response_class=HTMLResponse)
+def the_fees(request: Request, user: UserDep) -> HTMLResponse:
+    """All charges, the newest period first, unless the filters say otherwise."""
+    with asked(user, "fee.view", "list of fees") as wiring:
+        return show(request, "fees.html", view=ListView(wiring, user.get_name(), dict(request.query_params)))
+
+
+@router.get("/fee", response_class=HTMLResponse)
+def one_fee(request: Request, user: UserDep, id: str = "") -> HTMLResponse:
+    """One charge, whether it is proposed or approved."""
+    with asked(user, "fee.view", id[:40]) as wiring:
+        return show(request, "fee.html", view=OneView(wiring, user.get_name(), id))
+
+
+def address(charge_no: str) -> str:
+    return query("fee", {"id": charge_no})
+
+
+class ListView:
+    """Charges of the register, and beside them what is due or waits to be decided."""
+
+    states = STATES
+
+    def __init__(self, wiring: Wiring, reader: str, params: Mapping[str, str]) -> None:
+        self.asked = {name: params.get(name, "") for name in ("platform", "period", "state")}
+        due = due_charges(wiring, custody_date_of(wiring.clock.now()))
+        with wiring.register.transaction() as tx:
+            self.may_propose = permitted(CHARGE.propose_action, duties_of(tx, reader))
+            rows = [dict(row) for row in charges(tx)]
+            open_ = [_proposed(row) for row in tx.find("proposal", kind=CHARGE.kind, state="PROPOSED")]
+        proposed = {row["charge_no"] for row in open_}
+        rows += open_ + [_due(charge) for charge in due if charge.charge_no not in proposed]
+        self.due = [row for row in rows if row["state"] == DUE]
+        self.platforms = sorted({row["platform"] for row in rows})
+        self.periods = sorted({row["period"] for row in rows}, reverse=True)
+        found = [row for row in rows if all(value in ("", row[name]) for name, value in self.asked.items())]
+        self.positions: list[Position] = [p for p in standing(wiring) if self.asked["platform"] in ("", p.platform)]
+        self.charges: Listing[Row] = listing(
+            found,
+            {
+                "charge": lambda row: row["charge_no"],
+                "platform": lambda row: row["platform"],
+                "period": lambda row: row["period"],
+                "due": lambda row: row["due_on"],
+                "state": lambda row: list(STATES).index(row["state"]),
+                "amount": lambda row: row["gross_minor"],
+                "collected": lambda row: row["collected_minor"],
+            },
+            params,
+            "fees",
+        )
+
+    def link(self, row: Row) -> str:
+        return address(row["charge_no"])
+
+
+class OneView:
+    """``row``: the charge, or the newest proposal of it; ``days`` as far as they are of its period."""
+
+    states = STATES
+
+    def __init__(self, wiring: Wiring, reader: str, charge_no: str) -> None:
+        self.reader = reader
+        with wiring.register.transaction() as tx:
+            charge = tx.get("fee_charge", charge_no=charge_no)
+            self.proposals = tx.find("proposal", ("proposed_at",), kind=CHARGE.kind, subject=charge_no)
+            self.tries = tx.find("fee_attempt", ("attempt",), charge_no=charge_no)
+            self.may_approve = permitted(CHARGE.approve_action, duties_of(tx, reader))
+        if charge is None and not self.proposals:
+            raise NotFound(f"no charge {charge_no[:40]!r} / 无此收费")
+        self.row: Row = charge or _proposed(self.proposals[-1])
+        self.components: list[tuple[Words, int]] = [
+            (component_words(name), minor) for name, minor in json.loads(self.row["components"]).items()
+        ]
+        try:
+            self.days: list[FeeDay] = list(fee_period(wiring, self.row["platform"], self.row["period"]).days)
+        except UsageError:
+            self.days = []  # computed anew since, under another period
+
+    def words_of(self, line: Mapping[str, Any]) -> Words:
+        return line_words(line, self.row["currency"])
+
+
+def _proposed(proposal: Row) -> Row:
+    said: Row = json.loads(proposal["payload"])
+    return said | {
+        "charge_no": proposal["subject"],
+        "state": PROPOSED,
+        "gross_minor": said["net_minor"] + said["vat_minor"],
+        "components": json.dumps(said["components"]),
+        "due_on": date.fromisoformat(said["due_on"]),
+        "accrued_on": date.fromisoformat(said["accrued_on"]),
+        "collected_minor": 0,
+    }
+
+
+def _due(charge: Charge) -> Row:
+    return {
+        "charge_no": charge.charge_no,
+        "platform": charge.platform,
+        "period": charge.period,
+        "currency": charge.currency,
+        "state": DUE,
+        "gross_minor": charge.gross_minor,
+        "due_on": charge.due_on,
+        "collected_minor": 0,
+    }

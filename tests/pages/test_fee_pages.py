@@ -1,0 +1,73 @@
+"""The pages of fees: a charge is found, decided on by another person, and shows what it was computed from."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from instance_kit import GO_LIVE, opened
+from pages_kit import Desk, read
+
+from console.fee_view import fee_period
+from custody.calendar import month_end
+from custody.money import format_amount
+from custody.services.fee_charges import Charge, propose_charge
+from custody.services.outputs import latest_seal
+
+if TYPE_CHECKING:
+    from httpx import Response
+
+P = "P001"
+
+
+def proposed(desk: Desk) -> tuple[Charge, str]:
+    """A charge of the days that there are."""
+    with opened(desk.home) as instance:
+        wiring = instance.wiring
+        with wiring.register.transaction() as tx:
+            seal = latest_seal(tx, GO_LIVE, "fees")
+            if tx.get("person", person_id="fees") is None:
+                tx.insert(
+                    "person", {"person_id": "fees", "display_name": "Fees", "roles": json.dumps(["fee_officer"]), "active": True}
+                )
+        assert seal is not None
+        period = fee_period(wiring, P, f"{GO_LIVE:%Y-%m}")
+        charge = Charge(
+            P, f"{GO_LIVE:%Y-%m}", "CNY", period.state.net_minor, period.state.vat_minor, period.whole, GO_LIVE, seal.manifest_digest,
+            month_end(GO_LIVE),
+        )  # fmt: skip
+        return charge, propose_charge(wiring.register, wiring.clock, "fees", charge, "December so far")
+
+
+def test_a_charge_is_found_decided_and_explained(desk: Desk) -> None:
+    charge, proposal = proposed(desk)
+    listed = read(desk.get("fees", state="PROPOSED").text)
+    assert [row[0] for row in listed.tables[0][1:]] == [charge.charge_no]
+    assert f"fee?id={charge.charge_no}" in listed.links
+    assert len(read(desk.get("fees", platform="P002").text).tables) == 1  # its position alone
+    shown = read(desk.get("fee", id=charge.charge_no).text)
+    components = {row[0].split()[0]: row[1].replace(",", "") for row in shown.tables[0][1:]}
+    assert components["balance"] == format_amount(charge.components["balance"])
+    assert components["gross"] == format_amount(charge.gross_minor)
+    (day,) = shown.tables[-1][1:]
+    assert day[0] == GO_LIVE.isoformat() and "1.5 per mille / 365" in day[2] and "按余额" in day[2]
+    # Its maker has no form to decide with; another person has, and decides.
+    assert get_as(desk, "fees", charge.charge_no).text.count("fee-decide") == 0
+    assert get_as(desk, "zhang", charge.charge_no).status_code == 403
+    assert get_as(desk, "checker", "P009-2019-12").status_code == 404
+    assert get_as(desk, "checker", charge.charge_no).text.count("fee-decide") == 1
+    form = {"id": charge.charge_no, "proposal": proposal, "note": "checked", "answer": "approve"}
+    desk.who = "fees"
+    assert desk.post("fee-decide", **form).status_code == 403
+    # What is not due cannot be proposed.
+    assert desk.post("fee-propose", id="P009-2019-12", note="x").status_code == 404
+    desk.who = "checker"
+    assert desk.post("fee-decide", **form).headers["location"] == f"fee?id={charge.charge_no}"
+    with opened(desk.home) as instance, instance.wiring.register.transaction() as tx:
+        row = tx.get("fee_charge", charge_no=charge.charge_no)
+        assert row is not None and row["state"] == "APPROVED"
+
+
+def get_as(desk: Desk, who: str, charge_no: str) -> Response:
+    desk.who = who
+    return desk.get("fee", id=charge_no)
