@@ -146,6 +146,39 @@ def overdue_trend(wiring: Wiring, days: Sequence[date], platform: str) -> list[O
     return found
 
 
+@dataclass(frozen=True)
+class Assessed:
+    """What the risk step of the newest assessed date says of platforms: ``on`` None and nothing else where none is, or where it was made
+    by a program before these tables. ``ahead``: for each day what falls due and what of it is not covered."""
+
+    on: date | None
+    ahead: list[Row]
+    portfolio: list[Row]
+    moves: list[Row]
+
+
+def assessed(wiring: Wiring, days: Sequence[date], platform: str) -> Assessed:
+    """Of one platform, or of all for ""."""
+    for on in reversed(days):
+        with wiring.register.transaction() as tx:
+            seal = latest_seal(tx, on, "risk")
+        if seal is None:
+            continue
+        if "portfolio" not in wiring.lake.manifest(seal.path).tables:
+            break
+        ahead, portfolio, moves = (
+            [row for row in wiring.lake.rows(seal.path, table) if platform in ("", row["platform"])]
+            for table in ("shortage_forecast", "portfolio", "bucket_moves")
+        )
+        found: dict[date, Row] = {}
+        for row in ahead:
+            day = found.setdefault(row["due"], {"due": row["due"], "due_minor": 0, "short_minor": 0, "items_short": 0})
+            for name in ("due_minor", "short_minor", "items_short"):
+                day[name] += row[name]
+        return Assessed(on, [found[due] for due in sorted(found)], portfolio, moves)
+    return Assessed(None, [], [], [])
+
+
 def refuse_unknown(name: str, value: str, known: Sequence[str]) -> None:
     """Raises UsageError."""
     if value and value not in known:

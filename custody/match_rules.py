@@ -28,6 +28,7 @@ from custody.rule_forms import (
     ComplianceTerms,
     Condition,
     Figures,
+    Forecast,
     Levels,
     RedLine,
     RelationTerms,
@@ -271,6 +272,11 @@ class RuleSet:
         if not isinstance(found, Figures):
             raise UsageError(f"rule {rule_id} has no figures: it is of form {self.rule(rule_id).form}")
         return found.figures
+
+    @property
+    def forecast_business_days(self) -> int | None:
+        """How far instalments are looked ahead; None where no rule says that they are."""
+        return next((rule.says.business_days for rule in self.rules if isinstance(rule.says, Forecast)), None)
 
     @cached_property
     def alerts(self) -> AlertRules:

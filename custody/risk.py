@@ -5,7 +5,7 @@ Judged from our own register (terms, principal and interest repaid) and the sche
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -304,20 +304,6 @@ class OverdueRatio:
     @property
     def by_count(self) -> Fraction | None:
         return Fraction(self.overdue_loans, self.loans) if self.loans else None
-
-
-def overdue_ratio(risks: Iterable[LoanRisk]) -> OverdueRatio:
-    """One platform's overdue amount (principal and interest past due) against the outstanding principal of its loans, and
-    the number of overdue loans against those with a balance. All risks are of one day and currency."""
-    live = [risk for risk in risks if risk.outstanding_principal_minor]
-    if len({(risk.as_of, risk.currency) for risk in live}) > 1:
-        raise UsageError("an overdue ratio is of one day and one currency")
-    return OverdueRatio(
-        overdue_minor=sum(risk.overdue_minor for risk in live),
-        balance_minor=sum(risk.outstanding_principal_minor for risk in live),
-        overdue_loans=sum(1 for risk in live if risk.overdue_minor),
-        loans=len(live),
-    )
 
 
 def _short_items(

@@ -150,10 +150,41 @@ class Unseen:
     citation: Citation
 
 
+@dataclass(frozen=True)
+class Forecast:
+    """How many bank business days ahead instalments are held against balances."""
+
+    business_days: int
+
+
 Condition: TypeAlias = (
-    RelationTerms | PairRule | Window | Steps | Levels | AgeLimits | Figures | RedLine | ComplianceTerms | Unseen | AlertCondition
+    RelationTerms
+    | PairRule
+    | Window
+    | Steps
+    | Levels
+    | AgeLimits
+    | Figures
+    | RedLine
+    | ComplianceTerms
+    | Unseen
+    | AlertCondition
+    | Forecast
 )
-FORMS = ("relation", "pair", "window", "steps", "levels", "ages", "cause", "red_line", "compliance", "prohibition", *ALERT_FORMS)
+FORMS = (
+    "relation",
+    "pair",
+    "window",
+    "steps",
+    "levels",
+    "ages",
+    "cause",
+    "red_line",
+    "compliance",
+    "prohibition",
+    *ALERT_FORMS,
+    "forecast",
+)
 _SEVERITIES = ("LOW", "MEDIUM", "HIGH", "CRITICAL")
 
 
@@ -193,6 +224,8 @@ def read_condition(d: Declared) -> tuple[str, Condition, str | None]:
         return form, _compliance(d), None
     if form == "prohibition":
         return form, Unseen(_citation(d)), None
+    if form == "forecast":
+        return form, Forecast(_within(d, "business_days", 1, 60)), None
     if form in ALERT_FORMS:
         return form, read_alert_condition(form, d), None
     return form, _cause(d), None

@@ -9,7 +9,7 @@ from custody.alert_rules import AlertTerms, DigestTime, QuietHours, Secrecy
 from custody.match_rules import Rule
 from custody.matching import PairRule
 from custody.money import format_amount
-from custody.rule_forms import AgeLimits, ComplianceTerms, Figures, Levels, RelationTerms, Steps, Unseen, Window
+from custody.rule_forms import AgeLimits, ComplianceTerms, Figures, Forecast, Levels, RelationTerms, Steps, Unseen, Window
 
 Words = tuple[str, str]
 STATES: dict[str, Words] = {
@@ -61,6 +61,8 @@ def condition_words(rule: Rule) -> Words:
             f"not to be seen in flows: {says.citation.regulation}, {says.citation.article}",
             f"资金流水无法显示：{says.citation.regulation} {says.citation.article}",
         )
+    if isinstance(says, Forecast):
+        return f"{says.business_days} business days ahead", f"未来 {says.business_days} 个工作日"
     if isinstance(says, (AlertTerms, DigestTime, QuietHours, Secrecy)):
         return says.words
     shown = ", ".join(f"{name} {value}" for name, value in says.figures.items()) or "–"

@@ -15,7 +15,9 @@ from custody.risk import Alert, LoanPosition, LoanTerms, alerts_for, assess_loan
 from custody.services.access import SYSTEM
 from custody.services.alerts import follow
 from custody.services.outputs import Seal
+from jobs.portfolio import bucket_moves, portfolio
 from jobs.reference import Reference, load_reference
+from jobs.shortage import UnpaidItems, forecast
 from jobs.step import Step, StepContext
 from schemas.exchange import result_name
 
@@ -63,11 +65,24 @@ def _run(context: StepContext) -> None:
     for platform in sorted(positions):
         horizon = reference.risk_horizon_business_days
         alerts += alerts_for(platform, positions[platform], available, reference.calendar, context.custody_date, horizon)
+    items = UnpaidItems()
+    for platform in sorted(positions):
+        for position in positions[platform]:
+            items.add(platform, position)
+    days = reference.rules.forecast_business_days
+    last = None if days is None else reference.calendar.add_business_days(context.custody_date, days)
+    people, by_day = ([], []) if last is None else forecast(items, available, context.custody_date, last)
+    context.write("borrowers_short", people)
+    context.write("shortage_forecast", by_day)
     short = {(a.platform, a.subject): a.figures for a in alerts if a.rule == "BORROWER_SHORT"}
     for row in rows:
         figures = short.get((row["platform"], row["borrower"])) or short.get((row["platform"], row["loan_id"])) or {}
         row["shortfall_minor"] = int(figures.get("shortfall_minor", 0))
-    context.write("loan_risk", rows)
+    loans = context.write("loan_risk", rows)
+    context.write("portfolio", portfolio(loans))
+    context.write(
+        "bucket_moves", bucket_moves(context.table("risk", "loan_risk", context.custody_date - timedelta(days=1)), loans)
+    )
     confirmations, unconfirmed = _confirmations(context, reference)
     context.write("confirmations", confirmations)
     context.write("alerts", [_alert_row(a) for a in alerts] + [_alert_row(a) for a in unconfirmed])

@@ -481,6 +481,29 @@ TABLES: dict[str, TableSpec] = {
             "paid_minor:int overdue_minor:int overdue_since:date? days_past_due:int "
             "bucket:text next_due:date? next_due_minor:int shortfall_minor:int",
         ),
+        # How each platform's loans stand at the end of the date, and how they moved since the day before (jobs/portfolio.py).
+        _table(
+            "portfolio",
+            "platform currency",
+            "platform:text currency:text loans:int outstanding_minor:int overdue_minor:int overdue_loans:int overdue_over_90_minor:int "
+            "overdue_over_90_loans:int largest_borrower:text largest_minor:int ten_largest_minor:int",
+        ),
+        _table(
+            "bucket_moves",
+            "platform bucket_before bucket",
+            "platform:text bucket_before:text bucket:text loans:int paid_minor:int overdue_before_minor:int overdue_minor:int",
+        ),
+        # Who will lack money for the instalments of the forecast's days, since when, and for which loan first; and by day.
+        _table(
+            "borrowers_short",
+            "borrower",
+            "platform:text borrower:text currency:text available_minor:int short_on:date loan_id:text short_minor:int",
+        ),
+        _table(
+            "shortage_forecast",
+            "platform currency due",
+            "platform:text currency:text due:date items:int items_short:int due_minor:int short_minor:int",
+        ),
         _table(
             "alerts",
             "alert_id",

@@ -3,15 +3,17 @@
 # No `from __future__ import annotations`: FastAPI reads the annotations of its endpoints.
 from collections.abc import Mapping, Sequence
 from datetime import date
+from decimal import Decimal
+from fractions import Fraction
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from connectors.bootstrap import Wiring
-from console.alert_view import AlertView, Behind, message_text, overdue_trend, shown, view_alert
+from console.alert_view import AlertView, Behind, assessed, message_text, overdue_trend, shown, view_alert
 from console.pages.asking import FormDep, NotFound, UserDep, asked, show, wired
 from console.pages.links import Link
-from console.pages.listing import Listing, listing_of, query
+from console.pages.listing import Listing, listing, listing_of, query
 from console.pages.plot import Plot, money_plot
 from console.pages.words import Words
 from custody.alert_rules import SEVERITIES
@@ -26,12 +28,12 @@ from custody.alert_words import (
     WHOM_WORDS,
     rule_words,
 )
-from custody.calendar import CHINA
+from custody.calendar import CHINA, dates
 from custody.errors import UsageError
 from custody.masking import mask_user_numbers
 from custody.permissions import permitted
 from custody.ports import RegisterTx, Row
-from custody.risk import BUCKETS
+from custody.risk import BUCKETS, OverdueRatio
 from custody.rule_words import condition_words
 from custody.services import alerts as service
 from custody.services.access import duties_of
@@ -44,6 +46,7 @@ _FILTERS = ("state", "severity", "rule", "platform", "duty")
 _NOT_CLOSED = "NOT_CLOSED"
 # A plot over more days shows no trend that a person could act on.
 _TREND_DAYS = 30
+_LONGEST_IN_LIST = 140
 _DEEDS = ("acknowledge", "close")
 
 
@@ -137,6 +140,22 @@ class ListView(_Words):
                 "alerts",
             )
         self.trend = overdue_trend(wiring, days, self.asked["platform"])
+        found = assessed(wiring, days, self.asked["platform"])
+        self.as_of, self.ahead, self.moves = found.on, found.ahead, found.moves
+        self.portfolio: Listing[Row] = listing(
+            found.portfolio,
+            {
+                "platform": lambda r: r["platform"],
+                "loans": lambda r: r["loans"],
+                "balance": lambda r: r["outstanding_minor"],
+                "overdue": lambda r: r["overdue_minor"],
+                "ratio": lambda r: _ratio(r).by_amount,
+                "largest": lambda r: Fraction(r["largest_minor"], r["outstanding_minor"]),
+            },
+            params,
+            "alerts",
+            "p_",
+        )
 
     def link(self, row: Row) -> Link:
         """To the alert's page."""
@@ -162,9 +181,52 @@ class ListView(_Words):
                 found.append(("money", (f"overdue {bucket} days", f"逾期 {bucket} 天"), plot))
         return found
 
+    @property
+    def first_short(self) -> Row | None:
+        """The first day ahead on which something is not covered."""
+        return next((day for day in self.ahead if day["short_minor"]), None)
+
+    @property
+    def ahead_plots(self) -> list[tuple[str, Words, Plot]]:
+        """What falls due, and what of it is not covered, day by day."""
+        if self.as_of is None or not self.ahead:
+            return []
+        last = self.ahead[-1]["due"]
+        of = {day["due"]: day for day in self.ahead}
+        every = list(dates(self.as_of, (last - self.as_of).days + 1))
+        found = []
+        for name, plot_name, title in (
+            ("due_minor", "money", ("falls due", "到期应还")),
+            ("short_minor", "breaks", ("not covered", "资金缺口")),
+        ):
+            plot = money_plot([(day, of[day][name] if day in of else 0) for day in every], last)
+            if plot is not None:
+                found.append((plot_name, title, plot))
+        return found
+
+    def ratios(self, row: Row) -> list[str]:
+        """Overdue by amount and by count, then what of the balance the largest borrower and the ten largest owe; in per cent."""
+        ratio, balance = _ratio(row), row["outstanding_minor"]
+        shares = [Fraction(row[name], balance) for name in ("largest_minor", "ten_largest_minor")]
+        return [_per_cent(one) for one in (ratio.by_amount, ratio.by_count, *shares)]
+
+    def short(self, text: str) -> str:
+        """Masked, and of a length that a list bears; the alert's page has all of it."""
+        said = mask_user_numbers(text)
+        return said if len(said) <= _LONGEST_IN_LIST else f"{said[: _LONGEST_IN_LIST - 1]}…"
+
     def overdue_total(self, on: date) -> int:
         """Of all buckets."""
         return sum(sum(day.by_bucket.values()) for day in self.trend if day.on == on)
+
+
+def _ratio(row: Row) -> OverdueRatio:
+    return OverdueRatio(row["overdue_minor"], row["outstanding_minor"], row["overdue_loans"], row["loans"])
+
+
+def _per_cent(ratio: Fraction | None) -> str:
+    """Rounded to a hundredth, half to even; what is compared stays exact."""
+    return "–" if ratio is None else f"{Decimal(round(ratio * 10_000)) / 100:.2f}%"
 
 
 def _page(tx: RegisterTx, order: Sequence[str], start: int, limit: int, wanted: Mapping[str, object]) -> list[Row]:

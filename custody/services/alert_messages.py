@@ -481,7 +481,7 @@ def _who_to_name(row: Row) -> str:
     place, role = (
         (BANK, row["recipient"].upper()) if row["whom"] == Whom.DUTY else (row["recipient"], row["contact"] or REGULATOR)
     )
-    return f"custody org contact propose {place} --role {role}"
+    return f"custody org contact set {place} {role} --name ... --phone ... --mail ..."
 
 
 def _text(moment: datetime) -> str:

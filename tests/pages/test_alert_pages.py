@@ -104,6 +104,24 @@ def test_an_overdue_loan_shows_the_rows_behind_it_and_the_page_the_trend(own_des
     assert read(own_desk.get("alerts").text).tables[-1][0][0].startswith("custody date")
 
 
+def test_platforms_and_the_days_ahead_are_those_of_the_newest_assessed_date(own_desk: Desk) -> None:
+    with opened(own_desk.home) as instance:
+        portfolio, ahead = (instance.lake_rows(GO_LIVE, "risk", table) for table in ("portfolio", "shortage_forecast"))
+        loans = instance.lake_rows(GO_LIVE, "risk", "loan_risk")
+    shown = read(own_desk.get("alerts").text)
+    (table,) = [one for one in shown.tables if one[0][0].startswith("platform") and len(one[0]) == 9]
+    assert [row[0] for row in table[1:]] == [row["platform"] for row in portfolio] and len(table) > 1
+    assert sum(row["outstanding_minor"] for row in portfolio) == sum(row["outstanding_minor"] for row in loans)
+    assert sum(row["loans"] for row in portfolio) == sum(row["outstanding_minor"] > 0 for row in loans)
+    assert all(row[4].endswith("%") for row in table[1:])
+    (days,) = [one for one in shown.tables if one[0][0].startswith("due")] or [[[]]]
+    assert [row[0] for row in days[1:]] == sorted({row["due"].isoformat() for row in ahead})
+    one = portfolio[0]["platform"]
+    only = read(own_desk.get("alerts", platform=one).text)
+    (table,) = [found for found in only.tables if found[0][0].startswith("platform") and len(found[0]) == 9]
+    assert [row[0] for row in table[1:]] == [one]
+
+
 def test_it_is_acknowledged_and_closed_with_a_reason(own_desk: Desk) -> None:
     (one,) = alerts(own_desk, subject="F1")
     to = {"id": one["alert_id"]}

@@ -13,12 +13,12 @@ from custody.risk import (
     LoanPosition,
     LoanRisk,
     LoanTerms,
+    OverdueRatio,
     Severity,
     alert_id,
     alerts_for,
     assess_loan,
     bucket_of,
-    overdue_ratio,
     underfunding,
 )
 
@@ -150,11 +150,8 @@ def test_a_rule_does_not_count_before_its_date() -> None:
     assert alerts_for("P001", [LoanPosition("L1", "b", long_ago)], {"b": 0}, CALENDAR, date(2014, 6, 1), 3) == []
 
 
-def test_overdue_ratio_of_a_platform() -> None:
-    day = date(2019, 12, 16)
-    ratio = overdue_ratio([risk(day), risk(day, interest_repaid=10_000), risk(day, 1_000_000, 10_000)])
-    assert (ratio.overdue_minor, ratio.balance_minor, ratio.overdue_loans, ratio.loans) == (10_000, 2_000_000, 1, 2)
+def test_overdue_ratios_are_exact_and_none_where_there_is_no_balance() -> None:
+    ratio = OverdueRatio(10_000, 2_000_000, 1, 2)
     assert (ratio.by_amount, ratio.by_count) == (Fraction(1, 200), Fraction(1, 2))
-    assert overdue_ratio([]).by_amount is None
-    with pytest.raises(UsageError):
-        overdue_ratio([risk(day), risk(FRIDAY)])
+    nothing = OverdueRatio(0, 0, 0, 0)
+    assert (nothing.by_amount, nothing.by_count) == (None, None)
