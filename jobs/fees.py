@@ -1,6 +1,6 @@
 """fees: the day's custody fee of each platform by its dated contract, accrued to the fen with the residue carried (§7).
 
-The base is customers' sub-accounts only, at the end of every calendar day. Facts are sums of columns, part by part, so that memory follows
+The base is customers' sub-accounts only, at the end of every calendar day. Facts are sums of columns, piece by piece, so that memory follows
 platforms; only their rating is Python, once for each platform. The accrual enters the BANK book with the next day's posting, under its
 own value date. Beside it the balance-days are carried, by which the bank's own interest is owned.
 """
@@ -115,11 +115,10 @@ def _facts(context: StepContext) -> dict[str, DayFacts]:
 
 
 def _parts(context: StepContext, table: str, columns: Sequence[str]) -> Iterator[pa.Table]:
+    """A table of the posted day in pieces of bounded size."""
     seal = context.seal("post")
     assert seal is not None
-    lake = context.wiring.lake
-    for name in lake.parts(seal.path, table):
-        yield lake.part(seal.path, table, name, list(columns))
+    yield from context.wiring.lake.pieces(seal.path, table, {}, list(columns))
 
 
 def write_balance_days(context: StepContext) -> None:
@@ -128,7 +127,7 @@ def write_balance_days(context: StepContext) -> None:
     legs = context.table("post", "ledger_txn", columns=["platform", "txn_type", "direction", "outcome"])
     assert legs is not None
     schema = arrow_schema(TABLES["balance_days"])
-    days = []
+    days = [schema.empty_table()]
     for part in _parts(context, "balances", ("platform", "book", "account", "closing_minor")):
         part = part.filter(pc.equal(part["book"], str(Book.CUSTODY)))
         part = part.filter(pc.match_substring_regex(part["account"], _OWNERS))
