@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
@@ -122,16 +122,15 @@ def _match_part(
     before = _before(day, spark, relation, [left.keys, right.keys], released)
     into.before |= {(relation.name, key) for key in before}
     aside = np.unique(np.concatenate([repeated, *before.values(), broken]))
-    pairs = _pairs(left.without(aside), right.without(aside))
+    pairs = _pairs(left, right, aside)
     for side, rows in ((left, pairs.left), (right, pairs.right)):
         prints = side.prints
         counted = totals_by(prints.place, len(prints.places), prints.row, prints.minor, rows)
         for place, totals in zip(prints.places, counted, strict=True):
             if totals.rows:
                 _add(into.clean, (relation.name, side.name, *place), totals)
-    final = left.prints.key[pairs.left[left.prints.final[pairs.left]]]
     without_key = any(len(side.prints.without_key) for side in (left, right))
-    return _PartMatches(np.unique(np.concatenate([aside, pairs.not_clean])), final, without_key)
+    return _PartMatches(np.unique(pairs.not_clean), pairs.final, without_key)
 
 
 @dataclass(frozen=True)
@@ -143,31 +142,22 @@ class _Ordered:
     keys: Hashes
     places: NDArray[np.int64]
 
-    def without(self, aside: Hashes) -> _Ordered:
-        """Less the keys with these hashes (ascending)."""
-        if not len(aside):
-            return self
-        # One more from where a hash that is set aside begins, one less from where it ends.
-        steps = np.zeros(len(self.keys) + 1, np.int64)
-        np.add.at(steps, np.searchsorted(self.keys, aside, "left"), 1)
-        np.add.at(steps, np.searchsorted(self.keys, aside, "right"), -1)
-        stays = np.cumsum(steps[:-1]) == 0
-        return replace(self, keys=self.keys[stays], places=self.places[stays])
-
 
 @dataclass(frozen=True)
 class _Pairs:
-    """Places of the clean pairs' rows in each side's arrays, in the order of their hashes; hashes of all other keys."""
+    """Places of the clean pairs' rows in each side's arrays, in the order of their hashes; of these the hashes that must never match
+    again; hashes of all other keys."""
 
     left: NDArray[np.int64]
     right: NDArray[np.int64]
+    final: Hashes
     not_clean: Hashes
 
 
-def _pairs(left: _Ordered, right: _Ordered) -> _Pairs:
-    """The keys that stand once on each side and whose rows are alike, found block by block: what is worked on stays in the processor's
-    cache."""
-    mine, theirs, rest = [], [], []
+def _pairs(left: _Ordered, right: _Ordered, aside: Hashes) -> _Pairs:
+    """The keys that stand on each side and whose rows are alike, but those with a hash that is set ``aside`` (ascending), of which each
+    that stands twice on a side is one. Found block by block: what is worked on stays in the processor's cache."""
+    mine, theirs, final, rest = [], [], [], []
     # Of the right side all up to here is dealt with.
     done = 0
     for start in range(0, len(left.keys), _BLOCK_ROWS):
@@ -178,18 +168,31 @@ def _pairs(left: _Ordered, right: _Ordered) -> _Pairs:
         at = np.searchsorted(others, keys)
         meets = np.flatnonzero(others[np.minimum(at, len(others) - 1)] == keys) if len(others) else np.empty(0, np.int64)
         a, b = left.places[some][meets], of_others[at[meets]]
-        alike = np.ones(len(meets), np.bool_)
+        alike = ~_among(keys[meets], aside)
         for name in ("print_high", "print_low", "beside"):
             of_left, of_right = getattr(left.prints, name), getattr(right.prints, name)
             if len(of_left):
                 alike &= of_left[a] == of_right[b]
         mine.append(a[alike])
         theirs.append(b[alike])
+        final.append(keys[meets[alike]][left.prints.final[a[alike]]])
         rest += [np.delete(keys, meets[alike]), np.delete(others, at[meets[alike]])]
         done = end
-    nothing = np.empty(0, np.int64)
     rest.append(right.keys[done:])
-    return _Pairs(np.concatenate([nothing, *mine]), np.concatenate([nothing, *theirs]), np.concatenate(rest))
+    nothing = np.empty(0, np.int64)
+    return _Pairs(*(np.concatenate([nothing, *found]) for found in (mine, theirs, final, rest)))
+
+
+def _among(keys: Hashes, some: Hashes) -> NDArray[np.bool_]:
+    """Which of the keys are in ``some``; both ascending."""
+    # One more from where one of them begins, one less from where it ends.
+    steps = np.zeros(len(keys) + 1, np.int64)
+    if len(keys):
+        here = some[np.searchsorted(some, keys[0]) : np.searchsorted(some, keys[-1], "right")]
+        np.add.at(steps, np.searchsorted(keys, here, "left"), 1)
+        np.add.at(steps, np.searchsorted(keys, here, "right"), -1)
+    found: NDArray[np.bool_] = np.cumsum(steps[:-1]) > 0
+    return found
 
 
 def _before(

@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.reconcile import flows, totals
-from jobs.reconcile.flows import _Ordered, _pairs, in_order
+from jobs.reconcile import numbers as columns_as_numbers
+from jobs.reconcile.flows import _Ordered, _pairs
+from jobs.reconcile.numbers import in_order
 from jobs.reconcile.prints import Prints
 from jobs.reconcile.totals import Totals, totals_by, totals_of_hashes
 
@@ -30,7 +32,7 @@ def ordered(rows: Items, beside: bool) -> _Ordered:
         print_low=columns[:, 2].copy(),
         minor=nothing,
         beside=columns[:, 3].copy() if beside else nothing,
-        final=np.ones(len(rows), np.bool_),
+        final=columns[:, 1] == 0,
         place=np.zeros(len(rows), np.int32),
         places=[("P", "")],
         without_key=nothing,
@@ -47,13 +49,14 @@ def test_pairs_are_the_keys_that_stand_once_on_each_side_and_agree(
     set_aside = np.array(sorted(aside | repeated), np.int64)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(flows, "_BLOCK_ROWS", block)
-        found = _pairs(ordered(left, beside).without(set_aside), ordered(right, beside).without(set_aside))
+        found = _pairs(ordered(left, beside), ordered(right, beside), set_aside)
     kept = 4 if beside else 3
     a, b = ({row[0]: (n, row[:kept]) for n, row in enumerate(side) if row[0] not in set_aside} for side in (left, right))
     clean = sorted(key for key in a.keys() & b.keys() if a[key][1] == b[key][1])
     assert found.left.tolist() == [a[key][0] for key in clean]
     assert found.right.tolist() == [b[key][0] for key in clean]
-    assert sorted(found.not_clean.tolist()) == sorted([k for k in a if k not in clean] + [k for k in b if k not in clean])
+    assert found.final.tolist() == [key for key in clean if a[key][1][1] == 0]
+    assert sorted(found.not_clean.tolist()) == sorted(row[0] for row in (*left, *right) if row[0] not in clean)
 
 
 # Alike but for their last bits, some of them, and of both signs.
@@ -63,7 +66,7 @@ near = st.builds(lambda lead, last: lead * 2**20 + last, st.sampled_from([-(2**4
 @given(hashes=st.lists(st.one_of(near, keys), max_size=60), few=st.sampled_from([0, 3, 1_000]))
 def test_hashes_alike_in_their_leading_bits_are_in_order_too(hashes: list[int], few: int) -> None:
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(flows, "_FEW", few)
+        patched.setattr(columns_as_numbers, "_FEW", few)
         ordered, places = in_order(np.array(hashes, np.int64))
     assert sorted(places.tolist()) == list(range(len(hashes)))
     assert ordered.tolist() == sorted(hashes) == [hashes[place] for place in places.tolist()]
