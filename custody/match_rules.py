@@ -219,14 +219,18 @@ class RuleSet:
         refuse_contradictions(self)
 
     def __contains__(self, rule_id: str) -> bool:
-        return any(rule.rule_id == rule_id for rule in self.rules)
+        return rule_id in self._by_id
 
     def rule(self, rule_id: str) -> Rule:
         """Raises UsageError when no such rule is in force."""
-        found = next((rule for rule in self.rules if rule.rule_id == rule_id), None)
+        found = self._by_id.get(rule_id)
         if found is None:
             raise UsageError(f"no rule {rule_id!r} is in force on {self.on}; see: custody rules show --date {self.on}")
         return found
+
+    @cached_property
+    def _by_id(self) -> dict[str, Rule]:
+        return {rule.rule_id: rule for rule in self.rules}
 
     @cached_property
     def relations(self) -> tuple[Relation, ...]:

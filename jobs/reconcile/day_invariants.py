@@ -33,8 +33,7 @@ _BY_INSTRUCTIONS = frozenset({(BreakKind.INV_01, "BC"), (BreakKind.INV_13, "B")}
 
 def paths_of_money(spark: SparkSession) -> list[Row]:
     """The day's journal (a view) by type and kinds of account: a customer's role, or the name of any other account."""
-    kind = """if({0} like '%.%', substring_index(substring_index({0}, '.', 2), '.', -1),
-                 substring_index(substring_index(substring_index({0}, ':', 2), ':', -1), '/', 1))"""
+    kind = "if({0} like '%.%', split_part({0}, '.', 2), split_part(split_part({0}, ':', 2), '/', 1))"
     found = spark.sql(
         f"""
         select platform, txn_type, {kind.format("from_account")} as payer, {kind.format("to_account")} as payee,

@@ -18,7 +18,7 @@ from pyspark.sql import SparkSession
 from jobs.reconcile.day import Day
 from jobs.reconcile.views import column_view, new_items, new_rows
 from jobs.step import StepContext
-from schemas.xxhash64 import Hashes
+from schemas.xxhash64 import Hashes, xxhash64
 
 _FOLDER = "matched_keys"
 # Read by hand or by another engine: little-endian, signed, ascending.
@@ -73,16 +73,15 @@ def matched_before(
     found: dict[str, date] = {}
     for on, hashes in hits.items():
         column_view(spark, "hits", "h", pa.array(hashes))
-        new_rows(day, spark, on)
+        # Beside today's views, which others may be asking.
+        new_rows(day, spark, on, "_then")
         stood = _open_keys(day, relation, on - timedelta(days=1))
-        for (name, _side), items in new_items(day, spark).items():
+        for (name, _side), items in new_items(day, spark, "_then").items():
             if name == relation:
                 items.createOrReplaceTempView("stood")
                 query = f"select distinct match_key from stood left semi join hits on hits.h = {key_hash_sql('match_key')}"
                 stood |= set(spark.sql(query).toArrow()["match_key"].to_pylist())
         found |= dict.fromkeys((stood - _open_keys(day, relation, on)).intersection(keys), on)
-    if hits:
-        new_rows(day, spark, day.today)
     released = _released(day, relation) if found else {}
     return frozenset(key for key, on in found.items() if on >= released.get(key, on))
 
@@ -101,8 +100,7 @@ def matched_among(day: Day, spark: SparkSession, relation: str, keys: Collection
     """Of these keys those that were matched on an earlier day."""
     if not keys:
         return frozenset()
-    column_view(spark, "asked_keys", "match_key", pa.array(sorted(keys)))
-    hashes = spark.sql(f"select distinct {key_hash_sql('match_key')} as h from asked_keys order by h").toArrow()["h"].to_numpy()
+    hashes = np.unique(xxhash64(pa.array(sorted(keys))))
     return matched_before(day, spark, relation, hits_of(day, relation, [hashes]), keys)
 
 

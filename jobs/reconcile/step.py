@@ -6,32 +6,35 @@ Each part adds what it finds to ``breaks`` and is a file of its own; their order
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import pyarrow as pa
 from pyspark.sql import SparkSession
 
 from connectors.engine import engine
+from custody.invariants import Violation
+from custody.ports import Row
 from jobs.reconcile.assessments import assessments
 from jobs.reconcile.breaks import Breaks, add_difference, add_files, add_postings, still_open
 from jobs.reconcile.cases import publish_cases
 from jobs.reconcile.closings import closings
-from jobs.reconcile.day import read_day
+from jobs.reconcile.day import Day, read_day
 from jobs.reconcile.day_invariants import add_invariants, find_violations
 from jobs.reconcile.disclosures import add_disclosures, compare_disclosures, told_disclosures
 from jobs.reconcile.e_accounts import keys_by_way
-from jobs.reconcile.e_balances import add_e_balances, find_e_balances
+from jobs.reconcile.e_balances import EBalances, add_e_balances, find_e_balances
 from jobs.reconcile.flow_verdicts import judge_flows, settled_by_decision
 from jobs.reconcile.flows import match_flows
-from jobs.reconcile.funds import add_use_of_funds, trace_funds, write_funds
+from jobs.reconcile.funds import Funds, add_use_of_funds, trace_funds, write_funds
 from jobs.reconcile.key_history import write_matched
-from jobs.reconcile.proof import count_posted, prove
-from jobs.reconcile.repayments import add_allocations, tell_repayments, told_today
+from jobs.reconcile.proof import Posted, count_posted, prove
+from jobs.reconcile.repayments import Repayments, add_allocations, tell_repayments, told_today
 from jobs.reconcile.returns import paid_out_keys
 from jobs.reconcile.settlements import add_settlements, batch_rows, batch_sums
 from jobs.reconcile.shadow import add_shadow, kept, shadow_differences
 from jobs.reconcile.standing import standing
 from jobs.reconcile.state_views import state_views
-from jobs.reconcile.states import match_states
+from jobs.reconcile.states import StateMatches, match_states
 from jobs.reconcile.totals import rows_of
 from jobs.reconcile.views import open_books
 from jobs.step import Step, StepContext
@@ -40,41 +43,35 @@ from jobs.step import Step, StepContext
 def _run(context: StepContext) -> None:
     day = read_day(context)
     breaks = Breaks(day.today, day.reference.rules.causes, day.rates_on)
-    # What a platform's own files say needs no engine, and no core of the machine waits for the other.
-    with ThreadPoolExecutor(1) as beside, engine(context.wiring.settings) as spark:
-        told_alone = beside.submit(shadow_differences, day)
+    # No core of the machine waits for the other: what asks nothing of the matching is found out meanwhile.
+    with engine(context.wiring.settings) as spark, ThreadPoolExecutor(1) as beside:
         books = open_books(day, spark)
+        others = beside.submit(_find_others, day, spark)
         flows = match_flows(day, spark, books)
         paid_out = paid_out_keys(day, spark, flows.rest)
         waiting = _waiting_keys(spark)
         waiting |= keys_by_way(waiting) if day.has_e_accounts else frozenset()
-        states = match_states(spark, day.today, state_views(day, spark))
-        violations = find_violations(day, spark)
-        e_balances = find_e_balances(day, spark)
         sums = batch_sums(day, spark, flows.rest)
-        posted = count_posted(spark, day.has_e_accounts)
-        repayments = tell_repayments(day, spark)
-    shadow = told_alone.result()
-    funds = trace_funds(day)
-    verdicts = judge_flows(day, flows, waiting, paid_out, breaks)
-    for difference in states.differences:
+        verdicts = judge_flows(day, flows, waiting, paid_out, breaks)
+        found = others.result()
+    for difference in found.states.differences:
         add_difference(breaks, difference)
     batches = add_settlements(day, breaks, sums, verdicts.rows)
-    add_invariants(breaks, violations)
-    add_e_balances(breaks, e_balances, day.today)
-    add_use_of_funds(day, breaks, funds)
+    add_invariants(breaks, found.violations)
+    add_e_balances(breaks, found.e_balances, day.today)
+    add_use_of_funds(day, breaks, found.funds)
     add_files(breaks, day.outcomes)
     add_postings(breaks, context.rows("post", "posting_findings"))
-    add_shadow(breaks, shadow)
-    add_allocations(day, breaks, repayments)
-    disclosures = compare_disclosures(day, repayments.rows)
+    add_shadow(breaks, found.shadow)
+    add_allocations(day, breaks, found.repayments)
+    disclosures = compare_disclosures(day, found.repayments.rows)
     add_disclosures(breaks, disclosures)
-    told = told_today(day, repayments.rows) | told_disclosures(disclosures)
+    told = told_today(day, found.repayments.rows) | told_disclosures(disclosures)
     still_open(standing(day), breaks, day.judged_parties(), day.missing, told)
     cases = breaks.rows()
     verdicts = settled_by_decision(verdicts, cases, day.resolved)
-    clean = flows.clean | states.clean
-    matches = context.write("matches", pa.concat_tables([verdicts.matches(), states.rows]))
+    clean = flows.clean | found.states.clean
+    matches = context.write("matches", pa.concat_tables([verdicts.matches(), found.states.rows]))
     context.write("match_totals", rows_of(clean))
     stand = [b for b in cases if (b["case_id"], b["evidence_digest"]) not in day.resolved]
     context.write("breaks", stand)
@@ -82,15 +79,40 @@ def _run(context: StepContext) -> None:
     context.write("open_items", verdicts.carried_out())
     context.write("suggestions", verdicts.suggestions)
     context.write("settlement_batches", batch_rows(batches, cases, day.resolved))
-    context.write("shadow_differences", kept(shadow, cases, day.resolved))
-    context.write("repayments", repayments.rows)
+    context.write("shadow_differences", kept(found.shadow, cases, day.resolved))
+    context.write("repayments", found.repayments.rows)
     context.write("disclosures", disclosures.rows)
     write_matched(context, flows.final, verdicts.matched_hashes())
-    write_funds(day, funds)
+    write_funds(day, found.funds)
     context.write("assessments", assessments(day, matches))
     context.write("released_keys", books.withdrawal.released)
     withdrawn = context.write("withdrawn", books.withdrawal.summary)
-    context.write("proof", prove(context, flows, clean, matches, posted, day.outcomes, withdrawn.to_pylist()))
+    context.write("proof", prove(context, flows, clean, matches, found.posted, day.outcomes, withdrawn.to_pylist()))
+
+
+class _Others(NamedTuple):
+    """What a day shows beside its matched flows."""
+
+    shadow: list[Row]
+    funds: Funds
+    states: StateMatches
+    violations: list[Violation]
+    e_balances: EBalances
+    posted: Posted
+    repayments: Repayments
+
+
+def _find_others(day: Day, spark: SparkSession) -> _Others:
+    """Of the day's views, files and books."""
+    return _Others(
+        shadow=shadow_differences(day),
+        funds=trace_funds(day),
+        states=match_states(spark, day.today, state_views(day, spark)),
+        violations=find_violations(day, spark),
+        e_balances=find_e_balances(day, spark),
+        posted=count_posted(spark, day.has_e_accounts),
+        repayments=tell_repayments(day, spark),
+    )
 
 
 def _waiting_keys(spark: SparkSession) -> frozenset[str]:

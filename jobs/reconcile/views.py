@@ -75,6 +75,7 @@ class Books:
 def open_books(day: Day, spark: SparkSession) -> Books:
     """Makes views of the day's new rows, and one for each side of each flow relation (relations.view_of) with its items."""
     new_rows(day, spark, day.today)
+    _terms(day, spark)
     withdrawal = withdraw(day, spark, day.reference.rules.window_minutes, _gateway(day))
     carried = day.context.table("reconcile", "open_items", on=day.yesterday)
     if carried is None:
@@ -92,12 +93,16 @@ def open_books(day: Day, spark: SparkSession) -> Books:
     return books
 
 
-def new_rows(day: Day, spark: SparkSession, on: date) -> None:
-    """Views of what came on a date, and the channels' fee_rates."""
-    for step, table in FLOW_VIEWS:
-        _read(day.context, spark, step, table, on).createOrReplaceTempView(table)
+def new_rows(day: Day, spark: SparkSession, on: date, of: str = "") -> None:
+    """Views of what came on a date; their names end in ``of``."""
+    e_accounts = (("extract", "e_account_flow"),) if day.has_e_accounts else ()
+    for step, table in (*FLOW_VIEWS, *e_accounts):
+        _read(day.context, spark, step, table, on).createOrReplaceTempView(f"{table}{of}")
+
+
+def _terms(day: Day, spark: SparkSession) -> None:
+    """Views of what contracts say today: fee_rates of channels, and e_account_days."""
     if day.has_e_accounts:
-        _read(day.context, spark, "extract", "e_account_flow", on).createOrReplaceTempView("e_account_flow")
         periods = [(platform, *period) for platform, period in sorted(day.reference.e_account_periods().items())]
         schema = "e_platform string, first_date date, last_date date"
         spark.createDataFrame(periods, schema).createOrReplaceTempView("e_account_days")
