@@ -18,13 +18,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from bench.post_day import _commit
 from connectors.bootstrap import wire
-from connectors.item_index import indexed
-from connectors.lake import Part, StepWriter, arrow_schema
+from connectors.lake import Part, StepWriter, arrow_schema, parquet_of
 from custody.digest import canonical_json
 from schemas.rule_book import shipped_rules
 from schemas.tables import TABLES
@@ -440,10 +438,8 @@ def _part(name: str, columns: pa.Table, same: dict[str, Any]) -> Part:
             value = same.get(field.name, default)
             arrays.append(value if isinstance(value, pa.Array) else pa.repeat(pa.scalar(value, field.type), columns.num_rows))
     table = pa.Table.from_arrays(arrays, schema=arrow_schema(spec))
-    sink = pa.BufferOutputStream()
-    pq.write_table(indexed(name, table), sink, compression="zstd")
     sums = {c.name: pc.sum(table[c.name]).as_py() or 0 for c in spec.columns if c.name.endswith("_minor")}
-    return Part(name, sink.getvalue().to_pybytes(), table.num_rows, bytes(32 * table.num_rows), sums, None)
+    return Part(name, parquet_of(name, table), table.num_rows, bytes(32 * table.num_rows), sums, None)
 
 
 def _outcome(party: str, file_type: str, file_name: str, rows: int, minor: int) -> dict[str, Any]:

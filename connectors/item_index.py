@@ -51,6 +51,11 @@ def index_columns(table: str) -> list[str]:
     return [column(relation, number) for relation in _INDEXED.get(table, {}) for number in NUMBERS]
 
 
+def hash_columns(table: str) -> list[str]:
+    """Those of them that are hashes."""
+    return [column(relation, number) for relation in _INDEXED.get(table, {}) for number in NUMBERS if number != "minor"]
+
+
 def column(relation: str, number: str) -> str:
     return f"{relation.lower()}_{number}"
 

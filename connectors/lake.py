@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from connectors.item_index import index_columns, indexed
+from connectors.item_index import hash_columns, index_columns, indexed
 from connectors.lake_files import LakeFiles
 from connectors.table_digest import TableDigest, row_hashes
 from custody.digest import canonical_json, digest_of_json
@@ -111,14 +111,24 @@ class Part:
     @classmethod
     def of(cls, spec: TableSpec, table: pa.Table) -> Part:
         """``table`` as ``conform`` gives it."""
-        sink = pa.BufferOutputStream()
-        pq.write_table(indexed(spec.name, table), sink, compression="zstd")
         sums = {c.name: pc.sum(table[c.name]).as_py() or 0 for c in spec.columns if c.name.endswith("_minor")}
         keys = None
         if table.num_rows:
             ends = table.select(list(spec.key)).take([0, table.num_rows - 1]).to_pylist()
             keys = tuple(ends[0].values()), tuple(ends[1].values())
-        return cls(spec.name, sink.getvalue().to_pybytes(), table.num_rows, row_hashes(table), sums, keys)
+        return cls(spec.name, parquet_of(spec.name, table), table.num_rows, row_hashes(table), sums, keys)
+
+
+def parquet_of(table: str, rows: pa.Table) -> bytes:
+    """Rows of a declared table with their index columns, as one Parquet file."""
+    whole = indexed(table, rows)
+    # No dictionary and no compression makes hashes shorter: they would only be tried, each time that a file is written.
+    rest = [name for name in whole.schema.names if name not in hash_columns(table)]
+    sink = pa.BufferOutputStream()
+    packed = dict.fromkeys(whole.schema.names, "none") | dict.fromkeys(rest, "zstd")
+    pq.write_table(whole, sink, compression=packed, use_dictionary=rest)
+    data: bytes = sink.getvalue().to_pybytes()
+    return data
 
 
 @dataclass
