@@ -11,6 +11,7 @@ from land_kit import accepted, new_home
 
 from connectors.bootstrap import wire
 from jobs.land_files import land_files, tasks_of
+from schemas import layout_file
 from schemas.layout import load_layout
 from schemas.layout_file import control_totals, parse_file
 
@@ -20,7 +21,9 @@ from dialects_kit import CONTRACTS, FILE_DATE, sample
 
 
 @pytest.mark.parametrize("layout_id", sorted(CONTRACTS))
-def test_a_dialects_sample_lands_whole_and_only_under_its_contract(layout_id: str, tmp_path: Path) -> None:
+def test_a_dialects_sample_lands_whole_and_only_under_its_contract(
+    layout_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     wiring = wire(new_home(tmp_path / "home"))
     layout, data = load_layout(layout_id), sample(layout_id)
     party, dialect = CONTRACTS[layout_id]
@@ -34,6 +37,12 @@ def test_a_dialects_sample_lands_whole_and_only_under_its_contract(layout_id: st
     assert (outcome["outcome"], outcome["rows_landed"], outcome["rows_rejected"]) == ("LANDED", sent.rows_seen, 0)
     assert outcome["landed_minor"] == outcome["total_minor"] > 0
     assert sum(part.rows for part in landed.parts) == sent.rows_seen
+
+    # In blocks of a few rows the same.
+    monkeypatch.setattr(layout_file, "ROWS_AT_ONCE", 5)
+    in_blocks = land_files(wiring, task)
+    assert in_blocks.outcomes == landed.outcomes
+    assert [part.hashes for part in in_blocks.parts] == [part.hashes for part in landed.parts]
 
     # Under a contract that names no merchant each row is rejected, and none is lost.
     (task,) = tasks_of([file], lambda *_: {"merchants": {}}, {})

@@ -11,14 +11,20 @@ from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 
+import pyarrow as pa
+
 from bench.land import write_txn
+from connectors import laid_by
 from connectors.bootstrap import Wiring, wire
-from connectors.lake import Manifest
+from connectors.lake import Manifest, Part
 from custody.money import format_amount
 from custody.ports import Row
+from jobs import land_files as module
 from jobs.land_files import Landed, land_files, tasks_of
 from jobs.workers import in_order
+from schemas import columnar
 from schemas.exchange import sha256_hex
+from schemas.tables import TableSpec
 from simulator.memory import peak_mib
 
 # What bench.land's rows are dated.
@@ -86,17 +92,36 @@ def doubles(wiring: Wiring, task: int) -> int:
     return 2 * task
 
 
-def land_in_little_memory(home: str, rows: int) -> int:
-    """Land files of 50,000 rows each, ``rows`` in all; the peak memory of this process in MiB. Run in a process of its own."""
+def land_in_little_memory(home: str, files: str) -> int:
+    """Land files (JSON of what ``accepted`` gave); the peak memory of this process in MiB. Run in a process of its own."""
     wiring = wire(Path(home))
-    files = [accepted(wiring, f"P{n:03d}", txn_bytes(Path(home), n * 50_000, 50_000)) for n in range(rows // 50_000)]
-    tasks = tasks_of(files, lambda party, on: {}, {})
-    writer = wiring.lake.attempt(DAY, "land", "cd" * 32, rows)
+    rows = [row | {"custody_date": DAY} for row in json.loads(files)]
+    writer = wiring.lake.attempt(DAY, "land", "cd" * 32, 1)
     landed = 0
-    for task in tasks:
+    for task in tasks_of(rows, lambda party, on: {}, {}):
         for part in land_files(wiring, task).parts:
             landed += part.rows
             writer.part(part)
     writer.finish()
-    assert landed == rows
+    assert landed == sum(row["rows"] for row in rows)
     return peak_mib()
+
+
+def land_until_killed(home: str, file: str, folder: str) -> None:
+    """Land a file whose third part the process does not live to see whole; what came before it lies on disk."""
+    laid_by.Shelf.__init__.__defaults__ = (0,)  # type: ignore[misc]
+    module._PART_ROWS = 1_000
+    columnar.FileReader.__init__.__kwdefaults__["block_bytes"] = 50_000
+    made = Part.of
+
+    def at_last(spec: TableSpec, table: pa.Table) -> Part:
+        if at_last.left == 0:  # type: ignore[attr-defined]
+            os.kill(os.getpid(), signal.SIGKILL)
+        at_last.left -= 1  # type: ignore[attr-defined]
+        return made(spec, table)
+
+    at_last.left = 2  # type: ignore[attr-defined]
+    Part.of = at_last  # type: ignore[method-assign, assignment]
+    row = json.loads(file) | {"custody_date": DAY}
+    (task,) = tasks_of([row], lambda party, on: {}, {}, Path(folder))
+    land_files(wire(Path(home)), task)

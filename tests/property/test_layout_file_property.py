@@ -10,7 +10,7 @@ from layout_rows import FILE_DATE, bare, rows_of, without_checks
 
 from custody.calendar import CHINA
 from schemas.layout import Layout, all_layouts, load_layout
-from schemas.layout_file import ParsedFile, control_totals, parse_file, write_file
+from schemas.layout_file import FirstLines, ParsedFile, control_totals, parse_file, write_file
 
 # The profile's number, shared out: there are many layouts, and `make soak` raises it.
 EXAMPLES = settings().max_examples
@@ -117,3 +117,16 @@ def test_reading_goes_on_behind_a_record_of_bad_length(layout_id: str, encoding:
     assert [(f.line_no, f.rule) for f in parsed.faults] == [(2, "record_length")]
     assert parsed.faults[0].figures["position"] == len(records[0]) + 2
     assert values(parsed) == [rows[0], *rows[2:]]
+
+
+@given(blocks=st.lists(st.lists(st.sampled_from("abcdefgh"), max_size=6), max_size=9))
+def test_where_a_key_stood_first_is_known_over_all_blocks(blocks: list[list[str]]) -> None:
+    layout = load_layout("platform_claim/1")
+    keys = FirstLines(layout)
+    known: dict[str, int] = {}
+    line_no = 2
+    for block in blocks:
+        rows = [(line_no + place, {"claim_id": key}) for place, key in enumerate(block)]
+        line_no += len(block)
+        wanted = {n: known[row["claim_id"]] for n, row in rows if known.setdefault(row["claim_id"], n) != n}
+        assert {n: fault.figures["first_line"] for n, fault in keys.faults(rows).items()} == wanted
