@@ -28,7 +28,8 @@ UserDep = Annotated[Any, Depends(get_user)]
 _EARLIEST, _LATEST = date(1900, 1, 1), date(2199, 12, 31)
 _TOKEN_COOKIE = "custody_form"  # the cookie's name
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
-_MOST_FIELDS, _MOST_BYTES = 20, 16_384
+# The largest is a contract: five fields for each type of file.
+_MOST_FIELDS, _MOST_BYTES = 200, 65_536
 
 
 class NotFound(UsageError):
@@ -58,11 +59,11 @@ def wired() -> Iterator[Wiring]:
         wiring.close()
 
 
-def show(request: Request, template: str, **values: Any) -> HTMLResponse:
+def show(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
     """A page with the token that its forms send back, also kept as a cookie (see ``posted``)."""
     known = request.cookies.get(_TOKEN_COOKIE, "")
     token = known if _TOKEN.fullmatch(known) else secrets.token_urlsafe(32)
-    answer = HTMLResponse(page(template, form_token=token, **values))
+    answer = HTMLResponse(page(template, form_token=token, **values), status)
     if token != known:
         root = request.scope.get("root_path") or "/"
         secure = request.url.scheme == "https"

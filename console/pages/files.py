@@ -12,16 +12,15 @@ from fastapi.responses import HTMLResponse
 
 from console.pages.asking import NotFound, UserDep, asked, date_of, show
 from console.pages.listing import Listing, listing_of, query
-from console.pages.words import DELIVERY_STATES, PROMISES, Words
+from console.pages.words import DELIVERY_STATES, PROMISES, TYPES, Words
 from custody.errors import UsageError
 from custody.file_life import UNSETTLED
 from custody.masking import mask_user_numbers
-from custody.names import FileType
 from custody.ports import RegisterTx, Row
 from custody.services import files as register
 from custody.services import promises
 from custody.services.file_moves import promise_name
-from custody.services.files import SEAL, FileHistory
+from custody.services.files import FileHistory
 from custody.services.organisations import parties
 from custody.services.outbound import UNDELIVERED, deliveries
 from custody.services.outputs import days_begun
@@ -55,20 +54,6 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "rows": ("rows", "file_name"),
     "bytes": ("bytes", "file_name"),
     "received": ("received_at", "file_name"),
-}
-TYPES: dict[str, str] = {
-    FileType.CUSTOMER: "客户",
-    FileType.LOAN: "标的",
-    FileType.TXN: "交易",
-    FileType.CLAIM: "债权",
-    FileType.BALANCE: "余额",
-    FileType.SETTLEMENT: "渠道清算",
-    FileType.INSTRUCTION: "指令",
-    FileType.MANDATE: "授权",
-    FileType.LEGAL_ORDER: "司法协助",
-    FileType.CONFIRMATION: "对账确认",
-    FileType.DISCLOSURE: "运营信息披露",
-    SEAL: "封签",
 }
 
 

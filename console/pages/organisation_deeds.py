@@ -5,7 +5,6 @@ reader is sent back to the organisation's page.
 """
 
 # No `from __future__ import annotations`: FastAPI reads the annotations of its endpoints.
-import json
 from datetime import date
 
 from fastapi import APIRouter, Request
@@ -14,13 +13,16 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from connectors.bootstrap import Wiring
 from connectors.drop_accounts import follow_register
 from console.pages.asking import FormDep, UserDep, approves, date_of, wired
-from console.pages.organisations import address, organisation_page
+from console.pages.contract_form import contract_of
+from console.pages.organisations import Refused, address, organisation_page
 from custody.calendar import custody_date_of
 from custody.errors import UsageError
 from custody.party_status import PartyStatus
 from custody.services import party_contacts, party_keys
+from custody.services.access import check_permission
 from custody.services.contract_changes import CONTRACT, propose_contract
 from custody.services.four_eyes import approve, reject
+from custody.services.organisations import standing_party
 from custody.services.party_contacts import CONTACT, Contact
 from custody.services.party_keys import KEY, REVOKE
 from custody.services.status_changes import STATUS, propose_status
@@ -54,18 +56,23 @@ def status(user: UserDep, form: FormDep) -> RedirectResponse:
     return _back(form)
 
 
-@router.post("/organisation-contract", response_class=RedirectResponse)
-def contract(user: UserDep, form: FormDep) -> RedirectResponse:
-    """Another version of its contract from a date on."""
-    try:
-        said = json.loads(form.get("contract", ""))
-    except ValueError as why:
-        raise UsageError(f"the contract is no JSON: {why} / 合同不是合法的 JSON") from None
-    if not isinstance(said, dict):
-        raise UsageError("the contract must be one JSON object / 合同须为一个 JSON 对象")
+@router.post("/organisation-contract", response_model=None)
+def contract(request: Request, user: UserDep, form: FormDep) -> HTMLResponse | RedirectResponse:
+    """Another version of its contract from a date on; one that cannot be is shown again, with what is wrong beside each field."""
+    name = form.get("party", "")
     with wired() as wiring:
-        party, note, since = form.get("party", ""), form.get("note", ""), _date(form, "since")
-        propose_contract(wiring.register, wiring.clock, user.get_name(), party, said, since, note)
+        check_permission(wiring.register, user.get_name(), CONTRACT.propose_action, name)
+        with wiring.register.transaction() as tx:
+            of = standing_party(tx, name).on(None)
+        said, faults = contract_of(of.kind, of.contract, form)
+        if not faults:
+            note, since = form.get("note", ""), _date(form, "since")
+            try:
+                propose_contract(wiring.register, wiring.clock, user.get_name(), name, said, since, note)
+            except UsageError as error:
+                faults = [str(error)]
+        if faults:
+            return organisation_page(request, wiring, user.get_name(), name, None, Refused(form, faults))
     return _back(form)
 
 

@@ -2,7 +2,8 @@
 
 # No `from __future__ import annotations`: FastAPI reads the annotations of its endpoints.
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -11,10 +12,11 @@ from fastapi.responses import HTMLResponse
 
 from connectors.bootstrap import Wiring
 from console.pages.asking import NotFound, UserDep, asked, show
+from console.pages.contract_form import groups_of, values_of
 from console.pages.files import STATES as FILE_STATES
-from console.pages.files import TYPES, SentView
+from console.pages.files import SentView
 from console.pages.listing import Listing, listing, query
-from console.pages.words import PROMISES, Words
+from console.pages.words import PROMISES, TYPES, Words
 from custody.calendar import custody_date_of
 from custody.errors import UsageError
 from custody.file_schedule import in_words, scheduled_types, terms_of
@@ -87,6 +89,14 @@ _TERMS: dict[str, Words] = {
 }
 
 
+@dataclass(frozen=True)
+class Refused:
+    """A contract's form as it was sent, and what is wrong with it, in words."""
+
+    values: Mapping[str, str]
+    faults: Sequence[str]
+
+
 @router.get("/organisations", response_class=HTMLResponse)
 def the_organisations(request: Request, user: UserDep) -> HTMLResponse:
     with asked(user, "day.view", "organisations") as wiring, wiring.register.transaction() as tx:
@@ -102,15 +112,17 @@ def one_organisation(request: Request, user: UserDep, party: str = "") -> HTMLRe
         return organisation_page(request, wiring, user.get_name(), party, None)
 
 
-def organisation_page(request: Request, wiring: Wiring, reader: str, party: str, clear: list[Contact] | None) -> HTMLResponse:
-    """``clear``: its contacts for who may see them so. Raises NotFound."""
+def organisation_page(
+    request: Request, wiring: Wiring, reader: str, party: str, clear: list[Contact] | None, refused: Refused | None = None
+) -> HTMLResponse:
+    """``clear``: its contacts for who may see them so; ``refused``: a contract that was sent and cannot be proposed. Raises NotFound."""
     with wiring.register.transaction() as tx:
         try:
             told = show_organisation(tx, party, SHOWN_DAYS)
         except UsageError as error:
             raise NotFound(f"no organisation {party[:20]!r} / 无此机构") from error
-        view = OneView(told, reader, duties_of(tx, reader), first_open_date(tx), clear)
-        return show(request, "organisation.html", view=view)
+        view = OneView(told, reader, duties_of(tx, reader), first_open_date(tx), clear, refused)
+        return show(request, "organisation.html", 200 if refused is None else 400, view=view)
 
 
 def address(party: str) -> str:
@@ -164,8 +176,9 @@ class OneView(SentView):
     """An OrganisationView, with what the template asks."""
 
     def __init__(
-        self, told: OrganisationView, reader: str, duties: frozenset[str], earliest: date, clear: list[Contact] | None
-    ) -> None:
+        self, told: OrganisationView, reader: str, duties: frozenset[str], earliest: date, clear: list[Contact] | None,
+        refused: Refused | None,
+    ) -> None:  # fmt: skip
         self.told, self.party, self.reader = told, told.party, reader
         self.contacts, self.is_clear = clear if clear is not None else told.contacts, clear is not None
         self.may = {name: permitted(f"party.{name}", duties) for name in ("propose", "approve")}
@@ -175,7 +188,9 @@ class OneView(SentView):
         self.waiting = [row for row in told.decisions if row["state"] == "PROPOSED"]
         self.moves = {status: PARTY_STATES[status] for status in sorted(moves(self.party.kind, self.party.status))}
         self.roles = CONTACT_ROLES
-        self.contract_text = json.dumps(dict(self.party.contract), ensure_ascii=False, indent=1)
+        sent = refused or Refused(values_of(self.party.contract), ())
+        self.contract_groups, self.contract_faults = groups_of(self.party.kind, self.party.contract, sent.values, sent.faults)
+        self.contract_sent = sent.values if refused is not None else {}
 
     @property
     def statuses(self) -> list[tuple[str, Words]]:

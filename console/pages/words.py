@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from custody.funds_paths import Way
-from custody.names import HoldKind, LoanState, Originator, RepaymentMethod, Role, TxnStatus, TxnType
+from custody.names import FileType, HoldKind, LoanState, Originator, RepaymentMethod, Role, TxnStatus, TxnType
+from custody.services.files import SEAL
 
 Words = tuple[str, str]
 
@@ -154,4 +155,20 @@ PROMISES: dict[str, Words] = {
     "LATE": ("arrived late", "迟到"),
     "MISSING": ("missing", "缺失"),
     "GIVEN_UP": ("given up", "不再等待"),
+}
+
+# Types of files, as people here call them.
+TYPES: dict[str, str] = {
+    FileType.CUSTOMER: "客户",
+    FileType.LOAN: "标的",
+    FileType.TXN: "交易",
+    FileType.CLAIM: "债权",
+    FileType.BALANCE: "余额",
+    FileType.SETTLEMENT: "渠道清算",
+    FileType.INSTRUCTION: "指令",
+    FileType.MANDATE: "授权",
+    FileType.LEGAL_ORDER: "司法协助",
+    FileType.CONFIRMATION: "对账确认",
+    FileType.DISCLOSURE: "运营信息披露",
+    SEAL: "封签",
 }

@@ -192,8 +192,7 @@ def contract_faults(kind: str, contract: Mapping[str, object]) -> list[str]:
         return [f"contract: {error}"]
     names, wanted = set(contract), _REQUIRED | _OF_KIND[kind]
     faults = [f"the contract of a {kind} lacks {name}" for name in sorted(wanted - names)]
-    known = wanted | _OPTIONAL.get(kind, frozenset()) | {"schedule", protection.TERM, external_hosts.TERM}
-    faults += [f"the contract of a {kind} has {name}, which nobody reads" for name in sorted(names - known)]
+    faults += [f"the contract of a {kind} has {name}, which nobody reads" for name in sorted(names - known_terms(kind))]
     if faults:
         return faults
     layouts, types = contract["layouts"], contract["file_types"]
@@ -205,7 +204,9 @@ def contract_faults(kind: str, contract: Mapping[str, object]) -> list[str]:
     elif set(types) & _NOT_DAILY:
         faults.append(f"file_types are due every date: {', '.join(sorted(set(types) & _NOT_DAILY))} stands in layouts alone")
     elif not isinstance(layouts, Mapping) or not set(types) <= set(layouts) <= set(types) | _NOT_DAILY:
-        faults.append(f"layouts must name the layouts of each of file_types, and of no other but {', '.join(sorted(_NOT_DAILY))}")
+        wrong = set(types) ^ (set(layouts) - _NOT_DAILY if isinstance(layouts, Mapping) else set())
+        but = ", ".join(sorted(_NOT_DAILY))
+        faults.append(f"layouts of {', '.join(sorted(wrong))}: each of file_types has layouts, and no other type but {but}")
     elif not all(isinstance(ids, list) and ids and all(isinstance(one, str) for one in ids) for ids in layouts.values()):
         faults.append("layouts must name a list of layout ids for each file type")
     else:
@@ -228,6 +229,12 @@ def contract_faults(kind: str, contract: Mapping[str, object]) -> list[str]:
         if isinstance(minimum, bool) or not isinstance(minimum, int) or not 0 <= minimum <= MAX_MINOR:
             faults.append(f"channel_fee_min_minor must be a whole number from 0 to {MAX_MINOR}, not {minimum!r}")
     return faults
+
+
+def known_terms(kind: str) -> frozenset[str]:
+    """What a contract of a party of this kind may say."""
+    usual = {"schedule", protection.TERM, external_hosts.TERM}
+    return _REQUIRED | _OF_KIND[kind] | _OPTIONAL.get(kind, frozenset()) | usual
 
 
 def _core_model_faults(kind: str, contract: Mapping[str, Any]) -> list[str]:

@@ -13,6 +13,7 @@ import pytest
 from instance_kit import GO_LIVE, copy_of, opened
 from pages_kit import Desk
 
+from console.pages.contract_form import values_of
 from custody.ports import Row
 from custody.services.contract_changes import CONTRACT
 from custody.services.organisations import standing_party
@@ -60,11 +61,14 @@ def test_status_contract_key_and_contact_take_two_people(desk: Desk) -> None:
         dated = standing_party(tx, PARTY)
     assert [dated.status_on(GO_LIVE), dated.on(None).status] == ["LIVE", "SUSPENDED"]
 
-    contract = {**dated.on(None).contract, "encoding": "gb18030"}
-    body = {"party": PARTY, "contract": json.dumps(contract, ensure_ascii=False), "since": SINCE, "note": "GB18030"}
+    form = values_of(dated.on(None).contract) | {"encoding": "gb18030"}
+    body = {"party": PARTY, "since": SINCE, "note": "GB18030", **form}
     assert desk.post("organisation-contract", **body).status_code == 303
+    assert json.loads(_waiting(desk, CONTRACT.kind)["payload"])["contract"] == {**dated.on(None).contract, "encoding": "gb18030"}
     _decide(desk, CONTRACT.kind)
-    assert desk.post("organisation-contract", **{**body, "contract": "{"}).status_code == 400
+    # The same again is no other version, which no field of the form stands for.
+    again = desk.post("organisation-contract", **body)
+    assert again.status_code == 400 and "already" in again.text and "未提出" in again.text
     assert SINCE in desk.get("organisation", party=PARTY).text
 
     assert desk.post("organisation-key", party=PARTY, key=LINE, note="a second one").status_code == 303
