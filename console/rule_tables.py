@@ -94,6 +94,10 @@ def _changed(found: Mapping[str, Any]) -> Table:
             cells = (*place, f"breaks 差异 {' '.join(CHANGES[one['what']])}", one["before"] or "–", one["after"] or "–")
             style = _CHANGE_STYLES.get(one["what"], "yellow")
             table.add_row(*cells, str(one["count"]), format_amount(one["amount_minor"]), style=style)
+        for one in day.get("findings", []):
+            cells = (*place, f"findings 合规发现 {' '.join(CHANGES[one['what']])}", one["rule"], one["rule"])
+            style = _CHANGE_STYLES.get(one["what"], "yellow")
+            table.add_row(*cells, str(one["count"]), format_amount(one["amount_minor"]), style=style)
         for one in day["rows"]:
             cells = (*place, f"rows 明细 {one['relation']} {one['side']}", one["before"], one["after"])
             table.add_row(*cells, str(one["count"]), format_amount(one["amount_minor"]))

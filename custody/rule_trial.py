@@ -51,6 +51,28 @@ def day_difference(
     ]
 
 
+def findings_difference(on: date, sealed: Iterable[Row], tried: Iterable[Row]) -> list[dict[str, Any]]:
+    """For each platform ("" where none is named) the findings of compliance that would appear or vanish, or have other figures: counted
+    by rule. Nobody is named: who decides on a rule need not be one who may see whom it finds."""
+    before, after = ({row["finding_id"]: row for row in rows} for rows in (sealed, tried))
+    groups: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
+    for finding_id in sorted({*before, *after}):
+        was, would = before.get(finding_id), after.get(finding_id)
+        what = APPEARS if was is None else VANISHES if would is None else AMOUNT if was["figures"] != would["figures"] else None
+        if what is not None:
+            row = would or was
+            assert row is not None
+            groups[row["platform"], row["rule"], what].append(row)
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for (platform, rule, what), rows in sorted(groups.items()):
+        total = sum(row["amount_minor"] for row in rows)
+        found[platform].append({"what": what, "rule": rule, "count": len(rows), "amount_minor": total})
+    return [
+        {"date": on.isoformat(), "platform": platform, "breaks": [], "rows": [], "findings": findings}
+        for platform, findings in sorted(found.items())
+    ]
+
+
 def _break_changes(on: date, sealed: Outcome, tried: Outcome, opened_on: Callable[[str], date]) -> list[dict[str, Any]]:
     before, after = ({row["case_id"]: row for row in outcome.breaks} for outcome in (sealed, tried))
     found = []

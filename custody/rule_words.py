@@ -88,6 +88,9 @@ def trial_words(found: Mapping[str, Any]) -> list[str]:
             kinds = " → ".join(one[side] or "–" for side in ("before", "after"))
             en, zh = CHANGES[one["what"]]
             lines.append(f"{place}: {one['count']} breaks {en} / {zh}: {kinds}, {format_amount(one['amount_minor'])}")
+        for one in day.get("findings", []):
+            en, zh = CHANGES[one["what"]]
+            lines.append(f"{place}: {one['count']} findings {en} / {zh}: {one['rule']}, {format_amount(one['amount_minor'])}")
         for one in day["rows"]:
             moved = f"{one['relation']} {one['side']} {one['before']} → {one['after']}"
             lines.append(f"{place}: {one['count']} rows / 明细 {moved}, {format_amount(one['amount_minor'])}")

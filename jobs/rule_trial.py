@@ -30,14 +30,16 @@ from custody.digest import canonical_json, digest_of_json
 from custody.errors import StopRun, UsageError
 from custody.match_rules import Rule, RuleBook, RuleSet, read_rule
 from custody.ports import Row
-from custody.rule_trial import Outcome, day_difference
+from custody.rule_forms import ComplianceTerms, Unseen
+from custody.rule_trial import Outcome, day_difference, findings_difference
 from custody.services.outputs import Seal, latest_seal
 from custody.steps import StepRef
 from jobs.registry import step_named
 from jobs.step import StepContext, code_digest, resolve_inputs
 
-_STEP = "reconcile"
+_STEP, _COMPLIANCE = "reconcile", "compliance"
 _TRIAL = "trial"
+_DONE = {_STEP: "reconciled", _COMPLIANCE: "assessed for compliance"}
 
 
 @dataclass(frozen=True)
@@ -132,23 +134,37 @@ def try_rules(
 
     Raises UsageError when a day is not reconciled, or when the rules may not be.
     """
+    of_compliance = {isinstance(rule.says, (ComplianceTerms, Unseen)) for rule in changed}
+    if of_compliance == {True, False}:
+        raise UsageError("rules of compliance and of reconciliation are judged by different steps: try them one after the other")
+    if of_compliance == {True}:
+        with trial_days(wiring, changed, first, last, progress, _COMPLIANCE) as (lake, days):
+            return _summary(days, changed, [one for day in days for one in findings_difference(day.on, *_findings(lake, day))])
     with trial_days(wiring, changed, first, last, progress) as (lake, days):
         return told(wiring, lake, days, changed, examples)
 
 
+def _findings(lake: Lake, day: TrialDay) -> tuple[list[Row], list[Row]]:
+    return lake.rows(day.sealed.path, "compliance_findings"), lake.rows(day.tried.path, "compliance_findings")
+
+
 def told(wiring: Wiring, lake: Lake, days: Sequence[TrialDay], changed: Sequence[Rule], examples: int) -> dict[str, Any]:
     """The difference of the days that a trial has judged."""
-    first, last = days[0].on, days[-1].on
+    first = days[0].on
     found: list[dict[str, Any]] = []
     for day in days:
         rules = _sealed_rules(wiring, day.on)
         sealed = _outcome(lake, day.sealed, RuleBook.of(rules).rules_on(day.on))
         tried = _outcome(lake, day.tried, trial_book(rules, changed, first).rules_on(day.on))
         found += day_difference(day.on, sealed, tried, _opened_on(wiring, day.on), examples)
+    return _summary(days, changed, found)
+
+
+def _summary(days: Sequence[TrialDay], changed: Sequence[Rule], found: list[dict[str, Any]]) -> dict[str, Any]:
     body = {
         "rules": [{"id": rule.id, "digest": rule.digest} for rule in changed],
-        "from": first.isoformat(),
-        "to": last.isoformat(),
+        "from": days[0].on.isoformat(),
+        "to": days[-1].on.isoformat(),
         "days": found,
     }
     return {**body, "differs": bool(found), "digest": digest_of_json(body)}
@@ -156,23 +172,28 @@ def told(wiring: Wiring, lake: Lake, days: Sequence[TrialDay], changed: Sequence
 
 @contextmanager
 def trial_days(
-    wiring: Wiring, changed: Sequence[Rule], first: date, last: date, progress: Callable[[str], None] = lambda words: None
+    wiring: Wiring,
+    changed: Sequence[Rule],
+    first: date,
+    last: date,
+    progress: Callable[[str], None] = lambda words: None,
+    step: str = _STEP,
 ) -> Iterator[tuple[Lake, list[TrialDay]]]:
     """Run the days; the lake that is yielded reads what was sealed and, until the block ends, what the trial made.
 
     Days that another version of the program sealed are judged again under their own rules too, so that what differs is the
     rules' doing alone.
     """
-    seals = _sealed_days(wiring, first, last)
+    seals = _sealed_days(wiring, first, last, step)
     for on in seals:
         _refuse_impossible(wiring, changed, first, on)
-    own_program = _sealed_by_this_program(wiring, first, last)
+    own_program = _sealed_by_this_program(wiring, first, last, step)
     with _own_files(wiring.settings) as own:
         lake = Lake(_TrialFiles(lake_files(wiring.settings.stores.lake, wiring.settings.home), own))
         inner = Wiring(wiring.settings)
         inner.__dict__["lake"] = lake  # fills the cached property; the register is never opened
-        sealed = seals if own_program else _judged(wiring, inner, f"{_TRIAL}/sealed", seals, (), first, progress)
-        tried = _judged(wiring, inner, f"{_TRIAL}/tried", seals, tuple(changed), first, progress)
+        sealed = seals if own_program else _judged(wiring, inner, f"{_TRIAL}/sealed", seals, (), first, progress, step)
+        tried = _judged(wiring, inner, f"{_TRIAL}/tried", seals, tuple(changed), first, progress, step)
         yield lake, [TrialDay(on, sealed[on], tried[on]) for on in seals]
 
 
@@ -184,36 +205,37 @@ def _judged(
     changed: tuple[Rule, ...],
     since: date,
     progress: Callable[[str], None],
+    step: str,
 ) -> dict[date, Seal]:
     made: dict[date, Seal] = {}
     for on in days:
-        inputs = resolve_inputs(wiring, _STEP, on)
-        inputs |= {StepRef(earlier, _STEP): seal for earlier, seal in made.items()}
+        inputs = resolve_inputs(wiring, step, on)
+        inputs |= {StepRef(earlier, step): seal for earlier, seal in made.items()}
         context = _TrialContext(inner, on, inputs, Lease(DAY_LEASE, "trial", 0), changed=changed, since=since)
         path = f"{folder}/{on.isoformat()}"
         context.writer = inner.lake.writer(path)
-        step_named(_STEP).run(context)
-        made[on] = Seal(on, _STEP, 0, context.writer.finish().digest, path)
+        step_named(step).run(context)
+        made[on] = Seal(on, step, 0, context.writer.finish().digest, path)
         progress(f"{on} {'judged by the changed rules' if changed else 'judged again by its own rules'}")
     return made
 
 
-def _sealed_days(wiring: Wiring, first: date, last: date) -> dict[date, Seal]:
+def _sealed_days(wiring: Wiring, first: date, last: date, step: str) -> dict[date, Seal]:
     if last < first:
         raise UsageError(f"the trial ends on {last}, before it begins on {first}")
     found: dict[date, Seal] = {}
     with wiring.register.transaction() as tx:
         for on in dates(first, (last - first).days + 1):
-            seal = latest_seal(tx, on, _STEP)
+            seal = latest_seal(tx, on, step)
             if seal is None:
-                raise UsageError(f"{on} is not reconciled: a trial runs on sealed days only; see: custody day status")
+                raise UsageError(f"{on} is not {_DONE[step]}: a trial runs on sealed days only; see: custody day status")
             found[on] = seal
     return found
 
 
-def _sealed_by_this_program(wiring: Wiring, first: date, last: date) -> bool:
+def _sealed_by_this_program(wiring: Wiring, first: date, last: date, step: str) -> bool:
     with wiring.register.transaction() as tx:
-        rows = tx.find("step_output", ("custody_date", "version"), step=_STEP)
+        rows = tx.find("step_output", ("custody_date", "version"), step=step)
     newest = {row["custody_date"]: row["code_digest"] for row in rows if first <= row["custody_date"] <= last}
     return set(newest.values()) == {code_digest()}
 

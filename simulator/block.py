@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 
 from custody.calendar import dates
 from custody.names import PartyKind
+from simulator.behaviours import Behaviours, Label
 from simulator.config import SimulationConfig
 from simulator.core_files import CoreFiles
+from simulator.customers import Customers
 from simulator.edits import FaultPlan
 from simulator.files import WHOLE, Batch, Deliver, file_set, monthly_set
 from simulator.movement import DayTruth, PlatformDay
@@ -61,6 +64,10 @@ class BlockWorld:
             for party, number, size in zip(self.parties, block.platforms, block.sizes, strict=True)
         ]
 
+    def labels(self) -> list[Label]:
+        """Of what is done beside the usual life."""
+        return [label for world in self._worlds if world.behaviours is not None for label in world.behaviours.labels]
+
     def run_day(self, day: date, index: int) -> Iterator[tuple[SendingParty, PlatformDay]]:
         for party, world in zip(self.parties, self._worlds, strict=True):
             yield party, world.run_day(day, index)
@@ -81,6 +88,21 @@ def _platform(
         movements_a_day=size.movements,
         has_e_accounts=party.has_e_accounts,
         publishes=party.publishes,
+        behaviours=partial(behaviours_of, config, party.party, number) if config.behaviours else None,
+    )
+
+
+def behaviours_of(config: SimulationConfig, platform: str, number: int, people: Customers, lent_minor: int) -> Behaviours:
+    """What is done on the platform beside its usual life."""
+    return Behaviours(
+        seed=config.seed,
+        platform=platform,
+        number=number,
+        platforms=config.platforms,
+        start=config.start,
+        days=config.days,
+        people=people,
+        lent_minor=lent_minor,
     )
 
 

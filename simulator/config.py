@@ -17,7 +17,7 @@ class SimulationConfig:
     """Size of the world: ``lenders`` and ``loans`` of a middle-sized platform, or ``transactions`` (movements, as the gateway has them)
     about in all. ``batches``: in how many the gateway and the channels send each date; None: as few as the volume allows.
     ``e_account_platform``: the number of the platform whose core is in E_ACCOUNT form; None: no one's is. ``disclosures``: platforms
-    publish their figures of each month.
+    publish their figures of each month. ``behaviours``: what simulator.behaviours tells of happens too.
 
     Raises ValueError, in words for a person, when it is out of range or impossible.
     """
@@ -33,6 +33,7 @@ class SimulationConfig:
     batches: int | None = None
     e_account_platform: int | None = None
     disclosures: bool = False
+    behaviours: bool = False
 
     def __post_init__(self) -> None:
         for name, most in (*_RANGES, *_OPTIONAL_RANGES):

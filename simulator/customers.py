@@ -41,6 +41,7 @@ class Customers:
         self.savers = self.lenders[_PAYS_DIRECTLY_ONE_IN - 1 :: _PAYS_DIRECTLY_ONE_IN]
         self._direct = {*self.savers, *(b for b in self.borrowers if self.person[b].kind == "COMPANY")}
         self._state: dict[Holder, AccountState] = dict.fromkeys(self.person, AccountState.PLANNED)
+        self._met = 0
         self._found_so_far = {Role.LENDER: len(lenders), Role.GUARANTOR: 0, Role.PAYEE: 0}
 
     def guarantor(self) -> Holder:
@@ -50,6 +51,14 @@ class Customers:
     def payee(self) -> Holder:
         """A new company to which borrowers let their loans be paid."""
         return self._find(Role.PAYEE, "Y", make_company)
+
+    def meet(self, role: Role, person: Person) -> Holder:
+        """One more who is there from the first day, for a story of his own; he pays by transfer."""
+        self._met += 1
+        holder = self._known(role, "M", self._met, person)
+        self._state[holder] = AccountState.PLANNED
+        self._direct.add(holder)
+        return holder
 
     def pays_directly(self, holder: Holder) -> bool:
         return holder in self._direct

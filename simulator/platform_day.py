@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from operator import attrgetter, itemgetter
 
@@ -10,6 +11,7 @@ from simulator import hours
 from simulator.accounts import Accounts
 from simulator.assignment import Assignments
 from simulator.bank_interest import BankInterest
+from simulator.behaviours import Behaviours
 from simulator.bidding import Bidding
 from simulator.channel_day import due_today, settle_channels
 from simulator.compensation import Compensations
@@ -39,6 +41,7 @@ class PlatformWorld:
 
     ``movements_a_day``: so many are made at least, by further recharges; None: only what the stories make.
     ``has_e_accounts``: the core's form; ``publishes``: its figures of each month. Neither changes anything of the life.
+    ``behaviours``: made from the platform's people and what its loans come to; None: nobody misbehaves.
     """
 
     def __init__(
@@ -54,13 +57,18 @@ class PlatformWorld:
         movements_a_day: int | None = None,
         has_e_accounts: bool = False,
         publishes: bool = False,
+        behaviours: Callable[[Customers, int], Behaviours] | None = None,
     ) -> None:
         self.seed, self.platform, self.number, self.days, self.channels = seed, platform, number, days, channels
         self.movements_a_day = movements_a_day
         self.accounts = Accounts(platform, SettlementCalendar())
         self.people = Customers(seed, platform, number, lenders, borrowers)
         self.mandates = Mandates()
-        self.bidding = Bidding(plan_loans(seed=seed, platform=platform, days=days, people=self.people), self.mandates)
+        loans = plan_loans(seed=seed, platform=platform, days=days, people=self.people)
+        planned = sum(loan.amount_minor for loan in loans)
+        self.behaviours = behaviours(self.people, planned) if behaviours is not None else None
+        loans += self.behaviours.loans if self.behaviours is not None else []
+        self.bidding = Bidding(loans, self.mandates)
         self.compensations = Compensations()
         self.repayments = Repayments(self.mandates, self.compensations)
         self.assignments = Assignments(self.mandates)
@@ -100,6 +108,7 @@ class PlatformWorld:
         for guest in self.people.guests:
             today.recharge(guest, today.below(*_RECHARGE_MINOR), today.time(hours.RECHARGES))
         self.bidding.bring_money(today)
+        self._behave("morning", today)
         self.withdrawals.mistaken_recharge(today)
         settle_channels(today, batches)
         self.interest.credit(today)
@@ -118,6 +127,7 @@ class PlatformWorld:
 
     def _afternoon(self, today: Today) -> None:
         self.withdrawals.run(today)
+        self._behave("afternoon", today)
         self.orders.run(today)
         self.withdrawals.bring_back(today)
         self.withdrawals.refund(today)
@@ -128,12 +138,17 @@ class PlatformWorld:
         self.repayments.run(today)
         self.compensations.run(today)
         self.assignments.run(today, disbursed)
+        self._behave("evening", today)
         self.marketing.give_bonuses(today)
         self.marketing.put_right(today)
         self.people.change(today)
         self.mandates.revoke_some(today)
         self.people.close(today)
         self.repayments.mark(today)
+
+    def _behave(self, part: str, today: Today) -> None:
+        if self.behaviours is not None:
+            self.behaviours.do(part, today)
 
     def _late_recharges(self, today: Today) -> list[Movement]:
         """Recharges just before midnight. Returns those that the platform, its clock behind, will file under tomorrow."""
@@ -162,7 +177,7 @@ class PlatformWorld:
         return PlatformDay(
             platform=self.platform,
             customers=today.customers,
-            loans=[loan.row() for loan in self.bidding.published],
+            loans=[loan.row() for loan in self.bidding.published] + (self.behaviours.lies(today) if self.behaviours else []),
             txn=txn,
             claims=self._claims(),
             balances=self.accounts.rows(),

@@ -91,6 +91,9 @@ def simulate(
     _write_json(out / "world.json", _world(config, parties))
     write_keys(out / "keys", config.seed, parties)
     _write_json(out / "truth" / "faults.json", plan.labels)
+    if config.behaviours:
+        labels = [label for block in blocks_of(config) for label in BlockWorld(config, block).labels()]
+        _write_json(out / "truth" / "behaviours.json", labels)
     answers = {one["keys"]["result"]: ANSWERS[one["kind"]] for one in plan.labels if one["kind"] in ANSWERS}
     if answers:
         _write_json(out / "answers.json", answers)

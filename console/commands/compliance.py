@@ -8,7 +8,18 @@ from typing import Annotated
 import typer
 
 from console.commands.steps import step_callback
-from console.output import ActorOption, DateOption, JsonOption, NoteOption, command, emit, emit_proposal, parse_date, wired
+from console.output import (
+    ActorOption,
+    DateOption,
+    JsonOption,
+    NoteOption,
+    command,
+    emit,
+    emit_proposal,
+    parse_date,
+    progress,
+    wired,
+)
 from custody.errors import UsageError
 
 FindingArgument = Annotated[str, typer.Argument(help="Its number, as list and alerts name it. 发现编号")]
@@ -21,6 +32,7 @@ def add_compliance(app: typer.Typer) -> None:
     group.command("list")(list_them)
     group.command("explain")(explain)
     group.command("watch")(watch)
+    group.command("score")(score)
     app.add_typer(group, name="compliance")
 
 
@@ -41,6 +53,42 @@ def list_them(date_: DateOption, actor: ActorOption, as_json: JsonOption = False
 
         show_findings(found)
     return 1 if found else 0
+
+
+@command
+def score(
+    truth: Annotated[str, typer.Option("--truth", help="The truth folder of a world with behaviours. 真值目录")],
+    curves: Annotated[str, typer.Option("--curves", help="CSV file for recall and precision over each degree. 曲线文件")] = "",
+    as_json: JsonOption = False,
+) -> int:
+    """What people and platforms did against what was found; of kinds that are a matter of degree the curve behind. 行为检出率
+
+    Exits 1 when anything was missed, came late or was raised for nothing: of degrees that is so by choice.
+    """
+    from rich.console import Console
+
+    from console.behaviour_scoring import CURVES, behaviour_labels, behaviour_score, curve
+    from console.scoring import show
+
+    with wired() as wiring:
+        labels = behaviour_labels(wiring, Path(truth))
+        result, up_to = behaviour_score(wiring, labels)
+        points = [point for kind in CURVES for point in curve(wiring, labels, kind, progress)] if curves else []
+    if curves:
+        import csv
+
+        with Path(curves).open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, list(points[0]))
+            writer.writeheader()
+            writer.writerows(points)
+    if as_json:
+        emit({"as_of": up_to, **result.as_json(), "curves": points}, True)
+    else:
+        show(Console(), result)
+        for p in points:
+            mark = "  <- operating point 运行点" if p["operating"] else ""
+            print(f"{p['kind']:<16} {p['figure']:<10} {p['value']:>10}  recall {p['recall']}  precision {p['precision']}{mark}")
+    return 0 if result.is_perfect else 1
 
 
 @command

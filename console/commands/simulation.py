@@ -53,6 +53,9 @@ def simulate(
     disclosures: Annotated[
         bool, typer.Option("--disclosures", help="Platforms publish their figures of each month. 按月披露")
     ] = False,
+    behaviours: Annotated[
+        bool, typer.Option("--behaviours", help="People and platforms misbehave over weeks, labelled. 行为样本")
+    ] = False,
     faults: Annotated[str, typer.Option("--faults", help="YAML list of faults to plant. 植入差错清单")] = "",
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Processes; else one for each core. The files are the same. 进程数")
@@ -77,6 +80,7 @@ def simulate(
             batches=batches,
             e_account_platform=e_accounts,
             disclosures=disclosures,
+            behaviours=behaviours,
             days=days,
             start=parse_date(start),
             seed=seed,

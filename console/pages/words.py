@@ -172,3 +172,14 @@ TYPES: dict[str, str] = {
     FileType.DISCLOSURE: "运营信息披露",
     SEAL: "封签",
 }
+# What a row behind a finding of compliance is (custody.compliance.Source).
+COMPLIANCE_SOURCES: dict[str, Words] = {
+    "LOAN": ("loan", "标的"),
+    "ACCOUNT": ("account", "账户"),
+    "MONEY_IN": ("came in", "转入"),
+    "MONEY_OUT": ("went out", "转出"),
+    "SALE": ("claim sold", "债权转让"),
+    "ENTRY": ("entry", "分录"),
+    "FILE": ("row of a file", "文件行"),
+    "LIST": ("list", "名单"),
+}

@@ -104,7 +104,8 @@ def _new_for_old(day: ComplianceDay, today: pa.Table) -> Iterator[Finding]:
 
 
 def _waiting(day: ComplianceDay, days: int) -> list[Waiting]:
-    """Of each lender what has lain longer than so many days: no more of it can have come since."""
+    """Of each lender who lends nothing what has lain longer than so many days: no more of it can have come since. Who lent within the
+    window waits for his next loan."""
     balances = day.context.table("post", "balances", columns=("platform", "account", "closing_minor"))
     assert balances is not None
     lenders = pc.and_(pc.match_substring(balances["account"], ".LENDER."), pc.ends_with(balances["account"], ":available"))
@@ -113,6 +114,8 @@ def _waiting(day: ComplianceDay, days: int) -> list[Waiting]:
     held = held.set_column(held.schema.get_field_index("account"), "account", owner)
     since = pa.scalar(day.today - timedelta(days=days), pa.date32())
     recent = day.window.filter(pc.greater(day.window["posted_on"], since))
+    lend = day.window.filter(pc.greater(day.window["lent_minor"], 0))
+    held = held.filter(pc.invert(pc.is_in(held["account"], lend["account"].combine_chunks())))
     came = recent.group_by(["account"]).aggregate([("credit_minor", "sum")])
     held = held.join(came, "account", join_type="left outer")
     idle = pc.subtract(held["closing_minor"], pc.fill_null(held["credit_minor_sum"], 0))

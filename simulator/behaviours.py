@@ -1,0 +1,325 @@
+"""What people and platforms do over weeks that no single row shows: off unless a world asks for it.
+
+Platforms of odd number behave, by turns more or less boldly; those of even number are sound but for innocent look-alikes. Each deed is a
+true one: the money moves, the files agree. Its label says what it is, of whom, how bold, and from when on it can be known.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from random import Random
+from typing import Any
+
+from custody.names import LoanState, RepaymentMethod, Role, TxnType
+from simulator import hours
+from simulator.customers import Customers
+from simulator.loans import Claim, Habit, Loan, Tender
+from simulator.movement import YUAN, Holder, Row
+from simulator.parties import related_party
+from simulator.people import Person, make_person
+from simulator.states import ClaimState
+from simulator.today import Today
+
+Label = dict[str, Any]
+_Deed = Callable[[Today], None]
+_LARGE_YUAN = 500_000
+_BULLET = RepaymentMethod.BULLET.value
+# A person who borrows on every platform: enough of them, and he is over the limit on all.
+_PLATFORMS_TOO_MANY, _ON_EACH_YUAN = 6, 190_000
+_QUIET_DAYS = 92
+
+
+class Behaviours:
+    """``loans`` are to be published beside the platform's own; ``lies`` stand in its LOAN file and nowhere else."""
+
+    def __init__(
+        self, *, seed: int, platform: str, number: int, platforms: int, start: date, days: int, people: Customers, lent_minor: int
+    ) -> None:
+        self._rng = Random(f"{seed}|behaviours|{platform}")
+        self._seed, self._platform, self._start, self._days, self._people = seed, platform, start, days, people
+        self.loans: list[Loan] = []
+        self.labels: list[Label] = []
+        self._lies: list[tuple[int, Loan]] = []
+        self._deeds: dict[str, dict[int, list[_Deed]]] = {part: defaultdict(list) for part in ("morning", "afternoon", "evening")}
+        self._boldness = number // 2
+        self._innocent()
+        if platforms >= _PLATFORMS_TOO_MANY:
+            self._limit_on_all(is_last=number == platforms)
+        if number % 2 == 1:
+            self._limits_and_rates()
+            self._terms()
+            self._phantoms()
+            self._money()
+            self._super_lender()
+            self._pooling(lent_minor)
+            self._new_for_old()
+            self._related()
+
+    def do(self, part: str, today: Today) -> None:
+        for deed in self._deeds[part].pop(today.index, ()):
+            deed(today)
+
+    def lies(self, today: Today) -> list[Row]:
+        return [loan.row() for since, loan in self._lies if today.index >= since]
+
+    # What is done.
+
+    def _limits_and_rates(self) -> None:
+        borrower, person = self._person(Role.BORROWER)
+        for _ in range(3):
+            self._loan(borrower, 80_000, 2, days=30)
+        self._label("limit_on_platform", 2, person=person, bold={"yuan": 240_000})
+        borrower, _ = self._person(Role.BORROWER)
+        loan = self._loan(borrower, 30_000, 3, days=30, rate="0.36")
+        self._label("rate_cap", 3, subject=loan.loan_id, bold={"rate": "0.36"})
+        borrower, _ = self._person(Role.BORROWER)
+        loan = self._make_loan(borrower, 50_000, 4, days=30)
+        loan.raised_minor, loan.state = loan.amount_minor, LoanState.FULL
+        self._lies.append((4, loan))
+        self._label("fill_that_never_was", 4, subject=loan.loan_id, bold={"yuan": 50_000})
+
+    def _limit_on_all(self, *, is_last: bool) -> None:
+        person = make_person(Random(f"{self._seed}|behaviours|on all platforms"))
+        self._loan(self._people.meet(Role.BORROWER, person), _ON_EACH_YUAN, 1, days=60)
+        if is_last:
+            self._label(
+                "limit_on_all",
+                1,
+                person=person,
+                platform="",
+                bold={"yuan": _ON_EACH_YUAN * _PLATFORMS_TOO_MANY},
+                also=("large_value",),
+            )
+
+    def _terms(self) -> None:
+        """One need in short loans: three of one borrower, or two, which is below what is called a series."""
+        borrower, _ = self._person(Role.BORROWER)
+        count = (3, 4, 2)[self._boldness % 3]
+        loans = [self._loan(borrower, 40_000, 1 + 5 * n, days=5, purpose="货款周转") for n in range(count)]
+        # A longer series is known by its third.
+        self._label(
+            "term_splitting", 1 + 5 * (min(count, 3) - 1), subject=loans[0].loan_id, bold={"loans": count}, also=("new_for_old",)
+        )
+
+    def _phantoms(self) -> None:
+        """Several borrowers with one card; one person under two numbers."""
+        made = [make_person(self._rng) for _ in range((3, 5, 4)[self._boldness % 3])]
+        for person in made:
+            self._people.meet(Role.BORROWER, replace(person, card_no=made[0].card_no))
+        self._label("shared_contact", 0, contact=("card_no", made[0].card_no), bold={"borrowers": len(made)})
+        twice = make_person(self._rng)
+        for _ in range(2):
+            self._people.meet(Role.BORROWER, twice)
+        self._label("shared_identity", 0, person=twice, bold={"accounts": 2})
+
+    def _money(self) -> None:
+        lender, person = self._person(Role.LENDER)
+        for _ in range(2):
+            self._brings(lender, 300_000, 2)
+        self._label("large_value", 2, person=person, platform="", way="IN", bold={"yuan": 600_000})
+        self._takes(lender, 100, 9)
+        self._label("large_value", 9, person=person, platform="", way="OUT", bold={"yuan": 600_000})
+        lender, person = self._person(Role.LENDER)
+        share, times = ((92, 3), (82, 4), (75, 3))[self._boldness % 3]
+        for n in range(times):
+            self._brings(lender, _LARGE_YUAN * share // 100, 1 + 2 * n)
+            self._takes(lender, 100, 1 + 2 * n + 5)
+        bold = {"share_bp": share * 100, "times": times}
+        last = 1 + 2 * (times - 1)
+        also = ("structuring", "fast_in_out", "large_value")
+        self._label("structuring", last, person=person, platform="", way="IN", bold=bold, also=also)
+        lender, person = self._person(Role.LENDER)
+        yuan, left = ((120_000, 100), (70_000, 95), (35_000, 100))[self._boldness % 3]
+        self._brings(lender, yuan, 5)
+        self._takes(lender, left, 6)
+        self._label("fast_in_out", 6, person=person, platform="", bold={"yuan": yuan, "left_per_cent": left})
+        if self._days > _QUIET_DAYS + 1:
+            lender, person = self._person(Role.LENDER)
+            self._brings(lender, 1_000, 0)
+            self._brings(lender, 80_000, _QUIET_DAYS)
+            self._label("dormant_active", _QUIET_DAYS, person=person, platform="", bold={"days": _QUIET_DAYS})
+
+    def _super_lender(self) -> None:
+        """He lends alone, and sells to many from the third day on."""
+        lender, person = self._person(Role.LENDER)
+        loans = []
+        for _ in range(2):
+            borrower, _ = self._person(Role.BORROWER)
+            loans.append(self._loan(borrower, 120_000, 2, days=60, by=[lender]))
+        sales = (12, 16, 7)[self._boldness % 3]
+        for n in range(sales):
+            self._deeds["evening"][4 + n // 4].append(lambda today, n=n: _sells(today, loans[n % 2], lender))  # type: ignore[misc]
+        self._label("super_lender", 4 + (max(10, sales) - 1) // 4, person=person, bold={"sales": sales})
+
+    def _pooling(self, lent_minor: int) -> None:
+        """Lenders bring money early that nobody borrows: so much of what is lent."""
+        per_cent = (160, 110, 40)[self._boldness % 3]
+        each = min(390_000, lent_minor * per_cent // 100 // YUAN // 8)
+        for _ in range(8):
+            lender, _ = self._person(Role.LENDER)
+            self._brings(lender, each, 1)
+        self._label("pooling", 11, subject=self._platform, bold={"yuan": 8 * each, "of_lent_per_cent": per_cent})
+
+    def _new_for_old(self) -> None:
+        """Loans that are paid back by the next: of some borrowers, or of many."""
+        chains = (6, 4, 1)[self._boldness % 3]
+        for n in range(chains):
+            borrower, _ = self._person(Role.BORROWER)
+            self._loan(borrower, 90_000, 2 + n % 2, days=6, purpose="采购原材料")
+            self._loan(borrower, 100_000, 8 + n % 2, days=30, purpose="扩大经营")
+        self._label("new_for_old", 9, subject=self._platform, bold={"chains": chains})
+
+    def _related(self) -> None:
+        related = related_party(self._platform)
+        guarantor, lender = self._people.meet(Role.GUARANTOR, related), self._people.meet(Role.LENDER, related)
+        borrower, _ = self._person(Role.BORROWER)
+        self._loan(borrower, 20_000, 3, days=30, by=[lender])
+        self._label("lender_is_related", 3, person=related, bold={"yuan": 20_000})
+        borrower, _ = self._person(Role.BORROWER)
+        self._loan(borrower, 20_000, 1, days=3, guarantor=guarantor, habit=Habit.COMPENSATED_LOST)
+        # What he pays lenders he takes over from them, and so holds.
+        self._label("guarantee_by_related", 5, person=related, bold={"yuan": 20_000})
+        near = replace(make_person(self._rng), phone=related.phone)
+        self._people.meet(Role.BORROWER, near)
+        self._label("borrower_near_related", 0, person=near, bold={})
+
+    def _innocent(self) -> None:
+        """What looks alike and is not: a couple with one phone, somebody who thinks better of it, a saver with large sums."""
+        first, second = (make_person(self._rng) for _ in range(2))
+        self._people.meet(Role.BORROWER, first)
+        self._people.meet(Role.BORROWER, replace(second, phone=first.phone))
+        lender, _ = self._person(Role.LENDER)
+        self._brings(lender, 42_000, 7)
+        self._takes(lender, 100, 8)
+        lender, _ = self._person(Role.LENDER)
+        for day in (3, 8):
+            self._brings(lender, 420_000, day)
+            self._takes(lender, 100, day + 4)
+
+    # How it is done.
+
+    def _person(self, role: Role) -> tuple[Holder, Person]:
+        person = make_person(self._rng)
+        return self._people.meet(role, person), person
+
+    def _loan(self, borrower: Holder, yuan: int, index: int, **said: Any) -> Loan:
+        loan = self._make_loan(borrower, yuan, index, **said)
+        self.loans.append(loan)
+        return loan
+
+    def _make_loan(
+        self,
+        borrower: Holder,
+        yuan: int,
+        index: int,
+        *,
+        days: int,
+        rate: str = "0.1",
+        purpose: str = "流动资金周转",
+        by: Sequence[Holder] = (),
+        guarantor: Holder | None = None,
+        habit: Habit = Habit.PUNCTUAL,
+    ) -> Loan:
+        """A loan that is bid and lent on the day of that index, repaid at once after so many days."""
+        by = by or self._rng.sample(self._people.lenders, min(4, len(self._people.lenders)))
+        each, rest = divmod(yuan, len(by))
+        tenders = [Tender(lender, (each + (rest if n == 0 else 0)) * YUAN, 0) for n, lender in enumerate(by)]
+        number = len(self.loans) + len(self._lies) + 1
+        return Loan(
+            loan_id=f"{self._platform}BH{number:03d}",
+            borrower=borrower,
+            amount_minor=yuan * YUAN,
+            annual_rate=rate,
+            method=_BULLET,
+            periods=1 if days % 30 == 0 else days,
+            every="month" if days % 30 == 0 else "day",
+            day_count="actual/365",
+            purpose=purpose,
+            minimum_minor=None,
+            penalty_rate=None,
+            guarantor=guarantor,
+            payee=None,
+            publish_index=index,
+            bid_days=1,
+            settle_next_day=False,
+            habit=habit,
+            trouble=1,
+            lag=2,
+            tenders=tenders,
+        )
+
+    def _brings(self, lender: Holder, yuan: int, index: int) -> None:
+        self._deeds["morning"][index].append(lambda today: _recharges(today, lender, yuan * YUAN))
+
+    def _takes(self, lender: Holder, per_cent: int, index: int) -> None:
+        self._deeds["afternoon"][index].append(lambda today: _withdraws(today, lender, per_cent))
+
+    def _label(
+        self,
+        kind: str,
+        index: int,
+        *,
+        bold: dict[str, Any],
+        person: Person | None = None,
+        subject: str | None = None,
+        contact: tuple[str, str] | None = None,
+        platform: str | None = None,
+        way: str | None = None,
+        also: Sequence[str] = (),
+    ) -> None:
+        """``bold``: how far it goes; ``also``: kinds that it may show as besides. One that the world is too short for has no label."""
+        if index >= self._days:
+            return
+        self.labels.append(
+            {
+                "kind": kind,
+                "platform": self._platform if platform is None else platform,
+                "home": self._platform,
+                "subject": subject,
+                "person": None if person is None else {"id_type": person.id_type, "id_no": person.id_no},
+                "contact": contact,
+                "way": way,
+                "bold": bold,
+                "also": list(also),
+                "known_by": (self._start + timedelta(days=index)).isoformat(),
+            }
+        )
+
+
+def _recharges(today: Today, lender: Holder, amount_minor: int) -> None:
+    today.recharge(lender, amount_minor, today.time(hours.RECHARGES))
+
+
+def _withdraws(today: Today, lender: Holder, per_cent: int) -> None:
+    amount = today.accounts.available(lender) * per_cent // 100
+    if not amount:
+        return
+    freeze = today.move(TxnType.WITHDRAW_FREEZE, amount, today.time(hours.FREEZES), payer=lender).request_no
+    when, channel = today.time(hours.PAYOUTS), today.any_channel()
+    today.move(TxnType.WITHDRAW, amount, when, payer=lender, channel=channel, related_request_no=freeze)
+
+
+def _sells(today: Today, loan: Loan, seller: Holder) -> None:
+    """A tenth of what he lent, to any lender, at its principal."""
+    claim = next((c for c in loan.claims if c.holder == seller), None)
+    if claim is None:
+        return
+    share = min(claim.principal_minor, loan.amount_minor // 10)
+    buyer = today.one_of(today.people.lenders)
+    today.fund(buyer, share, hours.EVENING_MONEY)
+    move = today.move(
+        TxnType.CREDIT_ASSIGNMENT,
+        share,
+        today.time(hours.ASSIGNMENTS),
+        payer=buyer,
+        payee=seller,
+        loan_id=loan.loan_id,
+        principal_minor=share,
+        related_request_no=claim.claim_id,
+    )
+    claim.take(share, ClaimState.SOLD)
+    loan.drop_empty_claims()
+    loan.claims.append(Claim(move.request_no, buyer, share))
