@@ -91,7 +91,8 @@ def _raise(tx: RegisterTx, row: Mapping[str, str], seal: Seal) -> None:
     subject, platform = row["subject"], row["platform"]
     if row["disclosure"] == Disclosure.BANK and platform:
         subject, platform = f"{platform}|{subject}", ""
-    put_alert(tx, SYSTEM, row["rule"].upper(), subject, seal.custody_date, words, row["severity"], platform, row["occurrence"])
+    # What tells one from another is the finding: one person may be over the limit on two platforms.
+    put_alert(tx, SYSTEM, row["rule"].upper(), subject, seal.custody_date, words, row["severity"], platform, row["finding_id"])
 
 
 def _raise_many(tx: RegisterTx, findings: list[Row], seal: Seal) -> None:

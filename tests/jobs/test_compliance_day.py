@@ -4,50 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
+from compliance_day import BANK, FIRST, SECOND, TERMS, UNTIL, YUAN, first_day
 from hand_made import Day, P, hand_made_instance, put
 from instance_kit import Instance, opened
 from typer.testing import CliRunner
 
 from console.cli import app
 from custody.compliance_rules import Disclosure
-from custody.names import TxnType
 from custody.steps import STEPS
-
-FIRST = date(2019, 12, 30)
-SECOND = FIRST + timedelta(days=1)
-UNTIL = STEPS[: STEPS.index("compliance") + 1]
-YUAN = 100
-BANK, BORROWER = ("LENDER", "U1"), ("BORROWER", "B1")
-TERMS = {
-    "amount_minor": 300_000 * YUAN, "annual_rate": "0.1", "method": "bullet", "periods": 1, "every": "month", "day_count": "30/360",
-    "purpose": "trade",
-}  # fmt: skip
-
-
-def first_day() -> Day:
-    """Three persons with one phone borrow; the first asks for more than a person may, the second's loan is called full without a bid.
-    A lender brings 600,000 on the first day."""
-    day = Day(FIRST)
-    day.opens(*BANK, 1)
-    for number in (1, 2, 3):
-        day.opens("BORROWER", f"B{number}", 100 + number)
-        day.rows["CUSTOMER"][-1]["phone"] = "13800000000"
-    day.loan(loan_id="L1", borrower_user_no="B1", raised_minor=0, state="BIDDING", **TERMS)
-    day.loan(
-        loan_id="L2",
-        borrower_user_no="B2",
-        raised_minor=100_000 * YUAN,
-        state="FULL",
-        **(TERMS | {"amount_minor": 100_000 * YUAN}),
-    )
-    for number in (1, 2):
-        day.sends(TxnType.RECHARGE, f"R{number}", 300_000 * YUAN, payee=BANK)
-    return day
 
 
 def let_in(home: Path, folder: Path, entry: str, number: int) -> None:
