@@ -192,6 +192,9 @@ def trial_days(
         lake = Lake(_TrialFiles(lake_files(wiring.settings.stores.lake, wiring.settings.home), own))
         inner = Wiring(wiring.settings)
         inner.__dict__["lake"] = lake  # fills the cached property; the register is never opened
+        if step == _COMPLIANCE:
+            # It asks who said what of whom, and a process may open that store but once.
+            inner.__dict__["keyed"] = wiring.keyed
         sealed = seals if own_program else _judged(wiring, inner, f"{_TRIAL}/sealed", seals, (), first, progress, step)
         tried = _judged(wiring, inner, f"{_TRIAL}/tried", seals, tuple(changed), first, progress, step)
         yield lake, [TrialDay(on, sealed[on], tried[on]) for on in seals]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -24,6 +25,7 @@ def changed(rule_id: str, **figures: int) -> Rule:
     return read_rule({**entry, "version": 2, "valid_from": str(GO_LIVE)}, "test")
 
 
+@pytest.mark.skipif("CUSTODY_SEEDS" not in os.environ, reason="a minute of processor time: make soak runs it")
 def test_all_is_found_nothing_is_raised_for_nothing_and_rules_are_tried(tmp_path: Path) -> None:
     world = make_world(tmp_path / "world", [], seed=5, platforms=1, channels=1, lenders=12, loans=5, days=DAYS, behaviours=True)
     with opened(make_instance(tmp_path / "home", world)) as instance:
