@@ -31,7 +31,7 @@ _STATES: dict[str, Words] = {
 }
 _STEPS: dict[str, str] = {
     "cut_off": "日切", "land": "入库", "validate": "批次校验", "extract": "抽取", "post": "记账", "project": "投影", "reconcile": "对账", "fees": "计费",
-    "risk": "风控", "statement": "账单", "report": "报表", "close": "关账",
+    "risk": "风控", "compliance": "合规", "statement": "账单", "report": "报表", "close": "关账",
 }  # fmt: skip
 _MOST_ROWS = 50
 # Words, an amount with its currency, or a link.

@@ -197,7 +197,7 @@ def test_a_changed_root_is_found_even_when_all_its_digests_were_made_to_fit(copy
 @pytest.mark.parametrize(
     ("on", "forge", "words"),
     [
-        (SECOND, lambda rows: [r for r in rows if r["step"] != "risk"], "day_root of 2019-12-31 v1 names close_of_yesterday, cut_off"),
+        (SECOND, lambda rows: [r for r in rows if r["step"] != "risk"], "day_root of 2019-12-31 v1 names close_of_yesterday, compliance, cut_off"),
         (SECOND, lambda rows: [{**r, "version": 0, "manifest_digest": "0" * 64} if r["step"] == "close_of_yesterday" else r
                                for r in rows], "for close of 2019-12-30 v0, the register has nothing"),
         (FIRST, lambda rows: [{**r, "version": 1} if r["step"] == "close_of_yesterday" else r for r in rows],
