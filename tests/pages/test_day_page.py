@@ -75,7 +75,7 @@ def test_what_is_not_reconciled_is_not_called_none(desk: Desk) -> None:
     assert "risk alerts 风险预警 not known yet" in text and "a file missing 运行预警 1" in text
     assert [(row["breaks"], row["alerts"]) for row in party_rows(desk.day(NEXT).text)] == [(None, None)] * 6
     assert "✓ holds" not in text
-    assert "3 of 12 committed" in text
+    assert "3 of 13 committed" in text
 
 
 def test_no_sum_is_shown_of_breaks_and_the_core_is_more_or_less(desk: Desk) -> None:
