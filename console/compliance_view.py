@@ -18,7 +18,7 @@ from custody.services.access import check_permission, duties_of
 from custody.services.outputs import Seal, days_begun, latest_seal
 
 STEP = "compliance"
-_VIEW, _CONFIDENTIAL = "compliance.view", "compliance.confidential"
+_VIEW, _CONFIDENTIAL = "compliance.view", "compliance.confidential.view"
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ PERMISSIONS: dict[str, frozenset[Duty]] = {
     "alert.send": frozenset({Duty.SYSTEM, Duty.OPERATOR}),
     # Findings of compliance; those that are confidential by the law against money laundering.
     "compliance.view": frozenset({Duty.OPERATOR, Duty.SUPERVISOR, Duty.RISK_OFFICER, Duty.AUDITOR}),
-    "compliance.confidential": frozenset({Duty.RISK_OFFICER, Duty.AUDITOR}),
+    "compliance.confidential.view": frozenset({Duty.RISK_OFFICER, Duty.AUDITOR}),
     "watch_list.propose": frozenset({Duty.RISK_OFFICER, Duty.OPERATOR}),
     "watch_list.approve": frozenset({Duty.SUPERVISOR}),
     # A computed charge of custody fees, or what no ledger counts for one; to send what was approved.

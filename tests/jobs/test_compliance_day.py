@@ -140,7 +140,7 @@ def test_confidential_findings_are_shown_to_the_auditor_and_are_not_there_for_an
     assert custody("compliance", "list", "--date", str(FIRST), "--as", "admin")[0] == 2
     with opened(home) as instance:
         refusals = [row["action"] for row in instance.find("audit_event") if row["action"].startswith("refused:compliance")]
-    assert sorted(refusals) == ["refused:compliance.confidential", "refused:compliance.view"]
+    assert sorted(refusals) == ["refused:compliance.confidential.view", "refused:compliance.view"]
 
 
 def test_the_same_day_again_is_the_same(instance: Instance) -> None:

@@ -24,6 +24,8 @@ INBOUND = [
     "CONFIRMATION",
     "DISCLOSURE",
 ]
+# What the bank sends, in the one encoding that it writes.
+OUTBOUND = ["CHARGE", "FEE_NOTICE"]
 OURS = sorted(layout.id for layout in all_layouts().values() if layout.is_plain)
 
 
@@ -32,7 +34,9 @@ def make(kind: FieldType, **other: Any) -> Field:
 
 
 def test_every_inbound_file_type_has_a_layout() -> None:
-    assert {load_layout(layout_id).file_type for layout_id in OURS} == set(INBOUND)
+    sent = {load_layout(layout_id).file_type: load_layout(layout_id).sender for layout_id in OURS}
+    assert {file_type for file_type, sender in sent.items() if sender != "bank"} == set(INBOUND)
+    assert {file_type for file_type, sender in sent.items() if sender == "bank"} == set(OUTBOUND)
     for file_type in INBOUND:
         assert FileType(file_type)
         assert set(layouts_for(file_type)) & set(OURS)
@@ -47,7 +51,7 @@ def test_a_layout_is_whole(layout_id: str) -> None:
     assert len(set(names)) == len(names)
     if layout_id in OURS:
         assert layout.header == ",".join(names)
-        assert set(layout.encodings) == {"utf-8", "gb18030"}
+        assert set(layout.encodings) == ({"utf-8"} if layout.sender == "bank" else {"utf-8", "gb18030"})
     for name in layout.key:
         assert layout.field(name).required
     for name in layout.totals:
