@@ -29,6 +29,7 @@ from connectors.settings import FILE_NAME, load_settings
 from console.airflow.command import CustodyProcess, use_launcher
 from console.airflow.day_runner import run_dags
 from console.airflow.preloaded import launch_preloaded
+from console.fee_view import standing
 from console.overview import report_rows
 from console.scoring import found_items
 from custody.calendar import dates
@@ -41,6 +42,8 @@ from simulator.score import score
 START = date(2019, 12, 30)
 DAYS = 4
 MONTH_END = date(2019, 12, 31)
+# January's first bank business day: December's custody fees are charged, and the core answers on it.
+CHARGE_DAY = date(2020, 1, 2)
 SEED = 7
 DAGS = ("file_intake", "custody_day", "custody_fees", "risk_alerts", "regulatory_reports", "platform_results")
 
@@ -55,6 +58,8 @@ def main() -> int:
     world, home = build / "world", build / "home"
     with DropServer(load_settings(home)):
         for on in dates(START, DAYS):
+            if on == CHARGE_DAY:
+                _charge_fees(on, screen)
             screen.print(f"[bold cyan]{on}[/]  {'parties deliver over SFTP / 各机构经 SFTP 报送'}")
             _custody("deliver", "--from", str(world), "--date", on.isoformat())
             for dag_id, state, seconds in run_dags(DAGS, on):
@@ -153,6 +158,15 @@ def _release(home: Path, screen: Console) -> None:
     screen.print(f"   report {period} proposed by maker, released by checker / 报表经双人复核发布")
 
 
+def _charge_fees(on: date, screen: Console) -> None:
+    """The month's fees are proposed by the fee officer, approved by another, and go to the core, which answers in the day's files."""
+    proposed = _custody("fee", "propose", "--date", on.isoformat(), "--as", "fees", "--note", "December")
+    for number in proposed["proposals"].values():
+        _custody("proposal", "approve", number, "--as", "checker", "--note", "agreed with the accruals")
+    tries = _custody("fee", "send", "--date", on.isoformat())["tries"]
+    screen.print(f"   {len(tries)} custody fees charged by two people / {len(tries)} 笔存管费经双人复核扣收")
+
+
 def _summary(wiring: Wiring, world: Path) -> dict[str, Any]:
     planted = json.loads((world / "truth" / "faults.json").read_text(encoding="utf-8"))
     table = score(planted, found_items(wiring)).kinds
@@ -183,6 +197,7 @@ def _summary(wiring: Wiring, world: Path) -> dict[str, Any]:
             {"rule": a["rule"], "platform": a["platform"], "subject": a["subject"], "words": a["words_en"]} for a in alerts
         ],
         "fees": {p: format_amount(f) for p, f in sorted(fees.items())},
+        "collected": {p.platform: format_amount(p.collected_minor) for p in standing(wiring)},
         "reports": [r["path"] for r in report_rows(wiring)],
         "proof_rows": proofs,
     }
@@ -231,6 +246,8 @@ def _show(screen: Console, summary: dict[str, Any], build: Path) -> None:
         screen.print(f"   [yellow]{alert['rule']}[/] {alert['platform']} {alert['words']}")
     accrued = "  ".join(f"{p} {amount}" for p, amount in summary["fees"].items())
     screen.print(f"[bold]Custody fees accrued, CNY with VAT / 计提存管费（含税）[/]  {accrued}")
+    collected = "  ".join(f"{p} {amount}" for p, amount in summary["collected"].items())
+    screen.print(f"[bold]Of December's charge the core has collected / 已扣收十二月存管费[/]  {collected}")
     screen.print("[bold]Reports / 报表[/]")
     for path in summary["reports"]:
         screen.print(f"   {Path(path).relative_to(build.parent.parent)}", soft_wrap=True)

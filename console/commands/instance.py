@@ -35,6 +35,8 @@ _FIRST_PEOPLE = {
     "admin": ("Administrator 系统管理员", [Duty.ADMINISTRATOR]),
     "maker": ("Operator 经办", [Duty.OPERATOR, Duty.REPORT_OFFICER]),
     "checker": ("Supervisor 复核", [Duty.SUPERVISOR]),
+    "fees": ("Fee officer 计费", [Duty.FEE_OFFICER]),
+    "risk": ("Risk officer 风控", [Duty.RISK_OFFICER]),
     "auditor": ("Auditor 审计", [Duty.AUDITOR]),
 }
 

@@ -28,6 +28,7 @@ CALLS = {
         f"{step} {DATED}" for step in ("cut-off", "land", "validate", "extract", "post", "project", "reconcile", "statement")
     ],
     "custody_fees": [f"fees {DATED}"],
+    "fee_charges": [f"fee due {DATED}", f"fee send {DATED}"],
     "file_intake": ["collect --json", "org admit --json", "outbound send --json"],
     "platform_results": [f"results {DATED}"],
     "regulatory_reports": [f"report {DATED}", f"close {DATED}"],

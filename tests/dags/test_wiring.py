@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 DAG_FILES = sorted((Path(__file__).resolve().parents[2] / "dags").glob("*.py"))
 DAG_IDS = [
-    "alert_delivery", "case_approvals", "custody_day", "custody_fees", "customer_maintenance", "fee_approvals", "file_intake", "platform_results", "regulatory_reports", "report_deadlines", "restatement", "risk_alerts", "rule_approvals",
+    "alert_delivery", "case_approvals", "custody_day", "custody_fees", "customer_maintenance", "fee_approvals", "fee_charges", "file_intake", "platform_results", "regulatory_reports", "report_deadlines", "restatement", "risk_alerts", "rule_approvals",
 ]  # fmt: skip
 PROPOSAL = "{{ (dag_run.conf or {}).get('proposal_id', '') }}"
 # The words of each command; a person's answer has none.
@@ -28,6 +28,7 @@ CHAINS = {
     "custody_day": ["cut-off", "land", "validate", "extract", "post", "project", "reconcile", "statement"],
     "custody_fees": ["fees"],
     "customer_maintenance": [f"proposal show {PROPOSAL}", "ask", "proposal", f"customer carry-out {PROPOSAL}"],
+    "fee_charges": ["fee due", "fee send"],
     "file_intake": ["collect", "org admit", "outbound send"],
     "platform_results": ["results"],
     "regulatory_reports": ["report", "close"],
@@ -46,6 +47,7 @@ ASSETS: dict[str, tuple[set[str], set[str]]] = {
     "alert_delivery": (set(), set()),
     "case_approvals": (set(), set()),
     "fee_approvals": (set(), set()),
+    "fee_charges": (set(), set()),
     "custody_day": ({"day_reconciled"}, set()),
     "custody_fees": ({"fees_accrued"}, {"day_reconciled"}),
     "customer_maintenance": (set(), set()),

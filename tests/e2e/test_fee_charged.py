@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from instance_kit import GO_LIVE, make_instance, make_world, opened
@@ -23,10 +22,6 @@ def test_a_months_fee_is_charged_and_collected(tmp_path: Path) -> None:
     world = make_world(tmp_path / "world", [], seed=5, days=4, lenders=8, loans=4)
     with opened(make_instance(tmp_path / "home", world)) as instance:
         wiring = instance.wiring
-        with wiring.register.transaction() as tx:
-            tx.insert(
-                "person", {"person_id": "fees", "display_name": "fees", "roles": json.dumps(["fee_officer"]), "active": True}
-            )
         for on in (GO_LIVE, LAST, HOLIDAY):
             instance.deliver(world, on)
             instance.run_day(on)

@@ -12,8 +12,6 @@ from hand_made import hand_made_instance, put
 from instance_kit import opened
 from pages_kit import Desk, read
 
-from custody.services.people import add_person
-
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -22,7 +20,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with opened(made) as instance:
         put(instance, first_day())
         instance.run_day(FIRST, UNTIL)
-        add_person(instance.wiring.register, "admin", "risk", "Risk 风控", ["risk_officer"])
     return made
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from instance_kit import GO_LIVE, opened
@@ -26,10 +25,6 @@ def proposed(desk: Desk) -> tuple[Charge, str]:
         wiring = instance.wiring
         with wiring.register.transaction() as tx:
             seal = latest_seal(tx, GO_LIVE, "fees")
-            if tx.get("person", person_id="fees") is None:
-                tx.insert(
-                    "person", {"person_id": "fees", "display_name": "Fees", "roles": json.dumps(["fee_officer"]), "active": True}
-                )
         assert seal is not None
         period = fee_period(wiring, P, f"{GO_LIVE:%Y-%m}")
         charge = Charge(

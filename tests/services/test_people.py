@@ -81,7 +81,15 @@ def test_from_the_command_line(tmp_path: Path) -> None:
     code, listed = custody("person", "list")
     assert code == 0
     found = listed["people"]
-    assert isinstance(found, list) and [p["person_id"] for p in found] == ["admin", "auditor", "checker", "chen", "maker"]
+    assert isinstance(found, list) and [p["person_id"] for p in found] == [
+        "admin",
+        "auditor",
+        "checker",
+        "chen",
+        "fees",
+        "maker",
+        "risk",
+    ]
     # What no person or job may do is refused, and stands in the chain: commands and steps alike.
     for arguments in (
         ("run-day", "--date", "2019-12-30", "--as", "auditor"),
