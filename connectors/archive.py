@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -27,6 +27,8 @@ _ARRIVING = "arriving"
 _COLLECTING, _LEAVING = "collecting", "leaving"
 # Its folder among the parties': what the bank itself writes. No party is named so: parties are capitals.
 _OURS = "ours"
+# The same of what is made while it is written, which may take its time.
+_OURS_MADE = "ours_made"
 _LOCK = ".lock"
 
 
@@ -47,6 +49,15 @@ class FolderArchive:
             staged.restart()
             staged.append(data)
             return staged.keep()[1]
+
+    def keep_pieces(self, name: str, pieces: Iterable[bytes]) -> tuple[str, str]:
+        """The same of bytes of ours that are made piece by piece, so that no more than one of them is in memory; ``name``: what they are
+        meanwhile. Returns SHA-256 and reference."""
+        with self._staged(_OURS_MADE, name, wait=True) as staged:
+            staged.restart()
+            for piece in pieces:
+                staged.append(piece)
+            return staged.keep()
 
     @contextmanager
     def stage(self, party: str, name: str) -> Iterator[StagedFile]:

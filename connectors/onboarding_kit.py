@@ -12,6 +12,7 @@ from datetime import date
 
 from connectors.settings import Settings
 from connectors.ssh_keys import public_key_line
+from custody.names import PartyKind
 from custody.services.organisations import Party
 from custody.services.party_keys import PartyKey, ssh_key
 from schemas.document import to_html, to_markdown
@@ -30,11 +31,16 @@ def kit_name(party: str) -> str:
     return f"{party}_ONBOARDING_KIT_v1.zip"
 
 
+# What lies in a party's out/ besides answers in JSON, by layout.
+_WE_SEND = {PartyKind.PLATFORM: ("bank_statement/1", "bank_fee_notice/1"), PartyKind.GATEWAY: ("bank_charge/1",)}
+
+
 def onboarding_kit(settings: Settings, of: Party, keys: list[PartyKey], today: date) -> bytes:
     """``keys``: the party's log-in keys. Raises UnknownLayout for a layout that the contract names and nobody has."""
     layouts = [load_layout(layout_id) for _, ids in sorted(of.contract["layouts"].items()) for layout_id in ids]
+    ours = [load_layout(layout_id) for layout_id in _WE_SEND.get(PartyKind(of.kind), ())]
     files = {"LETTER.md": letter(settings, of, keys, today).encode()}
-    for layout in layouts:
+    for layout in (*layouts, *ours):
         document = layout_document(layout)
         for suffix, text in (("md", to_markdown(document)), ("html", to_html(document))):
             files[f"layouts/{layout.name}_v{layout.version}.{suffix}"] = text.encode()

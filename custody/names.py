@@ -130,6 +130,8 @@ class FileType(StrEnum):
     VALIDATION = "VALIDATION"
     RECON_RESULT = "RECON_RESULT"
     RECON_ROWS = "RECON_ROWS"
+    # To a platform: each posting of a day to its customers' sub-accounts, from opening to closing.
+    STATEMENT = "STATEMENT"
     # To a platform: what it is charged for a period. To the core, by way of the gateway: what is taken from own-funds accounts.
     FEE_NOTICE = "FEE_NOTICE"
     CHARGE = "CHARGE"

@@ -22,6 +22,7 @@ from custody.services.deliveries import deliver_pending
 from custody.services.outbound import queue
 from custody.services.outputs import Seal, latest_seal
 from custody.verdict_words import why
+from jobs.platform_statements import statement_files
 from reports.csv_file import csv_bytes, safe_text
 from schemas.exchange import ExchangeName, result_name, sha256_hex
 
@@ -32,12 +33,12 @@ _CURRENCY = "CNY"
 
 
 def send_results(wiring: Wiring, custody_date: date, actor: str) -> dict[str, Any]:
-    """Queue VALIDATION, RECON_RESULT and RECON_ROWS of the date for every party that must have them, and deliver what waits.
+    """Queue VALIDATION, RECON_RESULT, RECON_ROWS and STATEMENT of the date for every party that must have them, and deliver what waits.
 
     Names and bytes follow from the sealed steps alone, so sending again sends the same. Raises OutOfOrder, NotPermitted.
     """
     check_permission(wiring.register, actor, "results.send", custody_date.isoformat())
-    land, reconcile = (_sealed(wiring, custody_date, step) for step in ("land", "reconcile"))
+    land, reconcile, statement = (_sealed(wiring, custody_date, step) for step in ("land", "reconcile", "statement"))
     cut_off = _sealed(wiring, custody_date, "cut_off")
     parties = {r["id"]: json.loads(r["payload"]) for r in wiring.lake.rows(cut_off.path, "reference") if r["kind"] == "party"}
     outcomes = wiring.lake.rows(land.path, "file_outcomes")
@@ -58,6 +59,8 @@ def send_results(wiring: Wiring, custody_date: date, actor: str) -> dict[str, An
             keep(party, rows_file, csv_bytes(_ROW_HEADER, (tuple(map(safe_text, row)) for row in rows)))
             result = _recon_result(party, reconcile, outcomes, own_breaks, rows_file, len(rows))
             keep(party, result_name(party, custody_date, reconcile.version), _as_json(result))
+    platforms = [party for party, body in parties.items() if body["kind"] == PartyKind.PLATFORM]
+    queued += statement_files(wiring, statement, platforms)
     with wiring.register.transaction() as tx:
         for party, name, sha256, reference in queued:
             queue(tx, wiring.clock, party, name, sha256, reference)

@@ -2,7 +2,7 @@
 last (domain.md §8). Who is told of what happens, custody.services.alert_messages says.
 
 OPEN → ACKNOWLEDGED → CLOSED. It is OPEN again when it grows graver, when its condition comes back, and by time: acknowledged and
-not closed, or closed by a person though the condition lasts (custody.services.alert_turns).
+not closed, or closed by a person though the condition lasts (custody.services.alert_messages.pass_on).
 """
 
 from __future__ import annotations

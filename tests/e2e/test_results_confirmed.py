@@ -16,7 +16,11 @@ from console.case_view import view_case
 from console.platform_answer import confirmation, result_of_yesterday
 from console.results_view import results_of
 from custody.services.access import SYSTEM
+from custody.services.outputs import seal_of
+from jobs.platform_statements import statement_files
 from jobs.results import result_rows, send_results
+from schemas.layout import load_layout
+from schemas.layout_file import parse_file
 from simulator.faults import FaultRequest
 
 FAULTS = [FaultRequest(kind=kind, count=1, date=GO_LIVE, party="P001") for kind in ("txn_amount", "impossible_date")]
@@ -78,6 +82,27 @@ def test_a_platform_is_told_of_each_row_that_is_not_clean_and_why(days: Instance
     assert wrong["case_id"] in {b["case_id"] for b in result["breaks"] if b["kind"] == "AMOUNT"}
     (bad,) = [row for row in rows if row["verdict"] == "REJECTED"]
     assert bad["rule"] == "time"
+
+
+def test_a_platform_gets_each_posting_to_its_sub_accounts_from_opening_to_closing(days: Instance) -> None:
+    for platform in ("P001", "P002"):
+        data = sent(days, platform, "STATEMENT", GO_LIVE)
+        found = parse_file(load_layout("bank_statement/1"), "statement", data, "utf-8", GO_LIVE)
+        assert (found.file_faults, found.faults) == ([], [])
+        lines = [
+            r for r in days.lake_rows(GO_LIVE, "statement", "statement_lines") if r["sub_account"].startswith(f"{platform}.")
+        ]
+        assert len(lines) > 20
+        names = ("entry_no", "txn_type", "request_no", "value_date", "loan_id", "amount_minor", "available_minor", "frozen_minor")
+        told = [(f"{platform}.{r['role']}.{r['user_no']}", r["line"], *(r[n] for n in names)) for r in found.rows]
+        assert told == [(r["sub_account"], r["line_no"], *(r[n] for n in names)) for r in lines]
+
+
+def test_a_platform_none_of_whose_accounts_moved_gets_the_header_alone(days: Instance) -> None:
+    (row,) = days.find("step_output", custody_date=GO_LIVE, step="statement")
+    (file,) = statement_files(days.wiring, seal_of(row), ["P999"])
+    assert file.name == "P999_STATEMENT_20191230_01_v1.csv"
+    assert days.wiring.archive.read(file.archive_ref).decode() == f"{load_layout('bank_statement/1').header}\n"
 
 
 def test_every_row_of_a_platforms_files_has_exactly_one_verdict(days: Instance) -> None:

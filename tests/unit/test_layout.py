@@ -25,7 +25,7 @@ INBOUND = [
     "DISCLOSURE",
 ]
 # What the bank sends, in the one encoding that it writes.
-OUTBOUND = ["CHARGE", "FEE_NOTICE"]
+OUTBOUND = ["CHARGE", "FEE_NOTICE", "STATEMENT"]
 OURS = sorted(layout.id for layout in all_layouts().values() if layout.is_plain)
 
 
