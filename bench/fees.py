@@ -26,7 +26,7 @@ _PART_PLATFORMS = 125
 _LEGS = 400
 _TERMS = {
     "valid_from": "2019-01-01", "valid_to": None, "currency": "CNY", "rounding": "half_even", "vat_rate": "0.06", "per_mille_year": "1.5",
-    "day_count": "actual/365", "flat_minor": 31_000, "minimum_minor": 155_000,
+    "day_count": "actual/365", "charged": "monthly", "charge_business_day": 1, "flat_minor": 31_000, "minimum_minor": 155_000,
     "per_transaction_minor": {
         "RECHARGE": 20,
         "WITHDRAW": {"mode": "graduated", "tiers": [{"above": 0, "price_minor": 100}, {"above": 100, "price_minor": 80}]},

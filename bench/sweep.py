@@ -98,7 +98,7 @@ def _make_instance(home: Path, names: list[str]) -> None:
 def _contract() -> dict[str, object]:
     fees = {
         "valid_from": "2019-01-01", "valid_to": None, "currency": "CNY", "per_mille_year": "1.5", "day_count": "actual/365",
-        "per_transaction_minor": {}, "vat_rate": "0.06", "rounding": "half_even",
+        "per_transaction_minor": {}, "vat_rate": "0.06", "rounding": "half_even", "charged": "monthly", "charge_business_day": 1,
     }  # fmt: skip
     return {
         "encoding": "utf-8", "layouts": {name: [f"platform_{name.lower()}/1"] for name in _FILES}, "dialect": {}, "file_types": list(_FILES),

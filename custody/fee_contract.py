@@ -20,7 +20,7 @@ from custody.names import DayCount, TxnType
 
 _E = TypeVar("_E", bound=StrEnum)
 _DECIMAL = re.compile(r"(0|[1-9][0-9]{0,5})(\.[0-9]{1,10})?", re.ASCII)
-_REQUIRED = frozenset({"valid_from", "valid_to", "currency", "vat_rate", "rounding"})
+_REQUIRED = frozenset({"valid_from", "valid_to", "currency", "vat_rate", "rounding", "charged", "charge_business_day"})
 # 30/360 gives a 31st no day, and a fee accrues on every calendar day.
 _FEE_DAY_COUNTS = (DayCount.ACTUAL_360, DayCount.ACTUAL_365, DayCount.ACTUAL_ACTUAL)
 
@@ -34,7 +34,7 @@ _BY_PIECE = {
 }
 _KEYS = _REQUIRED | _BY_PIECE.keys() | {
     "per_mille_year", "day_count", "flat_minor", "onboarding", "per_transaction_minor", "per_mille_of_volume", "minimum_minor",
-    "maximum_minor", "annual_minimum_minor", "discounts", "charged", "charge_business_day",
+    "maximum_minor", "annual_minimum_minor", "discounts",
 }  # fmt: skip
 # Beyond this a charge would wait for the next period's.
 _MOST_BUSINESS_DAYS = 10
@@ -128,10 +128,9 @@ class FeeContract:
     def parse(cls, data: Mapping[str, object]) -> FeeContract:
         """The contract from its mapping (world.json, register). Raises UsageError naming the key that is wrong.
 
-        Required are valid_from, valid_to, currency, vat_rate, rounding; all else may be left out. ``vat_rate`` is one rate as text, or a
+        Required are dates, currency, VAT, rounding and when it is charged; a component that is left out costs nothing. ``vat_rate`` is one rate as text, or a
         list of {"valid_from", "rate"} of which the first is in force on the first day. A price is a whole number of minor units, decimal
         text, or {"mode", "tiers": [{"above", "price_minor"}]}; of a volume per mille as text, or tiers of {"above", "per_mille"}.
-        ``charged`` is monthly where it is left out, ``charge_business_day`` the first.
         """
         if not data.keys() <= _KEYS or not data.keys() >= _REQUIRED:
             wrong = sorted((data.keys() - _KEYS) | (_REQUIRED - data.keys()), key=str)
@@ -149,7 +148,7 @@ class FeeContract:
             raise UsageError(f"maximum_minor {maximum} is below minimum_minor {minimum}")
         tariffs = _tariffs(data)
         priced = {BALANCE, FLAT, ONBOARDING, *(tariff.component for tariff in tariffs)}
-        business_day = data.get("charge_business_day", 1)
+        business_day = data["charge_business_day"]
         if isinstance(business_day, bool) or not isinstance(business_day, int) or not 1 <= business_day <= _MOST_BUSINESS_DAYS:
             raise UsageError(f"charge_business_day must be 1 to {_MOST_BUSINESS_DAYS}, not {business_day!r}")
         return cls(
@@ -167,7 +166,7 @@ class FeeContract:
             maximum_minor=maximum,
             annual_minimum_minor=_optional(data, "annual_minimum_minor", 0),
             discounts=_discounts(data.get("discounts", ()), priced),
-            cycle=_one_of(data.get("charged", Cycle.MONTHLY), Cycle, "charged"),
+            cycle=_one_of(data["charged"], Cycle, "charged"),
             charge_business_day=business_day,
         )
 

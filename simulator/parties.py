@@ -46,6 +46,8 @@ _FEE_CONTRACT = {
     "per_transaction_minor": PER_TRANSACTION_MINOR,
     "vat_rate": VAT_RATE,
     "rounding": "half_even",
+    "charged": "monthly",
+    "charge_business_day": 1,
 }
 _SIZES_PER_CENT = (40, 70, 100, 100, 150, 250)
 

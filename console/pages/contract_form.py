@@ -66,6 +66,8 @@ _GROUPS: dict[str, Words] = {
 }
 # Of what is in JSON, or of a fee contract; what is not named here is shown by its own name.
 _MORE_WORDS: dict[str, Words] = {
+    "charged": ("charged monthly or quarterly", "收费周期（monthly 或 quarterly）"),
+    "charge_business_day": ("on which bank business day after it", "扣收日（期后第几个银行工作日）"),
     "currency": ("currency", "币种"),
     "day_count": ("day count", "计息天数惯例"),
     "per_mille_year": ("per mille a year", "年费率（‰）"),

@@ -55,7 +55,7 @@ def test_a_day_is_reconciled_as_its_peers_match_it(tmp_path: Path) -> None:
     answers = {side: run(tmp_path).answer for side, run in RECONCILERS.items() if side != ON_SPARK}
     # Of each 5,000 legs six are claimed wrongly; besides, each of 37 platforms claims the money for its bonuses.
     kinds = {"AMOUNT": 2, "DIRECTION": 2, "DUPLICATE": 2, "MISSING_IN_PLATFORM": 4, "UNAUTHORISED": 2, "WRONG_ACCOUNT": 2}
-    assert len(answers) == 4
+    assert len(answers) == 5
     for side, answer in answers.items():
         assert answer == {"MATCHED": ROWS + 37 - 12, **kinds}, side
 

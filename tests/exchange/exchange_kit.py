@@ -47,6 +47,8 @@ FEE_CONTRACT: dict[str, object] = {
     "per_transaction_minor": {"RECHARGE": 20},
     "vat_rate": "0.06",
     "rounding": "half_even",
+    "charged": "monthly",
+    "charge_business_day": 1,
 }
 CONTRACT: dict[str, object] = {
     "encoding": "utf-8",

@@ -41,6 +41,8 @@ RULES = st.fixed_dictionaries(
         "per_transaction_minor": st.fixed_dictionaries({"RECHARGE": tiers(), "WITHDRAW": st.just(7)}),
         "vat_rate": st.sampled_from(["0.06", "0.03", "0", "0.065"]),
         "rounding": st.sampled_from(["half_even", "half_up"]),
+        "charged": st.just("monthly"),
+        "charge_business_day": st.just(1),
     },
     optional={
         "per_mille_of_volume": st.just({"WITHDRAW": "0.3"}),

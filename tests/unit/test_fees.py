@@ -27,6 +27,7 @@ from custody.fees import (
 
 BARE: dict[str, object] = {
     "valid_from": "2019-01-01", "valid_to": None, "currency": "CNY", "vat_rate": "0.06", "rounding": "half_even",
+    "charged": "monthly", "charge_business_day": 1,
 }  # fmt: skip
 # A day of 3.65 per mille by actual/365 is a hundred-thousandth of the base.
 BY_BALANCE = BARE | {"per_mille_year": "3.65", "day_count": "actual/365"}
