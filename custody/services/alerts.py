@@ -214,7 +214,9 @@ def follow(tx: RegisterTx, actor: str, on: date, found: Sequence[Row], lasting: 
             if row["state"] != OPEN or row["answer_by"] is not None:
                 change |= _UNANSWERED | NOT_CLOSED
             record(tx, actor, row | facts, GRAVER, (one["words_en"], one["words_zh"]))
-        changes[one["alert_id"]] = change
+        # Found as it stands already: an assessment that is published once more says nothing new.
+        if any(row[name] != value for name, value in change.items()):
+            changes[one["alert_id"]] = change
     tx.update_all("alert", "alert_id", changes)
     still = {one["alert_id"] for one in found}
     for row in tx.find("alert", ("alert_id",), rule=list(lasting), state=[OPEN, ACKNOWLEDGED]):
@@ -223,7 +225,7 @@ def follow(tx: RegisterTx, actor: str, on: date, found: Sequence[Row], lasting: 
                 tx, actor, tx.moment(), row["alert_id"], (f"not found any more at the end of {on}", f"{on} 日终未再发现该情形")
             )
     if new or changes:
-        tx.audit(actor, "alert.follow", on.isoformat(), {"raised": len(new), "standing": len(changes)})
+        tx.audit(actor, "alert.follow", on.isoformat(), {"raised": len(new), "changed": len(changes)})
 
 
 def _chunks(items: list[_T]) -> Iterable[list[_T]]:

@@ -22,6 +22,10 @@ PAGES = {
     "file": "day.view",
     "results": "day.view",
     "rules": "day.view",
+    "alerts": "alert.view",
+    "alert": "alert.view",
+    "compliance": "compliance.view",
+    "fees": "fee.view",
     "cases": "case.view",
     "case": "case.view",
     "case-patterns": "case.view",
@@ -37,6 +41,7 @@ PAGES = {
     "loan": "loan.view",
 }
 SECTIONS = {
+    "alert": "alerts",
     "case": "cases",
     "case-patterns": "cases",
     "file": "files",
@@ -127,7 +132,7 @@ def test_nothing_comes_from_elsewhere_and_nothing_runs_inline(site: dict[str, Ta
             assert tag != "style" and (tag != "script" or attrs == {"src": "static/pages.js"}), url
 
 
-@pytest.mark.parametrize(("page", "action"), PAGES.items())
+@pytest.mark.parametrize(("page", "action"), [*PAGES.items(), ("fee", "fee.view"), ("finding", "compliance.view")])
 def test_who_may_not_is_refused_on_record(desk: Desk, page: str, action: str) -> None:
     desk.who = "zhang"
     shown = desk.get(page, platform="P001", id="P001LN00001", customer="C1", account="C2")

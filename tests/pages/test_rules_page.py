@@ -28,9 +28,11 @@ def test_every_version_stands_with_owner_and_source(desk: Desk) -> None:
     ]
     rows = {row[0]: row for shown in pages for row in shown.tables[-1][1:]}
     assert set(rows) == {rule.id for rule, _ in known}
-    for rule, _ in known:
+    words = {"IN_FORCE": "in force 生效", "TO_COME": "to come 待生效"}
+    assert {state for _, state in known} == set(words)
+    for rule, state in known:
         row = rows[rule.id]
-        assert "in force 生效" in row[1] and row[4] == rule.owner and row[6] == rule.basis
+        assert words[state] in row[1] and row[4] == rule.owner and row[6] == rule.basis
         assert rule.words_en in row[5] and rule.words_zh in row[5]
 
 

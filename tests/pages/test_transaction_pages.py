@@ -125,7 +125,7 @@ def test_an_older_browser_is_believed_by_its_origin(desk: Desk) -> None:
 
 
 def test_a_form_that_is_too_large_is_refused(desk: Desk) -> None:
-    assert desk.post("transactions", typed_account="x" * 20_000).status_code == 403
+    assert desk.post("transactions", typed_account="x" * 70_000).status_code == 403
 
 
 def test_the_token_is_kept_from_scripts_and_other_sites(desk: Desk) -> None:
