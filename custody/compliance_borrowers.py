@@ -27,7 +27,7 @@ def over_limit_on_platform(loans: Iterable[Row], figures: Figures) -> Iterator[F
     for loan in loans:
         of[loan["platform"], loan["customer_id"]].append(loan)
     for (platform, customer), owed in sorted(of.items()):
-        total, limit = _total(owed), limit_of(_kind(owed), figures)
+        total, limit = _total(owed), limit_of(kind_of(owed), figures)
         if total > limit:
             said = {"owed_minor": total, "limit_minor": limit, "loans": len(owed)}
             yield Finding("limit_on_platform", platform, customer, "", total - limit, said, _loans(owed))
@@ -39,7 +39,7 @@ def over_limit_on_all(loans: Iterable[Row], figures: Figures) -> Iterator[Findin
     for loan in loans:
         of[loan["customer_id"]].append(loan)
     for customer, owed in sorted(of.items()):
-        total, limit = _total(owed), limit_of(_kind(owed), figures)
+        total, limit = _total(owed), limit_of(kind_of(owed), figures)
         if total > limit:
             said = {
                 "owed_minor": total,
@@ -147,6 +147,6 @@ def _total(loans: Iterable[Row]) -> int:
     return sum(loan["minor"] for loan in loans)
 
 
-def _kind(rows: Iterable[Row]) -> str:
+def kind_of(rows: Iterable[Row]) -> str:
     """A company that one platform calls a person is a company: identity follows the number, and its kind with it."""
     return "COMPANY" if any(row["kind"] == "COMPANY" for row in rows) else "PERSON"

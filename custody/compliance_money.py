@@ -13,7 +13,7 @@ from datetime import date, timedelta
 
 from custody.calendar import SettlementCalendar
 from custody.compliance import BASIS_POINTS, Behind, Figures, Finding, Source
-from custody.compliance_borrowers import limit_of
+from custody.compliance_borrowers import kind_of, limit_of
 from custody.ports import Row
 
 WAYS = {"in": ("came in", "转入", Source.MONEY_IN), "out": ("went out", "转出", Source.MONEY_OUT)}
@@ -105,10 +105,6 @@ def woken(days: Iterable[Row], last_acts: Mapping[str, date], figures: Figures, 
         }
         behind = (*_rows(rows, "in"), *_rows(rows, "out"))
         yield Finding("dormant_active", "", customer, today.isoformat(), max(came, left), said, behind)
-
-
-def kind_of(rows: Iterable[Row]) -> str:
-    return "COMPANY" if any(row["kind"] == "COMPANY" for row in rows) else "PERSON"
 
 
 def _by_customer(rows: Iterable[Row]) -> list[tuple[str, list[Row]]]:

@@ -42,11 +42,10 @@ def statement_files(wiring: Wiring, sealed: Seal, platforms: Iterable[str]) -> l
     for platform, pieces in groupby(lines, key=lambda piece: piece[0]):
         if platform in names:
             text = _text((rows for _, rows in pieces), sealed)
-            written[platform] = StatementFile(platform, names[platform], *wiring.archive.keep_pieces(names[platform], text))
+            written[platform] = wiring.archive.keep_pieces(names[platform], text)
     for platform in names.keys() - written.keys():
-        text = _text((), sealed)
-        written[platform] = StatementFile(platform, names[platform], *wiring.archive.keep_pieces(names[platform], text))
-    return [written[platform] for platform in sorted(written)]
+        written[platform] = wiring.archive.keep_pieces(names[platform], _text((), sealed))
+    return [StatementFile(platform, names[platform], *kept) for platform, kept in sorted(written.items())]
 
 
 def _by_platform(pieces: Iterable[pa.Table]) -> Iterator[tuple[str, pa.Table]]:

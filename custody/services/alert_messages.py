@@ -45,7 +45,7 @@ from custody.services.alerts import (
 )
 from custody.services.calendars import settlement_calendar
 from custody.services.organisations import party
-from custody.services.outbound import ExchangePorts, queue_answer
+from custody.services.outbound import ExchangePorts, doubled, queue_answer
 from custody.services.party_contacts import BANK, REGULATOR, address_of
 
 QUEUED, SENT, FAILED = "QUEUED", "SENT", "FAILED"
@@ -64,7 +64,7 @@ class RetryPolicy:
     give_up: timedelta
 
     def delay(self, failed: int) -> timedelta:
-        return min(self.first * (1 << min(failed - 1, 30)), self.longest)
+        return doubled(self.first, self.longest, failed)
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,12 @@ UNDELIVERED = (QUEUED, SENT, FAILED)
 SEAL_SUFFIX = ".seal"
 
 
+def doubled(first: timedelta, longest: timedelta, failed_tries: int) -> timedelta:
+    """How long to wait behind so many failed tries, the first being 1: the first delay doubles with each up to the longest."""
+    # Doubled thirty times, the longest one has long been reached.
+    return min(first * (1 << min(failed_tries - 1, 30)), longest)
+
+
 @dataclass(frozen=True)
 class DeliveryPolicy:
     """When a delivery that failed is tried again (the first delay doubles up to the longest), from when on it is an alert, when it is
@@ -44,8 +50,7 @@ class DeliveryPolicy:
 
     def delay(self, failed_tries: int) -> timedelta:
         """Behind so many failed tries, the first being 1."""
-        # Doubled thirty times, the longest one has long been reached.
-        return min(self.first_retry * (1 << min(failed_tries - 1, 30)), self.longest_retry)
+        return doubled(self.first_retry, self.longest_retry, failed_tries)
 
 
 @dataclass(frozen=True)
