@@ -172,7 +172,8 @@ def test_files_proved_together_read_as_each_does_by_itself(layout_id: str, encod
     for (sent, rows, totals), batch in zip(files, proved, strict=True):
         expected = parse_file(layout, "F.csv", sent, encoding, _DAY, rows, totals)
         if batch is None:
-            assert sent != good[0]
+            # A layout whose key can be written in two ways goes to the row-wise reader whole.
+            assert sent != good[0] or not is_columnar(layout)
             continue
         assert _rows(batch) == [_utc(row) for row in expected.rows]
         assert asdict(proved_file(layout, "F.csv", batch, rows, totals)) == {**asdict(expected), "rows": []}
