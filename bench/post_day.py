@@ -91,7 +91,7 @@ def _reference() -> list[dict[str, str]]:
 
 
 def _land(writer: StepWriter, blocks: list[tuple[str, int]]) -> None:
-    empty = ("land_mandate", "land_legal_order", "decided_customers", "decided_adjustments", "customer_aliases")
+    empty = ("land_mandate", "land_legal_order", "decided_customers", "decided_adjustments", "customer_aliases", "watched")
     for table in (*empty, "file_outcomes", "rejected_rows", "superseded_files"):
         writer.declare(table)
     platforms = sorted({platform for platform, _ in blocks})

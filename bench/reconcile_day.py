@@ -109,7 +109,7 @@ def _cut_off(writer: StepWriter) -> None:
 
 def _land(writer: StepWriter, shares: list[Share]) -> None:
     for table in (
-        "land_customer", "decided_customers", "superseded_files", "decided_adjustments", "customer_aliases", "land_loan", "land_mandate", "land_legal_order", "land_confirmation", "land_disclosure", "rejected_rows",
+        "land_customer", "decided_customers", "superseded_files", "decided_adjustments", "customer_aliases", "watched", "land_loan", "land_mandate", "land_legal_order", "land_confirmation", "land_disclosure", "rejected_rows",
     ):  # fmt: skip
         writer.declare(table)
     outcomes = []

@@ -118,8 +118,8 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "{subject}：自 {last_on} 起 {quiet_days} 日无交易，当日转入 {came}、转出 {left}",
     ),
     "watch_list": (
-        "{subject} stands on list {list} (entry {entry}) with accounts on {platforms} platforms, {held} in them",
-        "{subject} 命中名单 {list} 第 {entry} 条，涉及 {platforms} 个平台账户，余额 {held}",
+        "{subject} stands on list {list} (entry {entry}) with accounts on {platforms} platforms, {held} in them: {state} since {since}",
+        "{subject} 命中名单 {list} 第 {entry} 条，涉及 {platforms} 个平台账户，余额 {held}，自 {since} 起{state_zh}",
     ),
     "super_lender": (
         "{subject} lent {lent} on {platform} within {days} days and sold {sold} of claims in {sales} assignments",

@@ -137,6 +137,8 @@ class LedgerState:
 
     ``legal_orders``: by (platform, order, action); ``under_way``: by (platform, request, leg).
 
+    ``held``: sub-accounts from which nothing may leave today (custody.aml_holds).
+
     ``open_items``: by receivable or payable account, then by item. ``unsettled``: by part of an account, how much of each lot.
     """
 
@@ -151,3 +153,4 @@ class LedgerState:
     under_way: dict[tuple[str, str, int], UnderWay] = field(default_factory=dict)
     open_items: dict[str, dict[str, OpenItem]] = field(default_factory=dict)
     unsettled: dict[AccountPart, dict[Lot, int]] = field(default_factory=dict)
+    held: frozenset[str] = frozenset()

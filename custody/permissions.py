@@ -59,6 +59,10 @@ PERMISSIONS: dict[str, frozenset[Duty]] = {
     "compliance.confidential.view": frozenset({Duty.RISK_OFFICER, Duty.AUDITOR}),
     "watch_list.propose": frozenset({Duty.RISK_OFFICER, Duty.OPERATOR}),
     "watch_list.approve": frozenset({Duty.SUPERVISOR}),
+    # What becomes of a hold that only those may know of who see what is confidential.
+    "aml_hold.view": frozenset({Duty.RISK_OFFICER, Duty.AUDITOR}),
+    "aml_hold.propose": frozenset({Duty.RISK_OFFICER}),
+    "aml_hold.approve": frozenset({Duty.RISK_OFFICER}),
     # A computed charge of custody fees, or what no ledger counts for one; to send what was approved.
     "fee.view": _DESK,
     "fee.propose": frozenset({Duty.FEE_OFFICER}),

@@ -18,6 +18,7 @@ FINAL_REFUSALS = frozenset(
         "hold_purpose",
         "incomplete_instruction",
         "later_cause",
+        "left_meanwhile",
         "legal_order_account",
         "legal_order_amount",
         "loan_amount",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from custody.aml_holds import AmlHolds
 from custody.calendar import SettlementCalendar
 from custody.ledger import Register
 from custody.ledger_state import LedgerState
@@ -13,6 +14,8 @@ from custody.unsettled import UnsettledMoney
 
 def registers_of(state: LedgerState, calendar: SettlementCalendar) -> tuple[Register, ...]:
     return (
+        # Mostly nobody is, and every leg would be asked.
+        *((AmlHolds(state),) if state.held else ()),
         MandateRegister(state),
         LegalOrders(state),
         SuspenseRegister(state, calendar),

@@ -282,6 +282,14 @@ RULES: dict[str, tuple[str, str]] = {
         "the account {account} holds {available}, the posting needs {needed}",
         "账户 {account} 余额 {available}，所需 {needed}",
     ),
+    "not_carried_out": (
+        "the bank has not carried out this {txn_type} yet: it is tried again each day",
+        "银行尚未办理该笔 {txn_type}，将逐日重试",
+    ),
+    "left_meanwhile": (
+        "this {txn_type} was under way already and has been paid: the bank looks into it",
+        "该笔 {txn_type} 此前已在途并已付出，由银行核查",
+    ),
     "unknown_account": ("no sub-account {account} is open", "子账户 {account} 不存在或未开立"),
     "unknown_hold": ("no open hold {hold} of {account}", "没有冻结 {hold}（账户 {account}）"),
     "hold_amount": ("the hold {hold} has {open} open, the posting takes {needed}", "冻结 {hold} 余额 {open}，所需 {needed}"),

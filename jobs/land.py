@@ -32,6 +32,7 @@ from custody.ports import Row
 from custody.services.absent_files import GIVE_UP
 from custody.services.landing_results import put_back, refuse_after_landing
 from custody.services.outputs import Seal
+from custody.watch_list import carried
 from jobs.land_files import Landed, Task, land_files, table_name, tasks_of
 from jobs.land_persons import KeptPersons, NoPersons, Persons
 from jobs.post.scratch import scratch
@@ -88,7 +89,13 @@ def _land(context: StepContext, persons: Persons) -> None:
     context.write("decided_customers", decided)
     context.write("decided_adjustments", decided_adjustments(decisions, context.custody_date))
     context.write("customer_aliases", merged_before + merged)
+    context.write("watched", _watched(context, decisions, aliases))
     context.write("superseded_files", _superseded(context, outcomes))
+
+
+def _watched(context: StepContext, decisions: Iterable[Row], aliases: Mapping[str, str]) -> list[Row]:
+    today = context.custody_date
+    return carried(context.rows("land", "watched", on=today - timedelta(days=1)), decisions, today, aliases)
 
 
 class _Rejected:

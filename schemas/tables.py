@@ -113,6 +113,12 @@ TABLES: dict[str, TableSpec] = {
             "personal_digest:text user_no:text role:text action:text kind:text",
         ),
         _table("customer_aliases", "old", "old:text new:text effective_on:date decision_no:int"),
+        # Watch lists as two people let them in, and what became of the hold that each entry is (custody.watch_list): customer ids alone.
+        _table(
+            "watched",
+            "list entry",
+            "list:text entry:text customer_id:text valid_from:date held_from:date state:text decided_by:text? hold_id:text",
+        ),
         _landed(load_layout("platform_loan/1")),
         _landed(load_layout("platform_txn/1")),
         _landed(load_layout("platform_claim/1")),
@@ -453,8 +459,6 @@ TABLES: dict[str, TableSpec] = {
             "sub_account field",
             "platform:text sub_account:text field:text digest:text since:date file_name:text line_no:int",
         ),
-        # Watch lists as two people let them in (custody.watch_list): customer ids alone.
-        _table("watched", "list entry", "list:text entry:text customer_id:text valid_from:date"),
         # What was repaid on a platform today, and what of it came out of other loans.
         _table("platform_days", "platform", "platform:text repaid_minor:int repaid_by_new_minor:int"),
         # fees

@@ -21,6 +21,7 @@ from console.output import (
     wired,
 )
 from custody.errors import UsageError
+from custody.watch_list import HoldState
 
 FindingArgument = Annotated[str, typer.Argument(help="Its number, as list and alerts name it. 发现编号")]
 OptionalDate = Annotated[str, typer.Option("--date", help="As it stood on this custody date; else on the last one. 账务日期")]
@@ -32,6 +33,9 @@ def add_compliance(app: typer.Typer) -> None:
     group.command("list")(list_them)
     group.command("explain")(explain)
     group.command("watch")(watch)
+    group.command("holds")(list_holds)
+    group.command("release")(release)
+    group.command("report")(report)
     group.command("score")(score)
     app.add_typer(group, name="compliance")
 
@@ -114,6 +118,47 @@ def watch(
         proposal = propose_list(wiring.register, wiring.clock, actor, said, note)
     emit_proposal(proposal, as_json)
     return 0
+
+
+HoldArgument = Annotated[str, typer.Argument(help="The hold's number, as custody compliance holds shows it. 止付编号")]
+
+
+@command
+def list_holds(actor: ActorOption, as_json: JsonOption = False) -> int:
+    """Who stands on a watch list, and what became of the hold on his money. 名单止付"""
+    from console.hold_view import holds
+
+    with wired() as wiring:
+        found = holds(wiring, actor)
+    words = [
+        f"{row['hold_id']}  {row['state']:<9} {row['customer_id']}  {row['list']} {row['entry']}  since {row['held_from']}"
+        + "".join(f"  {p['proposal_id']} proposed by {p['maker']}" for p in row["proposals"])
+        for row in found
+    ]
+    emit({"holds": found}, as_json, words or ["nobody is watched 无名单客户"])
+    return 0
+
+
+def _propose(hold: str, actor: str, note: str, as_json: bool, outcome: HoldState) -> int:
+    from console.hold_view import hold_named
+    from custody.services.aml_holds import propose_outcome
+
+    with wired() as wiring:
+        proposal = propose_outcome(wiring.register, wiring.clock, actor, hold_named(wiring, actor, hold), outcome, note)
+    emit_proposal(proposal, as_json)
+    return 0
+
+
+@command
+def release(hold: HoldArgument, actor: ActorOption, note: NoteOption, as_json: JsonOption = False) -> int:
+    """Propose that a watched customer's money may leave again: from the next cut-off, once another has approved. 提议解除止付"""
+    return _propose(hold, actor, note, as_json, HoldState.RELEASED)
+
+
+@command
+def report(hold: HoldArgument, actor: ActorOption, note: NoteOption, as_json: JsonOption = False) -> int:
+    """Propose to turn the hit into a suspicious transaction report; the money stays held. 提议转为可疑交易报告"""
+    return _propose(hold, actor, note, as_json, HoldState.REPORTED)
 
 
 @command

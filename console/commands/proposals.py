@@ -20,6 +20,7 @@ from custody.masking import mask, mask_user_numbers
 from custody.rule_words import trial_words
 from custody.services import absent_files, calendars, customer_desk, organisations, party_keys, releases
 from custody.services import cases as case_service
+from custody.services.aml_holds import AML_HOLD
 from custody.services.contract_changes import CONTRACT
 from custody.services.deletion_plan import plan_of
 from custody.services.fee_charges import CHARGE
@@ -47,6 +48,7 @@ _KINDS: dict[str, DecisionKind] = {
         releases.RELEASE,
         calendars.HOLIDAY,
         WATCH_LIST,
+        AML_HOLD,
         CHARGE,
     )
 }

@@ -118,6 +118,11 @@ class FindingView:
         return query("compliance", {"date": self.on})
 
     @property
+    def customer(self) -> str | None:
+        """The page of the customer whom a hit is about."""
+        return query("customer", {"id": self.finding["subject"]}) if self.finding["rule"] == "watch_list" else None
+
+    @property
     def severity(self) -> Words:
         return SEVERITIES[self.finding["severity"]]
 

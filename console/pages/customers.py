@@ -13,6 +13,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from connectors.bootstrap import Wiring
+from console.hold_view import holds_of
 from console.pages.asking import FormDep, UserDep, asked, date_of, show, wired
 from console.pages.links import Link, Links, loan_link, transaction_link
 from console.pages.listing import Listing, listing, query
@@ -25,6 +26,7 @@ from custody.ports import Row
 from custody.services.customer_history import HistoryEvent, history, proposals_about
 from custody.services.customer_papers import reveal
 from custody.services.customers import AccountView, CustomerSummary, CustomerView, customer, find_customers
+from custody.watch_list import HOLD_WORDS, HoldState
 
 router = APIRouter()
 
@@ -135,12 +137,16 @@ class View:
             "history_",
         )
         # What is frozen and what is held are known as of the newest date only.
+        self.stops = [] if on else holds_of(wiring, reader, found.customer_id)
         accounts = [] if on else [account.sub_account for account in found.accounts]
         self.holds = [(self.account(account), hold) for account in accounts for hold in ledger.holds_of(account)]
         self.claims = [row for account in accounts for row in ledger.claims_of_holder(account) if row["principal_minor"]]
 
     def account(self, sub_account: str) -> Link:
         return self._links.account(sub_account)
+
+    def stop_words(self, stop: Row) -> Words:
+        return HOLD_WORDS[HoldState(stop["state"])]
 
     def role(self, account: AccountView) -> Words:
         return term(account.role, "role")

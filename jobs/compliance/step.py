@@ -20,7 +20,7 @@ from jobs.compliance.day import ComplianceDay
 from jobs.compliance.evidence import rows_behind
 from jobs.compliance.money import last_acts, money
 from jobs.compliance.platforms import platform_days, platforms
-from jobs.compliance.watched import watch_hits, watched
+from jobs.compliance.watched import watch_hits
 from jobs.step import Step, StepContext
 
 
@@ -29,8 +29,7 @@ def _run(context: StepContext) -> None:
     digests = contact_digests(day)
     contacts = with_persons(digests, day.accounts)
     acted, repaid = day.of_yesterday("last_acts"), platform_days(day)
-    entries = watched(day)
-    findings = [*watch_hits(day, entries), *borrowers(day, contacts), *money(day, acted), *platforms(day, contacts, repaid)]
+    findings = [*watch_hits(day), *borrowers(day, contacts), *money(day, acted), *platforms(day, contacts, repaid)]
     behind = rows_behind(day, findings)
     context.write("compliance_findings", [_row(day, finding, behind[finding.finding_id][1]) for finding in findings])
     rows = [
@@ -42,7 +41,6 @@ def _run(context: StepContext) -> None:
     context.write("account_days", day.moved)
     context.write("last_acts", last_acts(acted, day.moved))
     context.write("contact_digests", digests)
-    context.write("watched", entries)
     context.write("platform_days", repaid)
 
 

@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from datetime import timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from custody.compliance import Finding
 from custody.customer_decisions import resolve
-from custody.ports import Row
-from custody.watch_list import KIND, carried, hits
+from custody.watch_list import hits
 from jobs.compliance.columns import owner_of
 from jobs.compliance.day import ComplianceDay
 
 
-def watched(day: ComplianceDay) -> list[Row]:
-    """The entries that hold from today's cut-off on."""
-    decided = [row for row in day.context.rows("cut_off", "decisions") if (row["kind"], row["outcome"]) == (KIND, "APPROVED")]
-    before = day.context.rows("compliance", "watched", on=day.today - timedelta(days=1))
-    return carried(before, [json.loads(row["payload"]) for row in sorted(decided, key=lambda row: row["decision_no"])])
-
-
-def watch_hits(day: ComplianceDay, entries: list[Row]) -> Iterator[Finding]:
+def watch_hits(day: ComplianceDay) -> Iterator[Finding]:
     """Every open account of whoever is watched; who was found to be another is watched under his present id."""
+    entries = day.context.rows("land", "watched")
     if not entries or "watch_list" not in day.rules:
         return
     aliases = {row["old"]: row["new"] for row in day.context.rows("land", "customer_aliases")}

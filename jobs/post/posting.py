@@ -66,7 +66,7 @@ class Day:
     ``fees``: accrued yesterday, by platform; ``posted_before``: content hash, by key, of those of today's legs that an earlier day
     posted; ``landed``: what landing says of the instructions; ``repeated``: hashes of keys that stand more than once in the day, or in it and in an earlier one; ``aliases``: customer id -> the id that it became.
     ``reversals`` and ``told_before``: of restated files, as jobs.post.reversals has them. ``restricted``: of each platform that is not
-    live its status, and since when it has not been live."""
+    live its status, and since when it has not been live. ``held``: customers whose money may not leave (custody.aml_holds)."""
 
     on: date
     calendar: SettlementCalendar
@@ -81,6 +81,7 @@ class Day:
     reversals: Mapping[ReversalKey, tuple[Instruction, str]]
     told_before: frozenset[str]
     restricted: Mapping[str, tuple[str, date]]
+    held: frozenset[str]
 
 
 class Posting:

@@ -51,6 +51,10 @@ def _post(wiring: Wiring, share: Share) -> list[Spooled]:
     tables = {name: _rows(wiring, share, name, column) for name, column in (YESTERDAY | LANDED).items()}
     tables["sub_accounts"] = sub_accounts_of(tables, share.day.aliases)
     state = load_state(tables, share.day.on)
+    if share.day.held:
+        accounts = tables["sub_accounts"]
+        are_held = pc.is_in(accounts["customer_id"], pa.array(sorted(share.day.held), pa.string()))
+        state.held = frozenset(accounts.filter(are_held)["sub_account"].to_pylist())
     spool = Spool(share.spool.parent, share.spool.name)
     legs = Legs(share.runs, share.after, share.upto)
     # Each platform's accrual is entered by the one share that has it.

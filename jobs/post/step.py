@@ -31,6 +31,7 @@ from custody.errors import StopRun
 from custody.names import FileType, PartyKind
 from custody.ports import Row
 from custody.services.outputs import Seal
+from custody.watch_list import held as held_customers
 from jobs.distinct_keys import key_hashes
 from jobs.ledger_snapshots import SNAPSHOTS
 from jobs.post.earlier import hashes_of, posted_before
@@ -149,6 +150,7 @@ def _day(
 ) -> Day:
     reference = load_reference(context)
     yesterday = context.custody_date - timedelta(days=1)
+    aliases = aliases_of(context.rows("land", "customer_aliases"))
     fees = {fee["platform"]: fee for fee in context.rows("fees", "fee_accruals", on=yesterday)}
     taken_back = _hashes(original[:3] for original, _ in reversals.originals.values())
     hashes = np.sort(np.concatenate([hashes_of(runs), np.array(taken_back, np.int64)]))
@@ -163,11 +165,12 @@ def _day(
         fees=fees,
         posted_before=before,
         repeated=frozenset(repeated),
-        aliases=aliases_of(context.rows("land", "customer_aliases")),
+        aliases=aliases,
         landed=_landed(context),
         reversals=reversals.originals,
         told_before=reversals.told,
         restricted=reference.restricted(),
+        held=held_customers(context.rows("land", "watched"), context.custody_date, aliases),
     )
 
 

@@ -13,6 +13,7 @@ from heapq import heappop, heappush
 
 import pyarrow as pa
 
+from custody.aml_holds import NOT_CARRIED_OUT
 from custody.instruction import Entry, Instruction, Refusal
 from custody.names import Book
 from custody.posting_rules import COUPON_HOLD
@@ -34,8 +35,8 @@ class WaitingLeg:
 
 # What names the thing that a refusal waits for, by its rule: a hold, claim or receipt has the name of the request that makes it.
 _NAMED = {"unknown_hold": "hold", "unknown_claim": "claim", "unknown_receipt": "receipt", "still_under_way": "request"}
-# What no posting of the same day can bring: an account's opening, a loan, a mandate, an order, a contract.
-NEXT_DAY = frozenset({"no_legal_order", "unknown_account", "unknown_loan", "unknown_mandate", "unknown_party"})
+# What no posting of the same day can bring: an account's opening, a loan, a mandate, an order, a contract, a release.
+NEXT_DAY = frozenset({NOT_CARRIED_OUT, "no_legal_order", "unknown_account", "unknown_loan", "unknown_mandate", "unknown_party"})
 
 
 class WaitingLegs:

@@ -84,7 +84,7 @@ def test_whoever_stands_on_a_list_is_found_the_day_it_is_let_in_and_named_by_his
         r["customer_id"] for r in instance.lake_rows(SECOND, "post", "sub_accounts") if r["sub_account"] == f"{P}.LENDER.U1"
     )
     assert (hit["subject"], hit["amount_minor"], hit["severity"], hit["platform"]) == (lender, 600_000 * YUAN, "CRITICAL", "")
-    assert [row["customer_id"] for row in instance.lake_rows(SECOND, "compliance", "watched")] == [lender]
+    assert [row["customer_id"] for row in instance.lake_rows(SECOND, "land", "watched")] == [lender]
     proposals = str(instance.find("proposal", kind="watch_list"))
     assert lender in proposals and "110101" not in proposals
 

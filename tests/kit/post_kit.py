@@ -72,6 +72,7 @@ class Days:
                 "land_instruction",
                 "decided_adjustments",
                 "customer_aliases",
+                "watched",
                 "file_outcomes",
                 "rejected_rows",
                 "superseded_files",

@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 from compliance_day import FIRST, UNTIL, first_day
 from fastapi.testclient import TestClient
-from hand_made import hand_made_instance, put
-from instance_kit import opened
+from hand_made import Day, hand_made_instance, put
+from instance_kit import Instance, opened
 from pages_kit import Desk, read
+
+from custody.services.four_eyes import approve
+from custody.services.watch_lists import WATCH_LIST, propose_list
 
 
 @pytest.fixture(scope="module")
@@ -18,9 +21,18 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("compliance-pages")
     made = hand_made_instance(folder / "home", folder / "world", FIRST)
     with opened(made) as instance:
+        let_in(instance, first_day())
         put(instance, first_day())
         instance.run_day(FIRST, UNTIL)
     return made
+
+
+def let_in(instance: Instance, day: Day) -> None:
+    """A watch list with the day's first customer."""
+    register, clock, number = instance.wiring.register, instance.wiring.clock, day.rows["CUSTOMER"][0]["id_no"]
+    entries = [["1", instance.wiring.secrets.identity_digest("ID", number)]]
+    said = {"list": "un", "valid_from": str(FIRST), "source": "circular", "entries": entries}
+    approve(register, clock, "checker", WATCH_LIST, propose_list(register, clock, "maker", said, "n"), "n")
 
 
 @pytest.fixture
@@ -37,6 +49,7 @@ def test_findings_by_rule_and_platform_and_what_no_flow_shows(desk: Desk) -> Non
         "limit_on_platform",
         "shared_contact",
         "large_value",
+        "watch_list",
     }
     counts = {row[0]: row[1] for row in shown.tables[1][1:]}
     assert counts["large_value/1"] == "1" and counts["pooling/1"] == "✓ 0" and "equity crowdfunding" in shown.text
@@ -70,3 +83,16 @@ def test_what_is_confidential_is_not_there_for_an_operator(desk: Desk) -> None:
     desk.who = "auditor"
     assert desk.client.get(f"/{link}").status_code == 200
     assert desk.get("compliance", date="tomorrow").status_code == 400
+
+
+def test_that_money_is_held_is_shown_to_those_alone_who_may_know_and_that_they_saw_it_is_recorded(desk: Desk, home: Path) -> None:
+    desk.who = "risk"
+    (link,) = (href for href in read(desk.get("compliance", rule="watch_list").text).links if href.startswith("finding?"))
+    found = read(desk.client.get(f"/{link}").text)
+    customer = next(href for href in found.links if href.startswith("customer?"))
+    shown = read(desk.client.get(f"/{customer}").text)
+    assert "No money leaves" in shown.text and any("un" in row and "1" in row for row in shown.rows)
+    desk.who = "maker"
+    assert "No money leaves" not in read(desk.client.get(f"/{customer}").text).text
+    with opened(home) as instance:
+        assert [row["actor"] for row in instance.find("audit_event", action="aml_hold.view")] == ["risk"]
