@@ -443,6 +443,8 @@ TABLES: dict[str, TableSpec] = {
             "finding_id:text row_no:int source:text platform:text ref:text on_date:date amount_minor:int entry_no:int? request_no:text? "
             "txn_type:text? file_name:text? line_no:int?",
         ),
+        # What a date could not tell, since a file has not come: ``platform`` and ``subject`` are "" of all.
+        _table("compliance_unjudged", "rule platform subject", "rule:text platform:text subject:text"),
         # What moved on each account by what is posted today, by date of value. ``spent_minor``: to others here; ``credit_minor``: all
         # that came from elsewhere; ``acts``: what its owner did.
         _table(

@@ -7,7 +7,7 @@ not closed, or closed by a person though the condition lasts (custody.services.a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import TypeVar
 
@@ -189,12 +189,20 @@ def end_alert(tx: RegisterTx, actor: str, at: str, alert_id: str, words: tuple[s
     tx.audit(actor, "alert.end", alert_id, {"rule": row["rule"], "subject": row["subject"], "words": words[0]})
 
 
-def follow(tx: RegisterTx, actor: str, on: date, found: Sequence[Row], lasting: Iterable[str]) -> None:
+def follow(
+    tx: RegisterTx,
+    actor: str,
+    on: date,
+    found: Sequence[Row],
+    lasting: Iterable[str],
+    judged: Callable[[Row], bool] = lambda alert: True,
+) -> None:
     """The alerts that a custody date found: new ones are raised, standing ones brought up to date, graver where they are, and those of
     the rules ``lasting`` that it no longer finds end. A date that is assessed again after a later one changes nothing that the later
     one knows better.
 
-    ``found``: alert_id, rule, platform, subject, severity, figures, words_en, words_zh.
+    ``judged``: whether the date could tell if such an alert's condition lasts (a file may not have come); one of which it could not
+    stays. ``found``: alert_id, rule, platform, subject, severity, figures, words_en, words_zh.
     """
     standing = {
         row["alert_id"]: row for ids in _chunks([one["alert_id"] for one in found]) for row in tx.find("alert", alert_id=ids)
@@ -220,7 +228,7 @@ def follow(tx: RegisterTx, actor: str, on: date, found: Sequence[Row], lasting: 
     tx.update_all("alert", "alert_id", changes)
     still = {one["alert_id"] for one in found}
     for row in tx.find("alert", ("alert_id",), rule=list(lasting), state=[OPEN, ACKNOWLEDGED]):
-        if row["alert_id"] not in still and row["last_seen_on"] <= on:
+        if row["alert_id"] not in still and row["last_seen_on"] <= on and judged(row):
             end_alert(
                 tx, actor, tx.moment(), row["alert_id"], (f"not found any more at the end of {on}", f"{on} 日终未再发现该情形")
             )

@@ -3,17 +3,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
-
 from custody.compliance import Finding
-from custody.compliance_rules import Disclosure
 from custody.digest import canonical_json
-from custody.ports import RegisterTx, Row
+from custody.ports import Row
 from custody.rule_forms import ComplianceTerms
 from custody.services.access import SYSTEM
-from custody.services.alerts import put_alert
+from custody.services.alerts import follow
 from custody.services.outputs import Seal
+from jobs.compliance.alerts import LASTING, alert_rows, could_tell, unjudged
 from jobs.compliance.borrowers import borrowers
 from jobs.compliance.contacts import contact_digests, with_persons
 from jobs.compliance.day import ComplianceDay
@@ -38,6 +35,7 @@ def _run(context: StepContext) -> None:
         for number, row in enumerate(some, start=1)
     ]
     context.write("compliance_rows", rows)
+    context.write("compliance_unjudged", unjudged(day))
     context.write("account_days", day.moved)
     context.write("last_acts", last_acts(acted, day.moved))
     context.write("contact_digests", digests)
@@ -66,48 +64,12 @@ def _row(day: ComplianceDay, finding: Finding, rows_in_all: int) -> Row:
 
 
 def _publish(context: StepContext, seal: Seal) -> None:
-    """Raise each finding once: while it lasts its alert only ages.
-
-    An alert goes where its rule's contract says, so what may not be told is not in it: of what only the bank may know the platform
-    is not named as the one that it is about, and of what is confidential it says nothing but that it waits.
-    """
-    findings = context.wiring.lake.rows(seal.path, "compliance_findings")
+    """The register's alerts follow what this date found."""
+    lake = context.wiring.lake
+    findings, unjudged = lake.rows(seal.path, "compliance_findings"), lake.rows(seal.path, "compliance_unjudged")
     with context.wiring.register.transaction() as tx:
         context.lease.check(tx)
-        for row in findings:
-            if not (row["severity"] == "LOW" and row["disclosure"] == Disclosure.AML):
-                _raise(tx, row, seal)
-        _raise_many(tx, findings, seal)
+        follow(tx, SYSTEM, seal.custody_date, alert_rows(findings, seal.custody_date), LASTING, could_tell(unjudged))
 
-
-def _raise(tx: RegisterTx, row: Mapping[str, str], seal: Seal) -> None:
-    if row["disclosure"] == Disclosure.AML:
-        subject = f"FINDING|{row['finding_id']}"
-        put_alert(tx, SYSTEM, "CONFIDENTIAL", subject, seal.custody_date, _CONFIDENTIAL, row["severity"], "", "")
-        return
-    words = row["words_en"], row["words_zh"]
-    subject, platform = row["subject"], row["platform"]
-    if row["disclosure"] == Disclosure.BANK and platform:
-        subject, platform = f"{platform}|{subject}", ""
-    # What tells one from another is the finding: one person may be over the limit on two platforms.
-    put_alert(tx, SYSTEM, row["rule"].upper(), subject, seal.custody_date, words, row["severity"], platform, row["finding_id"])
-
-
-def _raise_many(tx: RegisterTx, findings: list[Row], seal: Seal) -> None:
-    """What is a list to be filed, not an event: one alert for each rule and date."""
-    lists = Counter(row["rule"] for row in findings if row["severity"] == "LOW" and row["disclosure"] == Disclosure.AML)
-    for rule in sorted(lists):
-        on = seal.custody_date
-        put_alert(tx, SYSTEM, "CONFIDENTIAL", f"LIST|{on.isoformat()}|{rule}", on, _CONFIDENTIAL_LIST, "LOW", "", "")
-
-
-_CONFIDENTIAL = (
-    "a confidential finding waits for the risk officer: see the page Compliance",
-    "有保密事项待风控岗处理：请查看“合规”页面",
-)
-_CONFIDENTIAL_LIST = (
-    "a confidential list waits to be filed by the risk officer: see the page Compliance",
-    "有保密清单待风控岗报送：请查看“合规”页面",
-)
 
 STEP = Step("compliance", _run, _publish)

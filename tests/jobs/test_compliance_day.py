@@ -15,8 +15,9 @@ from instance_kit import Instance, opened
 from typer.testing import CliRunner
 
 from console.cli import app
-from custody.compliance_rules import Disclosure
+from custody.compliance_rules import NEEDS, Disclosure
 from custody.steps import STEPS
+from jobs.compliance.alerts import LASTING, could_tell
 
 
 def let_in(home: Path, folder: Path, entry: str, number: int) -> None:
@@ -116,6 +117,32 @@ def test_a_finding_is_raised_once_and_says_no_more_than_may_be_told(instance: In
     large = findings(instance, FIRST)["large_value"]
     secret = str({n: alerts["CONFIDENTIAL"][n] for n in ("subject", "platform", "words_en", "words_zh", "figures")})
     assert large["subject"].split("|")[0] not in secret and "600" not in secret and P not in secret
+
+
+def test_an_alert_ends_with_its_condition_and_what_happened_once_waits_for_a_person(instance: Instance) -> None:
+    alerts = {row["rule"]: row for row in instance.find("alert") if row["raised_on"] == FIRST}
+    ended = {rule for rule, row in alerts.items() if row["ended_at"]}
+    # The second day's LOAN file does not name the loan any more.
+    assert (
+        ended == {"FILL_THAT_NEVER_WAS"}
+        and alerts["FILL_THAT_NEVER_WAS"]["ended_en"] == f"not found any more at the end of {SECOND}"
+    )
+    assert {alerts[rule]["state"] for rule in ("LIMIT_ON_PLATFORM", "SHARED_CONTACT", "CONFIDENTIAL")} == {"OPEN"}
+
+
+def test_what_a_late_file_leaves_open_does_not_end(instance: Instance) -> None:
+    tells = could_tell(
+        [{"rule": "fill_that_never_was", "platform": P, "subject": ""}, {"rule": "limit_on_all", "platform": "", "subject": "C1"}]
+    )
+
+    def alert(rule: str, platform: str, subject: str) -> dict[str, Any]:
+        return {"rule": rule, "platform": platform, "subject": subject}
+
+    assert not tells(alert("FILL_THAT_NEVER_WAS", P, "L2")) and tells(alert("FILL_THAT_NEVER_WAS", "P002", "L2"))
+    assert not tells(alert("FILL_THAT_NEVER_WAS", "", f"{P}|L2"))
+    assert not tells(alert("LIMIT_ON_ALL", "", "C1")) and tells(alert("LIMIT_ON_ALL", "", "C2"))
+    assert tells(alert("CONFIDENTIAL", "", "HOLD|x")) and not tells(alert("CONFIDENTIAL", "", "FINDING|x"))
+    assert set(LASTING) - {"CONFIDENTIAL"} <= {rule.upper() for rule in NEEDS}
 
 
 def test_confidential_findings_are_shown_to_the_auditor_and_are_not_there_for_an_operator(home: Path) -> None:
