@@ -19,6 +19,7 @@ from connectors.lease import DAY_LEASE, held
 from connectors.ledger_reader import StoreLedgerReader
 from connectors.person_store import KeyedPersonStore
 from connectors.register import SqlRegister
+from connectors.seal_folder import SealFolder
 from connectors.secrets import FileSecrets
 from connectors.settings import Settings, load_settings
 from connectors.surroundings import LakeSurroundings
@@ -67,6 +68,11 @@ class Wiring:
     @cached_property
     def archive(self) -> FolderArchive:
         return FolderArchive(self.settings.path(self.settings.stores.archive), self.secrets)
+
+    @property
+    def seals(self) -> SealFolder:
+        settings = self.settings
+        return SealFolder(settings.path(settings.stores.seals), settings.path(settings.keys.seal_keys))
 
     @cached_property
     def keyed(self) -> KeyedStore:

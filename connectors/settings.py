@@ -42,6 +42,8 @@ class Stores(_Section):
     # A folder, file:///FOLDER, or hdfs://HOST:PORT/FOLDER.
     lake: str
     archive: str
+    # A folder: what was signed of each closed day.
+    seals: str
     # A folder: LMDB. hbase://HOST:PORT/NAMESPACE: HBase by its Thrift server.
     keyed: str
     core: str
@@ -107,6 +109,8 @@ class KeySettings(_Section):
     # long to be read or made.
     openpgp_key: str
     openpgp_seconds: Annotated[int, Field(ge=1)]
+    # A folder: the bank's private keys by which it signs the days' roots.
+    seal_keys: str
 
 
 class LandSettings(_Section):
@@ -227,6 +231,7 @@ url = "sqlite:///register.db"
 [stores]
 lake = "lake"
 archive = "archive"
+seals = "seals"
 keyed = "keyed"
 core = "core"
 map_size_gib = 16
@@ -270,6 +275,7 @@ identity_key = "keys/identity.key"
 master_key = "keys/master.key"
 openpgp_key = "keys/openpgp.asc"
 openpgp_seconds = 120
+seal_keys = "keys/seals"
 
 [land]
 processes = 2

@@ -18,6 +18,7 @@ from console.commands.organisations import add_organisations
 from console.commands.outbound import add_outbound
 from console.commands.replay import add_replay
 from console.commands.rules import add_rules
+from console.commands.seals import add_seals
 from console.commands.simulation import add_simulation
 from console.commands.steps import add_steps
 from console.commands.store import add_store
@@ -45,6 +46,7 @@ add_customers(app)
 add_expectations(app)
 add_replay(app)
 add_store(app)
+add_seals(app)
 
 
 def main() -> None:

@@ -70,6 +70,10 @@ PERMISSIONS: dict[str, frozenset[Duty]] = {
     "fee.send": frozenset({Duty.SYSTEM, Duty.FEE_OFFICER, Duty.OPERATOR}),
     "report.propose": frozenset({Duty.REPORT_OFFICER}),
     "report.approve": frozenset({Duty.SUPERVISOR}),
+    # The key by which the days' roots are signed; what proves a report, or a row, to somebody outside the bank.
+    "seal_key.propose": frozenset({Duty.ADMINISTRATOR}),
+    "seal_key.approve": frozenset({Duty.SUPERVISOR}),
+    "proof.view": _DESK,
     "file.collect": frozenset({Duty.SYSTEM, Duty.OPERATOR}),
     "outbound.send": frozenset({Duty.SYSTEM, Duty.OPERATOR}),
     "outbound.again": frozenset({Duty.OPERATOR, Duty.SUPERVISOR}),

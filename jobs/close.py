@@ -4,7 +4,8 @@ The root and the audit chain are tied together from the chain's side: the commit
 event, which carries the root's digest, are one register transaction. So the chain, from that event on, commits to the root,
 and the root through yesterday's to every seal of every day before; and the events up to a close are those before its own.
 The root itself names no event: events have wall-clock times, and a root must be the same whenever its day is run.
-`custody verify` checks both (custody/services/verification.py).
+What names both is the statement that the bank signs when the close is published (jobs/day_seal.py). `custody verify` checks all
+three.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from datetime import timedelta
 from custody.audit import GENESIS
 from custody.errors import StopRun
 from custody.ports import Row
+from custody.services.outputs import Seal
 from custody.steps import STEPS
+from jobs.day_seal import sign_day
 from jobs.step import Step, StepContext
 
 
@@ -34,4 +37,8 @@ def _run(context: StepContext) -> None:
     context.write("day_root", rows)
 
 
-STEP = Step("close", _run)
+def _publish(context: StepContext, seal: Seal) -> None:
+    sign_day(context.wiring, seal)
+
+
+STEP = Step("close", _run, _publish)

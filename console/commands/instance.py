@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import date
 from pathlib import Path
 from typing import Annotated
 
@@ -23,11 +22,10 @@ from connectors.settings import (
     read_settings,
 )
 from console.output import ActorOption, JsonOption, command, emit, parse_date, progress, wired
-from custody.errors import SealBroken, StopRun, UsageError
+from custody.errors import StopRun, UsageError
 from custody.permissions import Duty
-from custody.ports import RegisterTx, Row
+from custody.ports import RegisterTx
 from custody.services import people as people_service
-from custody.services import verification
 from schemas.exchange import sha256_hex
 
 # The demo's people; a bank's own come from its directory. None of them may approve his own work.
@@ -83,6 +81,8 @@ def init(
     for key in (settings.keys.identity_key, settings.keys.master_key):
         make_key_file(settings.path(key))
     make_bank_key(settings.path(settings.keys.openpgp_key), settings.instance.bank)
+    with wired() as wiring:
+        _begin_seals(wiring)
     make_server_keys(settings)
     sftp = settings.sftp
     pin_host(settings.path(sftp.known_hosts), sftp.host, sftp.port, settings.path(sftp.host_key))
@@ -93,6 +93,18 @@ def init(
     made = [FILE_NAME, "keys/", "register", f"people: {', '.join(_FIRST_PEOPLE)}" if is_new else "people as they were"]
     emit({"home": str(home), "made": made}, as_json, [f"{home}: there are now {', '.join(made)}"])
     return 0
+
+
+def _begin_seals(wiring: Wiring) -> None:
+    """The bank's first seal key. Days that were closed by a program that signed none are signed with it."""
+    from custody.services.outputs import seal_of
+    from jobs.day_seal import sign_day
+
+    if wiring.seals.begin(wiring.settings.instance.go_live):
+        with wiring.register.transaction() as tx:
+            closes = tx.find("step_output", ("custody_date", "version"), step="close")
+        for row in closes:
+            sign_day(wiring, seal_of(row))
 
 
 def bring_register_to_newest(settings: Settings) -> None:
@@ -168,15 +180,20 @@ def serve_sftp() -> int:
 def verify(
     date_: Annotated[str, typer.Option("--date", help="Only this date's outputs in the lake. 账务日期")] = "",
     file: Annotated[str, typer.Argument(help="A report's seal file. 报表封签文件")] = "",
+    store: Annotated[
+        bool, typer.Option("--store/--no-store", help="The keyed store too, which is read whole. 是否核验键值库")
+    ] = True,
     as_json: JsonOption = False,
 ) -> int:
     """Audit chain, committed steps, days' roots and the lake, each against the others; or one sealed report. 校验
 
     The chain: each event follows from the one before. Commits: each committed step stands in one event with the same
-    digest, and the other way round. Decisions: each stands in an event with its maker and checker. Cases: the open ones are
-    the newest sealed breaks. Roots: each close names the digests of its date's steps and yesterday's root. Lake:
-    every table and file has the digest that was committed. Keyed store: count, sum and digest of each table and salt.
+    digest, and the other way round. Decisions: each stands in an event with its maker and checker. Seals: each close is signed,
+    and chain, journals and master rows are those that were signed or changed by a deed since. Cases: the open ones are the
+    newest sealed breaks. Roots: each close names the digests of its date's steps and yesterday's root. Lake and archive: every
+    table and file has the digest that was committed. Keyed store: count, sum and digest of each table and salt.
     """
+    from jobs.verification import verify_instance
     from reports.seal import verify_seal
 
     if file:
@@ -192,8 +209,12 @@ def verify(
         emit({"checked": 1, "wrong": wrong}, as_json, wrong or [whole])
     else:
         with wired() as wiring:
-            wrong, checked = _verify_instance(wiring, parse_date(date_) if date_ else None)
-        emit({"checked": checked, "wrong": wrong}, as_json, wrong or [f"{checked} sealed outputs are whole 校验通过"])
+            done = verify_instance(wiring, parse_date(date_) if date_ else None, store, progress)
+        wrong = [fault.words for fault in done.faults]
+        faults = [{"part": fault.part, "words": fault.words} for fault in done.faults]
+        result = {"checked": done.outputs, "files": done.files, "wrong": wrong, "faults": faults}
+        whole = f"{done.outputs} sealed outputs and {done.files} archived files are whole 校验通过"
+        emit(result, as_json, [f"{fault.part}: {fault.words}" for fault in done.faults] or [whole])
     return 1 if wrong else 0
 
 
@@ -204,55 +225,6 @@ def _stranger(wiring: Wiring, seal: Path) -> list[str]:
     sha256 = sha256_hex(seal.read_bytes())
     ours = [f for row in outputs for f in wiring.lake.manifest(row["path"]).files.values()]
     return [] if any(f["sha256"] == sha256 for f in ours) else [f"{seal.name} is not a seal that this instance committed"]
-
-
-def _verify_instance(wiring: Wiring, only: date | None) -> tuple[list[str], int]:
-    """(what is wrong, outputs checked). The register is checked whole, the lake for one date or for all."""
-    with wiring.register.transaction() as tx:
-        outputs = tx.find("step_output", ("custody_date", "step", "version"))
-        events = tx.find("audit_event", ("event_no",))
-        proposals, cases = tx.find("proposal"), tx.find("recon_case")
-    wrong = [*verification.chain_faults(events), *verification.commit_faults(outputs, events)]
-    wrong += verification.decision_faults(proposals, events)
-    reconciled = [row for row in outputs if row["step"] == "reconcile"]
-    newest = max(reconciled, key=lambda row: (row["custody_date"], row["version"]), default=None)
-    damaged: dict[str, bool] = {}
-    chosen = [row for row in outputs if only is None or row["custody_date"] == only]
-    for row in chosen:
-        progress(f"{row['custody_date']} {row['step']} v{row['version']}")
-        found = _lake_faults(wiring, row)
-        damaged[row["path"]] = bool(found)
-        # What damaged tables say is of no use; their damage is found already.
-        if row["step"] == "close" and not found:
-            root = wiring.lake.rows(row["path"], "day_root")
-            found = verification.root_faults(row["custody_date"], row["version"], root, outputs, wiring.settings.instance.go_live)
-        wrong += found
-    if newest is not None:
-        if newest["path"] not in damaged:
-            damaged[newest["path"]] = bool(_lake_faults(wiring, newest))
-        if not damaged[newest["path"]]:
-            wrong += verification.case_faults(cases, wiring.lake.rows(newest["path"], "breaks"))
-    progress("the keyed store")
-    return wrong + _store_faults(wiring, only), len(chosen)
-
-
-def _store_faults(wiring: Wiring, only: date | None) -> list[str]:
-    """The keyed store against the lake; of a date that it does not hold yet there is nothing to say."""
-    from jobs.store_proof import store_faults
-
-    try:
-        return [fault.words[0] for fault in store_faults(wiring, only) if fault.rule != "store_no_day"]
-    except SealBroken as error:
-        return [f"the keyed store cannot be compared: {error}"]
-
-
-def _lake_faults(wiring: Wiring, output: Row) -> list[str]:
-    try:
-        if output["step"] == "close" and "day_root" not in wiring.lake.manifest(output["path"]).tables:
-            return [f"{output['path']} has no day_root"]
-        return wiring.lake.verify(output["path"], output["manifest_digest"])
-    except SealBroken as error:
-        return [str(error)]
 
 
 @command

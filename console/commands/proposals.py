@@ -29,6 +29,7 @@ from custody.services.party_contacts import CONTACT
 from custody.services.restatements import RESTATEMENT
 from custody.services.rules import KIND as RULE
 from custody.services.rules import decide_rule
+from custody.services.seal_keys import SEAL_KEY
 from custody.services.status_changes import STATUS
 from custody.services.watch_lists import WATCH_LIST
 from schemas.rule_book import shipped_rules
@@ -50,6 +51,7 @@ _KINDS: dict[str, DecisionKind] = {
         WATCH_LIST,
         AML_HOLD,
         CHARGE,
+        SEAL_KEY,
     )
 }
 # What may let somebody in to the drop, or lock him out.

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
 from custody.audit import GENESIS, first_broken
+from custody.digest import canonical_json
 from custody.steps import STEPS
 
 _ACTION = "step."
@@ -62,18 +63,69 @@ def commit_faults(outputs: Sequence[Mapping[str, object]], events: Sequence[Mapp
 
 
 def decision_faults(proposals: Sequence[Mapping[str, object]], events: Sequence[Mapping[str, object]]) -> list[str]:
-    """Whether each decided proposal stands in the chain with its outcome, maker and checker: four eyes cannot be rewritten."""
+    """Whether each proposal stands in the chain with what was proposed, and a decided one with its outcome, maker and checker: four
+    eyes cannot be rewritten."""
     told: dict[str, tuple[str, str, str]] = {}
+    asked: dict[str, tuple[str, str, str]] = {}
     for event in events:
         details = json.loads(str(event["details"]))
-        if isinstance(details, dict) and "outcome" in details and "proposal" in details:
+        if not isinstance(details, dict) or "proposal" not in details:
+            continue
+        if "outcome" in details:
             told[str(details["proposal"])] = (str(details["outcome"]), str(details["maker"]), str(event["actor"]))
+        elif "payload" in details:
+            asked[str(details["proposal"])] = (str(event["subject"]), canonical_json(details["payload"]), str(event["actor"]))
     wrong = []
     for row in proposals:
+        # Some kinds of proposal tell the chain only a digest of what is personal in them.
+        proposed = asked.get(str(row["proposal_id"]))
+        if proposed is not None and proposed != (row["subject"], row["payload"], row["maker"]):
+            wrong.append(
+                f"proposal {row['proposal_id']} is not what {proposed[2]} proposed for {proposed[0]}, as the audit chain has it"
+            )
         if row["state"] != "PROPOSED":
             says = (str(row["state"]), str(row["maker"]), str(row["checker"]))
             if told.get(str(row["proposal_id"])) != says:
                 wrong.append(f"proposal {row['proposal_id']} says {', '.join(says)}; the audit chain does not")
+    return wrong
+
+
+def publication_faults(publications: Sequence[Mapping[str, object]], outputs: Sequence[Mapping[str, object]]) -> list[str]:
+    """Whether what was published is what was committed."""
+    committed = {_key(row): str(row["manifest_digest"]) for row in outputs}
+    return [
+        f"publication of {_named(_key(row))} is of another manifest than the register's output"
+        for row in publications
+        if committed.get(_key(row)) != row["manifest_digest"]
+    ]
+
+
+# What a cut-off seals of each file, and the register keeps.
+_OF_ACCEPTED = ("party", "file_type", "custody_date", "batch", "version", "layout", "encoding", "rows", "totals", "batches")
+_OF_REFUSED = ("party", "file_type", "custody_date", "rule")
+
+
+def file_faults(
+    custody_date: date,
+    accepted: Sequence[Mapping[str, object]],
+    refused: Sequence[Mapping[str, object]],
+    files: Sequence[Mapping[str, object]],
+) -> list[str]:
+    """Whether the register's files of one cut-off are those that it sealed, each as it was."""
+    mine = {(row["file_name"], row["sha256"]): row for row in files if row["cut_off_date"] == custody_date}
+    wrong: list[str] = []
+    for sealed, columns in [*((row, _OF_ACCEPTED) for row in accepted), *((row, _OF_REFUSED) for row in refused)]:
+        row = mine.pop((sealed["file_name"], sealed["sha256"]), None)
+        place = f"file {sealed['file_name']} of the cut-off of {custody_date}"
+        if row is None:
+            wrong.append(f"{place} with SHA-256 {str(sealed['sha256'])[:16]} is not in the register")
+            continue
+        differing = [name for name in columns if row[name] != sealed[name]]
+        if "archive_ref" in sealed and sealed["archive_ref"] not in (row["archive_ref"], row["plain_ref"]):
+            differing.append("archive_ref")
+        if differing:
+            wrong.append(f"{place} has another {', '.join(differing)} in the register than was sealed")
+    wrong += [f"file {name} says that the cut-off of {custody_date} took it, which did not" for name, _ in mine]
     return wrong
 
 

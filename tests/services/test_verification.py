@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from shutil import copytree
+from shutil import copytree, rmtree
 from typing import Any
 
 import pytest
@@ -44,6 +44,11 @@ def _write(context: StepContext) -> None:
     context.writer.file("which.txt", context.writer.folder.split("/")[-3].encode() + context.custody_date.isoformat().encode())
 
 
+def _cut_off(context: StepContext) -> None:
+    context.write("accepted_files", [])
+    context.write("refused_files", [])
+
+
 def _reconcile(context: StepContext) -> None:
     context.write("proof", [])
     context.write("breaks", [])
@@ -71,7 +76,12 @@ def two_closed_days(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = ["init", "--bank", "b", "--go-live", FIRST.isoformat(), "--sftp-port", "2222"]
     assert CliRunner().invoke(app, command, env={"CUSTODY_HOME": str(home)}).exit_code == 0
     wiring = wire(home)
-    others = {"reconcile": Step("reconcile", _reconcile), "project": Step("project", _project, _mark), "close": CLOSE}
+    others = {
+        "cut_off": Step("cut_off", _cut_off),
+        "reconcile": Step("reconcile", _reconcile),
+        "project": Step("project", _project, _mark),
+        "close": CLOSE,
+    }
     for on in (FIRST, SECOND):
         for name in STEPS:
             run_step(wiring, others.get(name, Step(name, _write)), on, SYSTEM)
@@ -174,8 +184,12 @@ def test_a_changed_audit_event_is_found(copy: Copy) -> None:
 def test_an_audit_event_changed_with_the_whole_chain_after_it_is_found(copy: Copy) -> None:
     event = copy.event_of("land", FIRST)
     copy.forge_chain(event["event_no"], details=canonical_json({"version": 1, "manifest": "f" * 64, "reason": ""}))
-    (wrong,) = copy.verify()[1]
+    wrong, *signed = copy.verify()[1]
     assert wrong.startswith("step_output land of 2019-12-30 v1 has manifest") and wrong.endswith("f" * 16)
+    # He has made the chain whole again; what the bank had signed of it says otherwise.
+    assert [w.partition(" for ")[0] for w in signed] == [
+        f"the signed statement of {on} v1 has another hash" for on in ("2019-12-30", "2019-12-31")
+    ]
     copy.forge_chain(event["event_no"], details="[]")
     wrong_words = copy.verify()[1]
     assert f"audit event {event['event_no']}: its details are not those of a committed step" in wrong_words
@@ -190,8 +204,10 @@ def test_a_changed_root_is_found_even_when_all_its_digests_were_made_to_fit(copy
 
     copy.forge_close(FIRST, other)
     wrong = copy.verify()[1]
-    assert [w.split(" has ")[0] for w in wrong] == ["day_root of 2019-12-30 v1", "day_root of 2019-12-31 v1"]
-    assert "fees of 2019-12-30 v1" in wrong[0] and "close of 2019-12-30 v1" in wrong[1]
+    roots = [w for w in wrong if w.startswith("day_root")]
+    assert [w.split(" has ")[0] for w in roots] == ["day_root of 2019-12-30 v1", "day_root of 2019-12-31 v1"]
+    assert "fees of 2019-12-30 v1" in roots[0] and "close of 2019-12-30 v1" in roots[1]
+    assert any(w.startswith("the signed statement of 2019-12-30 v1 has root") for w in wrong)
 
 
 @pytest.mark.parametrize(
@@ -257,3 +273,12 @@ def test_a_seal_that_fits_its_files_and_is_not_ours_is_found(copy: Copy, tmp_pat
     code, wrong = copy.verify(str(tmp_path / "f_seal.json"))
     assert code == 1
     assert wrong[-1] == "f_seal.json is not a seal that this instance committed"
+
+
+def test_days_that_an_earlier_program_closed_are_signed_when_the_instance_is_brought_to_the_newest(copy: Copy) -> None:
+    rmtree(copy.home / "seals")
+    rmtree(copy.home / "keys" / "seals")
+    assert CliRunner().invoke(app, ["verify"], env={"CUSTODY_HOME": str(copy.home)}).exit_code == 2
+    assert CliRunner().invoke(app, ["init"], env={"CUSTODY_HOME": str(copy.home)}).exit_code == 0
+    assert copy.verify() == (0, [])
+    assert len(list((copy.home / "seals").glob("*.sig"))) == 2
