@@ -1,8 +1,8 @@
-"""HBase's master and Thrift, PostgreSQL's backend and sshd's session are killed in the middle of steps, one in each, and the
+"""HBase's master and Thrift, PostgreSQL's backend and sshd's session are killed in the middle of steps, one in a step, and the
 day's content is what an undisturbed run makes.
 
 Instances on HBase, PostgreSQL, HDFS and sshd. The first runs its day undisturbed, to learn how many calls each step makes to
-each server. In the second each step stops itself before a call drawn at random, one server that it talks to is killed (SIGKILL) and started
+each server. In the second each struck step stops itself before a call drawn at random, one server that it talks to is killed (SIGKILL) and started
 again, and the step goes on: it mends itself or ends with "retry later", and is then run again.
 """
 
@@ -42,6 +42,8 @@ RETRY_LATER = 3
 GIVE_UP_SECONDS = 90
 STEP_SECONDS = 240
 COLLECT = "collect"
+# Where somebody dies: by default where files, HBase and the day's end are, in `make soak` in every step.
+STRUCK = (COLLECT, *STEPS) if len(seeds(1)) > 1 else (COLLECT, "land", "extract", "project", "close")
 # Who dies, and before calls to which server.
 MORTAL = (("master", "hbase"), ("thrift", "hbase"), ("session", "sftp"), ("backend", "register"))
 
@@ -172,14 +174,27 @@ def run_killed(parts: Parts, step: str, server: str, calls: int, who: str, rng: 
             time.sleep(1)
 
 
+def run_step(home: Path, step: str) -> None:
+    with opened(home) as instance:
+        instance.step(step, GO_LIVE)
+
+
 @pytest.mark.parametrize("seed", seeds(1), ids=lambda seed: f"seed{seed}")
-def test_in_every_step_a_server_is_killed(seed: int, make_parts: MakeParts, world: Path, embedded: Embedded) -> None:
+def test_servers_are_killed_in_the_middle_of_steps(seed: int, make_parts: MakeParts, world: Path, embedded: Embedded) -> None:
     undisturbed = make_parts(f"u{seed}")
     send(undisturbed.home, world)
-    calls = {step: told(start(undisturbed.home, step, GO_LIVE, "calls"))["calls"] for step in (COLLECT, *STEPS)}
+    calls: dict[str, dict[str, int]] = {}
+    for step in (COLLECT, *STEPS):
+        if step in STRUCK:
+            calls[step] = told(start(undisturbed.home, step, GO_LIVE, "calls"))["calls"]
+        else:
+            run_step(undisturbed.home, step)
     parts, turned = make_parts(f"k{seed}"), [*MORTAL[seed % 4 :], *MORTAL[: seed % 4]]
     send(parts.home, world)
     for step in (COLLECT, *STEPS):
+        if step not in STRUCK:
+            run_step(parts.home, step)
+            continue
         # One death for each step, since a committed step does nothing more; whoever has died least is next.
         mortal = [(who, server) for who, server in turned if server in calls[step]]
         who, server = min(mortal, key=lambda each: parts.killer.killed.count(each[0]))

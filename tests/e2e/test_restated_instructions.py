@@ -58,7 +58,12 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     folder = tmp_path_factory.mktemp("story")
     world = make_world(folder / "world", [], seed=5, days=4, lenders=8, loans=4, e_account_platform=1)
     good = rows_of(world, "GW", "INSTRUCTION", SECOND)
-    told = Story(make_instance(folder / "home", world), make_instance(folder / "other", world), good)
+    home = make_instance(folder / "home", world)
+    with opened(home) as instance:
+        for on in (FIRST, SECOND):
+            instance.deliver(world, on)
+            instance.run_day(on)
+    told = Story(home, copy_of(home, folder / "other"), good)
     told.gone = {
         "recharge": one(good, "RECHARGE", lambda r: r["channel"] is not None and r["event_time"].hour == 23),
         "passed_on": one(good, "RECHARGE", lambda r: r["channel"] is not None),
@@ -74,13 +79,10 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     bad.append({**told.gone["bonus"], "request_no": NEW})
     told.gone["changed"] = changed
     with opened(told.other) as instance:
-        for on in (FIRST, SECOND, THIRD, FOURTH):
+        for on in (THIRD, FOURTH):
             instance.deliver(world, on)
             instance.run_day(on, STEPS if on < FOURTH else STEPS[: STEPS.index("post") + 1])
     with opened(told.home) as instance:
-        for on in (FIRST, SECOND):
-            instance.deliver(world, on)
-            instance.run_day(on)
         told.sealed = {(r["custody_date"], r["step"]): r["manifest_digest"] for r in instance.find("step_output")}
         told.names.append(send(instance, "GW", "INSTRUCTION", SECOND, 2, bad))
     told.shown = custody(told.home, "restatement", "show", told.names[0])
