@@ -95,6 +95,8 @@ PERMISSIONS: dict[str, frozenset[Duty]] = {
     "customer.approve": frozenset({Duty.SUPERVISOR}),
     # What was approved, and what the law no longer keeps: decided by others, so the scheduler may do it.
     "customer.carry_out": frozenset({Duty.SYSTEM, Duty.OPERATOR, Duty.SUPERVISOR}),
+    # What everybody did, also what the law against money laundering keeps confidential.
+    "audit.view": frozenset({Duty.AUDITOR}),
     "store.rebuild": frozenset({Duty.ADMINISTRATOR}),
 }
 

@@ -33,6 +33,7 @@ RULES: dict[str, tuple[str, str]] = {
     "phone": ("not a mobile number of 11 digits", "不是 11 位手机号"),
     "card": ("not a bank card number (Luhn check)", "不是合法的银行卡号（Luhn 校验）"),
     "duplicate_key": ("the key {key} stands already in line {first_line}", "主键 {key} 已在第 {first_line} 行出现"),
+    "other_year": ("the day lies outside {year}, which this table decides whole", "日期不在本表所定年份 {year} 内"),
     # a row of a form about customers
     "form_action": ("this form takes {expected} only", "本表单只接受 {expected}"),
     "account_exists": ("the sub-account exists already", "该子账户已存在"),

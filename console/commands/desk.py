@@ -7,12 +7,11 @@ from typing import Annotated
 
 import typer
 
-from console.commands import fees, proposals
+from console.commands import calendar, fees, proposals
 from console.commands.results import day_results
 from console.commands.steps import step_callback
 from console.output import ActorOption, DateOption, JsonOption, NoteOption, command, emit, parse_date, wired
-from custody.calendar import dates
-from custody.services import calendars, releases
+from custody.services import releases
 from custody.services.outputs import days_begun
 from custody.steps import STEPS
 
@@ -20,7 +19,7 @@ from custody.steps import STEPS
 def add_desk(app: typer.Typer) -> None:
     groups: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
         "day": ("The custody day at a glance. 日终一览", {"status": day_status, "results": day_results}),
-        "calendar": ("The bank's own holidays and working days. 日历", {"show": calendar_show, "propose": calendar_propose}),
+        "calendar": ("The bank's own holidays and working days. 日历", {"show": calendar.show, "propose": calendar.propose}),
         "report": (
             "Drafts of the date (--date), releases, due dates. 报表",
             {"list": report_list, "release": report_release, "due": report_due},
@@ -78,35 +77,6 @@ def day_status(
                 said = ", ".join(f"{count} {state}" for state, count in p["promised"].items())
                 words.append(f"          promised: {said}")
     emit({"days": days}, as_json, words)
-    return 0
-
-
-@command
-def calendar_show(
-    date_: DateOption, days: Annotated[int, typer.Option("--days", help="How many. 天数")] = 14, as_json: JsonOption = False
-) -> int:
-    with wired() as wiring, wiring.register.transaction() as tx:
-        calendar = calendars.settlement_calendar(tx)
-    shown = [{"day": d, "business_day": calendar.is_business_day(d)} for d in dates(parse_date(date_), days)]
-    emit(
-        {"days": shown},
-        as_json,
-        [f"{s['day']}  {'business day 工作日' if s['business_day'] else 'holiday 休息日'}" for s in shown],
-    )
-    return 0
-
-
-@command
-def calendar_propose(
-    date_: DateOption,
-    business_day: Annotated[bool, typer.Option("--business-day/--holiday", help="What the day is. 工作日或休息日")],
-    actor: ActorOption,
-    note: NoteOption,
-    as_json: JsonOption = False,
-) -> int:
-    with wired() as wiring:
-        proposal = calendars.propose_day(wiring.register, wiring.clock, actor, parse_date(date_), business_day, note)
-    emit({"proposal": proposal}, as_json)
     return 0
 
 

@@ -92,6 +92,10 @@ def show(proposal: ProposalArgument, as_json: JsonOption = False) -> int:
             # ... and who decides about a case, the rows of each side.
             with wiring.register.transaction() as tx:
                 plan = case_lines(view_case(tx, row["subject"]))
+        if row["kind"] == calendars.HOLIDAY.kind:
+            # ... and about days, those that change and what then settles when.
+            with wiring.register.transaction() as tx:
+                plan = [_day_words(e) for e in calendars.effects(tx, calendars.days_of(json.loads(row["payload"])))]
         if row["kind"] == RESTATEMENT.kind:
             plan = effect_words(row["payload"])
     payload = json.loads(row["payload"])
@@ -102,6 +106,8 @@ def show(proposal: ProposalArgument, as_json: JsonOption = False) -> int:
         payload = {name: mask_user_numbers(said) if isinstance(said, str) else said for name, said in payload.items()}
     # Of a contact what is sealed says nothing to a reader.
     payload = {name: said for name, said in payload.items() if name not in ("sealed", "wrapped_key")}
+    if row["kind"] == calendars.HOLIDAY.kind:
+        payload["days"] = f"{len(payload['days'])} days"
     if "rows" in payload:
         payload["rows"] = [{**said, "user_no": mask(said["user_no"])} for said in payload["rows"]]
     shown = {**row, "payload": payload}
@@ -114,6 +120,12 @@ def show(proposal: ProposalArgument, as_json: JsonOption = False) -> int:
     words += plan
     emit({**shown, "words": words}, as_json, words)
     return 0
+
+
+def _day_words(effect: calendars.Effect) -> str:
+    becomes = "business day 工作日" if effect.day.business_day else "holiday 休息日"
+    was, will = effect.settles
+    return f"{effect.day.day} becomes a {becomes} ({effect.day.reason}): the day before settles on {will}, not {was} / 前一日清算日由 {was} 改为 {will}"
 
 
 def _decide(proposal: str, actor: str, note: str, as_json: bool, approved: bool) -> int:

@@ -17,6 +17,8 @@ from console.overview import the_day
 from console.pages import (
     accounts,
     alerts,
+    audit,
+    calendar,
     case_deeds,
     cases,
     compliance,
@@ -72,6 +74,8 @@ for section in (
     organisation_deeds,
     fees,
     fee_deeds,
+    calendar,
+    audit,
 ):
     app.include_router(section.router)
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
-from custody.calendar import SettlementCalendar
+from custody.calendar import COVER_TO, ONE_DAY, CalendarUnknown, SettlementCalendar
+from custody.calendar_table import DecidedDay
+from custody.errors import UsageError
 from custody.ports import Clock, Register, RegisterTx
 from custody.services.four_eyes import DecisionKind, propose
+from custody.services.outputs import days_begun
 
 
 def settlement_calendar(tx: RegisterTx) -> SettlementCalendar:
@@ -15,16 +20,79 @@ def settlement_calendar(tx: RegisterTx) -> SettlementCalendar:
     return SettlementCalendar({row["day"]: row["business_day"] for row in tx.find("holiday")})
 
 
-def propose_day(register: Register, clock: Clock, actor: str, day: date, business_day: bool, note: str) -> str:
-    """Propose that a day is, or is not, a bank business day; returns the proposal's id."""
-    return propose(register, clock, actor, HOLIDAY, day.isoformat(), {"business_day": business_day, "reason": note}, note)
+def known_until(calendar: SettlementCalendar) -> date:
+    """The last day of which it is known, by the public table or by the bank, whether it is a business day."""
+    day = COVER_TO
+    while day + ONE_DAY in calendar.overrides:
+        day += ONE_DAY
+    return day
 
 
-def _apply(tx: RegisterTx, subject: str, payload: Mapping[str, object]) -> None:
-    day = date.fromisoformat(subject)
-    values = {"business_day": payload["business_day"], "reason": payload["reason"]}
-    if not tx.update("holiday", {"day": day}, values):
-        tx.insert("holiday", {"day": day, **values})
+@dataclass(frozen=True)
+class Effect:
+    """What one decided day changes. ``settles``: the business day on which that of the day before settles (T+1), as it is and as it
+    would be; None where no calendar says it."""
+
+    day: DecidedDay
+    before: bool
+    settles: tuple[date | None, date | None]
+
+
+def effects(tx: RegisterTx, days: Iterable[DecidedDay]) -> list[Effect]:
+    """Those of the days that would be other than they are, each with what it moves."""
+    days = list(days)
+    now = settlement_calendar(tx)
+    then = SettlementCalendar({**now.overrides, **{d.day: d.business_day for d in days}})
+
+    def settles(calendar: SettlementCalendar, day: date) -> date | None:
+        try:
+            return calendar.next_business_day(day - ONE_DAY)
+        except CalendarUnknown:
+            return None
+
+    return [
+        Effect(d, now.is_business_day(d.day), (settles(now, d.day), settles(then, d.day)))
+        for d in days
+        if now.is_business_day(d.day) != d.business_day
+    ]
+
+
+def propose_days(register: Register, clock: Clock, actor: str, days: Sequence[DecidedDay], note: str) -> str:
+    """Propose which days are bank business days and which are not; returns the proposal's id. Raises UsageError where one is cut off
+    already, or where all of them are decided so."""
+    if not days:
+        raise UsageError("no day is named / 未填写日期")
+    with register.transaction() as tx:
+        _not_cut_off(tx, days)
+        decided = {row["day"]: (row["business_day"], row["reason"]) for row in tx.find("holiday")}
+    if all(decided.get(d.day) == (d.business_day, d.reason) for d in days):
+        raise UsageError("each of these days is decided so already / 所填日期均已如此设置")
+    first, last = min(d.day for d in days), max(d.day for d in days)
+    subject = first.isoformat() if first == last else f"{first}..{last}"
+    return propose(register, clock, actor, HOLIDAY, subject, {"days": [d.as_payload() for d in days]}, note)
+
+
+def days_of(payload: Mapping[str, Any]) -> list[DecidedDay]:
+    return [DecidedDay(date.fromisoformat(said["day"]), said["business_day"], said["reason"]) for said in payload["days"]]
+
+
+def _not_cut_off(tx: RegisterTx, days: Iterable[DecidedDay]) -> None:
+    """A sealed day keeps the calendar that it was sealed with, so what has begun is decided no more."""
+    begun = days_begun(tx)
+    past = sorted(d.day for d in days if begun and d.day <= begun[-1])
+    if past:
+        raise UsageError(
+            f"{past[0]} is cut off already (the last is {begun[-1]}): decide days to come / {past[0]} 已日切，只能调整以后的日期"
+        )
+
+
+def _apply(tx: RegisterTx, _subject: str, payload: Mapping[str, object]) -> None:
+    days = days_of(payload)
+    _not_cut_off(tx, days)
+    for said in days:
+        values = {"business_day": said.business_day, "reason": said.reason}
+        if not tx.update("holiday", {"day": said.day}, values):
+            tx.insert("holiday", {"day": said.day, **values})
 
 
 HOLIDAY = DecisionKind("holiday", "calendar.propose", "calendar.approve", _apply)

@@ -139,11 +139,12 @@ def test_a_case_is_decided_in_the_same_way_and_nothing_is_left_to_carry_out(bag:
     assert "about a case" in subject and "≠ amount 100 101" in body
 
 
-def test_a_rule_is_decided_in_the_same_way(bag: DagBag, custody: Custody) -> None:
+@pytest.mark.parametrize(("dag_id", "of"), [("rule_approvals", "of a rule"), ("master_data_approvals", "of master data")])
+def test_a_rule_or_a_holiday_is_decided_in_the_same_way(bag: DagBag, custody: Custody, dag_id: str, of: str) -> None:
     custody.answers("proposal", {"words": ["kind: rule", "3 breaks would vanish"], "state": "REJECTED"})
     with answering("Reject", "not yet") as asked:
-        done = run(bag, "rule_approvals")
+        done = run(bag, dag_id)
     assert states(done) == {"show": "success", "ask": "success", "decide": "success"}
     assert custody.calls() == [SHOW, f"proposal reject {PROPOSAL} --as checker --note not yet --json"]
     ((subject, body, _),) = asked
-    assert "of a rule" in subject and "3 breaks would vanish" in body
+    assert of in subject and "3 breaks would vanish" in body

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 DAG_FILES = sorted((Path(__file__).resolve().parents[2] / "dags").glob("*.py"))
 DAG_IDS = [
-    "alert_delivery", "case_approvals", "custody_day", "custody_fees", "customer_maintenance", "fee_approvals", "fee_charges", "file_intake", "platform_results", "regulatory_reports", "report_deadlines", "restatement", "risk_alerts", "rule_approvals",
+    "alert_delivery", "case_approvals", "custody_day", "custody_fees", "customer_maintenance", "fee_approvals", "fee_charges", "file_intake", "master_data_approvals", "platform_results", "regulatory_reports", "report_deadlines", "restatement", "risk_alerts", "rule_approvals",
 ]  # fmt: skip
 PROPOSAL = "{{ (dag_run.conf or {}).get('proposal_id', '') }}"
 # The words of each command; a person's answer has none.
@@ -30,6 +30,7 @@ CHAINS = {
     "customer_maintenance": [f"proposal show {PROPOSAL}", "ask", "proposal", f"customer carry-out {PROPOSAL}"],
     "fee_charges": ["fee due", "fee send"],
     "file_intake": ["collect", "org admit", "outbound send"],
+    "master_data_approvals": [f"proposal show {PROPOSAL}", "ask", "proposal"],
     "platform_results": ["results"],
     "regulatory_reports": ["report", "close"],
     "report_deadlines": ["report due"],
@@ -52,6 +53,7 @@ ASSETS: dict[str, tuple[set[str], set[str]]] = {
     "custody_fees": ({"fees_accrued"}, {"day_reconciled"}),
     "customer_maintenance": (set(), set()),
     "file_intake": (set(), set()),
+    "master_data_approvals": (set(), set()),
     "platform_results": (set(), {"day_reconciled"}),
     "regulatory_reports": ({"day_closed"}, {"fees_accrued", "risk_assessed"}),
     "report_deadlines": (set(), set()),

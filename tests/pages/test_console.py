@@ -37,6 +37,8 @@ PAGES = {
     "transaction": "transaction.view",
     "organisations": "day.view",
     "organisation": "day.view",
+    "calendar": "day.view",
+    "audit": "audit.view",
     "loans": "loan.view",
     "loan": "loan.view",
 }

@@ -6,11 +6,17 @@ import pytest
 from stepping_clock import SteppingClock
 
 from connectors.register import SqlRegister
-from custody.errors import NotPermitted
-from custody.services.calendars import HOLIDAY, propose_day, settlement_calendar
+from custody.calendar import COVER_TO, ONE_DAY
+from custody.calendar_table import DecidedDay, read_table, whole_year
+from custody.errors import NotPermitted, UsageError
+from custody.services.calendars import HOLIDAY, effects, known_until, propose_days, settlement_calendar
 from custody.services.four_eyes import approve, reject
 
 NEW_YEAR = date(2020, 1, 1)
+
+
+def propose_day(register: SqlRegister, clock: SteppingClock, actor: str, day: date, business_day: bool, reason: str) -> str:
+    return propose_days(register, clock, actor, [DecidedDay(day, business_day, reason)], "note")
 
 
 def next_day(register: SqlRegister) -> date:
@@ -48,3 +54,81 @@ def test_who_may_not(register: SqlRegister, clock: SteppingClock) -> None:
         approve(register, clock, "both", HOLIDAY, number, "")
     with pytest.raises(NotPermitted):
         approve(register, clock, "op1", HOLIDAY, number, "")
+
+
+YEAR = COVER_TO.year + 1
+
+
+def test_a_year_is_decided_by_one_table_and_then_the_calendar_reaches_its_end(
+    register: SqlRegister, clock: SteppingClock
+) -> None:
+    named, faults = read_table(f"day,what,reason\n{YEAR}-01-01,holiday,元旦\n{YEAR}-01-03,business_day,调休\n")
+    assert faults == []
+    days, _ = whole_year(YEAR, named)
+    assert len(days) in (365, 366)
+    with register.transaction() as tx:
+        assert known_until(settlement_calendar(tx)) == COVER_TO
+        changed = {e.day.day for e in effects(tx, days)}
+    assert date(YEAR, 1, 1) not in changed and date(YEAR, 1, 3) in changed
+    number = propose_days(register, clock, "op1", days, "the State Council's notice")
+    approve(register, clock, "sup1", HOLIDAY, number, "seen")
+    with register.transaction() as tx:
+        calendar = settlement_calendar(tx)
+    assert known_until(calendar) == date(YEAR, 12, 31)
+    for said in days:
+        usual = said.day.weekday() < 5
+        assert calendar.is_business_day(said.day) == {1: False, 3: True}.get(said.day.timetuple().tm_yday, usual)
+
+
+def test_what_a_day_moves_is_said_before(register: SqlRegister) -> None:
+    with register.transaction() as tx:
+        (one,) = effects(tx, [DecidedDay(NEW_YEAR, True, "r"), DecidedDay(NEW_YEAR + ONE_DAY, True, "as it is")])
+    assert (one.day.day, one.before, one.settles) == (NEW_YEAR, False, (date(2020, 1, 2), NEW_YEAR))
+
+
+def test_a_day_that_is_cut_off_keeps_its_calendar(register: SqlRegister, clock: SteppingClock) -> None:
+    number = propose_day(register, clock, "op1", NEW_YEAR, True, "r")
+    with register.transaction() as tx:
+        said = dict.fromkeys(
+            ("run_digest", "inputs_digest", "manifest_digest", "path", "code_digest", "reason", "committed_at"), "x"
+        )
+        tx.insert("step_output", {"custody_date": NEW_YEAR, "step": "cut_off", "version": 1, "fence": 1, **said})
+    with pytest.raises(UsageError, match="cut off already"):
+        approve(register, clock, "sup1", HOLIDAY, number, "late")
+    with pytest.raises(UsageError, match="cut off already"):
+        propose_day(register, clock, "op1", NEW_YEAR, True, "r")
+    assert propose_day(register, clock, "op1", NEW_YEAR + ONE_DAY, False, "r")
+
+
+def test_what_is_decided_so_already_is_not_proposed_again(register: SqlRegister, clock: SteppingClock) -> None:
+    approve(register, clock, "sup1", HOLIDAY, propose_day(register, clock, "op1", NEW_YEAR, True, "r"), "")
+    with pytest.raises(UsageError, match="decided so already"):
+        propose_day(register, clock, "op1", NEW_YEAR, True, "r")
+
+
+@pytest.mark.parametrize(
+    ("line", "field", "rule"),
+    [
+        ("2027-1-1,holiday,x", "day", "date"),
+        ("1999-01-01,holiday,x", "day", "date"),
+        ("2027-02-30,holiday,x", "day", "date"),
+        ("2027-01-01,feast,x", "what", "codes"),
+        ("2027-01-01,holiday,", "reason", "required"),
+        ("2027-01-01,holiday,=1+1", "reason", "formula"),
+        (f"2027-01-01,holiday,{'x' * 201}", "reason", "max_length"),
+        ("2027-01-01,holiday", "", "columns"),
+        ("2027-01-02,holiday,again", "day", "duplicate_key"),
+    ],
+)
+def test_a_line_that_is_wrong_is_named_and_nothing_is_decided(line: str, field: str, rule: str) -> None:
+    days, (fault,) = read_table(f"day,what,reason\n2027-01-02,holiday,x\n\n{line}\n")
+    assert days == []
+    assert (fault.line_no, fault.field, fault.rule) == (4, field, rule)
+    assert all(fault.words)
+
+
+def test_a_table_without_heading_or_days_is_refused() -> None:
+    assert [f.rule for f in read_table("2027-01-01,holiday,x\n")[1]] == ["codes"]
+    assert [f.rule for f in read_table("day,what,reason\n")[1]] == ["required"]
+    _, faults = whole_year(2028, [DecidedDay(date(2027, 1, 1), False, "x")])
+    assert [f.rule for f in faults] == ["other_year"]
