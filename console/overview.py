@@ -24,6 +24,7 @@ from custody.services.outputs import Seal, days_begun, seals_of_day
 from custody.services.promises import FILE_MISSING, standing
 from custody.steps import day_state
 from reports.definition import load_definition
+from reports.naming import parse_name
 
 # A plot over more days than these shows no trend that a person could act on.
 _TREND_DAYS = 30
@@ -248,7 +249,8 @@ def draft_of(wiring: Wiring, report_id: str, period_end: date) -> Row:
 
 
 def _report_id(file_name: str) -> str:
-    return "custody_monthly" if file_name.startswith("custody_monthly") else file_name
+    name = parse_name(file_name)
+    return name.report if name else file_name
 
 
 # The platform's figures are published within the first five working days (domain.md §9); our own report keeps that time.

@@ -51,7 +51,12 @@ _READS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
     # Whether platforms confirm what they were told: each date's result states the seal of its reconciliation.
     "risk": (("cut_off", "land", "post"), ("risk",), ("reconcile",)),
     "statement": (("post",), (), ()),
-    "report": (("cut_off", "post", "reconcile"), (), ("post",)),
+    # What a report says of its period: any sealed table of its dates, and what the reports before it said.
+    "report": (
+        ("cut_off", "land", "post", "reconcile", "compliance", "fees", "risk"),
+        (),
+        ("land", "post", "reconcile", "compliance", "fees", "risk", "report"),
+    ),
     "close": (tuple(s for s in STEPS if s != "close"), ("close",), ()),
 }
 

@@ -1,4 +1,4 @@
-"""A report as CSV: the tidy figures, one row for each platform and figure, and the dictionary of what they mean.
+"""A report as CSV: the figures of all its tables, one a row; its tables of rows, each in a file of its own; the dictionary of both.
 
 UTF-8 with a byte order mark, since a spreadsheet takes Chinese for another encoding without it. A text that a spreadsheet
 would run as a formula gets an apostrophe before it; numbers are numbers, also negative ones.
@@ -10,44 +10,58 @@ import codecs
 import csv
 import io
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 
+from custody.calendar import CHINA
 from custody.money import format_amount
-from reports.definition import ReportDefinition
-from reports.model import Report
+from reports.build import defined_columns
+from reports.catalogue import Catalogue
+from reports.model import Amount, Cell, Count, Day, Moment, Nothing, Place, Report, Share, Table, Text
 
-FIGURE_HEADER = ("period", "platform", "figure_id", "name_en", "name_zh", "unit", "value")
-DICTIONARY_HEADER = ("figure_id", "unit", "name_en", "name_zh", "meaning_en", "meaning_zh", "source_en", "source_zh")
+DICTIONARY_HEADER = ("id", "unit", "name_en", "name_zh", "meaning_en", "meaning_zh", "source_en", "source_zh")
 
 # The full-width forms too: a spreadsheet in a Chinese locale reads them as their ASCII twins.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
-def render_figures(report: Report) -> bytes:
-    """The report's facts in their order; an amount is in major units of the currency that ``unit`` names."""
+def render_figures(report: Report) -> bytes | None:
+    """Every figure of the report: the table, the values by which it is told apart, its id and names, unit, value; None where there is none.
+
+    Amounts are in major units of the currency that ``unit`` names, shares in per cent; a value that is not known is empty. A total has
+    ``*`` for each value by which its table tells figures apart.
+    """
+    keys = [name for table in report.definition.tables for name in table.by or ()]
+    keys = list(dict.fromkeys(keys))
     rows = []
-    for fact in report.facts:
-        is_amount = fact.unit == "amount"
-        unit = report.currency if is_amount else fact.unit
-        value = format_amount(fact.value, report.currency) if is_amount else str(fact.value)
-        texts = (report.period, fact.platform, fact.figure_id, fact.name_en, fact.name_zh, unit)
-        rows.append((*map(safe_text, texts), value))
-    return csv_bytes(FIGURE_HEADER, rows)
+    for table, defined in zip(report.tables, report.definition.tables, strict=True):
+        for place in table.places:
+            told = dict(zip(defined.by or (), place.key or ["*"] * len(defined.by or ()), strict=True))
+            figure = place.figure
+            texts = (
+                report.period.name,
+                report.party,
+                table.id,
+                *(told.get(key, "") for key in keys),
+                figure.id,
+                figure.name.en,
+                figure.name.zh,
+            )
+            rows.append((*map(safe_text, texts), _unit(place, report.currency), _value(place, report.currency)))
+    header = ("period", "party", "table", *keys, "figure_id", "name_en", "name_zh", "unit", "value")
+    return csv_bytes(header, rows) if rows else None
 
 
-def render_dictionary(definition: ReportDefinition) -> bytes:
-    """What each figure id means, in both languages; ``unit`` is amount or count."""
+def render_rows(report: Report, table: Table) -> bytes:
+    """A table of rows; the header names its columns by their ids."""
+    return csv_bytes([column.id for column in table.columns], ([_cell(c, report.currency) for c in row] for row in table.rows))
+
+
+def render_dictionary(report: Report, catalogue: Catalogue) -> bytes:
+    """What each column of the report's files means, in both languages."""
     rows = [
-        (d.id, d.unit, d.name.en, d.name.zh, d.meaning.en, d.meaning.zh, d.source.en, d.source.zh) for d in definition.figures
+        (name, unit, words.en, words.zh, meaning.en, meaning.zh, source.en, source.zh)
+        for name, words, meaning, source, unit in defined_columns(report.definition, catalogue)
     ]
-    by_id = {d.id: d for d in definition.figures}
-    for txn_type, words in definition.transaction_types.items():
-        counted_en = "counts as volume" if words.volume else "does not count as volume"
-        counted_zh = "计入交易规模" if words.volume else "不计入交易规模"
-        for figure_id, what_en, what_zh in (("volume", "Volume", "金额"), ("count", "Count", "笔数")):
-            whole = by_id[figure_id]
-            names = (f"{what_en}: {words.en}", f"{what_zh}：{words.zh}")
-            meanings = (f"{txn_type} alone; {counted_en}", f"仅 {txn_type}；{counted_zh}")
-            rows.append((f"{figure_id}.{txn_type}", whole.unit, *names, *meanings, whole.source.en, whole.source.zh))
     return csv_bytes(DICTIONARY_HEADER, [tuple(map(safe_text, row)) for row in rows])
 
 
@@ -63,3 +77,41 @@ def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
     writer.writerow(header)
     writer.writerows(rows)
     return codecs.BOM_UTF8 + out.getvalue().encode("utf-8")
+
+
+def _unit(place: Place, currency: str) -> str:
+    return {"amount": currency, "count": "count", "share": "%"}[place.figure.unit]
+
+
+def _value(place: Place, currency: str) -> str:
+    if place.value is None:
+        return ""
+    match place.figure.unit:
+        case "amount":
+            return format_amount(place.value, currency)
+        case "count":
+            return str(place.value)
+        case "share":
+            return _percent(place.value)
+
+
+def _cell(cell: Cell, currency: str) -> str:
+    match cell:
+        case Amount(minor):
+            return format_amount(minor, currency)
+        case Count(number):
+            return str(number)
+        case Share(ten_thousandths):
+            return _percent(ten_thousandths)
+        case Day(on):
+            return on.isoformat()
+        case Moment(at):
+            return at.astimezone(CHINA).isoformat()
+        case Nothing():
+            return ""
+        case Text():
+            return safe_text(cell.en if cell.zh is None or cell.zh == cell.en else f"{cell.zh} {cell.en}")
+
+
+def _percent(ten_thousandths: int) -> str:
+    return str(Decimal(ten_thousandths).scaleb(-2))

@@ -1,69 +1,156 @@
-"""Report definitions as data: one YAML file for each report under ``reports/definitions/``."""
+"""Report definitions as data: one YAML file for each report under ``reports/definitions/`` (the language: ``reports/README.md``)."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime, time
+from functools import cache
 from importlib.resources import files
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, model_validator
 
+from custody.calendar import SettlementCalendar
 from custody.errors import SettingsError
-from custody.names import TxnType
+from reports.catalogue import Catalogue, Id, RowSet, Strict, Words, load_catalogue, read_yaml
+from reports.periods import Period, PeriodKind, due_at
 
-Unit = Literal["amount", "count"]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Words(_Strict):
-    """The same in English and Chinese."""
-
-    en: Annotated[str, Field(min_length=1)]
-    zh: Annotated[str, Field(min_length=1)]
+Addressee = Literal["regulator", "bank", "platform"]
+Language = Literal["zh", "en"]
+LANGUAGES: tuple[Language, ...] = ("zh", "en")
 
 
-class FigureDefinition(_Strict):
-    """One figure: what it is called, what it means and which table it comes from."""
+class Due(Strict):
+    """By that hour (UTC+8) of the so-many-th bank business day after the period."""
 
-    id: Annotated[str, Field(pattern=r"^[a-z_]+$")]
-    unit: Unit
-    name: Words
-    meaning: Words
-    source: Words
+    business_days: Annotated[int, Field(ge=1)]
+    at: Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 
 
-class TypeWords(Words):
-    """A transaction type's name, and whether it counts as volume."""
+class ChartOf(Strict):
+    """Of these figures of its table: bars for comparing the rows, a line for the trend over them."""
 
-    volume: bool
+    kind: Literal["bar", "line"]
+    figures: Annotated[list[Id], Field(min_length=1)]
+    title: Words
 
 
-class ReportDefinition(_Strict):
-    id: Annotated[str, Field(pattern=r"^[a-z_]+$")]
+class TableDefinition(Strict):
+    """Figures ``by`` columns of their row sets (none: one row of figures for the whole, shown one below another), or the ``rows`` of one
+    row set with its ``columns``, in the order of ``order``. ``where`` narrows either. ``compare``: each figure beside that of the period
+    before and of a year ago, as they were sealed then."""
+
+    id: Id
+    title: Words
+    note: Words | None = None
+    by: list[Id] | None = None
+    figures: list[Id] = Field(default_factory=list)
+    compare: list[Literal["previous", "year_before"]] = Field(default_factory=list)
+    rows: Id | None = None
+    columns: list[Id] = Field(default_factory=list)
+    order: list[Id] = Field(default_factory=list)
+    where: str | None = None
+    total: bool = False
+    chart: ChartOf | None = None
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        of_figures = self.by is not None and self.figures and not (self.rows or self.columns or self.order)
+        of_rows = self.rows is not None and self.columns and self.by is None and not (self.figures or self.compare or self.chart)
+        if not (of_figures or of_rows):
+            raise ValueError(f"table {self.id} must state either by and figures, or rows and columns")
+        if self.chart is not None and not set(self.chart.figures) <= set(self.figures):
+            raise ValueError(f"table {self.id}: its chart shows figures that it has not")
+        return self
+
+
+class Occasion(Strict):
+    """A report of an event is drafted only when this table of the period's last date has a row with one of the values in a column."""
+
+    step: Id
+    table: Id
+    column: Id
+    values: Annotated[list[str], Field(min_length=1)]
+
+
+class ReportDefinition(Strict):
+    """``scope``: one report for the whole bank, or one for each platform. ``drafted``: how many bank business days after the period its
+    figures are taken; 0, on its last date. ``on_request``: never drafted by itself. ``due`` None: it has no due date."""
+
+    id: Id
     version: Annotated[int, Field(ge=1)]
-    period: Literal["month"]
     title: Words
     audience: Words
-    figures: list[FigureDefinition]
-    transaction_types: dict[str, TypeWords]
+    basis: Words
+    addressees: Annotated[list[Addressee], Field(min_length=1)]
+    scope: Literal["bank", "platform"]
+    period: PeriodKind
+    drafted: Annotated[int, Field(ge=0)] = 0
+    on_request: bool = False
+    occasion: Occasion | None = None
+    due: Due | None = None
+    pdf: list[Language] = Field(default_factory=lambda: list(LANGUAGES))
+    tables: Annotated[list[TableDefinition], Field(min_length=1)]
+
+    def due_at(self, period: Period, calendar: SettlementCalendar) -> datetime | None:
+        """When the report of that period must have been delivered."""
+        if self.due is None:
+            return None
+        return due_at(period, self.due.business_days, time.fromisoformat(self.due.at), calendar)
+
+    def table(self, name: str) -> TableDefinition:
+        for table in self.tables:
+            if table.id == name:
+                return table
+        raise SettingsError(f"report {self.id} has no table {name!r}")
+
+    def row_sets(self, catalogue: Catalogue) -> dict[str, RowSet]:
+        """Those that its tables are made of. Raises SettingsError for a figure, row set or column that is not defined."""
+        found: dict[str, RowSet] = {}
+        for table in self.tables:
+            if table.rows is not None:
+                row_set = catalogue.row_set(table.rows)
+                for column in (*table.columns, *table.order):
+                    row_set.column(column)
+                found[row_set.id] = row_set
+            for figure in table.figures:
+                row_set, _ = catalogue.figure(figure)
+                for column in table.by or ():
+                    row_set.column(column)
+                found[row_set.id] = row_set
+        return found
+
+
+@cache
+def load_definitions() -> Mapping[str, ReportDefinition]:
+    """All reports that the program ships, by id. Raises SettingsError when one contradicts itself or the catalogue."""
+    catalogue = load_catalogue()
+    found: dict[str, ReportDefinition] = {}
+    for file in sorted(files("reports").joinpath("definitions").iterdir(), key=lambda file: file.name):
+        if not file.name.endswith(".yaml"):
+            continue
+        definition = read_definition(file.read_text(encoding="utf-8"), file.name, catalogue)
+        if f"{definition.id}.yaml" != file.name:
+            raise SettingsError(f"report {file.name} has another id: {definition.id}")
+        found[definition.id] = definition
+    return found
+
+
+def read_definition(text: str, what: str, catalogue: Catalogue) -> ReportDefinition:
+    """A definition from YAML. Raises SettingsError."""
+    definition = read_yaml(text, ReportDefinition, f"report {what}")
+    names = [table.id for table in definition.tables]
+    if len(set(names)) != len(names):
+        raise SettingsError(f"report {what} has two tables of one id")
+    for row_set in definition.row_sets(catalogue).values():
+        if definition.scope == "platform":
+            row_set.column("platform")
+    return definition
 
 
 def load_definition(report_id: str) -> ReportDefinition:
-    """The definition of that id. Raises SettingsError when there is none, or when it contradicts itself."""
-    known = {file.name.removesuffix(".yaml"): file for file in files("reports").joinpath("definitions").iterdir()}
+    """The definition of that id. Raises SettingsError when there is none."""
+    known = load_definitions()
     if report_id not in known:
         raise SettingsError(f"no report is called {report_id!r}; known: {', '.join(sorted(known))}")
-    try:
-        definition = ReportDefinition.model_validate(yaml.safe_load(known[report_id].read_text(encoding="utf-8")))
-    except ValidationError as error:
-        raise SettingsError(f"the definition of report {report_id} is wrong: {error}") from error
-    ids = [figure.id for figure in definition.figures]
-    if definition.id != report_id or len(set(ids)) != len(ids):
-        raise SettingsError(f"the definition of report {report_id} has another id or names a figure twice")
-    if set(definition.transaction_types) != set(TxnType):
-        wrong = sorted(set(definition.transaction_types) ^ set(TxnType))
-        raise SettingsError(f"report {report_id} must name every transaction type once; wrong or missing: {wrong}")
-    return definition
+    return known[report_id]

@@ -1,19 +1,23 @@
-"""A report's content: a frozen tree of sheets and typed cells, which renderers turn into files."""
+"""A report's content: a frozen tree of tables and typed cells, which renderers turn into files."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
+from typing import Literal
 
-from reports.definition import ReportDefinition, Unit
+from reports.catalogue import FigureDefinition, Words
+from reports.definition import ReportDefinition
+from reports.periods import Period
 
 
 @dataclass(frozen=True)
 class Text:
-    """Words. A renderer must write them as text, whatever they start with."""
+    """Words, in Chinese too where ``zh`` is not None. A renderer must write them as text, whatever they start with."""
 
-    text: str
+    en: str
+    zh: str | None = None
 
 
 @dataclass(frozen=True)
@@ -28,72 +32,96 @@ class Amount:
     minor: int
 
 
-Cell = Text | Count | Amount
+@dataclass(frozen=True)
+class Share:
+    """Ten-thousandths: 1234 is 12.34 %."""
+
+    ten_thousandths: int
+
+
+@dataclass(frozen=True)
+class Day:
+    on: date
+
+
+@dataclass(frozen=True)
+class Moment:
+    """An aware time; shown in UTC+8."""
+
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """What is not known, such as the figure of a month for which there was no report."""
+
+
+Cell = Text | Count | Amount | Share | Day | Moment | Nothing
+# What a column's total is: none, a formula over its rows, or a figure of its own that its rows do not add up to (persons, shares).
+Total = Literal["none", "sum", "own"]
 
 
 @dataclass(frozen=True)
 class Column:
-    """``width`` is in characters. ``total`` asks for a sum below the rows, which then all are Count or all Amount."""
+    """``width`` is in characters. ``id``: of the figure or the row set's column that it shows, "" of one derived from another."""
 
-    name_en: str
-    name_zh: str
+    id: str
+    name: Words
     width: int
-    total: bool = False
+    is_number: bool = False
+    total: Total = "none"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a figure stands: row and column of its table, counted from 0; row None in the total. ``key``: the values by which it is told
+    apart, in the order of the table's ``by``."""
+
+    row: int | None
+    column: int
+    key: tuple[str, ...]
+    figure: FigureDefinition
+    value: int | None
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A bar chart of a sheet: one bar a row, its label and its value from the named columns (counted from 0)."""
+    """Of the rows of a table: a bar or a point for each row and each of the columns (counted from 0)."""
 
-    title: str
-    label_column: int
-    value_column: int
+    kind: Literal["bar", "line"]
+    title: Words
+    columns: tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Sheet:
-    """``preface`` stands above the table, one row of cells a line. ``frozen`` keeps the header rows, all above them and
-    the first two columns in sight."""
+class Table:
+    """``keys``: how many columns at the left say what a row is; they stay in sight. ``total``: the cells of the last line, None where
+    there is none."""
 
-    name: str
-    preface: tuple[tuple[Cell, ...], ...]
+    id: str
+    title: Words
+    note: Words | None
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
-    frozen: bool = True
+    keys: int = 1
+    total: tuple[Cell, ...] | None = None
     chart: Chart | None = None
-
-    def total(self, column: int) -> int:
-        """The exact sum of a column: a number, or minor units."""
-        return sum(_number(row[column]) for row in self.rows)
-
-
-@dataclass(frozen=True)
-class Fact:
-    """One figure of one platform: the tidy form, one row of the CSV file."""
-
-    platform: str
-    figure_id: str
-    name_en: str
-    name_zh: str
-    unit: Unit
-    value: int
+    places: tuple[Place, ...] = ()
 
 
 @dataclass(frozen=True)
 class Report:
-    """``period`` is ``YYYY-MM``, ``as_of`` its last day; ``currency`` is that of every amount in it."""
+    """``party``: the platform that it is for, "" of the whole bank's. ``currency`` is that of every amount. ``cover`` says what it is;
+    ``meanings`` what its columns mean; ``inputs`` are the seals of what it was made from, each {custody_date, step, version,
+    manifest_digest}."""
 
     definition: ReportDefinition
-    period: str
-    as_of: date
+    period: Period
+    party: str
     currency: str
     bank_name: str
-    sheets: tuple[Sheet, ...]
-    facts: tuple[Fact, ...]
+    cover: tuple[tuple[Words, Text], ...]
+    tables: tuple[Table, ...]
+    meanings: Table
+    inputs: Table
     seals: tuple[Mapping[str, str | int], ...]
-
-
-def _number(cell: Cell) -> int:
-    if isinstance(cell, Text):
-        raise TypeError("text has no sum")
-    return cell.number if isinstance(cell, Count) else cell.minor

@@ -23,7 +23,7 @@ _INPUT_FIELDS = {"custody_date", "step", "version", "manifest_digest"}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _STEP = re.compile(r"[a-z_]{1,40}", re.ASCII)
-_PERIOD = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])", re.ASCII)
+_PERIOD = re.compile(r"[0-9]{4}(-Q[1-4]|-(0[1-9]|1[0-2])(-[0-9]{2})?)?", re.ASCII)
 
 
 def make_seal(files: Mapping[str, bytes], inputs: Iterable[Mapping[str, str | int]], report_id: str, period: str) -> bytes:
@@ -95,7 +95,7 @@ def _form_faults(seal: object) -> list[str]:
     if not _is(_STEP, seal["report_id"]):
         faults.append(f"report_id is {seal['report_id']!r} / 报告编号不合法")
     if not _is(_PERIOD, seal["period"]):
-        faults.append(f"period is {seal['period']!r}, not YYYY-MM / 报告期不合法")
+        faults.append(f"period is {seal['period']!r}, not a year, quarter, month or day / 报告期不合法")
     if not isinstance(seal["files"], list) or not isinstance(seal["inputs"], list) or not seal["files"]:
         return [*faults, "files and inputs must be lists, and files not empty / files 与 inputs 须为列表，且 files 不得为空"]
     for file in seal["files"]:

@@ -8,11 +8,13 @@ from decimal import Decimal
 from typing import Any
 
 import xlsxwriter
-from xlsxwriter.utility import xl_range
+from xlsxwriter.utility import quote_sheetname, xl_range, xl_rowcol_to_cell
 
+from custody.calendar import CHINA
 from custody.errors import UsageError
 from custody.money import MINOR_DIGITS
-from reports.model import Amount, Cell, Chart, Count, Report, Sheet, Text
+from reports.catalogue import Words
+from reports.model import Amount, Cell, Chart, Count, Day, Moment, Nothing, Place, Report, Share, Table, Text
 
 # A viewer takes a workbook's numbers for binary floats. Any decimal of at most 15 significant digits survives the way into
 # a double and back (IEEE 754), and 15 are also what a spreadsheet shows. The bound 2^53 would hold for whole fen, but not
@@ -21,7 +23,13 @@ from reports.model import Amount, Cell, Chart, Count, Report, Sheet, Text
 # digits, by which 783.56 would stand in the file as 783.5599999999999.
 MAX_EXACT_MINOR = 10**15 - 1
 
-_TOTAL = "Total 合计"
+# Above each table: its title, its note, an empty line, the headings.
+_HEADINGS_ROW = 3
+FIRST_ROW = _HEADINGS_ROW + 1
+_LONGEST_SHEET_NAME = 31
+# A sheet holds more, but nobody reads it there: longer tables are cut here, and say so; the CSV file has all.
+MOST_ROWS = 100_000
+_CUT = Words(en="Only the first rows; all of them stand in the CSV file", zh="仅列前若干行，全部明细见 CSV 文件")
 
 
 def render(report: Report) -> bytes:
@@ -31,18 +39,32 @@ def render(report: Report) -> bytes:
     # in_memory: parts written through files would carry the machine's time zone in the archive.
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_numbers": False, "strings_to_urls": False}
     book = xlsxwriter.Workbook(out, options)
+    title = report.definition.title
     book.set_properties(
         {
-            "title": f"{report.definition.title.en} {report.definition.title.zh} {report.period}",
+            "title": f"{title.zh} {title.en} {report.period.name}",
             "author": report.bank_name,
-            "created": datetime.combine(report.as_of, time()),
+            "created": datetime.combine(report.period.last, time()),
         }
     )
     formats = _Formats(book, report.currency)
-    for sheet in report.sheets:
-        _render_sheet(book, sheet, formats)
+    _cover(book, report, formats)
+    for table in (*report.tables, report.meanings):
+        _sheet(book, table, formats)
     book.close()
     return out.getvalue()
+
+
+def sheet_name(table: Table) -> str:
+    """In both languages where that is short enough for a sheet."""
+    both = f"{table.title.zh} {table.title.en}"
+    return both if len(both) <= _LONGEST_SHEET_NAME else table.title.zh[:_LONGEST_SHEET_NAME]
+
+
+def address(table: Table, place: Place) -> str:
+    """The cell in which a figure stands, such as ``分平台 By platform!C5``."""
+    row = len(_shown(table)) if place.row is None else place.row
+    return f"{sheet_name(table)}!{xl_rowcol_to_cell(FIRST_ROW + row, place.column)}"
 
 
 class _Formats:
@@ -50,73 +72,129 @@ class _Formats:
 
     def __init__(self, book: Any, currency: str) -> None:
         digits = MINOR_DIGITS[currency]
-        amount = "#,##0" + ("." + "0" * digits if digits else "")
-        self.minor_per_major = 10**digits
-        self.text = book.add_format({"quote_prefix": True, "valign": "top", "text_wrap": True})
-        self.label = book.add_format({"quote_prefix": True, "bold": True})
-        self.plain = book.add_format({"quote_prefix": True})
-        self.header = book.add_format(
-            {"quote_prefix": True, "bold": True, "text_wrap": True, "valign": "vcenter", "bg_color": "#DCE6F1", "border": 1}
-        )
-        self.count = book.add_format({"num_format": "#,##0", "valign": "top"})
-        self.amount = book.add_format({"num_format": amount, "valign": "top"})
-        self.total_text = book.add_format({"quote_prefix": True, "bold": True, "top": 1})
-        self.total_count = book.add_format({"num_format": "#,##0", "bold": True, "top": 1})
-        self.total_amount = book.add_format({"num_format": amount, "bold": True, "top": 1})
+        self.amount_format = "#,##0" + ("." + "0" * digits if digits else "")
+        self.minor_per_major: int = 10**digits
+        text = {"quote_prefix": True, "valign": "top", "text_wrap": True}
+        self.text = book.add_format(text)
+        self.title = book.add_format({"quote_prefix": True, "bold": True, "font_size": 14})
+        self.big_title = book.add_format({"quote_prefix": True, "bold": True, "font_size": 18})
+        self.note = book.add_format({"quote_prefix": True, "italic": True, "font_color": "#555555"})
+        self.label = book.add_format({**text, "bold": True})
+        heading = {"quote_prefix": True, "bold": True, "text_wrap": True, "valign": "vcenter", "bg_color": "#DCE6F1", "border": 1}
+        self.heading = book.add_format(heading)
+        self.number_heading = book.add_format({**heading, "align": "right"})
+        numbers = {Amount: self.amount_format, Count: "#,##0", Share: "0.00%", Day: "yyyy-mm-dd", Moment: "yyyy-mm-dd hh:mm:ss"}
+        self.of = {kind: book.add_format({"num_format": shown, "valign": "top"}) for kind, shown in numbers.items()}
+        self.of[Nothing] = book.add_format({"quote_prefix": True, "align": "right", "font_color": "#888888"})
+        total = {"bold": True, "top": 1, "bg_color": "#F2F2F2"}
+        self.total = {kind: book.add_format({"num_format": shown, **total}) for kind, shown in numbers.items()}
+        self.total[Text] = self.total[Nothing] = book.add_format({"quote_prefix": True, **total})
 
 
-def _render_sheet(book: Any, sheet: Sheet, formats: _Formats) -> None:
-    page = book.add_worksheet(sheet.name)
-    for row, cells in enumerate(sheet.preface):
+def _cover(book: Any, report: Report, formats: _Formats) -> None:
+    page = book.add_worksheet("封面 Cover")
+    title = report.definition.title
+    _done(page.write_string(0, 0, f"{title.zh}  {title.en}", formats.big_title))
+    page.set_row(0, 30)
+    row = 2
+    for label, value in report.cover:
+        _done(page.write_string(row, 0, _both(label), formats.label))
+        _done(page.merge_range(row, 1, row, 3, _both(value), formats.text))
+        row += 1
+    row += 1
+    _done(page.write_string(row, 0, _both(report.inputs.title), formats.title))
+    _headings(page, report.inputs, row + 1, formats)
+    for offset, cells in enumerate(report.inputs.rows):
         for column, cell in enumerate(cells):
-            _write(page, row, column, cell, formats, text_format=formats.label if column == 0 else formats.plain)
-    header = len(sheet.preface) + 1
-    for column, titles in enumerate(sheet.columns):
-        page.set_column(column, column, titles.width)
-        _write(page, header, column, Text(titles.name_en), formats, text_format=formats.header)
-        _write(page, header + 1, column, Text(titles.name_zh), formats, text_format=formats.header)
-    page.set_row(header, 32)
-    page.set_row(header + 1, 32)
-    first = header + 2
-    for offset, cells in enumerate(sheet.rows):
+            _write(page, row + 2 + offset, column, cell, formats)
+    # The left column holds the cover's labels too.
+    page.set_column(0, 0, 34)
+    _print_as(page)
+
+
+def _sheet(book: Any, table: Table, formats: _Formats) -> None:
+    page = book.add_worksheet(sheet_name(table))
+    _done(page.write_string(0, 0, _both(table.title), formats.title))
+    rows = _shown(table)
+    notes = [*([table.note] if table.note else []), *([_CUT] if len(rows) < len(table.rows) else [])]
+    if notes:
+        _done(page.write_string(1, 0, "  ".join(_both(note) for note in notes), formats.note))
+    _headings(page, table, _HEADINGS_ROW, formats)
+    for offset, cells in enumerate(rows):
         for column, cell in enumerate(cells):
-            _write(page, first + offset, column, cell, formats)
-    if any(column.total for column in sheet.columns) and sheet.rows:
-        _write_totals(page, sheet, first, formats)
-    if sheet.frozen:
-        page.freeze_panes(first, 2)
-    page.repeat_rows(header, header + 1)
+            _write(page, FIRST_ROW + offset, column, cell, formats)
+    if table.total is not None and rows:
+        _total(page, table, formats)
+    page.freeze_panes(FIRST_ROW, table.keys)
+    if rows:
+        page.autofilter(_HEADINGS_ROW, 0, FIRST_ROW + len(rows) - 1, len(table.columns) - 1)
+    page.repeat_rows(_HEADINGS_ROW)
+    _print_as(page)
+    if table.chart is not None:
+        _chart(book, page, table, table.chart)
+
+
+def _shown(table: Table) -> tuple[tuple[Cell, ...], ...]:
+    return table.rows[:MOST_ROWS]
+
+
+def _headings(page: Any, table: Table, row: int, formats: _Formats) -> None:
+    for number, column in enumerate(table.columns):
+        page.set_column(number, number, column.width)
+        shown = formats.number_heading if column.is_number else formats.heading
+        _done(page.write_string(row, number, f"{column.name.zh}\n{column.name.en}", shown))
+    page.set_row(row, 48)
+
+
+def _print_as(page: Any) -> None:
     page.set_landscape()
     page.set_paper(9)  # A4
     page.fit_to_pages(1, 0)
     page.set_footer("&L&A&R&P / &N")
-    if sheet.chart is not None:
-        _add_chart(book, page, sheet, sheet.chart, first)
 
 
-def _write_totals(page: Any, sheet: Sheet, first: int, formats: _Formats) -> None:
+def _total(page: Any, table: Table, formats: _Formats) -> None:
     """Sums as formulas, each with our exact sum as its cached value, for viewers that do not calculate."""
-    row, last = first + len(sheet.rows), first + len(sheet.rows) - 1
-    for column, titles in enumerate(sheet.columns):
-        if not titles.total:
-            label = Text(_TOTAL if column == 0 else "")
-            _write(page, row, column, label, formats, text_format=formats.total_text)
-            continue
-        is_amount = isinstance(sheet.rows[0][column], Amount)
-        total = sheet.total(column)
-        value = _major(total, formats.minor_per_major) if is_amount else _exact(total)
-        number_format = formats.total_amount if is_amount else formats.total_count
-        _done(page.write_formula(row, column, f"=SUM({xl_range(first, column, last, column)})", number_format, value))
+    assert table.total is not None
+    row, last = FIRST_ROW + len(_shown(table)), FIRST_ROW + len(_shown(table)) - 1
+    for number, (column, cell) in enumerate(zip(table.columns, table.total, strict=True)):
+        # Of rows that were cut the sum is not that of those shown.
+        if column.total == "sum" and len(_shown(table)) == len(table.rows):
+            formula = f"=SUM({xl_range(FIRST_ROW, number, last, number)})"
+            _done(page.write_formula(row, number, formula, formats.total[type(cell)], _value(cell, formats)))
+        else:
+            _write(page, row, number, cell, formats, total=True)
 
 
-def _write(page: Any, row: int, column: int, cell: Cell, formats: _Formats, text_format: Any = None) -> None:
+def _write(page: Any, row: int, column: int, cell: Cell, formats: _Formats, total: bool = False) -> None:
+    shown = formats.total[type(cell)] if total else formats.of.get(type(cell), formats.text)
     match cell:
-        case Text(text):
-            _done(page.write_string(row, column, text, text_format or formats.text))
+        case Text():
+            _done(page.write_string(row, column, _both(cell), shown))
+        case Nothing():
+            _done(page.write_string(row, column, "–", shown))
+        case Day(on):
+            _done(page.write_datetime(row, column, datetime.combine(on, time()), shown))
+        case Moment(at):
+            _done(page.write_datetime(row, column, at.astimezone(CHINA).replace(tzinfo=None), shown))
+        case _:
+            _done(page.write_number(row, column, _value(cell, formats), shown))
+
+
+def _value(cell: Cell, formats: _Formats) -> int | Decimal:
+    match cell:
         case Count(number):
-            _done(page.write_number(row, column, _exact(number), formats.count))
+            return _exact(number)
         case Amount(minor):
-            _done(page.write_number(row, column, _major(minor, formats.minor_per_major), formats.amount))
+            return Decimal(_exact(minor)) / Decimal(formats.minor_per_major)
+        case Share(ten_thousandths):
+            return Decimal(_exact(ten_thousandths)) / 10_000
+    raise TypeError(f"{cell} is no number")
+
+
+def _both(words: Words | Text) -> str:
+    """In Chinese and English, where it is said in both."""
+    return f"{words.zh} {words.en}" if words.zh is not None and words.zh != words.en else words.en
 
 
 def _exact(number: int) -> int:
@@ -125,30 +203,35 @@ def _exact(number: int) -> int:
     return number
 
 
-def _major(minor: int, minor_per_major: int) -> Decimal:
-    return Decimal(_exact(minor)) / minor_per_major
-
-
-def _done(code: int) -> None:
+def _done(code: int | None) -> None:
     """xlsxwriter says by a negative number, not an exception, that it left a cell out."""
-    if code < 0:
+    if code is not None and code < 0:
         raise UsageError(f"a cell of the report does not fit a workbook (xlsxwriter code {code})")
 
 
-def _add_chart(book: Any, page: Any, sheet: Sheet, chart: Chart, first: int) -> None:
-    last = first + len(sheet.rows) - 1
-    drawn = book.add_chart({"type": "bar"})
-    # References only: a chart takes a text that starts with "=" for a formula.
-    drawn.add_series(
-        {
-            "categories": [sheet.name, first, chart.label_column, last, chart.label_column],
-            "values": [sheet.name, first, chart.value_column, last, chart.value_column],
-            "gap": 60,
-        }
-    )
-    drawn.set_title({"name": chart.title, "name_font": {"size": 12}})
-    drawn.set_legend({"none": True})
-    drawn.set_y_axis({"reverse": True})
-    drawn.set_x_axis({"num_format": "#,##0", "label_position": "high"})
-    drawn.set_size({"width": 760, "height": 120 + 26 * len(sheet.rows)})
-    page.insert_chart(first - 2, len(sheet.columns) + 1, drawn)
+def _chart(book: Any, page: Any, table: Table, chart: Chart) -> None:
+    first, last = FIRST_ROW, FIRST_ROW + len(_shown(table)) - 1
+    drawn = book.add_chart({"type": "bar" if chart.kind == "bar" else "line"})
+    name = sheet_name(table)
+    for column in chart.columns:
+        # References only: a chart takes a text that starts with "=" for a formula.
+        drawn.add_series(
+            {
+                "name": f"={quote_sheetname(name)}!{xl_rowcol_to_cell(_HEADINGS_ROW, column, row_abs=True, col_abs=True)}",
+                "categories": [name, first, 0, last, 0],
+                "values": [name, first, column, last, column],
+                **({"gap": 60} if chart.kind == "bar" else {"marker": {"type": "circle", "size": 4}}),
+            }
+        )
+    drawn.set_title({"name": f"{chart.title.zh} {chart.title.en}", "name_font": {"size": 12}})
+    drawn.set_legend({"none": True} if len(chart.columns) == 1 else {"position": "bottom"})
+    if chart.kind == "bar":
+        drawn.set_y_axis({"reverse": True})
+        drawn.set_x_axis({"num_format": "#,##0", "label_position": "high"})
+        drawn.set_size({"width": 760, "height": 140 + 26 * len(_shown(table)) * len(chart.columns)})
+    else:
+        drawn.set_y_axis({"num_format": "#,##0"})
+        drawn.set_x_axis({"num_format": "yyyy-mm-dd", "text_axis": True})
+        drawn.set_size({"width": 760, "height": 320})
+    # Below the table, where it hides no figure whatever the number of columns.
+    page.insert_chart(last + (3 if table.total is not None else 2), 0, drawn)

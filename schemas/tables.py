@@ -530,6 +530,15 @@ TABLES: dict[str, TableSpec] = {
             "available_change_minor:int frozen_change_minor:int amount_minor:int available_minor:int frozen_minor:int "
             "balance_minor:int currency:text loan_id:text?",
         ),
+        # report
+        # Each figure of the drafts: ``key`` is the JSON list of the values by which it is told apart, in its table's order; ``value``:
+        # minor units, a number or ten-thousandths, as ``unit`` says; ``cell``: where it stands in the workbook ``file_name``.
+        _table(
+            "report_figures",
+            "report period party table_id figure key is_total",
+            "report:text version:int period:text party:text table_id:text key:text is_total:bool figure:text unit:text value:int? "
+            "file_name:text cell:text",
+        ),
         # close
         _table("day_root", "step", "step:text version:int manifest_digest:text"),
     )

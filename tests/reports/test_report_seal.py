@@ -78,7 +78,7 @@ def test_a_link_in_place_of_a_file(folder: Path) -> None:
         (lambda s: s.pop("inputs"), "field inputs is missing"),
         (lambda s: s["files"][0].pop("sha256"), "field sha256 is missing"),
         (lambda s: s.update(format="report-seal/2"), "the format is"),
-        (lambda s: s.update(period="2019"), "period is"),
+        (lambda s: s.update(period="2019-13"), "period is"),
         (lambda s: s.update(files=[]), "not empty"),
         (lambda s: s["files"][0].update(name="../a.xlsx"), "a file is not named"),
         (lambda s: s["files"][0].update(name="/etc/passwd"), "a file is not named"),

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zipfile
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -18,8 +19,14 @@ from openpyxl.worksheet.worksheet import Worksheet
 from sample_figures import FIRST, SECOND, sample_report
 
 from custody.errors import UsageError
-from reports.model import Amount, Column, Report, Sheet, Text
-from reports.xlsx import MAX_EXACT_MINOR, render
+from reports import pdf
+from reports.catalogue import Words
+from reports.model import Amount, Column, Report, Share, Table, Text
+from reports.xlsx import FIRST_ROW, MAX_EXACT_MINOR, address, render
+
+FIRST_LINE = FIRST_ROW + 1
+PLATFORMS = "分平台 By platform"
+NAME, AMOUNT = Column("name", Words(en="Name", zh="名"), 9), Column("amount", Words(en="Amount", zh="金额"), 20, True, "sum")
 
 
 def opened(data: bytes, values: bool = True) -> openpyxl.Workbook:
@@ -27,43 +34,50 @@ def opened(data: bytes, values: bool = True) -> openpyxl.Workbook:
 
 
 def column_of(page: Worksheet, title: str) -> int:
-    return next(int(cell.column) for row in page.iter_rows() for cell in row if cell.value == title)
+    return next(int(cell.column) for row in page.iter_rows() for cell in row if str(cell.value).endswith(f"\n{title}"))
+
+
+def of_rows(columns: tuple[Column, ...], rows: tuple[tuple[Text | Amount | Share, ...], ...], **more: object) -> Report:
+    sheet = Table("amounts", Words(en="Amounts", zh="金额"), None, columns, rows, **more)  # type: ignore[arg-type]
+    return replace(sample_report(), tables=(sheet,))
 
 
 def amounts_report(minors: list[int]) -> Report:
     rows = tuple((Text("x"), Amount(minor)) for minor in minors)
-    sheet = Sheet("Amounts", (), (Column("Name", "名", 9), Column("Amount", "金额", 20, total=True)), rows)
-    return replace(sample_report(), sheets=(sheet,))
+    return of_rows((NAME, AMOUNT), rows, total=(Text("Total"), Amount(sum(minors))))
+
+
+def amounts_of(data: bytes) -> Worksheet:
+    return opened(data)["金额 Amounts"]
 
 
 def test_amounts_survive_to_the_fen() -> None:
-    page = opened(render(sample_report()))["Platforms 平台"]
+    page = opened(render(sample_report()))[PLATFORMS]
     column = column_of(page, "Loan balance")
-    found = [Decimal(repr(page.cell(row, column).value)) * 100 for row in (6, 7)]
-    assert found == [FIRST.loan_balance_minor, SECOND.loan_balance_minor]
+    found = [Decimal(repr(page.cell(row, column).value)) * 100 for row in (FIRST_LINE, FIRST_LINE + 1)]
+    assert found == [FIRST["loan_balance"], SECOND["loan_balance"]]
 
 
 @pytest.mark.parametrize(
     "minor", [0, 1, -1, 10, 99, 100, 78_356, 123_456_789_012_345, MAX_EXACT_MINOR, MAX_EXACT_MINOR - 1, -MAX_EXACT_MINOR]
 )
 def test_any_exact_amount_reads_back(minor: int) -> None:
-    page = opened(render(amounts_report([minor])))["Amounts"]
-    assert Decimal(repr(page.cell(4, 2).value)) * 100 == minor
-    assert page.cell(4, 2).number_format == "#,##0.00"
+    page = amounts_of(render(amounts_report([minor])))
+    assert Decimal(repr(page.cell(FIRST_LINE, 2).value)) * 100 == minor
+    assert page.cell(FIRST_LINE, 2).number_format == "#,##0.00"
 
 
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.integers(-MAX_EXACT_MINOR // 50, MAX_EXACT_MINOR // 50), min_size=50, max_size=50))
 def test_every_amount_within_the_bound_reads_back(minors: list[int]) -> None:
-    data = render(amounts_report(minors))
-    page = opened(data)["Amounts"]
-    assert [Decimal(repr(page.cell(row, 2).value)) * 100 for row in range(4, 54)] == minors
-    assert Decimal(repr(page.cell(54, 2).value)) * 100 == sum(minors)
+    page = amounts_of(render(amounts_report(minors)))
+    assert [Decimal(repr(page.cell(FIRST_LINE + row, 2).value)) * 100 for row in range(50)] == minors
+    assert Decimal(repr(page.cell(FIRST_LINE + 50, 2).value)) * 100 == sum(minors)
 
 
 def test_the_file_itself_holds_the_exact_decimal() -> None:
     with zipfile.ZipFile(io.BytesIO(render(amounts_report([78_356])))) as archive:
-        assert "<v>783.56</v>" in archive.read("xl/worksheets/sheet1.xml").decode()
+        assert "<v>783.56</v>" in archive.read("xl/worksheets/sheet2.xml").decode()
 
 
 def test_an_amount_that_would_not_be_exact_is_refused() -> None:
@@ -75,10 +89,15 @@ def test_an_amount_that_would_not_be_exact_is_refused() -> None:
 
 def test_totals_are_formulas_with_their_value() -> None:
     data = render(sample_report())
-    column = column_of(opened(data)["Platforms 平台"], "Transaction volume")
-    assert opened(data)["Platforms 平台"].cell(8, 1).value == "Total 合计"
-    assert Decimal(repr(opened(data)["Platforms 平台"].cell(8, column).value)) == Decimal("1234568.19")
-    assert opened(data, values=False)["Platforms 平台"].cell(8, column).value == "=SUM(C6:C7)"
+    line = FIRST_LINE + 2
+    page = opened(data)[PLATFORMS]
+    column = column_of(page, "Transaction volume")
+    assert page.cell(line, 1).value == "合计 Total"
+    assert Decimal(repr(page.cell(line, column).value)) == Decimal("1234568.19")
+    assert opened(data, values=False)[PLATFORMS].cell(line, column).value == f"=SUM(B{FIRST_LINE}:B{line - 1})"
+    # Persons do not add up: their total is a number of its own.
+    borrowers = opened(data, values=False)[PLATFORMS].cell(line, column_of(page, "Borrowers"))
+    assert (borrowers.value, borrowers.data_type) == (7, "n")
 
 
 def test_only_our_totals_are_formulas() -> None:
@@ -86,41 +105,66 @@ def test_only_our_totals_are_formulas() -> None:
     formulas = {
         (page.title, cell.row) for page in book.worksheets for row in page.iter_rows() for cell in row if cell.data_type == "f"
     }
-    assert formulas == {("Platforms 平台", 8)}
-    name = book["Platforms 平台"].cell(6, 2)
-    assert (name.value, name.data_type, name.quotePrefix) == ("=1+1", "s", True)
+    assert formulas == {(PLATFORMS, FIRST_LINE + 2)}
 
 
-def test_headers_are_bilingual_and_frozen() -> None:
-    page = opened(render(sample_report()))["Platforms 平台"]
-    assert [page.cell(row, 3).value for row in (4, 5)] == ["Transaction volume", "交易金额"]
-    assert page.freeze_panes == "C6"
-    assert page.column_dimensions["C"].width > 15
-    assert page.cell(6, 3).number_format == "#,##0.00"
-    assert page.cell(6, 4).number_format == "#,##0"
+@pytest.mark.parametrize("text", ["=1+1", "=cmd|' /C calc'!A0", "+1", "-1", "@SUM(A1)", "http://x", "\t=1"])
+def test_whatever_a_party_writes_stays_text(text: str) -> None:
+    page = opened(render(of_rows((NAME,), ((Text(text),),))), values=False)["金额 Amounts"]
+    cell = page.cell(FIRST_LINE, 1)
+    assert (cell.data_type, cell.quotePrefix, cell.hyperlink) == ("s", True, None)
+    assert cell.value == text
 
 
-def test_the_chart_stands_beside_its_table() -> None:
-    data = render(sample_report())
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        charts = [archive.read(name).decode() for name in archive.namelist() if name.startswith("xl/charts/chart")]
-    assert len(charts) == 1
-    assert "'By type 分类交易'!$E$5:$E$7" in charts[0]
-    assert "1234568.09" in charts[0]  # the cached value that a viewer draws
+def test_headings_are_bilingual_and_stay_in_sight() -> None:
+    page = opened(render(sample_report()))[PLATFORMS]
+    assert page.cell(FIRST_ROW, 2).value == "交易金额\nTransaction volume"
+    assert page.freeze_panes == f"B{FIRST_LINE}"
+    assert page.column_dimensions["B"].width > 15
+    assert page.auto_filter.ref is not None
+    assert (page.cell(FIRST_LINE, 2).number_format, page.cell(FIRST_LINE, 3).number_format) == ("#,##0.00", "#,##0")
+
+
+def test_dates_and_shares_are_typed() -> None:
+    data = render(of_rows((NAME, AMOUNT), ((Text("x"), Share(1234)),)))
+    cell = amounts_of(data).cell(FIRST_LINE, 2)
+    assert (cell.value, cell.number_format) == (0.1234, "0.00%")
+    inputs = [cell for row in opened(data)["封面 Cover"].iter_rows() for cell in row if isinstance(cell.value, datetime)]
+    assert [cell.value.isoformat()[:10] for cell in inputs] == ["2019-12-30", "2019-12-31"]
+
+
+def test_every_figure_stands_where_its_address_says() -> None:
+    report = sample_report()
+    book = opened(render(report))
+    seen = 0
+    for table in report.tables:
+        for place in table.places:
+            sheet, _, cell = address(table, place).rpartition("!")
+            value = Decimal(repr(book[sheet][cell].value))
+            assert (value * 100 if place.figure.unit == "amount" else value) == place.value
+            seen += 1
+    assert seen == 16 + 3 * 16 + 2 * 2 + 3 * 2
+
+
+def test_the_chart_stands_under_its_table() -> None:
+    with zipfile.ZipFile(io.BytesIO(render(sample_report()))) as archive:
+        charts = [archive.read(name).decode() for name in sorted(archive.namelist()) if name.startswith("xl/charts/chart")]
+    assert len(charts) == 2
+    assert f"'分类交易 By transaction type'!$C${FIRST_LINE}:$C${FIRST_LINE + 1}" in charts[1]
+    assert "1234568.09" in charts[1]  # the cached value that a viewer draws
 
 
 def test_the_same_report_gives_the_same_bytes_in_any_process() -> None:
-    here = render(sample_report())
-    assert render(sample_report()) == here
+    here = [render(sample_report()), pdf.render(sample_report(), "zh")]
     code = (
-        "import hashlib, sys\nfrom sample_figures import sample_report\nfrom reports.xlsx import render\n"
-        "sys.stdout.write(hashlib.sha256(render(sample_report())).hexdigest())"
+        "import hashlib, sys\nfrom sample_figures import sample_report\nfrom reports import pdf, xlsx\n"
+        "for data in (xlsx.render(sample_report()), pdf.render(sample_report(), 'zh')): print(hashlib.sha256(data).hexdigest())"
     )
     tests, root = Path(__file__).parent, Path(__file__).parents[2]
     for seed, zone in (("1", "UTC"), ("2", "Asia/Shanghai")):
         environment = {**os.environ, "PYTHONHASHSEED": seed, "TZ": zone, "PYTHONPATH": os.pathsep.join(map(str, (tests, root)))}
         found = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True).stdout
-        assert found == hashlib.sha256(here).hexdigest()
+        assert found.split() == [hashlib.sha256(data).hexdigest() for data in here]
 
 
 def test_no_clock_inside() -> None:
@@ -130,7 +174,5 @@ def test_no_clock_inside() -> None:
 
 
 def test_a_text_too_long_for_a_cell_is_refused_not_left_out() -> None:
-    report = sample_report()
-    sheet = Sheet("Long", (), (Column("Name", "名", 9),), ((Text("x" * 32_768),),))
     with pytest.raises(UsageError, match="does not fit"):
-        render(replace(report, sheets=(sheet,)))
+        render(of_rows((NAME,), ((Text("x" * 32_768),),)))

@@ -21,7 +21,7 @@ from custody.services.releases import EMPTY_OUTPUT, RELEASE, draft_for, propose_
 from jobs.step import Step, StepContext, run_step
 
 MONTH_END, PERIOD, REPORT = date(2019, 12, 31), "2019-12", "custody_monthly"
-FILE = "custody_monthly_201912.csv"
+FILE = "custody_monthly_2019-12_v1.csv"
 LATER = date(2020, 1, 20)
 
 
@@ -31,7 +31,7 @@ def wiring(tmp_path: Path) -> Iterator[Wiring]:
     command = ["init", "--bank", "b", "--go-live", MONTH_END.isoformat(), "--sftp-port", "2222"]
     assert CliRunner().invoke(app, command, env={"CUSTODY_HOME": str(home)}).exit_code == 0
     opened = wire(home)
-    for name in ("cut_off", "land", "extract", "post", "reconcile"):
+    for name in ("cut_off", "land", "extract", "post", "reconcile", "compliance", "fees", "risk"):
         run_step(opened, Step(name, lambda _: None), MONTH_END, SYSTEM)
     yield opened
     opened.close()

@@ -1,0 +1,207 @@
+"""A report as PDF, in one language: an A4 document that embeds its font's glyphs. The same report gives the same bytes.
+
+The font is Noto Sans SC (SIL Open Font License), which has Chinese and Latin letters alike, so that no text needs another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, time
+
+from fpdf import FPDF
+from fpdf.enums import TableBordersLayout, TableCellFillMode, XPos, YPos
+from fpdf.fonts import FontFace
+from pylopdf_fonts_zh_cn import sans_path
+
+from custody.calendar import CHINA
+from custody.money import format_amount
+from reports.catalogue import Words
+from reports.definition import Language
+from reports.model import Amount, Cell, Chart, Count, Day, Moment, Nothing, Report, Share, Table, Text
+from reports.pdf_chart import draw_chart
+
+# A printed list of more rows is read by nobody: the rest stands in the CSV file, and the document says so.
+MOST_ROWS = 400
+_FONT = "NotoSansSC"
+_BODY, _SMALL = 8.5, 7
+_MARGIN = 12
+_HEAD_FILL, _TOTAL_FILL, _STRIPE = (220, 230, 241), (242, 242, 242), (250, 250, 250)
+# Millimetres that a character of a column's width takes at the size of a table's text.
+_MM_PER_CHARACTER = 1.62
+_LEAST_MM = 15
+
+
+def render(report: Report, language: Language) -> bytes:
+    """The document's bytes; dates inside it are the report's last day, never the clock."""
+    paper = _Paper(report, language)
+    paper.add_page()
+    paper.cover()
+    for table in report.tables:
+        paper.table_of(table)
+    paper.table_of(report.meanings)
+    paper.table_of(report.inputs, small=True)
+    return bytes(paper.output())
+
+
+class _Paper(FPDF):
+    def __init__(self, report: Report, language: Language) -> None:
+        super().__init__(orientation="landscape", format="A4")
+        self._report, self._language = report, language
+        self.set_margin(_MARGIN)
+        self.set_auto_page_break(True, margin=14)
+        self.add_font(_FONT, "", sans_path())
+        title = report.definition.title
+        self.set_title(f"{self.say(title)} {report.period.name}")
+        self.set_author(report.bank_name)
+        self.set_lang("zh-CN" if language == "zh" else "en")
+        self.set_creation_date(datetime.combine(report.period.last, time(), tzinfo=UTC))
+        self.set_font(_FONT, size=_BODY)
+
+    def say(self, words: Words | Text) -> str:
+        return words.zh if self._language == "zh" and words.zh is not None else words.en
+
+    def footer(self) -> None:
+        self.set_y(-11)
+        self.set_font(_FONT, size=_SMALL)
+        self.set_text_color(90)
+        report = self._report
+        party = f" · {report.party}" if report.party else ""
+        left = f"{report.bank_name} · {self.say(report.definition.title)} · {report.period.name}{party} · v{report.definition.version}"
+        width = self.epw / 2
+        self.cell(width, 5, left)
+        self.cell(width, 5, f"{self.page_no()} / {{nb}}", align="R")
+        self.set_text_color(0)
+
+    def cover(self) -> None:
+        self.set_font(_FONT, size=20)
+        self.cell(0, 12, self.say(self._report.definition.title), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+        self.set_draw_color(60, 100, 150)
+        self.line(self.l_margin, self.get_y(), self.l_margin + self.epw, self.get_y())
+        self.set_draw_color(170)
+        self.ln(3)
+        self.set_font(_FONT, size=_BODY)
+        for label, value in self._report.cover:
+            self.set_text_color(90)
+            self.cell(52, 6, self.say(label))
+            self.set_text_color(0)
+            self.multi_cell(0, 6, self.say(value), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+        self.ln(2)
+
+    def table_of(self, table: Table, small: bool = False) -> None:
+        self._heading(table)
+        rows = table.rows[:MOST_ROWS]
+        if not rows:
+            self.cell(0, 6, "无 None" if self._language == "zh" else "None", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+            return
+        self.set_font(_FONT, size=_SMALL if small else _BODY)
+        for chosen, widths in _pages(table, self.epw):
+            self._grid(table, rows, chosen, widths, _SMALL if small else _BODY)
+            self.ln(2)
+        if table.chart is not None:
+            self._chart(table, table.chart, rows)
+
+    def _heading(self, table: Table) -> None:
+        # A heading alone at the foot of a page heads nothing.
+        if self.get_y() > self.eph - 25:
+            self.add_page()
+        self.ln(2)
+        self.set_font(_FONT, size=12)
+        self.cell(0, 8, self.say(table.title), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+        self.set_font(_FONT, size=_SMALL)
+        notes = [self.say(table.note)] if table.note else []
+        if len(table.rows) > MOST_ROWS:
+            cut = Words(
+                en=f"The first {MOST_ROWS} of {len(table.rows)} rows; all of them stand in the CSV file",
+                zh=f"共 {len(table.rows)} 行，此处列前 {MOST_ROWS} 行，全部见 CSV 文件",
+            )
+            notes.append(self.say(cut))
+        for note in notes:
+            self.set_text_color(90)
+            self.multi_cell(0, 4.5, note, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+            self.set_text_color(0)
+        self.set_font(_FONT, size=_BODY)
+
+    def _grid(
+        self, table: Table, rows: Sequence[Sequence[Cell]], chosen: Sequence[int], widths: Sequence[float], size: float
+    ) -> None:
+        self.set_draw_color(190)
+        aligned = tuple("RIGHT" if table.columns[number].is_number else "LEFT" for number in chosen)
+        with self.table(
+            width=sum(widths),
+            col_widths=tuple(widths),
+            align="LEFT",
+            text_align=aligned,
+            borders_layout=TableBordersLayout.HORIZONTAL_LINES,
+            headings_style=FontFace(fill_color=_HEAD_FILL),
+            line_height=size * 0.55,
+            padding=0.8,
+            cell_fill_color=_STRIPE,
+            cell_fill_mode=TableCellFillMode.EVEN_ROWS,
+        ) as grid:
+            heading = grid.row()
+            for number in chosen:
+                heading.cell(self.say(table.columns[number].name))
+            for cells in rows:
+                row = grid.row()
+                for number in chosen:
+                    row.cell(self._shown(cells[number]))
+            if table.total is not None and len(rows) == len(table.rows):
+                row = grid.row()
+                for number in chosen:
+                    row.cell(self._shown(table.total[number]), style=FontFace(fill_color=_TOTAL_FILL))
+
+    def _shown(self, cell: Cell) -> str:
+        match cell:
+            case Text():
+                return self.say(cell)
+            case Count(number):
+                return f"{number:,}"
+            case Amount(minor):
+                return _grouped(format_amount(minor, self._report.currency))
+            case Share(ten_thousandths):
+                return f"{ten_thousandths // 100 if ten_thousandths >= 0 else -(-ten_thousandths // 100)}.{abs(ten_thousandths) % 100:02}%"
+            case Day(on):
+                return on.isoformat()
+            case Moment(at):
+                return f"{at.astimezone(CHINA):%Y-%m-%d %H:%M:%S}"
+            case Nothing():
+                return "–"
+
+    def _chart(self, table: Table, chart: Chart, rows: Sequence[Sequence[Cell]]) -> None:
+        labels = [self._shown(row[0]) for row in rows]
+        series = [
+            (self.say(table.columns[c].name), [_height(row[c]) for row in rows], [self._shown(row[c]) for row in rows])
+            for c in chart.columns
+        ]
+        draw_chart(self, chart.kind, self.say(chart.title), labels, series)
+
+
+def _pages(table: Table, room: float) -> Iterator[tuple[list[int], list[float]]]:
+    """The columns of a table by as many grids as it takes, each with the keys at its left, and their widths in millimetres."""
+    natural = [max(_LEAST_MM, column.width * _MM_PER_CHARACTER) for column in table.columns]
+    keys = list(range(table.keys))
+    left = list(range(table.keys, len(table.columns)))
+    if sum(natural) <= room * 1.35:
+        # Nearly fits: what is wide gives way.
+        yield list(range(len(natural))), [width * room / sum(natural) if sum(natural) > room else width for width in natural]
+        return
+    key_room = sum(natural[k] for k in keys)
+    while left:
+        chosen: list[int] = []
+        while left and (not chosen or key_room + sum(natural[c] for c in chosen) + natural[left[0]] <= room):
+            chosen.append(left.pop(0))
+        widths = [natural[c] for c in (*keys, *chosen)]
+        yield [*keys, *chosen], [width * min(1.0, room / sum(widths)) for width in widths]
+
+
+def _height(cell: Cell) -> int:
+    match cell:
+        case Amount(number) | Count(number) | Share(number):
+            return number
+    return 0
+
+
+def _grouped(amount: str) -> str:
+    """12345.60 as 12,345.60."""
+    whole, dot, decimals = amount.partition(".")
+    return f"{int(whole):,}{dot}{decimals}" if whole not in ("-0",) else f"-0{dot}{decimals}"

@@ -1,0 +1,1 @@
+"""Row sets as data (reports.catalogue): one YAML file for each."""
