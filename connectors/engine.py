@@ -43,13 +43,12 @@ def engine(settings: Settings) -> Iterator[SparkSession]:
         # Within one process nothing is gained by the gzip that gRPC would agree on: it takes most of the time of a large result.
         options = [_UNCOMPRESSED]
     try:
+        # Functions of columns are then those of Spark Connect.
+        os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"
         try:
-            from pyspark.sql.connect.client import DefaultChannelBuilder
-            from pyspark.sql.connect.session import SparkSession
+            from connectors.engine_session import QuerySession
 
-            # As the builder that takes no options of the channel does it: functions are then those of Spark Connect.
-            os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"
-            session = SparkSession.Builder().channelBuilder(DefaultChannelBuilder(url, options)).create()
+            session = QuerySession.at(url, options, may_break_off=server is None)
             session.conf.set("spark.sql.session.timeZone", "UTC")
         except ImportError as error:
             raise StopRun(f"the environment lacks a package that the engine's client needs: {error}") from error

@@ -25,7 +25,8 @@ _AT_ONCE = 65_536
 # One run's hashes take 32 MiB.
 _RUN_ROWS = 1 << 20
 _EMPTY = hashlib.sha256(b"").digest()
-_FIRST_BITS = np.array([(bucket << 4).to_bytes(2) for bucket in range(BUCKETS)], f"S{HASH_BYTES}")
+# A row's bucket is the first 12 bits of its hash.
+_BITS_BEHIND = 16 - (BUCKETS - 1).bit_length()
 
 
 def content_digest(table: pa.Table) -> str:
@@ -114,15 +115,16 @@ class TableDigest:
         last, last_bounds = self._sorted_run()
         ends = (last_bounds * HASH_BYTES).tolist()
         sha256 = hashlib.sha256
-        buckets = []
-        for bucket in range(BUCKETS):
+        # A day has dozens of little tables, whose buckets are nearly all empty.
+        filled = range(BUCKETS) if self._runs else np.flatnonzero(np.diff(last_bounds)).tolist()
+        buckets = bytearray(_EMPTY * BUCKETS)
+        for bucket in filled:
             hashes = last[ends[bucket] : ends[bucket + 1]]
             if self._runs:
                 spilled = [self._read(start, bounds, bucket) for start, bounds in self._runs]
                 hashes = _sorted(b"".join([*spilled, hashes])).tobytes()
-            # A day has dozens of little tables, whose buckets are nearly all empty.
-            buckets.append(sha256(hashes).digest() if hashes else _EMPTY)
-        return sha256(b"".join(buckets)).hexdigest()
+            buckets[bucket * HASH_BYTES : (bucket + 1) * HASH_BYTES] = sha256(hashes).digest()
+        return sha256(buckets).hexdigest()
 
     def _spill(self) -> None:
         run, bounds = self._sorted_run()
@@ -138,8 +140,9 @@ class TableDigest:
         self._held, self._held_bytes = [], 0
 
     def _sorted_run(self) -> tuple[bytes, npt.NDArray[np.int64]]:
-        run = _sorted(b"".join(self._held))
-        return run.tobytes(), np.append(np.searchsorted(run, _FIRST_BITS), len(run))
+        run = _sorted(b"".join(self._held)).tobytes()
+        bucket_of_each = np.frombuffer(run, ">u2")[:: HASH_BYTES // 2].astype(np.int64) >> _BITS_BEHIND
+        return run, np.searchsorted(bucket_of_each, np.arange(BUCKETS + 1))
 
     def _read(self, start: int, bounds: npt.NDArray[np.int64], bucket: int) -> bytes:
         assert self._spilled is not None

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from custody.calendar import SettlementCalendar
@@ -32,7 +32,12 @@ class Reference:
     parties: dict[str, dict[str, Any]]
     # party id -> (first custody date, contract) in order, of each that has had another one than today's
     versions: dict[str, list[tuple[date, Mapping[str, Any]]]]
-    rule_book: RuleBook
+    # as the date's cut-off sealed them, texts of JSON
+    sealed_rules: tuple[str, ...]
+
+    @cached_property
+    def rule_book(self) -> RuleBook:
+        return _rule_book(self.sealed_rules, f"the cut-off of {self.on}")
 
     @cached_property
     def rules(self) -> RuleSet:
@@ -107,6 +112,9 @@ def load_reference(context: StepContext, on: date | None = None) -> Reference:
     rules = []
     versions: dict[str, list[tuple[date, Mapping[str, Any]]]] = {}
     for row in context.rows("cut_off", "reference", on=on):
+        if row["kind"] == "rule":
+            rules.append(row["payload"])
+            continue
         payload = json.loads(row["payload"])
         if row["kind"] == "party":
             parties[row["id"]] = payload
@@ -114,9 +122,13 @@ def load_reference(context: StepContext, on: date | None = None) -> Reference:
             versions[row["id"]] = [(date.fromisoformat(since), contract) for since, contract in payload]
         elif row["kind"] == "holiday":
             overrides[date.fromisoformat(row["id"])] = payload["business_day"]
-        elif row["kind"] == "rule":
-            rules.append(read_rule(payload, f"the cut-off of {day}"))
         else:
             instance = payload
     horizon = instance["risk_horizon_business_days"]
-    return Reference(day, instance["bank"], horizon, SettlementCalendar(overrides), parties, versions, RuleBook.of(rules))
+    return Reference(day, instance["bank"], horizon, SettlementCalendar(overrides), parties, versions, tuple(rules))
+
+
+@lru_cache(maxsize=16)
+def _rule_book(sealed: tuple[str, ...], where: str) -> RuleBook:
+    """Read once in a process: each step of a day asks for it."""
+    return RuleBook.of([read_rule(json.loads(payload), where) for payload in sealed])

@@ -59,9 +59,9 @@ class Books:
     def with_others(self, spark: SparkSession, items: DataFrame, relation: str, side: str) -> DataFrame:
         carried = self._carried(relation, side)
         if carried.num_rows:
-            items = items.unionByName(spark.createDataFrame(carried.select(items.columns)))
+            items = items.unionByName(spark.createDataFrame(carried.select(_ITEM)))
         for freed in self._freed(relation, side):
-            items = items.unionByName(freed.select(*items.columns))
+            items = items.unionByName(freed.select(*_ITEM))
         return items
 
     def _carried(self, relation: str, side: str) -> pa.Table:
