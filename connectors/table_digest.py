@@ -112,6 +112,10 @@ class TableDigest:
 
     def root(self) -> str:
         """The content digest as hex. Raises OSError where the temporary file cannot be read."""
+        return hashlib.sha256(self.bucket_digests()).hexdigest()
+
+    def bucket_digests(self) -> bytes:
+        """SHA-256 of each bucket's sorted row hashes, end to end. Raises as ``root``."""
         last, last_bounds = self._sorted_run()
         ends = (last_bounds * HASH_BYTES).tolist()
         sha256 = hashlib.sha256
@@ -124,7 +128,16 @@ class TableDigest:
                 spilled = [self._read(start, bounds, bucket) for start, bounds in self._runs]
                 hashes = _sorted(b"".join([*spilled, hashes])).tobytes()
             buckets[bucket * HASH_BYTES : (bucket + 1) * HASH_BYTES] = sha256(hashes).digest()
-        return sha256(buckets).hexdigest()
+        return bytes(buckets)
+
+    def bucket_of(self, row: bytes) -> list[bytes]:
+        """The sorted row hashes of the bucket into which a row hash falls. Raises as ``root``."""
+        bucket = int.from_bytes(row[:2]) >> 4
+        last, bounds = self._sorted_run()
+        hashes = [self._read(start, spilled, bucket) for start, spilled in self._runs]
+        hashes.append(last[int(bounds[bucket]) * HASH_BYTES : int(bounds[bucket + 1]) * HASH_BYTES])
+        held = _sorted(b"".join(hashes)).tobytes()
+        return [held[at : at + HASH_BYTES] for at in range(0, len(held), HASH_BYTES)]
 
     def _spill(self) -> None:
         run, bounds = self._sorted_run()

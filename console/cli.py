@@ -16,6 +16,7 @@ from console.commands.layouts import add_layouts
 from console.commands.ledger import add_ledger
 from console.commands.organisations import add_organisations
 from console.commands.outbound import add_outbound
+from console.commands.proofs import add_proofs
 from console.commands.replay import add_replay
 from console.commands.rules import add_rules
 from console.commands.seals import add_seals
@@ -47,6 +48,7 @@ add_expectations(app)
 add_replay(app)
 add_store(app)
 add_seals(app)
+add_proofs(app)
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from openssh import ASKS_SSH_KEYGEN
 from typer.testing import CliRunner
 
 from connectors.seal_folder import ALLOWED_SIGNERS, SealFolder
@@ -48,7 +49,7 @@ def folder(tmp_path: Path) -> SealFolder:
     return made
 
 
-@pytest.mark.real
+@ASKS_SSH_KEYGEN
 @pytest.mark.parametrize("message", [b"", SAID.text(), bytes(range(256)) * 300])
 def test_our_signature_is_the_one_that_ssh_keygen_makes(tmp_path: Path, message: bytes) -> None:
     make_key(tmp_path / "key")
@@ -63,7 +64,7 @@ def test_our_signature_is_the_one_that_ssh_keygen_makes(tmp_path: Path, message:
     assert signer_of(message, theirs, NAMESPACE) == public_line(signing_key(tmp_path / "key"))
 
 
-@pytest.mark.real
+@ASKS_SSH_KEYGEN
 @pytest.mark.parametrize(("at", "signed_by"), [("20191230", 0), ("20200106", 0), ("20200107", 1)])
 def test_ssh_keygen_takes_each_key_for_its_own_dates(tmp_path: Path, at: str, signed_by: int) -> None:
     for name in ("one", "two"):

@@ -14,7 +14,6 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "kit"))
 from instance_kit import GO_LIVE, Instance, copy_of, make_instance, make_world, opened
 
 from connectors.lmdb_store import LmdbStore
-from console.commands.instance import _store_faults
 from custody.digest import canonical_json
 from custody.errors import NotPermitted, RetryLater, StopRun, UsageError
 from custody.instruction import Entry, Instruction, Refusal
@@ -25,6 +24,7 @@ from custody.steps import STEPS
 from jobs import store_rebuild
 from jobs.store_proof import store_faults
 from jobs.store_rebuild import rebuild
+from jobs.verification import _store_faults
 from schemas.store_keys import LEDGER_TABLES, PACKED, SCHEMA_VERSION, WATERMARK, WATERMARK_KEY, date_of_row, owner_of_row
 from schemas.store_proof import StoreSum
 from schemas.store_records import RECORDS
