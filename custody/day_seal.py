@@ -41,11 +41,13 @@ MASTERS: Mapping[str, tuple[str, ...]] = {
     "party_status": ("party",),
     "party_contract": ("party",),
     "party_key": ("party",),
-    "holiday": ("day",),
+    # Decided as tables of days: whoever approves one may change any day.
+    "holiday": (),
     "adopted_rule": ("rule_id", "version"),
     "fee_charge": ("charge_no",),
 }
 _CHANGES: Mapping[str, frozenset[str]] = {"fee_charge": frozenset({"state", "collected_minor", "attempts", "next_try_on"})}
+_DEEDS: Mapping[str, str] = {"holiday": "calendar.approve"}
 _FIELDS = {"format", "bank", "custody_date", "version", "root", "yesterday", "audit", "register"}
 
 
@@ -200,7 +202,7 @@ def master_rows(table: str, key: Sequence[str], rows: Sequence[Mapping[str, obje
 
 
 def _subject(table: str, row: Mapping[str, object]) -> str:
-    return "/".join(str(row[name]) for name in MASTERS[table])
+    return _DEEDS.get(table) or "/".join(str(row[name]) for name in MASTERS[table])
 
 
 def statement_faults(
@@ -240,7 +242,7 @@ def master_faults(table: str, states: Sequence[tuple[int, str, MasterRows]], sub
     """Whether what changed in a master table from one state to the next was done by somebody.
 
     ``states``: up to which audit event, in words when, and the rows, the last one being what stands now; ``subjects``: the numbers of
-    the audit events about each subject, in order.
+    the audit events about each subject, and of each deed, in order.
     """
     wrong: list[str] = []
     for (after, _, old), (until, when, new) in pairwise(states):

@@ -103,7 +103,8 @@ def verify_instance(wiring: Wiring, only: date | None, with_store: bool, progres
 def _master_faults(masters: Mapping[str, list[Row]], days: Iterable[SignedDay], events: list[Row]) -> Iterable[str]:
     subjects: dict[str, list[int]] = {}
     for event in events:
-        subjects.setdefault(str(event["subject"]), []).append(int(event["event_no"]))
+        for name in {str(event["subject"]), str(event["action"])}:
+            subjects.setdefault(name, []).append(int(event["event_no"]))
     for table, rows in masters.items():
         states = [
             (day.said.audit_no, f"before {day.said.custody_date} was closed", day.state.masters[table])
