@@ -32,7 +32,10 @@ def kit_name(party: str) -> str:
 
 
 # What lies in a party's out/ besides answers in JSON, by layout.
-_WE_SEND = {PartyKind.PLATFORM: ("bank_statement/1", "bank_fee_notice/1"), PartyKind.GATEWAY: ("bank_charge/1",)}
+_WE_SEND = {
+    PartyKind.PLATFORM: ("bank_statement/1", "bank_fee_notice/1"),
+    PartyKind.GATEWAY: ("bank_charge/1", "bank_large_value/1", "bank_suspicious/1"),
+}
 
 
 def onboarding_kit(settings: Settings, of: Party, keys: list[PartyKey], today: date) -> bytes:

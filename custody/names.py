@@ -135,6 +135,9 @@ class FileType(StrEnum):
     # To a platform: what it is charged for a period. To the core, by way of the gateway: what is taken from own-funds accounts.
     FEE_NOTICE = "FEE_NOTICE"
     CHARGE = "CHARGE"
+    # To whom the law against money laundering names, never to a platform (domain.md §8).
+    LARGE_VALUE = "LARGE_VALUE"
+    SUSPICIOUS = "SUSPICIOUS"
 
 
 # Types that a contract may allow and that no date is without: nothing of them is ever EXPECTED.

@@ -63,6 +63,12 @@ PERMISSIONS: dict[str, frozenset[Duty]] = {
     "aml_hold.view": frozenset({Duty.RISK_OFFICER, Duty.AUDITOR}),
     "aml_hold.propose": frozenset({Duty.RISK_OFFICER}),
     "aml_hold.approve": frozenset({Duty.RISK_OFFICER}),
+    # Large values and suspicious transactions are filed by those who may know of them.
+    "aml_filing.view": frozenset({Duty.RISK_OFFICER, Duty.AUDITOR}),
+    "aml_filing.propose": frozenset({Duty.RISK_OFFICER}),
+    "aml_filing.approve": frozenset({Duty.RISK_OFFICER}),
+    "aml_filing.send": frozenset({Duty.SYSTEM, Duty.RISK_OFFICER}),
+    "aml_filing.answer": frozenset({Duty.RISK_OFFICER}),
     # A computed charge of custody fees, or what no ledger counts for one; to send what was approved.
     "fee.view": _DESK,
     "fee.propose": frozenset({Duty.FEE_OFFICER}),

@@ -443,6 +443,13 @@ TABLES: dict[str, TableSpec] = {
             "finding_id:text row_no:int source:text platform:text ref:text on_date:date amount_minor:int entry_no:int? request_no:text? "
             "txn_type:text? file_name:text? line_no:int?",
         ),
+        # What of confidential findings stands in a file for filing (custody.services.aml_filings): ``on_date`` as the file says it.
+        _table(
+            "filing_rows",
+            "finding_id row_no",
+            "finding_id:text row_no:int rule:text customer_id:text customer_kind:text platform:text account:text on_date:date way:text "
+            "amount_minor:int due_on:date grounds:text",
+        ),
         # What a date could not tell, since a file has not come: ``platform`` and ``subject`` are "" of all.
         _table("compliance_unjudged", "rule platform subject", "rule:text platform:text subject:text"),
         # What moved on each account by what is posted today, by date of value. ``spent_minor``: to others here; ``credit_minor``: all

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from console.commands.filings import add_filings
 from console.commands.steps import step_callback
 from console.output import (
     ActorOption,
@@ -37,6 +38,7 @@ def add_compliance(app: typer.Typer) -> None:
     group.command("release")(release)
     group.command("report")(report)
     group.command("score")(score)
+    add_filings(group)
     app.add_typer(group, name="compliance")
 
 

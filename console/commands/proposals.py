@@ -20,6 +20,7 @@ from custody.masking import mask, mask_user_numbers
 from custody.rule_words import trial_words
 from custody.services import absent_files, calendars, customer_desk, organisations, party_keys, releases
 from custody.services import cases as case_service
+from custody.services.aml_filings import FILING
 from custody.services.aml_holds import AML_HOLD
 from custody.services.contract_changes import CONTRACT
 from custody.services.deletion_plan import plan_of
@@ -50,6 +51,7 @@ _KINDS: dict[str, DecisionKind] = {
         calendars.HOLIDAY,
         WATCH_LIST,
         AML_HOLD,
+        FILING,
         CHARGE,
         SEAL_KEY,
     )
@@ -145,6 +147,10 @@ def _decide(proposal: str, actor: str, note: str, as_json: bool, approved: bool)
             from connectors.drop_accounts import follow_register
 
             follow_register(wiring.settings, wiring.register, custody_date_of(wiring.clock.now()))
+        if approved and row["kind"] == FILING.kind:
+            from jobs.filings import send
+
+            send(wiring, custody_date_of(wiring.clock.now()), actor)
         if approved and row["kind"] == organisations.ONBOARD.kind and not json.loads(row["payload"]).get("live_untested", True):
             send_kit(wiring, row["subject"])
     effect = ""

@@ -15,9 +15,11 @@ from jobs.compliance.borrowers import borrowers
 from jobs.compliance.contacts import contact_digests, with_persons
 from jobs.compliance.day import ComplianceDay
 from jobs.compliance.evidence import rows_behind
+from jobs.compliance.filings import filing_rows
 from jobs.compliance.money import last_acts, money
 from jobs.compliance.platforms import platform_days, platforms
 from jobs.compliance.watched import watch_hits
+from jobs.filings import due_by, warn_of_due
 from jobs.step import Step, StepContext
 
 
@@ -35,6 +37,7 @@ def _run(context: StepContext) -> None:
         for number, row in enumerate(some, start=1)
     ]
     context.write("compliance_rows", rows)
+    context.write("filing_rows", filing_rows(day, findings))
     context.write("compliance_unjudged", unjudged(day))
     context.write("account_days", day.moved)
     context.write("last_acts", last_acts(acted, day.moved))
@@ -67,9 +70,11 @@ def _publish(context: StepContext, seal: Seal) -> None:
     """The register's alerts follow what this date found."""
     lake = context.wiring.lake
     findings, unjudged = lake.rows(seal.path, "compliance_findings"), lake.rows(seal.path, "compliance_unjudged")
+    due = due_by(context.wiring, seal.custody_date)
     with context.wiring.register.transaction() as tx:
         context.lease.check(tx)
         follow(tx, SYSTEM, seal.custody_date, alert_rows(findings, seal.custody_date), LASTING, could_tell(unjudged))
+        warn_of_due(tx, due, seal.custody_date)
 
 
 STEP = Step("compliance", _run, _publish)

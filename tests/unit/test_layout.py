@@ -25,7 +25,7 @@ INBOUND = [
     "DISCLOSURE",
 ]
 # What the bank sends, in the one encoding that it writes.
-OUTBOUND = ["CHARGE", "FEE_NOTICE", "STATEMENT"]
+OUTBOUND = ["CHARGE", "FEE_NOTICE", "LARGE_VALUE", "STATEMENT", "SUSPICIOUS"]
 OURS = sorted(layout.id for layout in all_layouts().values() if layout.is_plain)
 
 
