@@ -14,8 +14,9 @@ from custody.alert_words import Words
 from custody.errors import UsageError
 from custody.masking import mask_user_numbers
 from custody.match_rules import Rule
+from custody.platform_funds import Concern
 from custody.ports import RegisterTx, Row
-from custody.risk import RULES
+from custody.risk_alerts import RULES
 from custody.services import alerts as service
 from custody.services.alert_messages import messages, told_in
 from custody.services.outbound import UNDELIVERED
@@ -23,6 +24,7 @@ from custody.services.outputs import latest_seal
 from custody.services.rules import rule_book
 from schemas.rule_book import shipped_rules
 
+_FUNDS = {concern.rule: str(concern) for concern in Concern}
 # Of so many rows at most an explanation shows each.
 _SHOWN = 20
 
@@ -89,6 +91,12 @@ def _in_lake(wiring: Wiring, row: Row, step: str, path: str) -> list[Behind]:
         party, file_type, on = row["subject"].split("|")
         equals: dict[str, object] = {"party": party, "file_type": file_type, "custody_date": date.fromisoformat(on)}
         return [Behind(f"{place} batch_findings", _rows(wiring, path, "batch_findings", equals))]
+    if step == "risk" and row["rule"] in _FUNDS:
+        of: dict[str, object] = {"platform": row["platform"], "concern": _FUNDS[row["rule"]], "account": row["subject"]}
+        tables = [(table, of) for table in ("platform_funds_items", "platform_funds")]
+        if row["rule"] == Concern.OWN_FUNDS.rule:
+            tables.append(("fees_due", {"platform": row["platform"]}))
+        return [Behind(f"{place} {table}", _rows(wiring, path, table, equals)) for table, equals in tables]
     if step != "risk" or row["rule"] not in wanted:
         return []
     table, equals = wanted[row["rule"]]
@@ -177,6 +185,48 @@ def assessed(wiring: Wiring, days: Sequence[date], platform: str) -> Assessed:
                 day[name] += row[name]
         return Assessed(on, [found[due] for due in sorted(found)], portfolio, moves)
     return Assessed(None, [], [], [])
+
+
+@dataclass(frozen=True)
+class Funds:
+    """One question about a platform's money (custody.platform_funds): at the end of the date, and day by day ahead. ``first``: the first day
+    on which it is short, if there is one."""
+
+    platform: str
+    concern: Concern
+    account: str
+    currency: str
+    days: list[Row]
+
+    @property
+    def now(self) -> Row:
+        """The end of the date."""
+        return self.days[0]
+
+    @property
+    def first(self) -> Row | None:
+        return next((day for day in self.days if day["short_minor"]), None)
+
+    @property
+    def most_short_minor(self) -> int:
+        return max(int(day["short_minor"]) for day in self.days)
+
+
+def platform_funds(wiring: Wiring, on: date | None, platform: str) -> list[Funds]:
+    """Of the risk step of a date, the shortest of money first; of one platform, or of all for "". None where no date is assessed, or where it was by a
+    program before these tables."""
+    if on is None:
+        return []
+    with wiring.register.transaction() as tx:
+        seal = latest_seal(tx, on, "risk")
+    if seal is None or "platform_funds" not in wiring.lake.manifest(seal.path).tables:
+        return []
+    of: dict[tuple[str, str, str], list[Row]] = {}
+    for row in wiring.lake.rows(seal.path, "platform_funds"):
+        if platform in ("", row["platform"]):
+            of.setdefault((row["platform"], row["concern"], row["account"]), []).append(row)
+    found = [Funds(name, Concern(concern), account, days[0]["currency"], days) for (name, concern, account), days in of.items()]
+    return sorted(found, key=lambda one: (-one.most_short_minor, one.platform, one.concern, one.account))
 
 
 def refuse_unknown(name: str, value: str, known: Sequence[str]) -> None:

@@ -14,6 +14,7 @@ from connectors.bootstrap import Wiring
 from custody.calendar import CalendarUnknown
 from custody.errors import UsageError
 from custody.names import TxnStatus
+from custody.platform_funds import Concern, Item
 from custody.ports import RegisterTx, Row
 from custody.services import releases
 from custody.services.access import SYSTEM
@@ -43,7 +44,7 @@ class TrendPoint:
 class Day:
     """One custody date as the desk's page shows it, in the order of domain.md §10. Lists hold rows as the lake has them.
 
-    What has no source yet (payout liquidity, returned payouts, legal orders) is not here: an empty list would say that all is well.
+    What has no source yet (returned payouts, legal orders) is not here: an empty list would say that all is well.
     """
 
     on: date
@@ -59,6 +60,8 @@ class Day:
     batches_without_history: int
     shortfalls: list[Row]
     channel_cash: list[Row]
+    # By platform what can be paid out on the bank business day after the date (see payout_liquidity).
+    liquidity: list[Row]
     unknown_withdrawals: list[Row]
     new_breaks: list[Row]
     carried_breaks: list[Row]
@@ -113,6 +116,7 @@ def the_day(wiring: Wiring, on: date) -> Day:
         batches_without_history=_without_history(wiring, seals.get("validate")),
         shortfalls=[b for b in breaks if b["kind"] in _SHORTFALL_KINDS],
         channel_cash=[{**a, "amount_minor": -a["closing_minor"]} for a in banks_own if ":CHANNEL_RECEIVABLE/" in a["account"]],
+        liquidity=payout_liquidity(wiring, seals.get("risk")),
         unknown_withdrawals=[
             {**w, "subject": f"{w['txn_type']}|{w['request_no']}", "item_date": w["since"]}
             for w in rows("post", "under_way")
@@ -126,6 +130,44 @@ def the_day(wiring: Wiring, on: date) -> Day:
         proof=rows("reconcile", "proof"),
         trend=[_trend_point(wiring, day, seal) for day, seal in reconciled.items()],
     )
+
+
+# Of withdrawals under way, how far each has come; REQUESTED: not handed on yet.
+UNDER_WAY = (Item.UNKNOWN, Item.REMITTING, Item.ACCEPTED, Item.REQUESTED, Item.IN_FLIGHT)
+
+
+def payout_liquidity(wiring: Wiring, risk: Seal | None) -> list[Row]:
+    """Of each platform, minor units: ``cash_minor`` at the bank core, ``due_minor`` that channels are to settle by the next bank business day,
+    ``payable_minor`` that is paid out to channels by then, what is under way by status, and ``left_minor`` of all that; the least first.
+
+    None while the date's risk is not assessed, or where it was by a program before these tables.
+    """
+    if risk is None or "platform_funds_items" not in wiring.lake.manifest(risk.path).tables:
+        return []
+    days: dict[str, list[Row]] = defaultdict(list)
+    for day in wiring.lake.rows(risk.path, "platform_funds"):
+        if day["concern"] == Concern.PAYOUT:
+            days[day["platform"]].append(day)
+    sums: dict[str, Counter[str]] = defaultdict(Counter)
+    for item in wiring.lake.rows(risk.path, "platform_funds_items"):
+        of = days[item["platform"]]
+        if item["concern"] == Concern.PAYOUT and of and item["due_on"] <= of[1]["on_date"]:
+            sums[item["platform"]][item["item"]] += item["amount_minor"]
+    found = [
+        {
+            "platform": platform,
+            "currency": of[1]["currency"],
+            "on_date": of[1]["on_date"],
+            "cash_minor": sums[platform][Item.CASH],
+            "due_minor": sums[platform][Item.RECEIVABLE],
+            "payable_minor": sums[platform][Item.PAYABLE],
+            **{str(status): sums[platform][status] for status in UNDER_WAY},
+            "left_minor": of[1]["have_minor"] - of[1]["need_minor"],
+        }
+        for platform, of in days.items()
+        if of
+    ]
+    return sorted(found, key=lambda row: (row["left_minor"], row["platform"]))
 
 
 def _gravity(finding: Row) -> tuple[object, ...]:

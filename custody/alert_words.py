@@ -41,6 +41,11 @@ DUTY_WORDS: Mapping[str, Words] = {
 RULE_WORDS: Mapping[str, Words] = {
     "BORROWER_SHORT": ("a borrower is short of funds", "借款人余额不足"),
     "DAYS_PAST_DUE": ("a loan is overdue", "标的逾期"),
+    "OWN_FUNDS_SHORT": ("a platform's own funds do not cover its fees", "平台自有资金不足付费"),
+    "ADVANCE_SHORT": ("withdrawals in flight exceed settled money and advance", "在途提现超过已清算及垫付资金"),
+    "OWN_ACCOUNT_SHORT": ("a platform withdraws more than its account holds", "平台账户不足支付在途提现"),
+    "COVER_SHORT": ("custody money is not covered", "存管资金覆盖不足"),
+    "PAYOUT_SHORT": ("pay-outs exceed cash", "待付资金超过现金"),
     "RESULT_UNCONFIRMED": ("results are not confirmed", "对账结果未确认"),
     "RESULT_DISPUTED": ("results are disputed", "对账结果有异议"),
     "RESULT_UNKNOWN": ("results were confirmed that were not sent", "确认了未发送的结果"),

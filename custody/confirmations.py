@@ -15,7 +15,7 @@ from typing import Any
 
 from custody.calendar import SettlementCalendar
 from custody.digest import digest_of_json
-from custody.risk import Severity
+from custody.risk_alerts import Severity
 
 # Ours: a platform has until the end of the next bank business day; from the third it weighs more.
 DUE_BUSINESS_DAYS = 1

@@ -8,25 +8,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 from fractions import Fraction
 
 from custody.calendar import SettlementCalendar
-from custody.digest import digest_of_json
 from custody.errors import UsageError
-from custody.money import Rounding, format_amount
+from custody.money import Rounding
 from custody.names import DayCount, RepaymentMethod
+from custody.risk_alerts import RULES, Alert, Severity, alert_id
 from custody.schedule import Every, schedule
 
 # First day and name of each bucket of days past due (domain.md §8: 1, 30, 60, 90, 180).
 BUCKETS = ((0, "0"), (1, "1-29"), (30, "30-59"), (60, "60-89"), (90, "90-179"), (180, "180+"))
-
-
-class Severity(StrEnum):
-    LOW = "LOW"
-    MEDIUM = "MEDIUM"
-    HIGH = "HIGH"
-    CRITICAL = "CRITICAL"
 
 
 @dataclass(frozen=True)
@@ -84,72 +76,6 @@ class LoanPosition:
     borrower: str
     risk: LoanRisk
 
-
-@dataclass(frozen=True)
-class RiskRule:
-    """A monitoring rule as data: dated, with its citation and words in (English, Chinese)."""
-
-    rule: str
-    valid_from: date
-    citation: tuple[str, str]
-    words: tuple[str, str]
-
-
-@dataclass(frozen=True)
-class Alert:
-    """A rule met by a subject. ``figures`` hold amounts in minor units (suffix ``_minor``) and dates as text."""
-
-    alert_id: str
-    rule: str
-    platform: str
-    subject: str
-    severity: Severity
-    figures: dict[str, str | int]
-
-    @property
-    def words(self) -> tuple[str, str]:
-        """(English, Chinese), amounts in major units."""
-        currency = str(self.figures["currency"])
-        shown = {
-            name.removesuffix("_minor"): format_amount(int(value), currency) if name.endswith("_minor") else value
-            for name, value in self.figures.items()
-        }
-        english, chinese = RULES[self.rule].words
-        return english.format(subject=self.subject, **shown), chinese.format(subject=self.subject, **shown)
-
-
-RULES: dict[str, RiskRule] = {
-    rule.rule: rule
-    for rule in (
-        RiskRule(
-            "BORROWER_SHORT",
-            # The first supervision system of this kind went live in June 2015: no instance watches an earlier day.
-            date(2015, 6, 1),
-            (
-                "The bank's own monitoring rule: instalments due against the borrower's available balance",
-                "本行监测规则：应还款项与借款人可用余额比对",
-            ),
-            (
-                "Loan {subject}: {owed} {currency} is due on {due}, the account {borrower} is short of {shortfall}",
-                "标的 {subject}：{due} 应还 {owed} {currency}，账户 {borrower} 尚缺 {shortfall}",
-            ),
-        ),
-        RiskRule(
-            "DAYS_PAST_DUE",
-            date(2015, 6, 1),
-            (
-                "The bank's own monitoring rule (buckets 1, 30, 60, 90, 180 days); overdue figures and those over 90 days are"
-                " what a platform publishes under the disclosure guideline (CBRC General Office 2017 no. 113)",
-                "本行监测规则（逾期 1、30、60、90、180 天分档）；逾期及逾期 90 天以上数据为平台按"
-                "《网络借贷信息中介机构业务活动信息披露指引》（银监办发〔2017〕113号）披露事项",
-            ),
-            (
-                "Loan {subject}: {overdue} {currency} overdue since {due}, {days_past_due} days past due (bucket {bucket})",
-                "标的 {subject}：自 {due} 起逾期 {overdue} {currency}，逾期 {days_past_due} 天（{bucket} 天档）",
-            ),
-        ),
-    )
-}
 
 _BUCKET_SEVERITY = {
     "1-29": Severity.MEDIUM,
@@ -277,15 +203,6 @@ def alerts_for(
                 alerts.append(_alert("DAYS_PAST_DUE", platform, position.loan_id, risk.overdue_since, severity, figures))
     in_force = [alert for alert in alerts if RULES[alert.rule].valid_from <= as_of]
     return sorted(in_force, key=lambda alert: (alert.rule, alert.subject))
-
-
-def alert_id(rule: str, platform: str, subject: str, due: date) -> str:
-    """The alert's identity: rule, platform, subject and the due date of the instalment that met the rule.
-
-    Neither the day of the run nor the figures are part of it, so an alert is raised once while its condition lasts and is
-    escalated in place as its severity grows; the next instalment that goes wrong is a new alert.
-    """
-    return digest_of_json([rule, platform, subject, due.isoformat()])
 
 
 @dataclass(frozen=True)

@@ -48,8 +48,9 @@ _READS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
     # Patterns show over weeks: what earlier days summed up, and the entries behind it.
     "compliance": (("cut_off", "land", "post", "reconcile"), ("compliance",), ("compliance", "post", "reconcile")),
     "fees": (("cut_off", "post"), ("fees",), ()),
-    # Whether platforms confirm what they were told: each date's result states the seal of its reconciliation.
-    "risk": (("cut_off", "land", "post"), ("risk",), ("reconcile",)),
+    # Whether platforms confirm what they were told: each date's result states the seal of its reconciliation. Of today's it reads which
+    # receivables are disputed. What the books have of fees is what accrued up to yesterday.
+    "risk": (("cut_off", "land", "extract", "post", "reconcile"), ("risk", "fees"), ("reconcile",)),
     "statement": (("post",), (), ()),
     # What a report says of its period: any sealed table of its dates, and what the reports before it said.
     "report": (

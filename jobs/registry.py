@@ -7,7 +7,9 @@ from importlib import import_module
 from custody.steps import STEPS
 from jobs.step import Step
 
-_MODULES = {step: f"jobs.{step}" for step in STEPS} | {step: f"jobs.{step}.step" for step in ("post", "reconcile", "compliance")}
+_MODULES = {step: f"jobs.{step}" for step in STEPS} | {
+    step: f"jobs.{step}.step" for step in ("post", "reconcile", "compliance", "risk")
+}
 
 
 def step_named(name: str) -> Step:

@@ -517,6 +517,24 @@ TABLES: dict[str, TableSpec] = {
             "platform currency due",
             "platform:text currency:text due:date items:int items_short:int due_minor:int short_minor:int",
         ),
+        # Whether platforms' own accounts and the custody account will do (custody.platform_funds): at the end of the date and of each bank
+        # business day ahead, what is there and what is needed up to it; and the sums behind that, each from the day on which it counts.
+        _table(
+            "platform_funds",
+            "platform concern account on_date",
+            "platform:text concern:text account:text on_date:date currency:text have_minor:int need_minor:int short_minor:int",
+        ),
+        _table(
+            "platform_funds_items",
+            "platform concern account item due_on",
+            "platform:text concern:text account:text item:text is_need:bool due_on:date currency:text amount_minor:int rows:int",
+        ),
+        # Custody fees that are due still, by charging period: FEE_ARREAR, FEE_NOTICED or FEE_ACCRUED.
+        _table(
+            "fees_due",
+            "platform period",
+            "platform:text period:text ends_on:date due_on:date gross_minor:int left_minor:int state:text",
+        ),
         _table(
             "alerts",
             "alert_id",

@@ -10,12 +10,12 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from connectors.bootstrap import Wiring
-from console.alert_view import AlertView, Behind, assessed, message_text, overdue_trend, shown, view_alert
+from console.alert_view import AlertView, Behind, Funds, assessed, message_text, overdue_trend, platform_funds, shown, view_alert
 from console.pages.asking import FormDep, NotFound, UserDep, asked, show, wired
 from console.pages.links import Link
 from console.pages.listing import Listing, listing, listing_of, query
 from console.pages.plot import Plot, money_plot
-from console.pages.words import Words
+from console.pages.words import FUNDS, Words
 from custody.alert_rules import SEVERITIES
 from custody.alert_words import (
     CHANNEL_WORDS,
@@ -47,6 +47,8 @@ _NOT_CLOSED = "NOT_CLOSED"
 # A plot over more days shows no trend that a person could act on.
 _TREND_DAYS = 30
 _LONGEST_IN_LIST = 140
+# Plots of platforms' money that a page shows at most.
+_FUNDS_PLOTS = 6
 _DEEDS = ("acknowledge", "close")
 
 
@@ -156,6 +158,35 @@ class ListView(_Words):
             "alerts",
             "p_",
         )
+
+        self.funds: Listing[Funds] = listing(
+            platform_funds(wiring, found.on, self.asked["platform"]),
+            {
+                # The soonest short first.
+                "since": lambda f: f.first["on_date"] if f.first else date.max,
+                "platform": lambda f: (f.platform, f.concern, f.account),
+                "question": lambda f: (f.concern, f.platform, f.account),
+                "short": lambda f: f.most_short_minor,
+            },
+            params,
+            "alerts",
+            "f_",
+        )
+
+    def question(self, funds: Funds) -> Words:
+        """What stands against what."""
+        return FUNDS[funds.concern]
+
+    @property
+    def funds_plots(self) -> list[tuple[Funds, Plot]]:
+        """Of the platform that is asked for, else of what is short: what is there, and against it what is needed, day by day."""
+        found = []
+        for funds in self.funds.rows[:_FUNDS_PLOTS]:
+            have, need = ([(day["on_date"], day[name]) for day in funds.days] for name in ("have_minor", "need_minor"))
+            plot = money_plot(have, funds.days[-1]["on_date"], need)
+            if plot is not None and (self.asked["platform"] or funds.first):
+                found.append((funds, plot))
+        return found
 
     def link(self, row: Row) -> Link:
         """To the alert's page."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from console.overview import Day
+from console.overview import UNDER_WAY, Day
 from console.pages.links import Link
 from console.pages.listing import query
 from console.pages.plot import Plot, trend_plot
@@ -161,6 +161,16 @@ class View:
         return f"{english}; {count} have no history to be compared with yet", f"{chinese}；{count} 个批次历史不足，尚无法比较"
 
     @property
+    def _liquidity_title(self) -> Words:
+        """For which day, and of how many platforms money will not do."""
+        english, chinese = "what can be paid out", "当日支付头寸"
+        if not self.day.liquidity:
+            return english, chinese
+        on, short = self.day.liquidity[0]["on_date"], sum(row["left_minor"] < 0 for row in self.day.liquidity)
+        more = (f"; {short} platforms short", f"；{short} 家平台不足") if short else ("", "")
+        return f"{english} on {on}{more[0]}", f"{chinese}（{on}）{more[1]}"
+
+    @property
     def topics(self) -> list[Topic]:
         day, done = self.day, self.done
         breaks = _break_cells, (("party", "机构"), ("kind", "种类"), ("subject", "对象"), ("amount, CNY", "金额（元）"))
@@ -174,6 +184,9 @@ class View:
                    f"custody expect --docs --date {day.on}"),
             _topic("shortfall", ("custody money: bank core against ledger", "存管资金差额"), done("reconcile"), day.shortfalls, *breaks, listed),
             _topic("channel", ("channel cash due", "渠道待清算款"), done("post"), day.channel_cash, *cash, "", summed=True),
+            _topic("liquidity", self._liquidity_title, done("risk"), day.liquidity, _liquidity_cells,
+                   (("party", "机构"), ("cash, CNY", "现金（元）"), ("channels settle", "渠道清算"), ("paid to channels", "应付渠道"),
+                    *(_UNDER_WAY[status] for status in UNDER_WAY), ("left", "余额")), "custody alert list --rule PAYOUT_SHORT"),
             _topic("unknown", ("withdrawals in an unknown state", "状态不明提现"), done("post"), day.unknown_withdrawals,
                    _item_cells,
                    (("party", "机构"), ("subject", "对象"), ("custody day", "账务日"), ("amount, CNY", "金额（元）")), "", summed=True),
@@ -250,6 +263,20 @@ def _direction(evidence: list[dict[str, Any]]) -> str:
 
 def _account_cells(row: Row) -> list[Cell]:
     return [row["account"], (row["amount_minor"], row["currency"])]
+
+
+_UNDER_WAY: dict[str, Words] = {
+    "UNKNOWN": ("unknown", "状态不明"),
+    "REMITTING": ("remitting", "汇出中"),
+    "ACCEPTED": ("accepted", "已受理"),
+    "REQUESTED": ("asked for", "已申请"),
+    "IN_FLIGHT": ("platform's own", "平台自有"),
+}
+
+
+def _liquidity_cells(row: Row) -> list[Cell]:
+    names = ("cash_minor", "due_minor", "payable_minor", *map(str, UNDER_WAY), "left_minor")
+    return [row["platform"], *((row[name], row["currency"]) for name in names)]
 
 
 def _item_cells(row: Row) -> list[Cell]:

@@ -23,6 +23,9 @@ class Plot:
     height: int = HEIGHT
     left: int = _LEFT
     right: int = WIDTH - _RIGHT
+    # A second line on the same scale, and its marks.
+    against: str = ""
+    against_marks: tuple[tuple[float, float, int, str], ...] = ()
 
 
 def trend_plot(figures: Sequence[tuple[date, int | None]]) -> Plot | None:
@@ -51,8 +54,9 @@ def trend_plot(figures: Sequence[tuple[date, int | None]]) -> Plot | None:
 _MONEY_WIDTH, _MONEY_LEFT = 720, 104
 
 
-def money_plot(figures: Sequence[tuple[date, int]], last: date) -> Plot | None:
-    """A sum of money that stands from each date to the next and up to ``last``: a line of steps over the calendar. Dates rise.
+def money_plot(figures: Sequence[tuple[date, int]], last: date, against: Sequence[tuple[date, int]] = ()) -> Plot | None:
+    """A sum of money that stands from each date to the next and up to ``last``: a line of steps over the calendar. Dates rise. ``against``:
+    a second one on the same dates and scale.
 
     None for fewer than two days: one point shows no trend.
     """
@@ -60,7 +64,7 @@ def money_plot(figures: Sequence[tuple[date, int]], last: date) -> Plot | None:
         return None
     first = figures[0][0]
     days = (last - first).days
-    top = _round_up(max(1, *(figure for _, figure in figures)))
+    top = _round_up(max(1, *(figure for _, figure in (*figures, *against))))
     right = _MONEY_WIDTH - _RIGHT
 
     def place(on: date) -> float:
@@ -69,12 +73,20 @@ def money_plot(figures: Sequence[tuple[date, int]], last: date) -> Plot | None:
     def height(figure: float) -> float:
         return round(HEIGHT - _BOTTOM - (HEIGHT - _TOP - _BOTTOM) * figure / top, 1)
 
-    corners: list[tuple[float, float]] = []
-    for (on, figure), (until, _) in zip(figures, [*figures[1:], (last, 0)], strict=True):
-        corners += [(place(on), height(figure)), (place(until), height(figure))]
+    def steps(of: Sequence[tuple[date, int]]) -> str:
+        corners: list[tuple[float, float]] = []
+        for (on, figure), (until, _) in zip(of, [*of[1:], (last, 0)], strict=True):
+            corners += [(place(on), height(figure)), (place(until), height(figure))]
+        return " ".join(f"{x},{y}" for x, y in corners)
+
+    def marks(of: Sequence[tuple[date, int]]) -> list[tuple[float, float, int, str]]:
+        return [(place(on), height(figure), figure, on.isoformat()) for on, figure in of]
+
     return Plot(
-        points=" ".join(f"{x},{y}" for x, y in corners),
-        marks=[(place(on), height(figure), figure, on.isoformat()) for on, figure in figures],
+        points=steps(figures),
+        marks=marks(figures),
+        against=steps(against) if against else "",
+        against_marks=tuple(marks(against)),
         grid=[(height(figure), figure) for figure in (0, top // 2, top)],
         ends=[(place(first), first.isoformat()), (place(last), last.isoformat())],
         width=_MONEY_WIDTH,

@@ -183,3 +183,12 @@ COMPLIANCE_SOURCES: dict[str, Words] = {
     "FILE": ("row of a file", "文件行"),
     "LIST": ("list", "名单"),
 }
+
+# Questions about a platform's money, and the sums behind them (custody.platform_funds).
+FUNDS: dict[str, Words] = {
+    "OWN_FUNDS": ("own funds against fees due", "自有资金与应付费用"),
+    "ADVANCE": ("settled money and advance against withdrawals in flight", "已清算及垫付资金与在途提现"),
+    "OWN_ACCOUNT": ("platform's account against what it withdraws", "平台账户与在途提现"),
+    "COVER": ("cash and good receivables against what is owed", "现金及有效应收与存管应付"),
+    "PAYOUT": ("cash and channel money against pay-outs", "现金及渠道清算款与待付"),
+}

@@ -28,7 +28,7 @@ from custody.errors import RetryLater
 from custody.file_life import ANNOUNCED, CHECKED, CONTENT, LANDED, MISSING, QUARANTINED, REFUSED, check_step
 from custody.ports import Inbox, Opened, RegisterTx, Row, StagedFile
 from custody.protection import Protection, Way, asked
-from custody.risk import Severity
+from custody.risk_alerts import Severity
 from custody.services.access import check_permission
 from custody.services.alerts import put_alert
 from custody.services.deliveries import deliver_pending

@@ -23,7 +23,7 @@ from custody.file_life import ANNOUNCED, ARRIVED, EXPECTED, GIVEN_UP, IN_FORCE, 
 from custody.file_schedule import ExpectedFile, expected_on
 from custody.party_status import is_awaited
 from custody.ports import RegisterTx, Row
-from custody.risk import Severity
+from custody.risk_alerts import Severity
 from custody.services.access import permitted_transaction
 from custody.services.alerts import end_alert, escalate, put_alert
 from custody.services.calendars import settlement_calendar

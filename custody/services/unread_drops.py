@@ -12,7 +12,7 @@ from datetime import datetime
 from custody.calendar import CHINA, custody_date_of
 from custody.digest import digest_of_json
 from custody.ports import Clock, Register, Row
-from custody.risk import Severity
+from custody.risk_alerts import Severity
 from custody.services.alerts import end_alert, put_alert
 from custody.texts import text
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from custody.ports import Row
 from custody.risk import BUCKETS
-from jobs.portfolio import NEW, SETTLED, bucket_moves, portfolio
+from jobs.risk.portfolio import NEW, SETTLED, bucket_moves, portfolio
 
 _NAMES = ("platform", "loan_id", "borrower", "outstanding_minor", "overdue_minor", "bucket", "paid_minor")
 

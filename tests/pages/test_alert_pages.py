@@ -122,6 +122,38 @@ def test_platforms_and_the_days_ahead_are_those_of_the_newest_assessed_date(own_
     assert [row[0] for row in table[1:]] == [one]
 
 
+def test_platforms_money_is_that_of_the_newest_assessed_date_the_soonest_short_first(own_desk: Desk) -> None:
+    with opened(own_desk.home) as instance:
+        days = instance.lake_rows(GO_LIVE, "risk", "platform_funds")
+    lines = {
+        (row["platform"], row["concern"]): max(d["short_minor"] for d in days if d["account"] == row["account"]) for row in days
+    }
+    shown = read(own_desk.get("alerts").text)
+    (table,) = [one for one in shown.tables if one[0][0].startswith("platform") and len(one[0]) == 6]
+    assert len(table) - 1 == len(lines) > 3 and {row[0] for row in table[1:]} == {platform for platform, _ in lines}
+    assert [row[4][0] for row in table[1:]] == sorted((row[4][0] for row in table[1:]), key="▲✓".index)
+    one = days[0]["platform"]
+    text = own_desk.get("alerts", platform=one).text
+    (table,) = [found for found in read(text).tables if found[0][0].startswith("platform") and len(found[0]) == 6]
+    assert {row[0] for row in table[1:]} == {one}
+    # A line of what is there and one of what is needed, with a mark for each day.
+    marks = text.count('<circle class="against"')
+    assert text.count('<polyline class="against"') == len(table) - 1 and marks == sum(day["platform"] == one for day in days)
+
+
+def test_an_alert_of_a_platforms_money_shows_the_sums_behind_it(own_desk: Desk) -> None:
+    with opened(own_desk.home) as instance:
+        one = next(row for row in instance.lake_rows(GO_LIVE, "risk", "platform_funds") if row["concern"] == "COVER")
+        row = {"alert_id": "c" * 64, "rule": "COVER_SHORT", "platform": one["platform"], "subject": one["account"], "severity": "HIGH",
+               "figures": '{"currency": "CNY", "shortfall_minor": 12345}', "words_en": "short", "words_zh": "缺口"}  # fmt: skip
+        with instance.wiring.register.transaction() as tx:
+            follow(tx, "system", GO_LIVE, [row], [])
+    text = own_desk.get("alert", id="c" * 64).text
+    assert "platform_funds_items" in text and "CUSTOMERS" in text and "不变式 13" in text and "alert_platform_short/1" in text
+    said = CliRunner().invoke(command_line, ["alert", "explain", "c" * 12]).stdout
+    assert "platform_funds_items" in said and "RECEIVABLE" in said
+
+
 def test_it_is_acknowledged_and_closed_with_a_reason(own_desk: Desk) -> None:
     (one,) = alerts(own_desk, subject="F1")
     to = {"id": one["alert_id"]}

@@ -55,7 +55,19 @@ def test_without_a_date_it_shows_the_newest_day(desk: Desk) -> None:
 def test_what_is_planted_stands_in_the_order_of_the_desk(desk: Desk) -> None:
     """A refused file and breaks were planted on the first day; each topic says how many there are, or none."""
     html = desk.day(GO_LIVE).text
-    order = ["files", "batches", "shortfall", "channel", "unknown", "new", "carried", "alerts", "operations", "approvals"]
+    order = [
+        "files",
+        "batches",
+        "shortfall",
+        "channel",
+        "liquidity",
+        "unknown",
+        "new",
+        "carried",
+        "alerts",
+        "operations",
+        "approvals",
+    ]
     assert [attrs["id"] for tag, attrs in read(html).tags if tag == "li" and "id" in attrs] == order
     with opened(desk.home) as instance:
         breaks = instance.lake_rows(GO_LIVE, "reconcile", "breaks")
@@ -89,6 +101,35 @@ def test_no_sum_is_shown_of_breaks_and_the_core_is_more_or_less(desk: Desk) -> N
         changed = {**one, "evidence": f'[{{"core":{core},"ledger":1}}]'}
         (told,) = [t for t in View(replace(day, shortfalls=[changed]), GO_LIVE, "bank").topics if t.name == "shortfall"]
         assert words in str(told.rows[0][2])
+
+
+def test_what_can_be_paid_out_is_cash_and_channel_money_less_what_is_under_way(desk: Desk) -> None:
+    with opened(desk.home) as instance:
+        day = the_day(instance.wiring, GO_LIVE)
+        under_way = instance.lake_rows(GO_LIVE, "post", "under_way")
+        cash = {
+            r["platform"]: -r["closing_minor"]
+            for r in instance.lake_rows(GO_LIVE, "post", "balances")
+            if r["account"].endswith(":CORE_CASH")
+        }
+    assert {row["platform"] for row in day.liquidity} == set(cash) and {row["on_date"] for row in day.liquidity} == {NEXT}
+    for row in day.liquidity:
+        statuses = {
+            s: sum(w["amount_minor"] for w in under_way if (w["platform"], w["status"]) == (row["platform"], s))
+            for s in row
+            if s.isupper()
+        }
+        assert {name: row[name] for name in ("UNKNOWN", "REMITTING", "ACCEPTED")} == {
+            n: statuses[n] for n in ("UNKNOWN", "REMITTING", "ACCEPTED")
+        }
+        paid = sum(row[name] for name in ("payable_minor", "UNKNOWN", "REMITTING", "ACCEPTED", "REQUESTED", "IN_FLIGHT"))
+        assert row["left_minor"] == row["cash_minor"] + row["due_minor"] - paid
+        assert row["cash_minor"] <= cash[row["platform"]]
+    assert sum(row["UNKNOWN"] + row["REMITTING"] for row in day.liquidity) > 0
+    short = [{**day.liquidity[0], "left_minor": -1}, *day.liquidity[1:]]
+    (topic,) = [t for t in View(replace(day, liquidity=short), GO_LIVE, "bank").topics if t.name == "liquidity"]
+    assert "1 platforms short" in topic.title[0] and len(topic.columns) == len(topic.rows[0]) == 10
+    assert "当日支付头寸 not known yet" in " ".join(read(desk.day(NEXT).text).text.split())
 
 
 def test_a_batch_that_failed_is_not_to_be_trusted_and_a_short_history_is_said(desk: Desk) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from custody.calendar import SettlementCalendar
 from custody.confirmations import KEPT_DAYS, Result, Rule, alerts_of, standing
 from custody.names import BreakKind
-from custody.risk import Severity
+from custody.risk_alerts import Severity
 from custody.verdict_words import KIND_WORDS, RULE_WORDS, why
 
 CALENDAR = SettlementCalendar({})
