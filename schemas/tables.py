@@ -494,7 +494,7 @@ TABLES: dict[str, TableSpec] = {
             "paid_minor:int overdue_minor:int overdue_since:date? days_past_due:int "
             "bucket:text next_due:date? next_due_minor:int shortfall_minor:int",
         ),
-        # How each platform's loans stand at the end of the date, and how they moved since the day before (jobs/portfolio.py).
+        # How each platform's loans stand at the end of the date, and how they moved since the day before (jobs/risk/portfolio.py).
         _table(
             "portfolio",
             "platform currency",
