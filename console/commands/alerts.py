@@ -20,6 +20,7 @@ from custody.alert_words import (
     WHOM_WORDS,
     rule_words,
 )
+from custody.handbook import COMPLIANCE, HANDBOOK, Entry
 from custody.masking import mask_user_numbers
 from custody.ports import Row
 from custody.rule_words import condition_words
@@ -43,6 +44,7 @@ def add_alerts(app: typer.Typer) -> None:
         "raise": raise_one,
         "send": send,
         "messages": messages,
+        "handbook": handbook,
     }
     for verb, function in commands.items():
         group.command(verb)(function)
@@ -219,4 +221,21 @@ def messages(
         of = alert_service.alert_named(tx, alert_id)["alert_id"] if alert_id else None
         rows = alert_messages.messages(tx, of, state=state, channel=channel)
     emit({"messages": rows}, as_json, [_message_line(row) for row in rows] or ["none 无"])
+    return 0
+
+
+@command
+def handbook(
+    rule: Annotated[str, typer.Option("--rule", help="One rule, e.g. FILE_MISSING. 规则")] = "", as_json: JsonOption = False
+) -> int:
+    """What each alert means, what to do about it, and by what it is over. 值班手册"""
+    known: dict[str, Entry] = {**HANDBOOK, "COMPLIANCE": COMPLIANCE}
+    refuse_unknown("rule", rule, list(known))
+    chosen = {rule: known[rule]} if rule else known
+    words = []
+    for name, entry in chosen.items():
+        words += [f"{name}  {' '.join(rule_words(name))}", *(f"    {said}" for said in entry.means)]
+        words += [f"  {number}. {en}\n     {zh}" for number, (en, zh) in enumerate(entry.steps, start=1)]
+        words += [f"  over 解除: {' '.join(entry.ends)}", ""]
+    emit({"rules": {name: vars(entry) for name, entry in chosen.items()}}, as_json, words)
     return 0

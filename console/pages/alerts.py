@@ -30,6 +30,7 @@ from custody.alert_words import (
 )
 from custody.calendar import CHINA, dates
 from custody.errors import UsageError
+from custody.handbook import entry_of
 from custody.masking import mask_user_numbers
 from custody.permissions import permitted
 from custody.ports import RegisterTx, Row
@@ -292,6 +293,7 @@ class OneView(_Words):
             self.texts = {row["message_id"]: message_text(tx, row) for row in self.alert.messages}
         self.may = {deed: permitted(f"alert.{deed}", duties) for deed in _DEEDS}
         self.condition = condition_words(self.alert.route)
+        self.handbook = entry_of(self.row["rule"])
 
     def shown(self, row: Row) -> dict[str, str]:
         """A row behind the alert."""

@@ -1,0 +1,177 @@
+"""The operator's handbook: for each alert, what it means and what to do about it, in English and Chinese.
+
+Page, command line and the printed handbook show the same words. ``{subject}`` and ``{platform}`` stand for the alert's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+Words = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """``means``: what has happened and what it puts at risk. ``steps``: in this order. ``ends``: by what the alert is over."""
+
+    means: Words
+    steps: tuple[Words, ...]
+    ends: Words
+
+
+_BY_PERSON: Words = ("a person closes it with a reason", "人工填写原因后关闭")
+_BY_DAY: Words = ("it ends by itself with the first day that no longer finds it", "后续账务日不再出现时自动解除")
+_ASK_PLATFORM: Words = (
+    "Ask the platform's contact on page Organisations what happened and by when it is put right; note the answer on the alert.",
+    "通过机构页面所列联系人询问平台原因及整改时限，并在预警中记录答复。",
+)
+
+HANDBOOK: Mapping[str, Entry] = {
+    "BORROWER_SHORT": Entry(
+        ("An instalment falls due soon and the borrower's balance does not cover it: lenders may not be paid in time.",
+         "借款人余额不足以支付即将到期的应还款，出借人可能无法按时收款。"),
+        (("Page Loans: the loan's schedule, what was paid, and who stands behind it.", "标的页面：查看还款计划、已还情况与增信方。"),
+         _ASK_PLATFORM,
+         ("Never move another customer's or the platform's money to cover it.", "不得动用其他客户或平台资金垫付。")),
+        _BY_DAY,
+    ),
+    "DAYS_PAST_DUE": Entry(
+        ("An instalment was not paid in full by its due date; the loan moves through the buckets 1, 30, 60, 90, 180 days.",
+         "应还款到期未足额支付，标的按逾期 1、30、60、90、180 天分档。"),
+        (("Page Loan: which instalment, how much is missing, partial payments.", "标的页面：查看欠缴期次、金额与部分还款。"),
+         _ASK_PLATFORM,
+         ("From 90 days: the risk officer decides whether the regulator is told.", "逾期 90 天以上：风控岗决定是否报告监管机构。")),
+        _BY_DAY,
+    ),
+    "RESULT_UNCONFIRMED": Entry(
+        ("The platform did not confirm the result of reconciliation that it was sent.", "平台未确认已发送的对账结果。"),
+        (("Page Results: was the file delivered, and taken?", "对账结果页面：文件是否送达、取走。"), _ASK_PLATFORM),
+        _BY_DAY,
+    ),
+    "RESULT_DISPUTED": Entry(
+        ("The platform says that rows of our result are wrong.", "平台对对账结果中的部分记录提出异议。"),
+        (("Each disputed row stands on its case: compare the sides, comment, and propose a resolution.",
+          "异议记录列于相应案件：核对各方数据，备注并提出处理方案。"), _ASK_PLATFORM),
+        _BY_DAY,
+    ),
+    "RESULT_UNKNOWN": Entry(
+        ("The platform confirmed a result that we did not send it, or another version of it.", "平台确认的对账结果并非我行所发或版本不符。"),
+        (("Page Results: compare the seal that it states with ours; let it fetch the right file.", "对账结果页面：比对封签，请平台重新取件。"), _ASK_PLATFORM),
+        _BY_PERSON,
+    ),
+    "FILE_MISSING": Entry(
+        ("A file that contract and calendar promise has not come by its time; the day closes without it and its rows wait.",
+         "按合同与日历应报的文件逾时未到；当日将不含该文件关闭，相关记录结转。"),
+        (("Page Files: did the seal come, was a file refused or quarantined?", "文件页面：封签是否到达，是否被拒收或隔离。"),
+         _ASK_PLATFORM,
+         ("It comes late: nothing to do, the next day takes it up. It will never come: `custody file give-up`, two people decide.",
+          "迟到则无需处理，次日自动纳入；确定不再报送时执行 `custody file give-up`，须两人决定。")),
+        ("it ends when the file lands or is given up", "文件到达或放弃后自动解除"),
+    ),
+    "FILE_QUARANTINED": Entry(
+        ("A file came under a name that stands already, with other content: one of the two is wrong, or somebody tampers.",
+         "收到同名但内容不同的文件：其中之一有误，或存在篡改。"),
+        (("Page File: both digests, and when each came. Do not use the second.", "文件页面：比对两者摘要与到达时间，勿使用后到文件。"),
+         ("Call the sender by the known number, not by an address in the file; the right content comes as the next version.",
+          "按已登记电话联系发送方（勿用文件内地址）；正确内容以新版本号重报。"),
+         ("If the sender knows nothing of it: page Organisations, revoke its key, tell the administrator.", "发送方不知情的：在机构页面吊销密钥并通知管理员。")),
+        _BY_PERSON,
+    ),
+    "BATCH_FAILED": Entry(
+        ("A batch as a whole is unlike anything that this sender sent before (rows, sums, share of rejects).", "批次整体与该机构以往报送差异过大（笔数、金额、拒绝比例）。"),
+        (("Page Files, the batch: which expectation failed and by how much.", "文件页面批次：查看未通过的检查项及偏差。"), _ASK_PLATFORM,
+         ("It is right: close with the reason. It is wrong: a restatement as the next version.", "数据无误的写明原因后关闭；有误的以新版本号重报。")),
+        _BY_PERSON,
+    ),
+    "TASK_FAILED": Entry(
+        ("A task ended with an error that trying again does not mend; the day stands at this step.", "任务失败且重试无效，当日停在该步骤。"),
+        (("Open the task's log in Airflow: its last line says what stopped it and what to do.", "在 Airflow 打开任务日志，最后一行为原因与处理办法。"),
+         ("Put it right, then clear the task: every step can be run again without harm.", "排除后清除任务重跑；任何步骤均可安全重跑。"),
+         ("By hand: the command stands in the DAG's description.", "也可按 DAG 说明中的命令手工执行。")),
+        _BY_PERSON,
+    ),
+    "DEADLINE_MISSED": Entry(
+        ("A run has not ended by its deadline: later steps, results and reports will be late.", "运行超过时限，后续步骤、结果与报表将延误。"),
+        (("Airflow, the run: does it run, wait for a slot, or retry? Its log says how far it is.", "在 Airflow 查看该运行：进行中、排队或重试；日志显示进度。"),
+         ("It waits for a person: Required Actions.", "等待人工的见 Required Actions。")),
+        _BY_PERSON,
+    ),
+    "OUTBOUND_LATE": Entry(
+        ("Files that a party is owed could not be delivered for too long.", "应发送给机构的文件长时间未能送达。"),
+        (("Page Organisation: last reason and next try.", "机构页面：查看最近失败原因与下次发送时间。"),
+         ("The party's host or our drop is put right: `custody outbound send` tries at once.", "排除后执行 `custody outbound send` 立即重发。")),
+        _BY_PERSON,
+    ),
+    "DROP_UNREAD": Entry(
+        ("Intake could not look into a party's folder for several sweeps: files may lie there that nobody reads.", "多次扫描均无法读取该机构目录，其中可能有未读文件。"),
+        (("Is the SFTP server up, do account, key and folder exist? The alert says the reason.", "检查 SFTP 服务、账户、密钥与目录；预警中列明原因。"),
+         ("`custody collect` looks again at once.", "执行 `custody collect` 立即重试。")),
+        ("it ends with the first sweep that can read it", "首次成功读取后自动解除"),
+    ),
+    "HOST_STOPPED": Entry(
+        ("A party's own host failed so often that it is dialled no more, or shows another host key.", "机构主机多次连接失败已停止连接，或主机密钥改变。"),
+        (("Another host key: call the party by the known number before anything else.", "主机密钥改变的，先按已登记电话核实。"),
+         ("Page Organisation: resume dialling once it is put right.", "排除后在机构页面恢复连接。")),
+        _BY_PERSON,
+    ),
+    "CONFIDENTIAL": Entry(
+        ("A finding under the law against money laundering waits for the risk officer. Platform and customer are never told.",
+         "有反洗钱保密事项待风控岗处理，不得向平台或客户透露。"),
+        (("Risk officer: page Compliance. Everybody else: pass it on, ask nothing, tell nobody.", "风控岗在合规页面处理；其他人员只转交，不询问、不外传。"),),
+        _BY_PERSON,
+    ),
+    "FEE_ARREARS": Entry(
+        ("A custody fee could not be collected in full from the platform's own funds.", "存管费未能从平台自有资金账户足额扣收。"),
+        (("Page Fees, the charge: what is missing and when it is tried again.", "存管费页面：查看欠额与下次扣收日。"),
+         _ASK_PLATFORM,
+         ("Never from customers' money.", "不得从客户资金扣收。")),
+        _BY_PERSON,
+    ),
+    "FEE_ANSWER_UNKNOWN": Entry(
+        ("The core reports a collected fee that we did not ask for.", "核心系统反馈了未请求的扣费。"),
+        (("Compare the core's voucher with page Fees; let the core reverse what was not ours.", "将核心凭证与存管费页面核对；非我方请求的由核心冲正。"),),
+        _BY_PERSON,
+    ),
+    "FEE_AMOUNT": Entry(
+        ("The core collected another amount than was asked for.", "核心系统扣收金额与请求不符。"),
+        (("Page Fees: asked and collected; the core corrects it, or the rest stays outstanding.", "存管费页面：核对请求与实收；由核心更正或作未收处理。"),),
+        _BY_PERSON,
+    ),
+    "FEE_ANSWERED_TWICE": Entry(
+        ("The core reports one charge as collected twice: money may have been taken twice.", "核心系统对同一扣费重复反馈，可能重复扣款。"),
+        (("Look at the own-funds account's flows of the day; a second debit is returned by the core.", "核对自有资金账户当日流水；重复扣款由核心退回。"),),
+        _BY_PERSON,
+    ),
+    "KEY_ENDS": Entry(
+        ("A key with which a party logs in, signs or encrypts ends soon: after that its files cannot come or go.", "机构的登录、签名或加密密钥即将到期，到期后文件无法收发。"),
+        (("Ask the party for its next key; page Organisation: propose it, another person approves.", "请机构提供新密钥；在机构页面提议，由他人复核。"),),
+        _BY_PERSON,
+    ),
+    "REPORT_DUE": Entry(
+        ("A report is due on a bank business day and is not released.", "报表临近或超过报送期限尚未发布。"),
+        (("Page Reports: the draft, its checks, what lacks an explanation; propose the release, another person approves.",
+          "报表页面：查看草稿、检查结果与待说明事项；提议发布，由他人复核。"),),
+        _BY_PERSON,
+    ),
+    "ALERT_UNDELIVERED": Entry(
+        ("Messages about alerts were given up: their gateway stayed away, or an address is wrong.", "预警通知发送失败已放弃：网关不可用或地址有误。"),
+        (("Page Alerts says which; tell the people by other means. Administrator: the gateway's settings, page Organisations: the address.",
+          "预警页面列明；先以其他方式通知。管理员检查网关设置与机构联系方式。"),),
+        _BY_PERSON,
+    ),
+}  # fmt: skip
+# Rules of compliance are data (page Compliance has each with its citation): what to do is alike.
+COMPLIANCE = Entry(
+    ("A rule of compliance found a pattern in the flows; its citation, figures and rows stand on page Compliance.",
+     "合规规则在资金流中发现可疑情形；依据、数据与明细见合规页面。"),
+    (("Read the rows behind it: does the pattern hold, or has it a plain reason?", "核对明细：情形是否成立，或有合理解释。"),
+     ("It holds: the risk officer decides whom to tell; never platform or customer where it is confidential.", "成立的由风控岗决定报告对象；保密事项不得告知平台或客户。"),
+     ("It does not: close with the reason, which the next trial of the rule is measured by.", "不成立的写明原因关闭，作为规则试算的依据。")),
+    _BY_DAY,
+)  # fmt: skip
+
+
+def entry_of(rule: str) -> Entry:
+    """What to do about an alert of a rule; those of the compliance book share one."""
+    return HANDBOOK.get(rule, COMPLIANCE)
