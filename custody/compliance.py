@@ -125,6 +125,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "{subject} lent {lent} on {platform} within {days} days and sold {sold} of claims in {sales} assignments",
         "{subject} {days} 日内在 {platform} 出借 {lent}，并以 {sales} 笔转让债权 {sold}",
     ),
+    "packaged_assignment": (
+        "{subject} sold claims on {loans} loans of {platform} in one piece on {on}, {sold} in all, to {buyers} buyers who each took at least {least}",
+        "{subject} 于 {on} 在 {platform} 将 {loans} 笔标的的债权打包转让，合计 {sold}，{buyers} 名受让人各受让不少于 {least} 笔",
+    ),
     "pooling": (
         "on {platform} {idle} of {lenders} lenders has waited {days} days without a loan; loans outstanding {lent}",
         "{platform} {lenders} 名出借人的 {idle} 已滞留 {days} 日未匹配标的；在贷余额 {lent}",

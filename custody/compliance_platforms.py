@@ -36,6 +36,31 @@ def super_lenders(days: Iterable[Row], figures: Figures, today: date) -> Iterato
             yield Finding("super_lender", platform, customer, "", sold, said, behind)
 
 
+def packaged(moves: Iterable[Row], figures: Figures, today: date) -> Iterator[Finding]:
+    """``moves``: today's posted assignments: platform, seller and buyer (customer ids), account (the seller's), loan_id, amount_minor,
+    entry_no. A package is what one seller passes to one buyer of so many loans on one day: who leaves sells his claims one by one to
+    whoever bids, and who buys many at once by a mandate buys them of many."""
+    of: dict[tuple[str, str], dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
+    for row in moves:
+        of[row["platform"], row["seller"]][row["buyer"]].append(row)
+    for (platform, seller), by_buyer in sorted(of.items()):
+        rows = [row for sold in by_buyer.values() if len({row["loan_id"] for row in sold}) >= figures["loans"] for row in sold]
+        total = sum(row["amount_minor"] for row in rows)
+        if rows and total >= figures["minor"]:
+            said = {
+                "loans": len({row["loan_id"] for row in rows}),
+                "on": today.isoformat(),
+                "sold_minor": total,
+                "buyers": len({row["buyer"] for row in rows}),
+                "least": figures["loans"],
+            }
+            ordered = sorted(rows, key=lambda row: row["entry_no"])
+            behind = tuple(
+                Behind(Source.ENTRY, platform, row["account"], today, row["amount_minor"], row["entry_no"]) for row in ordered
+            )
+            yield Finding("packaged_assignment", platform, seller, today.isoformat(), total, said, behind)
+
+
 @dataclass(frozen=True)
 class Waiting:
     """What waits on a platform: ``idle_minor`` of ``lenders`` lenders has lain longer than the rule's days; ``lent_minor``: outstanding

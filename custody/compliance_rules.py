@@ -65,6 +65,7 @@ NEEDS: Mapping[str, Needs] = MappingProxyType(
         "watch_list": Needs((), _A),
         # what a platform does
         "super_lender": Needs(("lent_minor", "sold_bp", "sales", "days"), _B),
+        "packaged_assignment": Needs(("loans", "minor"), _B),
         "pooling": Needs(("days", "share_bp", "lenders"), _B),
         "new_for_old": Needs(("days", "share_bp", "minor"), _B),
         "lender_is_related": Needs(("minor",), _B),

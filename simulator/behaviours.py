@@ -1,7 +1,8 @@
 """What people and platforms do over weeks that no single row shows: off unless a world asks for it.
 
-Platforms of odd number behave, by turns more or less boldly; those of even number are sound but for innocent look-alikes. Each deed is a
-true one: the money moves, the files agree. Its label says what it is, of whom, how bold, and from when on it can be known.
+Platforms of odd number misbehave: the first boldly in everything, the others of each kind as far as chance has it; those of even number
+are sound but for innocent look-alikes. Each deed is a true one: the money moves, the files agree. Its label says what it is, of whom,
+how bold, and from when on it can be known.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from datetime import date, timedelta
 from random import Random
 from typing import Any
 
+from custody.money import MAX_MINOR
 from custody.names import LoanState, RepaymentMethod, Role, TxnType
 from simulator import hours
 from simulator.customers import Customers
@@ -44,7 +46,7 @@ class Behaviours:
         self.labels: list[Label] = []
         self._lies: list[tuple[int, Loan]] = []
         self._deeds: dict[str, dict[int, list[_Deed]]] = {part: defaultdict(list) for part in ("morning", "afternoon", "evening")}
-        self._boldness = number // 2
+        self._is_boldest = number == 1
         self._innocent()
         if platforms >= _PLATFORMS_TOO_MANY:
             self._limit_on_all(is_last=number == platforms)
@@ -54,6 +56,7 @@ class Behaviours:
             self._phantoms()
             self._money()
             self._super_lender()
+            self._packages()
             self._pooling(lent_minor)
             self._new_for_old()
             self._related()
@@ -95,9 +98,9 @@ class Behaviours:
             )
 
     def _terms(self) -> None:
-        """One need in short loans: three of one borrower, or two, which is below what is called a series."""
+        """One need in short loans: two are no series yet."""
         borrower, _ = self._person(Role.BORROWER)
-        count = (3, 4, 2)[self._boldness % 3]
+        count = self._degree(3, 2, 4)
         loans = [self._loan(borrower, 40_000, 1 + 5 * n, days=5, purpose="货款周转") for n in range(count)]
         # A longer series is known by its third.
         self._label(
@@ -106,7 +109,7 @@ class Behaviours:
 
     def _phantoms(self) -> None:
         """Several borrowers with one card; one person under two numbers."""
-        made = [make_person(self._rng) for _ in range((3, 5, 4)[self._boldness % 3])]
+        made = [make_person(self._rng) for _ in range(self._degree(3, 2, 6))]
         for person in made:
             self._people.meet(Role.BORROWER, replace(person, card_no=made[0].card_no))
         self._label("shared_contact", 0, contact=("card_no", made[0].card_no), bold={"borrowers": len(made)})
@@ -123,7 +126,7 @@ class Behaviours:
         self._takes(lender, 100, 9)
         self._label("large_value", 9, person=person, platform="", way="OUT", bold={"yuan": 600_000})
         lender, person = self._person(Role.LENDER)
-        share, times = ((92, 3), (82, 4), (75, 3))[self._boldness % 3]
+        share, times = self._degree(92, 62, 98), self._degree(3, 2, 4)
         for n in range(times):
             self._brings(lender, _LARGE_YUAN * share // 100, 1 + 2 * n)
             self._takes(lender, 100, 1 + 2 * n + 5)
@@ -132,7 +135,7 @@ class Behaviours:
         also = ("structuring", "fast_in_out", "large_value")
         self._label("structuring", last, person=person, platform="", way="IN", bold=bold, also=also)
         lender, person = self._person(Role.LENDER)
-        yuan, left = ((120_000, 100), (70_000, 95), (35_000, 100))[self._boldness % 3]
+        yuan, left = self._degree(120, 15, 150) * 1_000, self._degree(100, 85, 100)
         self._brings(lender, yuan, 5)
         self._takes(lender, left, 6)
         self._label("fast_in_out", 6, person=person, platform="", bold={"yuan": yuan, "left_per_cent": left})
@@ -149,14 +152,24 @@ class Behaviours:
         for _ in range(2):
             borrower, _ = self._person(Role.BORROWER)
             loans.append(self._loan(borrower, 120_000, 2, days=60, by=[lender]))
-        sales = (12, 16, 7)[self._boldness % 3]
+        sales = self._degree(12, 5, 18)
         for n in range(sales):
-            self._deeds["evening"][4 + n // 4].append(lambda today, n=n: _sells(today, loans[n % 2], lender))  # type: ignore[misc]
+            self._deeds["evening"][4 + n // 4].append(lambda today, n=n: _sells_a_tenth(today, loans[n % 2], lender))  # type: ignore[misc]
         self._label("super_lender", 4 + (max(10, sales) - 1) // 4, person=person, bold={"sales": sales})
+
+    def _packages(self) -> None:
+        """He lends alone to many, little to each, and passes it all on in one piece."""
+        lender, person = self._person(Role.LENDER)
+        buyer, _ = self._person(Role.LENDER)
+        count, each = self._degree(12, 4, 20), self._degree(6, 4, 10) * 1_000
+        loans = [self._loan(self._person(Role.BORROWER)[0], each, 3, days=60, by=[lender]) for _ in range(count)]
+        for loan in loans:
+            self._deeds["evening"][6].append(lambda today, loan=loan: _sells(today, loan, lender, buyer))  # type: ignore[misc]
+        self._label("packaged_assignment", 6, person=person, bold={"loans": count, "yuan": count * each})
 
     def _pooling(self, lent_minor: int) -> None:
         """Lenders bring money early that nobody borrows: so much of what is lent."""
-        per_cent = (160, 110, 40)[self._boldness % 3]
+        per_cent = self._degree(160, 20, 200)
         each = min(390_000, lent_minor * per_cent // 100 // YUAN // 8)
         for _ in range(8):
             lender, _ = self._person(Role.LENDER)
@@ -165,7 +178,7 @@ class Behaviours:
 
     def _new_for_old(self) -> None:
         """Loans that are paid back by the next: of some borrowers, or of many."""
-        chains = (6, 4, 1)[self._boldness % 3]
+        chains = self._degree(6, 1, 8)
         for n in range(chains):
             borrower, _ = self._person(Role.BORROWER)
             self._loan(borrower, 90_000, 2 + n % 2, days=6, purpose="采购原材料")
@@ -187,7 +200,8 @@ class Behaviours:
         self._label("borrower_near_related", 0, person=near, bold={})
 
     def _innocent(self) -> None:
-        """What looks alike and is not: a couple with one phone, somebody who thinks better of it, a saver with large sums."""
+        """What looks alike and is not: a couple with one phone, somebody who thinks better of it, a saver with large sums, one who sells
+        all that he has."""
         first, second = (make_person(self._rng) for _ in range(2))
         self._people.meet(Role.BORROWER, first)
         self._people.meet(Role.BORROWER, replace(second, phone=first.phone))
@@ -198,8 +212,16 @@ class Behaviours:
         for day in (3, 8):
             self._brings(lender, 420_000, day)
             self._takes(lender, 100, day + 4)
+        # Who leaves sells to whoever bids, one claim after the other.
+        lender, _ = self._person(Role.LENDER)
+        loans = [self._loan(self._person(Role.BORROWER)[0], 6_000, 2, days=60, by=[lender]) for _ in range(11)]
+        for loan in loans:
+            self._deeds["evening"][9].append(lambda today, loan=loan: _sells(today, loan, lender, None))  # type: ignore[misc]
 
     # How it is done.
+
+    def _degree(self, bold: int, least: int, most: int) -> int:
+        return bold if self._is_boldest else self._rng.randint(least, most)
 
     def _person(self, role: Role) -> tuple[Holder, Person]:
         person = make_person(self._rng)
@@ -302,13 +324,18 @@ def _withdraws(today: Today, lender: Holder, per_cent: int) -> None:
     today.move(TxnType.WITHDRAW, amount, when, payer=lender, channel=channel, related_request_no=freeze)
 
 
-def _sells(today: Today, loan: Loan, seller: Holder) -> None:
-    """A tenth of what he lent, to any lender, at its principal."""
+def _sells_a_tenth(today: Today, loan: Loan, seller: Holder) -> None:
+    """Of what he lent, to any lender."""
+    _sells(today, loan, seller, None, loan.amount_minor // 10)
+
+
+def _sells(today: Today, loan: Loan, seller: Holder, buyer: Holder | None, most_minor: int = MAX_MINOR) -> None:
+    """Up to so much of what he lent, to the buyer or to any lender, at its principal."""
     claim = next((c for c in loan.claims if c.holder == seller), None)
     if claim is None:
         return
-    share = min(claim.principal_minor, loan.amount_minor // 10)
-    buyer = today.one_of(today.people.lenders)
+    share = min(claim.principal_minor, most_minor)
+    buyer = buyer or today.one_of(today.people.lenders)
     today.fund(buyer, share, hours.EVENING_MONEY)
     move = today.move(
         TxnType.CREDIT_ASSIGNMENT,

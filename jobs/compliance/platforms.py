@@ -15,6 +15,7 @@ from custody.compliance_platforms import (
     fills_that_never_were,
     near_related,
     new_for_old,
+    packaged,
     platform_payouts,
     pooled,
     related_guarantors,
@@ -24,7 +25,7 @@ from custody.compliance_platforms import (
 from custody.funds_paths import Way
 from custody.names import FileType, LoanState, TxnType
 from custody.ports import Row
-from jobs.compliance.columns import crowded, heavy, is_one_of, plain, rows_of
+from jobs.compliance.columns import crowded, heavy, is_one_of, owner_of, plain, rows_of
 from jobs.compliance.day import ComplianceDay
 from schemas.tables import TABLES
 
@@ -41,6 +42,10 @@ def platforms(day: ComplianceDay, contacts: pa.Table, repaid: pa.Table) -> Itera
         figures = day.figures("super_lender")
         picked = heavy(day.window, _KEY, "lent_minor", figures["lent_minor"])
         yield from super_lenders(rows_of(day.window, _KEY, picked), figures, day.today)
+    if "packaged_assignment" in day.rules:
+        figures = day.figures("packaged_assignment")
+        sales, keys = assignments(day), ["platform", "seller"]
+        yield from packaged(rows_of(sales, keys, crowded(sales, keys, figures["loans"])), figures, day.today)
     if "pooling" in day.rules:
         yield from pooled(_waiting(day, day.figures("pooling")["days"]), day.figures("pooling"))
     if "new_for_old" in day.rules:
@@ -54,6 +59,22 @@ def platforms(day: ComplianceDay, contacts: pa.Table, repaid: pa.Table) -> Itera
         yield from _payouts(day)
     if "fill_that_never_was" in day.rules:
         yield from _fills(day)
+
+
+_SALE = ("entry_no", "platform", "from_account", "to_account", "amount_minor", "txn_type", "loan_id")
+
+
+def assignments(day: ComplianceDay) -> pa.Table:
+    """Today's posted assignments of claims with seller and buyer."""
+    sold = [piece.filter(is_one_of(piece["txn_type"], [TxnType.CREDIT_ASSIGNMENT])) for piece in day.journal(_SALE)]
+    found = plain(pa.concat_tables([arrow_schema(TABLES["journal"]).empty_table().select(_SALE), *sold]))
+    people = day.accounts.select(["sub_account", "customer_id"])
+    for side, name in (("to_account", "seller"), ("from_account", "buyer")):
+        found = found.set_column(found.schema.get_field_index(side), side, owner_of(found[side]))
+        found = found.join(people.rename_columns([side, name]), side, join_type="inner")
+    return found.select(["platform", "seller", "buyer", "to_account", "loan_id", "amount_minor", "entry_no"]).rename_columns(
+        ["platform", "seller", "buyer", "account", "loan_id", "amount_minor", "entry_no"]
+    )
 
 
 def platform_days(day: ComplianceDay) -> pa.Table:
