@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from custody.calendar import SettlementCalendar
 from custody.compliance_borrowers import over_limit_on_all, over_limit_on_platform, shared_contacts
 from custody.compliance_money import fast_in_and_out, large_values, structured
-from custody.compliance_platforms import super_lenders
+from custody.compliance_platforms import packaged, super_lenders
 from custody.names import TxnType
 from jobs.compliance.columns import DAYS, account_days, crowded, heavy, rows_of
 from jobs.compliance.money import either, near_days
@@ -91,6 +91,28 @@ def test_shared_numbers(drawn: list[tuple[str, str]]) -> None:
     said, keys = figures("shared_contact"), ["field", "digest"]
     picked = rows_of(table, keys, crowded(table, keys, said["borrowers"]))
     assert list(shared_contacts(picked, said)) == list(shared_contacts(rows, said))
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(("P1", "P2")), st.sampled_from(("S1", "S2")), st.sampled_from(("B1", "B2")), st.integers(1, 12)
+        ),
+        max_size=60,
+    )
+)
+def test_packages(drawn: list[tuple[str, str, str, int]]) -> None:
+    rows = [
+        {"platform": p, "seller": s, "buyer": b, "account": s, "loan_id": f"L{loan}", "amount_minor": 600_000, "entry_no": n}
+        for n, (p, s, b, loan) in enumerate(drawn)
+    ]
+    names = ("platform", "seller", "buyer", "account", "loan_id")
+    table = pa.Table.from_pylist(
+        rows, pa.schema([*((n, pa.string()) for n in names), ("amount_minor", pa.int64()), ("entry_no", pa.int64())])
+    )
+    said, keys = figures("packaged_assignment"), ["platform", "seller"]
+    picked = rows_of(table, keys, crowded(table, keys, said["loans"]))
+    assert list(packaged(picked, said, DAY)) == list(packaged(rows, said, DAY))
 
 
 _TYPES = (

@@ -13,6 +13,7 @@ from custody.compliance_platforms import (
     fills_that_never_were,
     near_related,
     new_for_old,
+    packaged,
     platform_payouts,
     pooled,
     related_guarantors,
@@ -39,6 +40,33 @@ def test_who_sells_on_to_many_what_he_lent_first(said: dict[str, Any], found: in
     row = account_day(**({"lent_minor": 20_000_000, "sold_minor": 10_000_000, "sold_count": 10} | said))
     findings = list(super_lenders([row], figures("super_lender"), DAY))
     assert [(f.platform, f.subject, f.behind[0].source) for f in findings] == [("P001", "C1", Source.SALE)] * found
+
+
+def sale(loan: int, buyer: str = "B1", seller: str = "C1", minor: int = 500_000) -> dict[str, Any]:
+    return {
+        "platform": "P001", "seller": seller, "buyer": buyer, "account": f"P001.LENDER.{seller}", "loan_id": f"L{loan}",
+        "amount_minor": minor, "entry_no": loan,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("moves", "found"),
+    [
+        ([sale(n) for n in range(10)], [("C1", 5_000_000)]),
+        ([sale(n) for n in range(9)], []),
+        ([sale(n, minor=499_999) for n in range(10)], []),
+        # One claim after the other, to whoever bids; or many of many sellers to one who buys by a mandate.
+        ([sale(n, buyer=f"B{n}") for n in range(20)], []),
+        ([sale(n, seller=f"C{n}") for n in range(20)], []),
+        # Ten parts of one loan are no package of loans.
+        ([sale(1) | {"entry_no": n} for n in range(10)], []),
+        # Slices of one set to two buyers; the third takes a single one.
+        ([*(sale(n, f"B{b}") for n in range(10) for b in (1, 2)), sale(1, "B3")], [("C1", 10_000_000)]),
+    ],
+)
+def test_claims_on_many_loans_that_go_in_one_piece(moves: list[dict[str, Any]], found: list[tuple[str, int]]) -> None:
+    told_of = list(packaged(moves, figures("packaged_assignment"), DAY))
+    assert [(f.subject, f.amount_minor) for f in told_of] == found and all(f.words and f.occurrence for f in told_of)
 
 
 @pytest.mark.parametrize(
