@@ -14,6 +14,7 @@ from console.commands.expectations import add_expectations
 from console.commands.instance import add_instance
 from console.commands.layouts import add_layouts
 from console.commands.ledger import add_ledger
+from console.commands.metrics import add_metrics
 from console.commands.organisations import add_organisations
 from console.commands.outbound import add_outbound
 from console.commands.proofs import add_proofs
@@ -49,6 +50,7 @@ add_replay(app)
 add_store(app)
 add_seals(app)
 add_proofs(app)
+add_metrics(app)
 
 
 def main() -> None:

@@ -10,9 +10,10 @@ from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import HTTPException
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from fastapi.staticfiles import StaticFiles
 
+from console.metrics import metrics_text
 from console.overview import the_day
 from console.pages import (
     accounts,
@@ -91,6 +92,13 @@ def the_days_page(request: Request, user: UserDep, wanted: Annotated[str, Query(
         if chosen is None:
             return _message(400, words.NOT_A_DATE, wanted[:40])
         return show(request, "day.html", view=day.View(the_day(wiring, chosen), first, wiring.settings.instance.bank))
+
+
+@app.get("/metrics", response_class=PlainTextResponse)
+def the_metrics(user: UserDep) -> PlainTextResponse:
+    """How the system is, for Prometheus, which asks with a log-in's token like everybody."""
+    with asked(user, "day.view", "metrics") as wiring:
+        return PlainTextResponse(metrics_text(wiring), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 @app.exception_handler(HTTPException)
