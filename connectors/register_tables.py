@@ -379,6 +379,73 @@ fee_attempt = Table(
     Column("collected_minor", BigInteger, nullable=False),
 )
 
+# Every draft that a report step sealed, and what became of it (custody.release_life). ``period_end``: its period's last day;
+# ``custody_date``, ``step_version``: the step's output that holds it.
+report_release = Table(
+    "report_release",
+    metadata,
+    Column("report_id", String(60), primary_key=True),
+    Column("period", String(20), primary_key=True),
+    # The party that it is about; "" for the whole bank.
+    Column("scope", String(10), primary_key=True),
+    Column("draft_no", Integer, primary_key=True, autoincrement=False),
+    Column("period_end", Date, nullable=False),
+    Column("custody_date", Date, nullable=False),
+    Column("step_version", Integer, nullable=False),
+    _text("manifest_digest"),
+    Column("path", Text, nullable=False),
+    _text("seal_name"),
+    # Of its files' names and digests.
+    _text("content_digest"),
+    # name -> [bytes, SHA-256]; [date, step, version, manifest digest] of each input.
+    _json("files"),
+    _json("inputs"),
+    _text("state"),
+    # The how-many-th release of the report and period; null until two people released it.
+    Column("release_no", Integer, nullable=True),
+    _text("proposal_id", null=True),
+    # What its maker said of what stands out.
+    _json("explanations"),
+    # What was handed over.
+    _text("package_name", null=True),
+    _text("package_sha256", null=True),
+    _text("package_ref", null=True),
+    _text("drafted_at"),
+    Index("ix_report_release_state", "state"),
+)
+report_event = Table(
+    "report_event",
+    metadata,
+    Column("event_no", Integer, primary_key=True, autoincrement=False),
+    Column("report_id", String(60), nullable=False),
+    Column("period", String(20), nullable=False),
+    Column("scope", String(10), nullable=False),
+    Column("draft_no", Integer, nullable=False),
+    _text("state"),
+    Column("actor", String(60), nullable=False),
+    _text("at"),
+    _json("details"),
+    Index("ix_report_event_report", "report_id", "period", "scope"),
+    info={"numbered_by": "event_no"},
+)
+# A release's package to one recipient (the file of ``outbound``), and what he answered.
+report_delivery = Table(
+    "report_delivery",
+    metadata,
+    Column("file_name", String(80), primary_key=True),
+    Column("report_id", String(60), nullable=False),
+    Column("period", String(20), nullable=False),
+    Column("scope", String(10), nullable=False),
+    Column("draft_no", Integer, nullable=False),
+    Column("party", String(10), nullable=False),
+    _text("outcome", null=True),
+    Column("reason", Text, nullable=True),
+    _text("receipt_ref", null=True),
+    _text("receipt_sha256", null=True),
+    _text("answered_at", null=True),
+    Index("ix_report_delivery_report", "report_id", "period", "scope", "draft_no"),
+)
+
 alert = Table(
     "alert",
     metadata,

@@ -30,12 +30,12 @@ from console.airflow.command import CustodyProcess, use_launcher
 from console.airflow.day_runner import run_dags
 from console.airflow.preloaded import launch_preloaded
 from console.fee_view import standing
-from console.overview import report_rows
+from console.report_release import SealedDrafts, report_files
 from console.scoring import found_items
 from custody.calendar import dates
 from custody.money import format_amount
-from custody.services import releases
 from custody.services.four_eyes import approve
+from custody.services.releases import RELEASE, ReportKey, propose_release
 from simulator.score import score
 
 # 2020-01-01 is the holiday: what was paid on the 31st settles on the 2nd. The year's last day ends the reported month.
@@ -146,13 +146,11 @@ def _release(home: Path, screen: Console) -> None:
     """The month's report is released by two people, bound to the digest of its sealed draft."""
     wiring = wire(home)
     try:
-        with wiring.register.transaction() as tx:
-            digest = releases.draft_for(tx, MONTH_END)["manifest_digest"]
-        period = f"{MONTH_END:%Y-%m}"
-        proposal = releases.propose_release(
-            wiring.register, wiring.clock, "maker", "custody_monthly", period, digest, "figures checked"
+        key, period = ReportKey("custody_monthly", f"{MONTH_END:%Y-%m}"), f"{MONTH_END:%Y-%m}"
+        proposal = propose_release(
+            wiring.register, wiring.clock, "maker", key, SealedDrafts(wiring), START, {}, "figures checked"
         )
-        approve(wiring.register, wiring.clock, "checker", releases.RELEASE, proposal, "agreed")
+        approve(wiring.register, wiring.clock, "checker", RELEASE, proposal, "agreed")
     finally:
         wiring.close()
     screen.print(f"   report {period} proposed by maker, released by checker / 报表经双人复核发布")
@@ -198,7 +196,7 @@ def _summary(wiring: Wiring, world: Path) -> dict[str, Any]:
         ],
         "fees": {p: format_amount(f) for p, f in sorted(fees.items())},
         "collected": {p.platform: format_amount(p.collected_minor) for p in standing(wiring)},
-        "reports": [r["path"] for r in report_rows(wiring)],
+        "reports": [r["path"] for r in report_files(wiring)],
         "proof_rows": proofs,
     }
 

@@ -63,7 +63,10 @@ RULE_WORDS: Mapping[str, Words] = {
     "FEE_AMOUNT": ("the core charged another amount", "核心收费金额不符"),
     "FEE_ANSWERED_TWICE": ("the core answered twice", "核心重复应答"),
     "KEY_ENDS": ("a key ends soon", "公钥即将失效"),
-    "REPORT_DUE": ("a report is due", "报表到期"),
+    "REPORT_DUE": ("a report is overdue", "报表逾期未报送"),
+    "REPORT_DUE_SOON": ("a report is due soon", "报表即将到期"),
+    "REPORT_REFUSED": ("a report was refused by its recipient", "报表被接收方拒收"),
+    "REPORT_RECEIPT_UNKNOWN": ("a receipt fits no report", "回执无法对应报表"),
     "ALERT_UNDELIVERED": ("messages were given up", "通知未送达"),
 }
 # A digest lists so many; the page has them all.

@@ -107,6 +107,8 @@ class PartyKind(StrEnum):
     PLATFORM = "PLATFORM"
     CHANNEL = "CHANNEL"
     GATEWAY = "GATEWAY"
+    # Where reports are released to: the reporting platform, and whoever else a contract names (domain.md §1).
+    REPORTING = "REPORTING"
 
 
 class FileType(StrEnum):

@@ -38,7 +38,8 @@ _MOVES: Mapping[PartyStatus, frozenset[PartyStatus]] = {
     _S.WINDING_DOWN: frozenset({_S.CLOSED}),
     _S.CLOSED: frozenset(),
 }
-# A gateway holds nobody's money: it has nothing to wind down.
+# Who holds nobody's money has nothing to wind down.
+_HOLD_NOTHING = frozenset({PartyKind.GATEWAY, PartyKind.REPORTING})
 _MOVES_OF_GATEWAY = {
     **_MOVES,
     _S.LIVE: frozenset({_S.SUSPENDED}),
@@ -55,13 +56,13 @@ _NEW_BUSINESS = frozenset({TxnType.TENDER_FREEZE, TxnType.TENDER_SETTLE, TxnType
 
 def moves(kind: str, status: str) -> frozenset[PartyStatus]:
     """What may follow a status of an organisation of this kind."""
-    return (_MOVES_OF_GATEWAY if kind == PartyKind.GATEWAY else _MOVES)[PartyStatus(status)]
+    return (_MOVES_OF_GATEWAY if kind in _HOLD_NOTHING else _MOVES)[PartyStatus(status)]
 
 
 def is_awaited(kind: str, status: str) -> bool:
     """Whether its contract's files are due: of a suspended platform too, so that nothing is judged against files that are kept; but of
     a suspended gateway none, since another one sends in its place."""
-    return status in LANDS or (status == _S.SUSPENDED and kind != PartyKind.GATEWAY)
+    return status in LANDS or (status == _S.SUSPENDED and kind not in _HOLD_NOTHING)
 
 
 class Judged(StrEnum):

@@ -74,12 +74,18 @@ PERMISSIONS: dict[str, frozenset[Duty]] = {
     "fee.propose": frozenset({Duty.FEE_OFFICER}),
     "fee.approve": frozenset({Duty.SUPERVISOR}),
     "fee.send": frozenset({Duty.SYSTEM, Duty.FEE_OFFICER, Duty.OPERATOR}),
+    # The regulator sees what was released, and nothing else (custody.release_life).
+    "report.view": _DESK | {Duty.REGULATOR},
+    "report.draft.view": _DESK,
+    "report.trace.view": _DESK,
     "report.propose": frozenset({Duty.REPORT_OFFICER}),
     "report.approve": frozenset({Duty.SUPERVISOR}),
     # The key by which the days' roots are signed; what proves a report, or a row, to somebody outside the bank.
     "seal_key.propose": frozenset({Duty.ADMINISTRATOR}),
     "seal_key.approve": frozenset({Duty.SUPERVISOR}),
     "proof.view": _DESK,
+    # To hand over what two people released, and take the recipients' receipts.
+    "report.send": frozenset({Duty.SYSTEM, Duty.REPORT_OFFICER, Duty.OPERATOR}),
     "file.collect": frozenset({Duty.SYSTEM, Duty.OPERATOR}),
     "outbound.send": frozenset({Duty.SYSTEM, Duty.OPERATOR}),
     "outbound.again": frozenset({Duty.OPERATOR, Duty.SUPERVISOR}),

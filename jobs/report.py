@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from connectors.engine import engine
 from custody.ports import Row
+from custody.services.access import SYSTEM
+from custody.services.outputs import Seal
+from custody.services.releases import take_drafts
 from jobs.reference import load_reference
 from jobs.reporting.drafts import drafts
 from jobs.reporting.made import made_tables
@@ -15,6 +18,7 @@ from jobs.reporting.sources import Sources
 from jobs.step import Step, StepContext
 from reports.catalogue import load_catalogue
 from reports.definition import ReportDefinition, load_definitions
+from reports.drafts import drafts_of
 from reports.periods import Period, periods_drafted_on
 
 _FIGURES = "report_figures"
@@ -56,4 +60,13 @@ def _occurred(context: StepContext, definition: ReportDefinition) -> bool:
     return table is not None and not set(occasion.values).isdisjoint(table[occasion.column].to_pylist())
 
 
-STEP = Step("report", _run)
+def _publish(context: StepContext, seal: Seal) -> None:
+    """The desk learns of the drafts (custody.services.releases)."""
+    lake = context.wiring.lake
+    found = drafts_of(seal, lake.manifest(seal.path).files, lambda name: lake.file(seal.path, name))
+    with context.wiring.register.transaction() as tx:
+        context.lease.check(tx)
+        take_drafts(tx, SYSTEM, found)
+
+
+STEP = Step("report", _run, _publish)

@@ -7,11 +7,10 @@ from typing import Annotated
 
 import typer
 
-from console.commands import calendar, fees, proposals
+from console.commands import calendar, fees, proposals, reports
 from console.commands.results import day_results
 from console.commands.steps import step_callback
-from console.output import ActorOption, DateOption, JsonOption, NoteOption, command, emit, parse_date, wired
-from custody.services import releases
+from console.output import JsonOption, command, emit, parse_date, wired
 from custody.services.outputs import days_begun
 from custody.steps import STEPS
 
@@ -22,7 +21,15 @@ def add_desk(app: typer.Typer) -> None:
         "calendar": ("The bank's own holidays and working days. 日历", {"show": calendar.show, "propose": calendar.propose}),
         "report": (
             "Drafts of the date (--date), releases, due dates. 报表",
-            {"list": report_list, "release": report_release, "due": report_due},
+            {
+                "list": reports.list_them,
+                "show": reports.show,
+                "release": reports.release,
+                "differences": reports.differences,
+                "download": reports.download,
+                "send": reports.send,
+                "due": reports.due,
+            },
         ),
         "proposal": (
             "What waits for a second person. 待复核",
@@ -78,43 +85,3 @@ def day_status(
                 words.append(f"          promised: {said}")
     emit({"days": days}, as_json, words)
     return 0
-
-
-@command
-def report_list(as_json: JsonOption = False) -> int:
-    from console.overview import report_rows
-
-    with wired() as wiring:
-        rows = report_rows(wiring)
-    emit({"reports": rows}, as_json, [f"{r['period']} {r['name']:<40} {r['state']:<10} {r['path']}" for r in rows] or ["none 无"])
-    return 0
-
-
-@command
-def report_release(
-    report_id: Annotated[str, typer.Argument(help="Report id. 报表编号")],
-    date_: DateOption,
-    actor: ActorOption,
-    note: NoteOption,
-    as_json: JsonOption = False,
-) -> int:
-    """Propose the release of the draft whose period ends on the date; another person approves it. 报表发布"""
-    from console.overview import draft_of
-
-    with wired() as wiring:
-        on = parse_date(date_)
-        digest = draft_of(wiring, report_id, on)["manifest_digest"]
-        proposal = releases.propose_release(wiring.register, wiring.clock, actor, report_id, f"{on:%Y-%m}", digest, note)
-    emit({"proposal": proposal}, as_json, [f"proposal {proposal}"])
-    return 0
-
-
-@command
-def report_due(date_: DateOption, as_json: JsonOption = False) -> int:
-    """Reports that are due or overdue on a bank business day and not released; each raises an alert. 应报送报表"""
-    from console.overview import reports_due
-
-    with wired() as wiring:
-        due = reports_due(wiring, parse_date(date_))
-    emit({"due": due}, as_json, [f"{d['report']} {d['period']} due {d['due']}" for d in due] or ["nothing is due 无到期报表"])
-    return 1 if due else 0

@@ -26,6 +26,7 @@ _SENT = {
     ),
     PartyKind.CHANNEL: (FileType.SETTLEMENT,),
     PartyKind.GATEWAY: (FileType.INSTRUCTION, FileType.MANDATE, FileType.LEGAL_ORDER),
+    PartyKind.REPORTING: (),
 }  # fmt: skip
 _HOST = [field.name for field in fields(external_hosts.ExternalHost)]
 _WORDS: dict[str, Words] = {
@@ -78,6 +79,7 @@ _MORE_WORDS: dict[str, Words] = {
     "vat_rate": ("VAT rate", "增值税率"),
     "dialect": ("dialect (JSON)", "方言参数（JSON）"),
     "alerts": ("alerts (JSON)", "预警通知（JSON）"),
+    "reports": ("reports that it gets (JSON)", "接收的报表（JSON）"),
 }
 _NO_JSON = "{name} is no JSON: {why}"
 

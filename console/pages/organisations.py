@@ -37,6 +37,7 @@ KINDS: dict[str, Words] = {
     PartyKind.PLATFORM: ("platform", "平台"),
     PartyKind.CHANNEL: ("channel", "支付渠道"),
     PartyKind.GATEWAY: ("gateway", "接出网关"),
+    PartyKind.REPORTING: ("reporting platform", "监管报送平台"),
 }
 PARTY_STATES: dict[str, Words] = {
     PartyStatus.ONBOARDING: ("being onboarded", "准入中"),

@@ -23,7 +23,18 @@ from custody.protection import SUFFIXES, Protection, Way, asked
 from custody.services.access import check_permission
 from custody.services.alerts import raise_alert
 from custody.services.organisations import party
-from custody.services.outbound import FAILED, LEFT, PROVED, QUEUED, SEAL_SUFFIX, SENT, TAKEN, UNDELIVERED, ExchangePorts
+from custody.services.outbound import (
+    FAILED,
+    LEFT,
+    PROVED,
+    QUEUED,
+    SEAL_SUFFIX,
+    SENT,
+    TAKEN,
+    UNDELIVERED,
+    ExchangePorts,
+    name_on_wire,
+)
 from custody.services.party_keys import KeyUse, PartyKey, keys_in_force
 
 _ACTION = "outbound.send"
@@ -151,13 +162,18 @@ class _Recipient:
 
     def _as_it_is(self, row: Row) -> Row:
         size = sum(map(len, self._ports.archive.chunks(row["archive_ref"])))
-        return {"wire_name": row["file_name"], "wire_bytes": size, "wire_sha256": row["sha256"], "wire_ref": row["archive_ref"]}
+        return {
+            "wire_name": name_on_wire(row["file_name"]),
+            "wire_bytes": size,
+            "wire_sha256": row["sha256"],
+            "wire_ref": row["archive_ref"],
+        }
 
     def _wrapped(self, row: Row, wanted: frozenset[Protection], in_force: Sequence[PartyKey]) -> Row:
         """An OpenPGP message is another one each time that it is made: the first one that the register knows is what goes out."""
         if Protection.ENCRYPTED in wanted and not in_force:
             raise RetryLater(f"{self._party} has no OpenPGP key in force, and its contract asks for encrypted files")
-        name = f"{row['file_name']}{SUFFIXES[0]}"
+        name = f"{name_on_wire(row['file_name'])}{SUFFIXES[0]}"
         with self._ports.archive.stage(self._party, name) as staged:
             staged.restart()
             self._ports.openpgp.protect(self._ports.archive.chunks(row["archive_ref"]), wanted, in_force[-1:], staged.append)

@@ -54,7 +54,7 @@ from custody.services.intake_checks import (
     seal_fault,
 )
 from custody.services.organisations import DatedParty, parties
-from custody.services.outbound import QUEUED, SENT, ExchangePorts, queue_answer
+from custody.services.outbound import QUEUED, RECEIPT_MARK, SENT, ExchangePorts, queue_answer
 from custody.services.party_keys import KeyUse, PartyKey, keys
 from custody.services.promises import hold_against
 from custody.services.receipts import Outcome, receipt_bytes
@@ -574,7 +574,7 @@ class _Folder:
 
     def __init__(self, inbox: Inbox) -> None:
         self.waiting = dict(inbox.waiting)
-        self.taken = {(file.mark, file.name) for file in inbox.taken}
+        self.taken = {(file.mark, file.name) for file in inbox.taken if not file.mark.endswith(RECEIPT_MARK)}
         self.unsafe = frozenset(inbox.unsafe)
         self.left: set[str] = set()
 

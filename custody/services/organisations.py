@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from custody import alert_rules, external_hosts, protection
+from custody import alert_rules, external_hosts, protection, report_terms
 from custody.calendar import ONE_DAY
 from custody.core_model import CoreModel
 from custody.digest import canonical_json
@@ -42,6 +42,7 @@ _OF_KIND = {
     str(PartyKind.PLATFORM): frozenset({"fee_contract"}),
     str(PartyKind.CHANNEL): frozenset({"channel_fee_rate", "channel_fee_min_minor"}),
     str(PartyKind.GATEWAY): frozenset[str](),
+    str(PartyKind.REPORTING): frozenset({report_terms.TERM}),
 }
 # A platform's related parties as far as the bank was told, as customer ids (keyed digests); left out where it was told of none. The
 # order in which a payment covers the parts of an instalment; left out where it is the usual one (custody.repayment). From which
@@ -199,7 +200,12 @@ def contract_faults(kind: str, contract: Mapping[str, object]) -> list[str]:
     if not isinstance(contract["encoding"], str) or not contract["encoding"]:
         faults.append("encoding must be text")
     faults += _core_model_faults(kind, contract)
-    if not isinstance(types, (list, tuple)) or not types or not all(t in list(FileType) for t in types):
+    if kind == PartyKind.REPORTING:
+        # What it sends are receipts of what it got, which belong to no custody date.
+        if types or layouts:
+            faults.append("a reporting platform sends no files of custody dates: file_types and layouts are empty")
+        faults += report_terms.contract_faults(contract)
+    elif not isinstance(types, (list, tuple)) or not types or not all(t in list(FileType) for t in types):
         faults.append("file_types must be a list of file types")
     elif set(types) & _NOT_DAILY:
         faults.append(f"file_types are due every date: {', '.join(sorted(set(types) & _NOT_DAILY))} stands in layouts alone")

@@ -28,6 +28,10 @@ UNDELIVERED = (QUEUED, SENT, FAILED)
 
 # The flag file beside each file that goes out: what has none yet is not to be read.
 SEAL_SUFFIX = ".seal"
+# How the mark ends under which receipts of what we sent are taken: a sweep for sealed files leaves them alone.
+RECEIPT_MARK = "-receipt"
+# No file's name has it.
+_SHARED = "/"
 
 
 def doubled(first: timedelta, longest: timedelta, failed_tries: int) -> timedelta:
@@ -74,6 +78,16 @@ def queue(tx: RegisterTx, clock: Clock, party: str, file_name: str, sha256: str,
         return
     row = {"file_name": file_name, "party": party, "sha256": sha256, "archive_ref": archive_ref}
     tx.insert("outbound", row | _owed_from_now(clock))
+
+
+def shared_name(party: str, name: str) -> str:
+    """Under which name the register knows a file that several parties get: of each its own, on the wire ``name`` alone."""
+    return f"{party}{_SHARED}{name}"
+
+
+def name_on_wire(file_name: str) -> str:
+    """What a party sees of a file."""
+    return file_name.rpartition(_SHARED)[2]
 
 
 def queue_answer(tx: RegisterTx, ports: ExchangePorts, party: str, base_name: str, data: bytes) -> str:
