@@ -63,7 +63,8 @@ soak: $(INSTALLED)  ## full counts of seeds and kill points; results under build
 	mkdir -p build/soak
 	CUSTODY_SEEDS=25 CUSTODY_WORLD_SEEDS=200 HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -m "not real" $(SOAK) --ignore=$(CRASH) -n 2 --dist loadfile --junitxml=build/soak/results.xml; \
 	tests=$$?; $(BIN)/python tests/kit/score_table.py build/soak/results.xml --out build/soak/score.json \
-	  && $(BIN)/python tests/kit/fuzz_table.py build/soak/results.xml --out build/soak/fuzz.json && exit $$tests
+	  && $(BIN)/python tests/kit/fuzz_table.py build/soak/results.xml --out build/soak/fuzz.json \
+	  && $(BIN)/python tests/kit/tamper_table.py build/soak/results.xml --out build/soak/tampering.json && exit $$tests
 	CUSTODY_SEEDS=5 $(BIN)/python -m pytest -m real $(SOAK_REAL) --junitxml=build/soak/real.xml
 	$(MAKE) crash-matrix
 # The matrix is printed whatever failed, and its last word counts.

@@ -18,7 +18,7 @@ from custody.digest import canonical_json
 from custody.errors import SealBroken
 from custody.personal import Said, keys_of
 from custody.ports import KeyedStore, Secrets, StoreRow
-from schemas.store_keys import CUSTOMER, PERSON_INDEX, owner_key, owner_range
+from schemas.store_keys import CUSTOMER, PERSON_INDEX, owner_key, owner_of_row, owner_range
 
 _AT_ONCE = 5_000
 _KEY = b"key"
@@ -107,6 +107,18 @@ class KeyedPersonStore:
         # The index first: it is found through the row.
         self._keyed.delete_many(PERSON_INDEX, sorted(self._index_keys(self._person(customer_id))), fence)
         self._keyed.delete_many(CUSTOMER, [owner_key(customer_id)], fence)
+
+    def damaged(self) -> Iterator[str]:
+        """What of all customers does not open under its own key, in words that name the customer."""
+        for key, columns in self._keyed.scan(CUSTOMER, b"", b"\xff" * 80):
+            customer_id = owner_of_row(key)
+            try:
+                person = self._opened(customer_id, columns)
+                for name, sealed in columns.items():
+                    if name.startswith(_PENDING):
+                        self._open(customer_id, person.key, sealed)
+            except (SealBroken, ValueError, LookupError) as error:
+                yield f"customer {customer_id}: what is kept of him does not open: {error}"
 
     def _person(self, customer_id: str) -> _Person:
         return self._opened(customer_id, self._keyed.get(CUSTOMER, owner_key(customer_id)) or {})

@@ -23,7 +23,8 @@ from jobs.day_seal import key_of, number_of
 
 @dataclass(frozen=True)
 class Fault:
-    """``part``: chain, commits, decisions, seals, journals, masters, files, publications, cases, lake, roots, archive or store."""
+    """``part``: chain, commits, decisions, seals, journals, masters, files, outbound, publications, cases, alerts, lake, roots, archive
+    or store."""
 
     part: str
     words: str
@@ -55,6 +56,7 @@ def verify_instance(wiring: Wiring, only: date | None, with_store: bool, progres
         files, outbound = tx.find("file"), tx.find("outbound")
         journals = {table: {row[number_of(table)]: row for row in tx.find(table)} for table in JOURNALS}
         masters = {table: tx.find(table) for table in MASTERS}
+        alerts = tx.find("alert")
         keys = seal_keys(tx, wiring.seals.first())
     found("chain", verification.chain_faults(events))
     found("commits", verification.commit_faults(outputs, events))
@@ -84,15 +86,22 @@ def verify_instance(wiring: Wiring, only: date | None, with_store: bool, progres
             )
     found("cases", _case_faults(wiring, outputs, cases, damaged))
     newest = {row["custody_date"]: row for row in chosen if row["step"] == "cut_off"}
+    taken: list[Row] = []
     for on, row in newest.items():
         if not damaged[row["path"]]:
             tables = ("accepted_files", "refused_files")
             sealed = {table: wiring.lake.rows(row["path"], table) for table in tables}
+            taken += sealed["accepted_files"]
             found("files", verification.file_faults(on, sealed["accepted_files"], sealed["refused_files"], files))
-    references = _references(files, outbound, only)
+    found("files", verification.reference_faults("file", files, [("sha256", "archive_ref"), ("plain_sha256", "plain_ref")]))
+    found(
+        "outbound", verification.reference_faults("outbound", outbound, [("sha256", "archive_ref"), ("wire_sha256", "wire_ref")])
+    )
+    found("alerts", _alert_faults(wiring, outputs, alerts, list(journals["alert_event"].values()), damaged))
+    references = _references(files, taken, outbound, only)
     progress(f"{len(references)} files of the archive")
-    for reference, name in references.items():
-        found("archive", _archive_faults(wiring, reference, name))
+    for reference, names in references.items():
+        found("archive", _archive_faults(wiring, reference, names))
     if with_store:
         progress("the keyed store")
         found("store", _store_faults(wiring, only))
@@ -127,21 +136,44 @@ def _case_faults(wiring: Wiring, outputs: list[Row], cases: list[Row], damaged: 
     return [] if damaged[newest["path"]] else verification.case_faults(cases, wiring.lake.rows(newest["path"], "breaks"))
 
 
-def _references(files: list[Row], outbound: list[Row], only: date | None) -> dict[str, str]:
-    """What the archive must hold, each content once under the name that it came or goes by: of a date, what was custody's then."""
+def _alert_faults(
+    wiring: Wiring, outputs: list[Row], alerts: list[Row], happenings: list[Row], damaged: dict[str, bool]
+) -> list[str]:
+    assessed = [row for row in outputs if row["step"] == "risk" and not damaged.get(row["path"], False)]
+    newest = max(assessed, key=lambda row: (row["custody_date"], row["version"]), default=None)
+    sealed = [] if newest is None or "alerts" not in _tables(wiring, newest) else wiring.lake.rows(newest["path"], "alerts")
+    return verification.alert_faults(alerts, happenings, sealed, newest["custody_date"] if newest else date.min)
+
+
+def _tables(wiring: Wiring, output: Row) -> Iterable[str]:
+    try:
+        return wiring.lake.manifest(output["path"]).tables
+    except SealBroken:
+        # It is found where the lake is looked through.
+        return ()
+
+
+def _references(files: list[Row], taken: list[Row], outbound: list[Row], only: date | None) -> dict[str, str]:
+    """What the archive must hold, each content once under the names that it came or goes by: of a date, what was
+    custody's then. ``taken``: what cut-offs sealed, whether the register still has it or not."""
     chosen = [row for row in files if only is None or only in (row["cut_off_date"], row["custody_date"])]
     named = [(row[column], row["file_name"]) for row in chosen for column in ("archive_ref", "plain_ref")]
+    named += [(row["archive_ref"], row["file_name"]) for row in taken]
     sent = [row for row in outbound if only is None or only.strftime("%Y%m%d") in row["file_name"]]
     named += [(row[column], row["file_name"]) for row in sent for column in ("archive_ref", "wire_ref")]
-    return {reference: name for reference, name in named if reference is not None}
+    names: dict[str, set[str]] = {}
+    for reference, name in named:
+        if reference is not None:
+            names.setdefault(reference, set()).add(name)
+    return {reference: ", ".join(sorted(of)) for reference, of in names.items()}
 
 
-def _archive_faults(wiring: Wiring, reference: str, name: str) -> list[str]:
+def _archive_faults(wiring: Wiring, reference: str, names: str) -> list[str]:
     try:
         for _ in wiring.archive.chunks(reference):
             pass
     except SealBroken as error:
-        return [f"archived {name}: {error}"]
+        return [f"archived {names}: {error}"]
     return []
 
 
@@ -150,7 +182,8 @@ def _store_faults(wiring: Wiring, only: date | None) -> list[str]:
     from jobs.store_proof import store_faults
 
     try:
-        return [fault.words[0] for fault in store_faults(wiring, only) if fault.rule != "store_no_day"]
+        found = [fault.words[0] for fault in store_faults(wiring, only) if fault.rule != "store_no_day"]
+        return found + list(wiring.persons.damaged())
     except SealBroken as error:
         return [f"the keyed store cannot be compared: {error}"]
 

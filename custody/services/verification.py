@@ -129,8 +129,41 @@ def file_faults(
     return wrong
 
 
+def reference_faults(table: str, rows: Sequence[Mapping[str, object]], named: Sequence[tuple[str, str]]) -> list[str]:
+    """Whether each file's digest is the one by which the archive keeps it. ``named``: columns of a digest and of a reference."""
+    return [
+        f"{table} {row['file_name']} says SHA-256 {str(row[digest])[:16]} and is kept as {row[reference]}"
+        for row in rows
+        for digest, reference in named
+        if row[reference] is not None and str(row[reference]).rpartition("/")[2] != row[digest]
+    ]
+
+
+def alert_faults(
+    alerts: Sequence[Mapping[str, object]],
+    happenings: Sequence[Mapping[str, object]],
+    sealed: Sequence[Mapping[str, object]],
+    on: date,
+) -> list[str]:
+    """Whether each alert of which the journal tells is there, and those that a date's assessment sealed last are as it sealed them."""
+    known = {row["alert_id"]: row for row in alerts}
+    lost = sorted({str(event["alert_id"]) for event in happenings} - {str(i) for i in known})
+    wrong = [f"alert {alert_id}: the journal of alerts tells of it, and the register lacks it" for alert_id in lost]
+    for said in sealed:
+        row = known.get(said["alert_id"])
+        if row is None:
+            wrong.append(
+                f"alert {said['alert_id']} was sealed on {on} ({said['rule']}, {said['subject']}), and the register lacks it"
+            )
+        elif row["last_seen_on"] == on:
+            differing = [name for name in ("rule", "platform", "subject", "figures") if row[name] != said[name]]
+            if differing:
+                wrong.append(f"alert {said['alert_id']} has another {', '.join(differing)} than was sealed on {on}")
+    return wrong
+
+
 def case_faults(cases: Sequence[Mapping[str, object]], breaks: Sequence[Mapping[str, object]]) -> list[str]:
-    """Whether the open cases are exactly the newest reconciled day's breaks, of the same kind and amount."""
+    """Whether the open cases are exactly the newest reconciled day's breaks, of the same kind and amount, about the same."""
     sealed = {str(b["case_id"]): (str(b["kind"]), int(str(b["amount_minor"]))) for b in breaks}
     open_ = {str(c["case_id"]): (str(c["kind"]), int(str(c["amount_minor"]))) for c in cases if c["state"] == "OPEN"}
     return [
