@@ -74,7 +74,7 @@ def _cut_off(writer: Any, platforms: int) -> None:
     writer.declare("decisions")
     party = json.dumps({"kind": "PLATFORM", "status": "LIVE", "contract": {"fee_contract": _TERMS}})
     rows = [{"kind": "party", "id": _name(n), "payload": party} for n in range(platforms)]
-    instance = {"bank": "Bench", "risk_horizon_business_days": 3}
+    instance = {"bank": "Bench", "risk_horizon_business_days": 3, "reports": []}
     writer.table("reference", [*rows, {"kind": "instance", "id": "instance", "payload": json.dumps(instance)}])
 
 

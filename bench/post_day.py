@@ -86,7 +86,7 @@ def _reference() -> list[dict[str, str]]:
         {"kind": "party", "id": party, "payload": json.dumps({"kind": kind, "status": "LIVE", "contract": {}})}
         for party, kind in parties.items()
     ]
-    instance = {"bank": "Bench", "risk_horizon_business_days": 3}
+    instance = {"bank": "Bench", "risk_horizon_business_days": 3, "reports": []}
     return [*rows, {"kind": "instance", "id": "instance", "payload": json.dumps(instance)}]
 
 

@@ -101,7 +101,7 @@ def _cut_off(writer: StepWriter) -> None:
         for party, kind in parties.items()
     ]
     rows += [{"kind": "rule", "id": rule.id, "payload": canonical_json(dict(rule.entry))} for rule in shipped_rules()]
-    instance = {"bank": "Bench", "risk_horizon_business_days": 3}
+    instance = {"bank": "Bench", "risk_horizon_business_days": 3, "reports": []}
     writer.table("reference", [*rows, {"kind": "instance", "id": "instance", "payload": json.dumps(instance)}])
     for table in ("accepted_files", "refused_files", "decisions", "restated_files"):
         writer.declare(table)

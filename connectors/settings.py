@@ -31,6 +31,8 @@ class Instance(_Section):
     bank: str
     go_live: date
     risk_horizon_business_days: Annotated[int, Field(ge=1, le=60)]
+    # Ids of the reports that the bank drafts (reports/definitions); "*": all that the program ships.
+    reports: list[str]
 
 
 class RegisterSettings(_Section):
@@ -224,6 +226,7 @@ _INITIAL = """\
 bank = "{bank}"
 go_live = {go_live}
 risk_horizon_business_days = 1
+reports = ["*"]
 
 [register]
 url = "sqlite:///register.db"

@@ -66,6 +66,7 @@ def _run(context: StepContext) -> None:
     instance = {
         "bank": settings.instance.bank,
         "risk_horizon_business_days": settings.instance.risk_horizon_business_days,
+        "reports": settings.instance.reports,
         "decisions_up_to": max((p["decision_no"] for p in decided), default=0),
     }
     reference.append({"kind": "instance", "id": "instance", "payload": canonical_json(instance)})

@@ -34,6 +34,8 @@ class Reference:
     versions: dict[str, list[tuple[date, Mapping[str, Any]]]]
     # as the date's cut-off sealed them, texts of JSON
     sealed_rules: tuple[str, ...]
+    # Ids of the reports that the bank drafts; "*": all.
+    reports: tuple[str, ...]
 
     @cached_property
     def rule_book(self) -> RuleBook:
@@ -125,7 +127,16 @@ def load_reference(context: StepContext, on: date | None = None) -> Reference:
         else:
             instance = payload
     horizon = instance["risk_horizon_business_days"]
-    return Reference(day, instance["bank"], horizon, SettlementCalendar(overrides), parties, versions, tuple(rules))
+    return Reference(
+        on=day,
+        bank=instance["bank"],
+        risk_horizon_business_days=horizon,
+        calendar=SettlementCalendar(overrides),
+        parties=parties,
+        versions=versions,
+        sealed_rules=tuple(rules),
+        reports=tuple(instance["reports"]),
+    )
 
 
 @lru_cache(maxsize=16)

@@ -18,6 +18,8 @@ from reports.terms import Terms
 
 Key = tuple[str, ...]
 Values = Mapping[str, int | None]
+# The key of a total where figures are compared with earlier ones.
+TOTAL: Key = ("*",)
 PREVIOUS, YEAR_BEFORE = "previous", "year_before"
 _WIDTHS = {"amount": 20, "count": 12, "share": 12, "date": 12, "time": 20, "text": 30, "word": 26}
 _NUMBERS = frozenset({"amount", "count", "share"})
@@ -123,7 +125,11 @@ class _Builder:
             rows.append(tuple(cells))
         totals = None
         if table.total and rows:
-            own = {len(by) + at * step: _number(figure, answer.total.get(figure.id)) for at, figure in enumerate(figures)}
+            own: dict[int, Cell] = {}
+            for at, figure in enumerate(figures):
+                value = answer.total.get(figure.id)
+                compared = _compared(table, answer, TOTAL, figure, value)
+                own |= dict(enumerate((_number(figure, value), *compared), start=len(by) + at * step))
             totals = _totals(tuple(columns), tuple(rows), own)
             places += [Place(None, len(by) + at * step, (), f, answer.total.get(f.id)) for at, f in enumerate(figures)]
         chart = None
@@ -153,7 +159,7 @@ class _Builder:
         """What each column of the report means and where it comes from, once."""
         columns = (
             Column("", Words(en="Column", zh="指标"), 28),
-            Column("", Words(en="Id", zh="代码"), 22),
+            Column("", Words(en="Id", zh="代码"), 28),
             Column("", Words(en="Meaning", zh="口径"), 60),
             Column("", Words(en="Source", zh="来源"), 46),
         )
@@ -229,8 +235,10 @@ def defined_columns(definition: ReportDefinition, catalogue: Catalogue) -> list[
 def _compared_columns(table: TableDefinition, figure: FigureDefinition) -> list[Column]:
     columns = []
     for against in table.compare:
-        earlier, change = _EARLIER_WORDS[against]
-        columns += [Column("", earlier, _WIDTHS[figure.unit], True), Column("", change, 12, True)]
+        total: Total = "own" if table.total else "none"
+        for words, width in zip(_EARLIER_WORDS[against], (_WIDTHS[figure.unit], 12), strict=True):
+            name = Words(en=f"{figure.name.en}, {words.en}", zh=f"{figure.name.zh} {words.zh}")
+            columns.append(Column("", name, width, True, total, follows=True))
     return columns
 
 

@@ -65,12 +65,11 @@ class TableDefinition(Strict):
 
 
 class Occasion(Strict):
-    """A report of an event is drafted only when this table of the period's last date has a row with one of the values in a column."""
+    """A report of an event is drafted only when the table ``made`` of that name has a row on the period's last date (jobs.reporting.made);
+    ``figures`` are the thresholds by which it is made."""
 
-    step: Id
-    table: Id
-    column: Id
-    values: Annotated[list[str], Field(min_length=1)]
+    made: Id
+    figures: dict[Id, Annotated[int, Field(ge=0)]]
 
 
 class ReportDefinition(Strict):

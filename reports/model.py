@@ -63,13 +63,15 @@ Total = Literal["none", "sum", "own"]
 
 @dataclass(frozen=True)
 class Column:
-    """``width`` is in characters. ``id``: of the figure or the row set's column that it shows, "" of one derived from another."""
+    """``width`` is in characters. ``id``: of the figure or the row set's column that it shows, "" of one derived from another, which
+    ``follows`` it where tables of many columns are parted."""
 
     id: str
     name: Words
     width: int
     is_number: bool = False
     total: Total = "none"
+    follows: bool = False
 
 
 @dataclass(frozen=True)

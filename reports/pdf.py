@@ -1,17 +1,15 @@
-"""A report as PDF, in one language: an A4 document that embeds its font's glyphs. The same report gives the same bytes.
-
-The font is Noto Sans SC (SIL Open Font License), which has Chinese and Latin letters alike, so that no text needs another one.
-"""
+"""A report as PDF, in one language: an A4 document that embeds the glyphs of its font (reports.font). The same report gives the same bytes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, time
+from itertools import takewhile
+from pathlib import Path
 
 from fpdf import FPDF
 from fpdf.enums import TableBordersLayout, TableCellFillMode, XPos, YPos
 from fpdf.fonts import FontFace
-from pylopdf_fonts_zh_cn import sans_path
 
 from custody.calendar import CHINA
 from custody.money import format_amount
@@ -31,9 +29,16 @@ _MM_PER_CHARACTER = 1.62
 _LEAST_MM = 15
 
 
-def render(report: Report, language: Language) -> bytes:
-    """The document's bytes; dates inside it are the report's last day, never the clock."""
-    paper = _Paper(report, language)
+_NONE = Words(en="None", zh="无")
+_CUT = Words(
+    en="The first {shown} of {all} rows; all of them stand in the CSV file",
+    zh="共 {all} 行，此处列前 {shown} 行，全部见 CSV 文件",
+)
+
+
+def render(report: Report, language: Language, font: Path) -> bytes:
+    """The document's bytes, set in a font that has what ``texts`` names; dates inside it are the report's last day, never the clock."""
+    paper = _Paper(report, language, font)
     paper.add_page()
     paper.cover()
     for table in report.tables:
@@ -43,13 +48,31 @@ def render(report: Report, language: Language) -> bytes:
     return bytes(paper.output())
 
 
+def texts(report: Report) -> Iterator[str]:
+    """All that the document may have to say, in both languages."""
+    title = report.definition.title
+    yield report.bank_name + report.period.name + report.party + "–…·"
+    for words in (title, _NONE, _CUT, *(label for label, _ in report.cover)):
+        yield words.en + words.zh
+    for table in (*report.tables, report.meanings, report.inputs):
+        for words in (table.title, *([table.note] if table.note else []), *(c.name for c in table.columns)):
+            yield words.en + words.zh
+        if table.chart is not None:
+            yield table.chart.title.en + table.chart.title.zh
+        for cell in (cell for cells in (*table.rows, table.total or ()) for cell in cells):
+            if isinstance(cell, Text):
+                yield cell.en + (cell.zh or "")
+    for _, value in report.cover:
+        yield value.en + (value.zh or "")
+
+
 class _Paper(FPDF):
-    def __init__(self, report: Report, language: Language) -> None:
+    def __init__(self, report: Report, language: Language, font: Path) -> None:
         super().__init__(orientation="landscape", format="A4")
         self._report, self._language = report, language
         self.set_margin(_MARGIN)
         self.set_auto_page_break(True, margin=14)
-        self.add_font(_FONT, "", sans_path())
+        self.add_font(_FONT, "", font)
         title = report.definition.title
         self.set_title(f"{self.say(title)} {report.period.name}")
         self.set_author(report.bank_name)
@@ -91,7 +114,7 @@ class _Paper(FPDF):
         self._heading(table)
         rows = table.rows[:MOST_ROWS]
         if not rows:
-            self.cell(0, 6, "无 None" if self._language == "zh" else "None", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+            self.cell(0, 6, self.say(_NONE), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
             return
         self.set_font(_FONT, size=_SMALL if small else _BODY)
         for chosen, widths in _pages(table, self.epw):
@@ -110,11 +133,7 @@ class _Paper(FPDF):
         self.set_font(_FONT, size=_SMALL)
         notes = [self.say(table.note)] if table.note else []
         if len(table.rows) > MOST_ROWS:
-            cut = Words(
-                en=f"The first {MOST_ROWS} of {len(table.rows)} rows; all of them stand in the CSV file",
-                zh=f"共 {len(table.rows)} 行，此处列前 {MOST_ROWS} 行，全部见 CSV 文件",
-            )
-            notes.append(self.say(cut))
+            notes.append(self.say(_CUT).format(shown=MOST_ROWS, all=len(table.rows)))
         for note in notes:
             self.set_text_color(90)
             self.multi_cell(0, 4.5, note, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
@@ -125,16 +144,18 @@ class _Paper(FPDF):
         self, table: Table, rows: Sequence[Sequence[Cell]], chosen: Sequence[int], widths: Sequence[float], size: float
     ) -> None:
         self.set_draw_color(190)
+        # A chart before it leaves its own colour behind.
+        self.set_fill_color(*_STRIPE)
         aligned = tuple("RIGHT" if table.columns[number].is_number else "LEFT" for number in chosen)
         with self.table(
-            width=sum(widths),
+            width=min(sum(widths), self.epw),
             col_widths=tuple(widths),
             align="LEFT",
             text_align=aligned,
             borders_layout=TableBordersLayout.HORIZONTAL_LINES,
             headings_style=FontFace(fill_color=_HEAD_FILL),
             line_height=size * 0.55,
-            padding=0.8,
+            padding=(0.8, 1.6),
             cell_fill_color=_STRIPE,
             cell_fill_mode=TableCellFillMode.EVEN_ROWS,
         ) as grid:
@@ -182,14 +203,20 @@ def _pages(table: Table, room: float) -> Iterator[tuple[list[int], list[float]]]
     keys = list(range(table.keys))
     left = list(range(table.keys, len(table.columns)))
     if sum(natural) <= room * 1.35:
-        # Nearly fits: what is wide gives way.
-        yield list(range(len(natural))), [width * room / sum(natural) if sum(natural) > room else width for width in natural]
+        # Nearly fits, or leaves little: all of it is a little narrower or wider.
+        stretched = room / sum(natural) if sum(natural) > room * 0.6 else 1.0
+        yield list(range(len(natural))), [width * stretched for width in natural]
         return
     key_room = sum(natural[k] for k in keys)
     while left:
         chosen: list[int] = []
-        while left and (not chosen or key_room + sum(natural[c] for c in chosen) + natural[left[0]] <= room):
-            chosen.append(left.pop(0))
+        while left:
+            # What is compared with a figure stays beside it.
+            together = 1 + sum(1 for _ in takewhile(lambda c: table.columns[c].follows, left[1:]))
+            if chosen and key_room + sum(natural[c] for c in (*chosen, *left[:together])) > room:
+                break
+            chosen += left[:together]
+            del left[:together]
         widths = [natural[c] for c in (*keys, *chosen)]
         yield [*keys, *chosen], [width * min(1.0, room / sum(widths)) for width in widths]
 

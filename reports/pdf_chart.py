@@ -66,14 +66,14 @@ def _bars(page: FPDF, labels: Sequence[str], series: Sequence[Series], top: floa
 def _lines(page: FPDF, labels: Sequence[str], series: Sequence[Series], top: float) -> None:
     left, room, bottom = page.l_margin + 32, page.epw - 40, top + _LINE_MM - 8
     values = [value for _, own, _ in series for value in own]
-    low, high = min(values, default=0), max(values, default=0)
-    low = min(low, 0) if high - low > high // 2 else low
+    # From nought, so that a small change does not look like a large one.
+    low, high = min(0, *values), max(0, *values)
     span = (high - low) or 1
     page.set_draw_color(150)
     page.line(left, top, left, bottom)
     page.line(left, bottom, left + room, bottom)
     words = {value: said for _, own, shown in series for value, said in zip(own, shown, strict=True)}
-    for value in {high, min(values, default=0)}:
+    for value in sorted({max(values), min(values)}):
         page.set_xy(page.l_margin, bottom - (bottom - top) * (value - low) / span - 2)
         page.cell(31, 4, words.get(value, ""), align="R")
     step = room / max(1, len(labels) - 1)

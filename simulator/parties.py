@@ -37,6 +37,8 @@ _SENDS = {
 }
 # What a world's files do not hold, since it answers the bank: whoever plays the parties writes it.
 _ANSWERS: dict[PartyKind, tuple[FileType, ...]] = {PartyKind.PLATFORM: (FileType.CONFIRMATION,)}
+# Whose branches keep the platforms' contracts.
+_BRANCHES = ("上海分行", "北京分行")
 _FEE_CONTRACT = {
     "valid_from": VALID_FROM.isoformat(),
     "valid_to": VALID_TO.isoformat(),
@@ -118,6 +120,7 @@ class SendingParty:
             "file_types": [file_type.value for file_type in self.file_types],
             "fee_rate": FEE_RATE if self.kind is PartyKind.CHANNEL else None,
             "fee_contract": _FEE_CONTRACT if self.kind is PartyKind.PLATFORM else None,
+            "branch": _BRANCHES[int(self.party[1:]) % len(_BRANCHES)] if self.kind is PartyKind.PLATFORM else None,
             "related_parties": [_paper(related_party(self.party))] if self.kind is PartyKind.PLATFORM else [],
         }
 

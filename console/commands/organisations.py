@@ -110,7 +110,9 @@ def contract_of(party: dict[str, Any], identity_digest: Callable[[str, str], str
         contract["core_model_from"] = party["core_model_from"]
     if party["fee_contract"] is not None:
         contract["fee_contract"] = party["fee_contract"]
-    # A world that was frozen before names none.
+    # A world that was frozen before names neither.
+    if party.get("branch"):
+        contract["branch"] = party["branch"]
     if related := party.get("related_parties"):
         contract["related_parties"] = sorted(identity_digest(one["id_type"], one["id_no"]) for one in related)
     if party["fee_rate"] is not None:

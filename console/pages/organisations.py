@@ -87,6 +87,7 @@ _TERMS: dict[str, Words] = {
     "external_host": ("its own SFTP host, which we dial", "机构自有 SFTP 主机"),
     "openpgp": ("OpenPGP, in and out", "OpenPGP 加密与签名"),
     "related_parties": ("related parties known", "已知关联方"),
+    "branch": ("the bank's branch that keeps it", "经办分行"),
 }
 
 

@@ -47,7 +47,9 @@ _OF_KIND = {
 # A platform's related parties as far as the bank was told, as customer ids (keyed digests); left out where it was told of none. The
 # order in which a payment covers the parts of an instalment; left out where it is the usual one (custody.repayment). From which
 # custody date on core_model holds; before, the other model did.
-_OPTIONAL = {str(PartyKind.PLATFORM): frozenset({"related_parties", "repayment_order", "core_model_from", alert_rules.TERM})}
+_OPTIONAL = {
+    str(PartyKind.PLATFORM): frozenset({"branch", "related_parties", "repayment_order", "core_model_from", alert_rules.TERM})
+}
 # Reconciliation expects fees in millionths of the amount, exactly.
 _RATE = re.compile(r"0(\.[0-9]{1,6})?")
 _CUSTOMER_ID = re.compile(r"C[0-9a-f]{24}")
@@ -181,7 +183,7 @@ def contract_faults(kind: str, contract: Mapping[str, object]) -> list[str]:
     have, and for each occasional or monthly one that it may send (custody.names.OCCASIONAL, MONTHLY), ``schedule`` when each is due
     (custody.file_schedule; left out where it is the usual), ``dialect`` what a
     foreign layout needs to become ours (schemas.landing; empty where there is none); a platform has a ``fee_contract``
-    (custody.fees) and may state a ``repayment_order``, a channel ``channel_fee_rate`` (text, at most six decimals) and ``channel_fee_min_minor`` (minor units), the
+    (custody.fees) and may state a ``repayment_order`` and the bank's ``branch`` that keeps the contract, a channel ``channel_fee_rate`` (text, at most six decimals) and ``channel_fee_min_minor`` (minor units), the
     gateway neither.
     """
     if kind not in _OF_KIND:
@@ -220,6 +222,9 @@ def contract_faults(kind: str, contract: Mapping[str, object]) -> list[str]:
     if not isinstance(contract["dialect"], Mapping):
         faults.append("dialect must be an object, empty where the layouts are our own")
     faults += [*protection.faults(contract), *external_hosts.faults(contract)]
+    branch = contract.get("branch", "-")
+    if not isinstance(branch, str) or not 0 < len(branch) <= 40 or not branch.isprintable() or branch != branch.strip():
+        faults.append("branch must name the bank's branch that keeps the contract, in at most 40 characters")
     related = contract.get("related_parties", [])
     if not isinstance(related, list) or not all(isinstance(one, str) and _CUSTOMER_ID.fullmatch(one) for one in related):
         faults.append("related_parties must list customer ids: keyed digests, never numbers of papers")

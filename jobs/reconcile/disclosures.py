@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,6 +23,8 @@ from custody.ports import Row
 from jobs.reconcile.breaks import Breaks
 from jobs.reconcile.day import Day
 from jobs.reconcile.repayments import is_told, paid_to_lenders, terms_of
+from jobs.reference import Reference
+from jobs.step import StepContext
 
 _SHOWN_LOANS = 20
 AGREES, DIFFERS, NOT_JUDGED = "AGREES", "DIFFERS", "NOT_JUDGED"
@@ -94,8 +97,20 @@ def subject_of(row: Row) -> str:
     return f"DISCLOSURE|{row['as_of'].isoformat()}|{row['figure']}"
 
 
-def figures_of(day: Day, platform: str, as_of: date, repayments: pa.Table) -> dict[str, Figure]:
-    """Our figures of a platform at the end of a date up to today; none where our books of it are not there or were not whole."""
+class Books(Protocol):
+    """What is read of a day to reckon its figures anew: reconciliation's own, or a report's."""
+
+    @property
+    def context(self) -> StepContext: ...
+    @property
+    def reference(self) -> Reference: ...
+    @property
+    def today(self) -> date: ...
+
+
+def figures_of(day: Books, platform: str, as_of: date, repayments: pa.Table) -> dict[str, Figure]:
+    """Our figures of a platform at the end of a date up to today; none where our books of it are not there or were not whole.
+    ``repayments``: that table of ``as_of`` where it is today."""
     loans = day.context.table("post", "loans", on=as_of)
     claims, accounts = (day.context.table("post", name, on=as_of) for name in ("claims", "sub_accounts"))
     if loans is None or claims is None or accounts is None or _came_late(day, as_of):
@@ -112,7 +127,7 @@ def figures_of(day: Day, platform: str, as_of: date, repayments: pa.Table) -> di
     return disclosed(told, len(ever), len(current), day.reference.related_parties(platform), as_of)
 
 
-def _came_late(day: Day, as_of: date) -> bool:
+def _came_late(day: Books, as_of: date) -> bool:
     """Whether instructions of the date, or of one before it, were still expected when it was posted."""
     return any(
         o["outcome"] == "EXPECTED" and o["file_type"] == FileType.INSTRUCTION and o["custody_date"] <= as_of
@@ -125,7 +140,7 @@ def _of(table: pa.Table, platform: str) -> pa.Table:
 
 
 def _loans(
-    day: Day, platform: str, as_of: date, loans: pa.Table, paid: pa.Table, persons: dict[str, str]
+    day: Books, platform: str, as_of: date, loans: pa.Table, paid: pa.Table, persons: dict[str, str]
 ) -> Iterator[DisclosedLoan]:
     payments: dict[str, list[Row]] = defaultdict(list)
     for row in paid.to_pylist():

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from pathlib import Path
 
 from custody.calendar import SettlementCalendar
 from custody.names import PartyKind
@@ -15,9 +16,10 @@ from jobs.reference import Reference
 from jobs.reporting.sources import Sources, answers
 from jobs.step import StepContext
 from reports import csv_file, pdf, xlsx
-from reports.build import PREVIOUS, YEAR_BEFORE, Circumstances, Key, build
+from reports.build import PREVIOUS, TOTAL, YEAR_BEFORE, Circumstances, Key, build
 from reports.catalogue import Catalogue, Words
 from reports.definition import ReportDefinition
+from reports.font import font_for
 from reports.model import Report
 from reports.naming import ReportName
 from reports.periods import Period, drafted_on, previous, year_before
@@ -30,11 +32,10 @@ _CURRENCY = "CNY"
 
 @dataclass(frozen=True)
 class Draft:
-    """``files`` by name, the seal among them; ``figures``: rows of table report_figures."""
+    """``figures``: rows of table report_figures."""
 
     name: ReportName
     report: Report
-    files: Mapping[str, bytes]
     figures: Sequence[Row]
 
 
@@ -66,13 +67,20 @@ def drafts(
             for name, answer in tables.items()
         }
         report = build(definition, catalogue, period, party, compared, told)
-        found.append(_draft(report, catalogue))
+        name = ReportName(definition.id, period.name, party, definition.version)
+        found.append(Draft(name, report, _figure_rows(name, report)))
     return found
 
 
-def _draft(report: Report, catalogue: Catalogue) -> Draft:
-    definition, period = report.definition, report.period
-    name = ReportName(definition.id, period.name, report.party, definition.version)
+def files_of(drafted: Sequence[Draft], catalogue: Catalogue) -> Iterator[tuple[Draft, Mapping[str, bytes]]]:
+    """Each draft's files by name, its seal among them. They are set together, since cutting the font costs more than a document."""
+    with font_for(text for draft in drafted for text in pdf.texts(draft.report)) as font:
+        for draft in drafted:
+            yield draft, _files(draft, catalogue, font)
+
+
+def _files(draft: Draft, catalogue: Catalogue, font: Path) -> dict[str, bytes]:
+    name, report, definition = draft.name, draft.report, draft.report.definition
     files = {name.file(".xlsx"): xlsx.render(report)}
     figures = csv_file.render_figures(report)
     if figures is not None:
@@ -82,13 +90,18 @@ def _draft(report: Report, catalogue: Catalogue) -> Draft:
             files[name.file(f"_{table.id}.csv")] = csv_file.render_rows(report, table)
     files[name.file("_dictionary.csv")] = csv_file.render_dictionary(report, catalogue)
     for language in definition.pdf:
-        files[name.file(f"_{language}.pdf")] = pdf.render(report, language)
-    rows = [
+        files[name.file(f"_{language}.pdf")] = pdf.render(report, language, font)
+    files[name.file("_seal.json")] = make_seal(files, report.seals, definition.id, report.period.name)
+    return files
+
+
+def _figure_rows(name: ReportName, report: Report) -> list[Row]:
+    return [
         {
-            "report": definition.id,
-            "version": definition.version,
-            "period": period.name,
-            "party": report.party,
+            "report": name.report,
+            "version": name.version,
+            "period": name.period,
+            "party": name.party,
             "table_id": table.id,
             "key": json.dumps(place.key, ensure_ascii=False),
             "is_total": place.row is None,
@@ -101,8 +114,6 @@ def _draft(report: Report, catalogue: Catalogue) -> Draft:
         for table in report.tables
         for place in table.places
     ]
-    files[name.file("_seal.json")] = make_seal(files, report.seals, definition.id, period.name)
-    return Draft(name, report, files, rows)
 
 
 def _sealed_figures(
@@ -113,9 +124,9 @@ def _sealed_figures(
     if not any(table.compare for table in definition.tables):
         return found
     for row in report_figures(context, drafted_on(period, definition.drafted, calendar)):
-        if (row["report"], row["period"]) == (definition.id, period.name) and not row["is_total"] and row["value"] is not None:
+        if (row["report"], row["period"]) == (definition.id, period.name) and row["value"] is not None:
             of_table = found.setdefault((row["party"], row["table_id"]), {})
-            of_table[tuple(json.loads(row["key"])), row["figure"]] = row["value"]
+            of_table[TOTAL if row["is_total"] else tuple(json.loads(row["key"])), row["figure"]] = row["value"]
     return found
 
 

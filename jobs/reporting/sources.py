@@ -15,6 +15,7 @@ from connectors.lake import arrow_schema
 from custody.calendar import ONE_DAY
 from custody.errors import StopRun
 from custody.services.outputs import Seal
+from jobs.reporting.made import MadeTables
 from jobs.step import StepContext
 from reports.build import Answer, Key, ten_thousandths
 from reports.catalogue import Catalogue, FigureDefinition, RowSet, TableUse
@@ -32,14 +33,15 @@ _NO_PARTY = ""
 
 @dataclass
 class Sources:
-    """Of one period. ``made``: tables that no step seals but the report step makes of sealed ones; ``used``: the seals of what was read."""
+    """Of one report and period. ``made``: tables that no step seals but are made of sealed ones; ``views``: those that stand in the
+    session already; ``used``: the seals of what was read."""
 
     context: StepContext
     spark: SparkSession
     period: Period
-    made: Mapping[str, pa.Table]
+    made: MadeTables
+    views: set[str] = field(default_factory=set)
     used: dict[tuple[date, str], Seal] = field(default_factory=dict)
-    _views: set[str] = field(default_factory=set)
 
     def sql(self, row_set: RowSet) -> str:
         """The row set's query over views that stand from here on. Raises StopRun for a table that no step seals."""
@@ -57,12 +59,11 @@ class Sources:
     def _view(self, name: str, use: TableUse) -> str:
         # A period's own: one session serves several.
         view = f"{name}__{use.of}__{self.period.name.replace('-', '_')}"
-        if use.step is not None:
-            for seal in self._seals(use.step, use.of):
-                self.used[seal.custody_date, seal.step] = seal
-        if view not in self._views:
+        for seal in self._seals(use.step, use.of) if use.step is not None else self.made.seals(name):
+            self.used[seal.custody_date, seal.step] = seal
+        if view not in self.views:
             self._frame(name, use).createOrReplaceTempView(view)
-            self._views.add(view)
+            self.views.add(view)
         return view
 
     def _frame(self, name: str, use: TableUse) -> DataFrame:

@@ -130,7 +130,7 @@ def test_a_day_through_the_scheduler_seals_what_the_embedded_run_seals(cluster: 
 
     # The same keys, so that a person has the same number; else nothing in common but the parties' files.
     shutil.copytree(cluster.home / "keys", tmp_path / "embedded" / "keys")
-    embedded = make_instance(tmp_path / "embedded", world, DAY)
+    embedded = make_instance(tmp_path / "embedded", world, DAY, reports=("*",))
     with opened(embedded) as instance:
         instance.deliver(world, DAY)
         instance.run_day(DAY)

@@ -14,7 +14,6 @@ from connectors.lake import Lake
 from connectors.lake_files import lake_files
 from custody.calendar import ONE_DAY, SettlementCalendar
 from custody.fees import FeeState
-from custody.match_rules import RuleBook
 from custody.names import Book
 from custody.services.outputs import Seal
 from custody.steps import StepRef
@@ -63,7 +62,7 @@ def assessed(folder: Path, tables: Mapping[tuple[str, date, str], Rows], platfor
         p: {"kind": "PLATFORM", "status": "LIVE", "contract": {"fee_contract": FEES}} for p in platforms
     }
     parties["C1"] = {"kind": "CHANNEL", "status": "LIVE", "contract": {"channel_fee_rate": "0.01", "channel_fee_min_minor": 2}}
-    reference = Reference(THURSDAY, "B", 3, SettlementCalendar(), parties, {}, RuleBook(()))
+    reference = Reference(THURSDAY, "B", 3, SettlementCalendar(), parties, {}, (), ())
     return platform_funds(context, reference, standing(context), 3)
 
 

@@ -216,13 +216,20 @@ def make_world(out: Path, faults: list[FaultRequest], seed: int, start: date = G
 SMALL = {"platforms": 3, "channels": 2, "lenders": 12, "loans": 5, "days": 4}
 
 
-def make_instance(home: Path, world: Path, go_live: date = GO_LIVE, settings: Path | None = None) -> Path:
+def make_instance(
+    home: Path, world: Path, go_live: date = GO_LIVE, settings: Path | None = None, reports: Sequence[str] = ("custody_monthly",)
+) -> Path:
     """Init, then every party of the world proposed by one person and approved by another, through the command line.
 
-    ``settings``: a prepared settings file instead of the embedded default.
+    ``settings``: a prepared settings file instead of the embedded default. ``reports``: what is drafted; all of them would take most of
+    the time of a month's last day.
     """
     ours = ["--bank", BANK, "--go-live", go_live.isoformat(), "--sftp-port", "2222"]
     _custody(home, "init", *(ours if settings is None else ["--settings", str(settings)]))
+    file = home / FILE_NAME
+    said = file.read_text(encoding="utf-8")
+    assert 'reports = ["*"]' in said
+    file.write_text(said.replace('reports = ["*"]', f"reports = {json.dumps(list(reports))}"), encoding="utf-8")
     proposed = _custody(home, "org", "onboard", "--from", str(world), "--as", "maker", "--note", "test")
     for number in proposed["proposals"].values():
         _custody(home, "proposal", "approve", number, "--as", "checker", "--note", "test")

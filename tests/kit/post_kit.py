@@ -155,7 +155,7 @@ def _reference() -> list[Row]:
         {"kind": "party", "id": p, "payload": json.dumps({"kind": kind, "status": "LIVE", "contract": {}})}
         for p, kind in parties.items()
     ]
-    instance = {"bank": "Test", "risk_horizon_business_days": 3}
+    instance = {"bank": "Test", "risk_horizon_business_days": 3, "reports": []}
     return [*rows, {"kind": "instance", "id": "instance", "payload": json.dumps(instance)}]
 
 

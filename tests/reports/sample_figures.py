@@ -2,9 +2,11 @@
 
 from datetime import date
 
+from reports import pdf
 from reports.build import PREVIOUS, Answer, Circumstances, Key, build
 from reports.catalogue import Words, load_catalogue
-from reports.definition import load_definition
+from reports.definition import Language, load_definition
+from reports.font import font_for
 from reports.model import Report
 from reports.periods import parse_period
 from reports.terms import load_terms
@@ -54,3 +56,9 @@ def told(seals: list[dict[str, str | int]] | None = None) -> Circumstances:
 
 def sample_report() -> Report:
     return build(DEFINITION, CATALOGUE, PERIOD, "", ANSWERS, told())
+
+
+def pdf_of(report: Report, language: Language, *besides: str) -> bytes:
+    """Set in a font that was cut for this report, and for other texts ``besides``."""
+    with font_for([*pdf.texts(report), *besides]) as font:
+        return pdf.render(report, language, font)

@@ -8,19 +8,19 @@ import pypdfium2.raw as pdfium
 import pytest
 from fontTools.ttLib import TTFont
 from pylopdf_fonts_zh_cn import sans_path
-from sample_figures import CATALOGUE, sample_report
+from sample_figures import CATALOGUE, pdf_of, sample_report
 
 from reports.build import defined_columns
 from reports.catalogue import Words
 from reports.definition import LANGUAGES, Language, load_definitions
 from reports.model import Amount, Column, Report, Table, Text
-from reports.pdf import MOST_ROWS, render
+from reports.pdf import MOST_ROWS
 from reports.terms import load_terms
 
 
 @cache
 def pages(language: Language) -> list[str]:
-    return text_of(render(sample_report(), language))
+    return text_of(pdf_of(sample_report(), language))
 
 
 def text_of(data: bytes) -> list[str]:
@@ -56,13 +56,18 @@ def test_the_seals_of_its_inputs_stand_in_it() -> None:
 
 
 def test_its_font_is_inside() -> None:
-    document = pypdfium2.PdfDocument(render(sample_report(), "zh"))
+    document = pypdfium2.PdfDocument(pdf_of(sample_report(), "zh"))
     embedded = [
         bool(pdfium.FPDFFont_GetIsEmbedded(pdfium.FPDFTextObj_GetFont(thing)))
         for page in document
         for thing in page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_TEXT])
     ]
     assert embedded and all(embedded)
+
+
+def test_its_bytes_do_not_depend_on_what_its_font_was_cut_for() -> None:
+    others = "龙凤呈祥万事如意饕餮，。「」①"
+    assert pdf_of(sample_report(), "zh") == pdf_of(sample_report(), "zh", others)
 
 
 def test_the_font_has_every_character_that_reports_say() -> None:
@@ -77,7 +82,7 @@ def test_the_font_has_every_character_that_reports_say() -> None:
 
 def test_a_long_list_is_cut_and_says_so() -> None:
     rows = tuple((Text(f"row {number}"), Amount(number)) for number in range(MOST_ROWS + 1))
-    text = "\n".join(text_of(render(of_rows(rows), "en")))
+    text = "\n".join(text_of(pdf_of(of_rows(rows), "en")))
     assert f"row {MOST_ROWS - 1}\r" in text or f"row {MOST_ROWS - 1} " in text
     assert f"row {MOST_ROWS}\r" not in text
     assert f"The first {MOST_ROWS} of {MOST_ROWS + 1} rows" in text
@@ -85,4 +90,4 @@ def test_a_long_list_is_cut_and_says_so() -> None:
 
 @pytest.mark.parametrize("text", ["长" * 300, "a" * 300, "饕餮龘", "\x00\x07", "‮אב", "🙂"])
 def test_whatever_a_party_calls_itself_is_printed_or_left_out(text: str) -> None:
-    assert text_of(render(of_rows(((Text(text), Amount(1)),)), "zh"))
+    assert text_of(pdf_of(of_rows(((Text(text), Amount(1)),)), "zh"))
