@@ -102,16 +102,28 @@ def side_of(row: Mapping[str, Any]) -> str:
     return str(side) if side in SIDES else FIGURES
 
 
+def rows_by_side(evidence: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    """What is no side's row is left out."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for row in evidence:
+        if (side := side_of(row)) != FIGURES:
+            found.setdefault(side, []).append(row)
+    return found
+
+
 def told_by(evidence: Iterable[Mapping[str, Any]], name: str) -> dict[str, Any]:
     """What each side says of a field: of amounts the sum over its rows, of others its one value or all of them."""
-    said: dict[str, list[Any]] = {}
-    for row in evidence:
-        if side_of(row) != FIGURES:
-            said.setdefault(side_of(row), []).append(row.get(name))
-    return {side: _one(name, values) for side, values in said.items()}
+    return told_by_sides(rows_by_side(evidence), name)
+
+
+def told_by_sides(sides: Mapping[str, Sequence[Mapping[str, Any]]], name: str) -> dict[str, Any]:
+    """The same of rows that are told apart by side already."""
+    return {side: _one(name, [row.get(name) for row in rows]) for side, rows in sides.items()}
 
 
 def _one(name: str, values: list[Any]) -> Any:
+    if len(values) == 1:
+        return values[0]
     if name.endswith("_minor"):
         known = [value for value in values if value is not None]
         return sum(known) if known else None

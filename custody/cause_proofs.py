@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from custody.calendar import at, custody_date_of
-from custody.case_evidence import FIGURES, Evidence, side_of, told_by
+from custody.case_evidence import Evidence, rows_by_side, told_by_sides
 from custody.money import round_minor
 from custody.names import BreakKind
 
@@ -45,11 +45,17 @@ class Facts:
     @cached_property
     def by_side(self) -> dict[str, list[Mapping[str, Any]]]:
         """The rows of each side; what is no side's row is left out."""
-        found: dict[str, list[Mapping[str, Any]]] = {}
-        for row in self.evidence:
-            if side_of(row) != FIGURES:
-                found.setdefault(side_of(row), []).append(row)
-        return found
+        return rows_by_side(self.evidence)
+
+    def told(self, name: str) -> dict[str, Any]:
+        """custody.case_evidence.told_by of a field; one rule after another asks."""
+        if name not in self._told:
+            self._told[name] = told_by_sides(self.by_side, name)
+        return self._told[name]
+
+    @cached_property
+    def _told(self) -> dict[str, dict[str, Any]]:
+        return {}
 
     @cached_property
     def amounts(self) -> list[tuple[int, int]]:
@@ -126,7 +132,7 @@ def net_for_gross(facts: Facts, figures: Figures) -> str | None:
     pair = _pair(facts, "amount_minor")
     if pair is None or pair[0] == pair[1]:
         return None
-    for fee in told_by(facts.evidence, "fee_minor").values():
+    for fee in facts.told("fee_minor").values():
         if isinstance(fee, int) and fee and abs(pair[0] - pair[1]) == fee:
             return f"{pair[0]}/{pair[1]} fee {fee}"
     return None
@@ -178,11 +184,10 @@ def filed_late(facts: Facts, figures: Figures) -> str | None:
 
 def _neighbouring(facts: Facts) -> tuple[timedelta, str] | None:
     """Only the dates differ, by one day, and the event happened on one of them: how far from midnight, and the figures."""
-    said = told_by(facts.evidence, "item_date")
-    if facts.kind != BreakKind.TIMING or len(said) != 2:
+    if facts.kind != BreakKind.TIMING or len(said := facts.told("item_date")) != 2:
         return None
     left, right = (date.fromisoformat(str(on)) for on in said.values())
-    events = {str(when) for when in told_by(facts.evidence, "event_time").values() if when is not None}
+    events = {str(when) for when in facts.told("event_time").values() if when is not None}
     if abs(left - right) != timedelta(days=1) or len(events) != 1:
         return None
     (happened,) = events
@@ -202,7 +207,7 @@ def _pair(facts: Facts, name: str) -> tuple[Any, Any] | None:
     # Most breaks are of one side, and are asked for many fields.
     if len(facts.by_side) != 2:
         return None
-    said = [value for _, value in sorted(told_by(facts.evidence, name).items())]
+    said = [value for _, value in sorted(facts.told(name).items())]
     return (said[0], said[1]) if None not in said else None
 
 

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
+from hashlib import sha256
 from typing import Any
 
-from custody.digest import digest_of_json
+from custody.digest import canonical_json, digest_of_json
 from custody.names import BreakKind
 
 Item = Mapping[str, Any]
@@ -185,4 +186,10 @@ def case_id(platform: str, sides: str, subject: str) -> str:
 
 def evidence_digest(evidence: Sequence[Mapping[str, object]]) -> str:
     """What a person's decision is bound to: a decision on one set of rows never settles another."""
-    return digest_of_json(list(evidence))
+    return sealed_evidence(evidence)["evidence_digest"]
+
+
+def sealed_evidence(evidence: Sequence[Mapping[str, object]]) -> dict[str, str]:
+    """A break's columns ``evidence``, as canonical JSON, and ``evidence_digest``, the SHA-256 of that text."""
+    text = canonical_json(list(evidence))
+    return {"evidence": text, "evidence_digest": sha256(text.encode()).hexdigest()}

@@ -11,9 +11,8 @@ from custody.case_evidence import FIGURES
 from custody.case_links import FOLLOWS, explained_balances
 from custody.cause_proofs import Facts, Figures, Rate
 from custody.causes import is_derived, probable_cause
-from custody.digest import canonical_json
 from custody.invariants import Violation
-from custody.matching import Relation, Verdict, case_id, evidence_digest
+from custody.matching import Relation, Verdict, case_id, sealed_evidence
 from custody.names import BreakKind
 from custody.ports import Row
 from custody.posting_findings import FINAL_REFUSALS
@@ -75,8 +74,7 @@ class Breaks:
                 cause = probable_cause(
                     Facts(row["kind"], row["subject"], evidence, self._rates(row["kind"], evidence)), self._causes
                 )
-            told = {"evidence": canonical_json(evidence), "evidence_digest": evidence_digest(evidence)}
-            out.append({**row, "cause": cause, **told})
+            out.append({**row, "cause": cause, **sealed_evidence(evidence)})
         return out
 
     def _rates(self, kind: str, evidence: Iterable[Mapping[str, Any]]) -> list[Rate]:

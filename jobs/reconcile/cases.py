@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from datetime import date
+from typing import Any
 
 from custody.case_life import NO_LONGER_FOUND, OPEN, CaseEvent, Change, closed, found
 from custody.closings import closed_by
@@ -53,11 +54,17 @@ def publish_cases(context: StepContext, seal: Seal) -> None:
                 if by or case["reopened_by"] is None:
                     changes[case_id] = closed(on, by or _said(closings.get(case_id)))
         tx.insert_all("recon_case", [change.columns for change in new.values()])
-        tx.update_all("recon_case", "case_id", {case_id: change.columns for case_id, change in changes.items()})
+        # Of most that goes on little is new, and its evidence is long.
+        news = {case_id: _new_columns(known[case_id], change.columns) for case_id, change in changes.items()}
+        tx.update_all("recon_case", "case_id", {case_id: columns for case_id, columns in news.items() if columns})
         in_order = [*(row["case_id"] for row in breaks), *(case_id for case_id in changes if case_id not in seen)]
         events = ((of, *told) for of in in_order for told in (new | changes)[of].events)
         record_all(tx, at, SYSTEM, events, on)
         _tell_disputes(context, tx, at, on)
+
+
+def _new_columns(case: Row, columns: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in columns.items() if case[name] != value}
 
 
 def _known(tx: RegisterTx, case_ids: list[str]) -> dict[str, Row]:

@@ -58,7 +58,12 @@ def pieces_of(context: StepContext, table: str, wanted: Iterable[date], columns:
         seal = context.seal("land", on=day)
         within = {"custody_date": (of[0], of[-1])}
         for piece in context.wiring.lake.pieces(seal.path, table, within, asked, coded=True) if seal else ():
-            kept = piece.filter(pc.is_in(piece["custody_date"], in_question))
+            ends = pc.min_max(piece["custody_date"])
+            # What lies together is mostly of one date.
+            if ends["min"] == ends["max"]:
+                kept = piece if ends["min"].as_py() in of else piece.slice(0, 0)
+            else:
+                kept = piece.filter(pc.is_in(piece["custody_date"], in_question))
             yield kept.filter(pc.invert(pc.is_in(kept["file_name"].cast(pa.string()), gone))) if len(gone) else kept
 
 

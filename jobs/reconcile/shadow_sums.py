@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -89,13 +89,12 @@ def sums_beyond(judged: _Judged, told: Told, window_minutes: int) -> list[Row]:
         for who, available, frozen in _changes(piece, whose):
             figures_ = dict(zip(_AWAITED, (available, frozen), strict=True))
             awaited.add(np.where((available != 0) | (frozen != 0), of, -1), who, figures_)
-    users = differing["user_no"].cast(pa.string()).combine_chunks().unique()
-    found = {(row["of"], row["who"]): dict.fromkeys(_FIGURES, 0) for row in _of_users(differing, users)}
+    accounts = _Found(differing)
+    found = {(row["of"], row["who"]): dict.fromkeys(_FIGURES, 0) for row in accounts.rows(differing)}
     for sums in (held, moved, awaited):
-        for row in _of_users(sums.table(), users):
-            if (row["of"], row["who"]) in found:
-                found[row["of"], row["who"]].update({name: row[name] for name in sums.figures})
-    refs = _refs(pairs, told.balances((*_STANDS, "file_name", "line_no")), users)
+        for row in accounts.rows(sums.table()):
+            found[row["of"], row["who"]].update({name: row[name] for name in sums.figures})
+    refs = _refs(pairs, told.balances((*_STANDS, "file_name", "line_no")), accounts)
     return [_row(pairs[of], who, figures, refs.get((of, who), {})) for (of, who), figures in sorted(found.items())]
 
 
@@ -158,10 +157,29 @@ def _summed(rows: pa.Table, figures: Sequence[str]) -> pa.Table:
     return pa.table([of[one], *named, *sums], rows.schema.names)
 
 
-def _of_users(table: pa.Table, users: pa.Array) -> list[Row]:
-    """The rows of these users, each with the name of its account."""
-    some = table.filter(pc.is_in(table["user_no"].cast(pa.string()), users))
-    return [row | {"who": f"{row['role']}.{row['user_no']}"} for row in some.to_pylist()]
+class _Found:
+    """A few accounts, and their rows in tables of all of them."""
+
+    def __init__(self, differing: pa.Table) -> None:
+        self._users = differing["user_no"].cast(pa.string()).combine_chunks().unique()
+        self._named = _named(differing).combine_chunks()
+
+    def of_users(self, table: pa.Table) -> pa.Table:
+        """The rows of all users who have one of the numbers; other platforms have such too. Numbers are looked for in the dictionary."""
+        texts, codes = numbered(table["user_no"])
+        wanted = np.append(pc.is_in(texts, self._users).to_numpy(zero_copy_only=False), False)
+        return table.take(np.flatnonzero(wanted[codes]))
+
+    def rows(self, table: pa.Table) -> list[Row]:
+        """Those of the accounts, each with the name of its own."""
+        some = self.of_users(table)
+        rows = some.filter(pc.is_in(_named(some), self._named)).to_pylist()
+        return [row | {"who": f"{row['role']}.{row['user_no']}"} for row in rows]
+
+
+def _named(rows: pa.Table) -> pa.ChunkedArray:
+    """Of each row which (platform, date) and account it is of, as one text."""
+    return pc.binary_join_element_wise(*(rows[name].cast(pa.string()) for name in _KEY), ".")
 
 
 def _pair_of(pairs: Sequence[tuple[str, date]], platforms: Any, dates: Any, days: int) -> _Ints:
@@ -194,19 +212,17 @@ def _differing(held: pa.Table, moved: pa.Table) -> pa.Table:
 
 
 def _refs(
-    pairs: Sequence[tuple[str, date]], balances: Iterable[pa.Table], users: pa.Array
+    pairs: Sequence[tuple[str, date]], balances: Iterable[pa.Table], accounts: _Found
 ) -> dict[tuple[int, str], dict[str, str]]:
-    """Where these users' balance rows stand; of an account that stands there twice the last."""
+    """Where these accounts' balance rows stand; of an account that stands there twice the last."""
     found: dict[tuple[int, str], dict[str, str]] = {}
     for piece in balances:
-        rows = _of_users(piece, users)
-        for name, days in (("after_ref", 0), ("before_ref", 1)):
-            places = {pair: place for place, pair in enumerate(pairs)}
-            for row in rows:
-                place = places.get((row["party"], row["custody_date"] + timedelta(days=days)))
-                if place is not None:
-                    refs = found.setdefault((place, row["who"]), {})
-                    refs[name] = max(refs.get(name, ""), f"{row['file_name']}:{row['line_no']}")
+        some = accounts.of_users(piece)
+        for name, days in (("after_ref", 0), ("before_ref", 1)) if some.num_rows else ():
+            of = _pair_of(pairs, some["party"], some["custody_date"], days)
+            for row in accounts.rows(some.append_column("of", pa.array(of))):
+                refs = found.setdefault((row["of"], row["who"]), {})
+                refs[name] = max(refs.get(name, ""), f"{row['file_name']}:{row['line_no']}")
     return found
 
 

@@ -8,8 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from custody.digest import canonical_json
-from custody.matching import evidence_digest
+from custody.matching import sealed_evidence
 from custody.names import FileType
 from custody.ports import Row
 from custody.reversals import REVERSAL, reversed_request
@@ -42,7 +41,7 @@ def standing(day: Day) -> list[Row]:
             if not left:
                 continue
             if gone:
-                row = {**row, "evidence": canonical_json(left), "evidence_digest": evidence_digest(left)}
+                row = {**row, **sealed_evidence(left)}
         elif word == "POSTING" and not _leg_stands(row, names, as_before):
             continue
         stands.append(row)

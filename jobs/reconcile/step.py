@@ -71,23 +71,26 @@ def _run(context: StepContext) -> None:
     cases = breaks.rows()
     verdicts = settled_by_decision(verdicts, cases, day.resolved)
     clean = flows.clean | found.states.clean
-    matches = context.write("matches", pa.concat_tables([verdicts.matches(), found.states.rows]))
-    context.write("match_totals", rows_of(clean))
     stand = [b for b in cases if (b["case_id"], b["evidence_digest"]) not in day.resolved]
-    context.write("breaks", stand)
-    context.write("closings", closings(day, stand, matches))
-    context.write("open_items", verdicts.carried_out())
-    context.write("suggestions", verdicts.suggestions)
-    context.write("settlement_batches", batch_rows(batches, cases, day.resolved))
-    context.write("shadow_differences", kept(found.shadow, cases, day.resolved))
-    context.write("repayments", found.repayments.rows)
-    context.write("disclosures", disclosures.rows)
-    write_matched(context, flows.final, verdicts.matched_hashes())
-    write_funds(day, found.funds)
-    context.write("assessments", assessments(day, matches))
-    context.write("released_keys", books.withdrawal.released)
-    withdrawn = context.write("withdrawn", books.withdrawal.summary)
-    context.write("proof", prove(context, flows, clean, matches, found.posted, day.outcomes, withdrawn.to_pylist()))
+    with ThreadPoolExecutor(1) as beside:
+        # The largest tables, while the others are written.
+        items = beside.submit(lambda: context.write("open_items", verdicts.carried_out()))
+        matches = context.write("matches", pa.concat_tables([verdicts.matches(), found.states.rows]))
+        context.write("match_totals", rows_of(clean))
+        context.write("breaks", stand)
+        context.write("closings", closings(day, stand, matches))
+        context.write("suggestions", verdicts.suggestions)
+        context.write("settlement_batches", batch_rows(batches, cases, day.resolved))
+        context.write("shadow_differences", kept(found.shadow, cases, day.resolved))
+        context.write("repayments", found.repayments.rows)
+        context.write("disclosures", disclosures.rows)
+        write_matched(context, flows.final, verdicts.matched_hashes())
+        write_funds(day, found.funds)
+        context.write("assessments", assessments(day, matches))
+        context.write("released_keys", books.withdrawal.released)
+        withdrawn = context.write("withdrawn", books.withdrawal.summary)
+        context.write("proof", prove(context, flows, clean, matches, found.posted, day.outcomes, withdrawn.to_pylist()))
+        items.result()
 
 
 class _Others(NamedTuple):
