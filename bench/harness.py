@@ -37,6 +37,7 @@ NAMES = (
     "lookup",
     "funds",
     "fees",
+    "statements",
 )
 _ROOT = Path(__file__).parents[1]
 

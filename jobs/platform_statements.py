@@ -13,12 +13,11 @@ import pyarrow.compute as pc
 from connectors.bootstrap import Wiring
 from custody.names import FileType
 from custody.services.outputs import Seal
+from schemas.arrow_writer import lines_of
 from schemas.exchange import ExchangeName
-from schemas.fast_writer import write_columns
 from schemas.layout import load_layout
 
 LAYOUT = "bank_statement/1"
-_ENCODING = "utf-8"
 _TABLE = "statement_lines"
 
 
@@ -59,7 +58,6 @@ def _by_platform(pieces: Iterable[pa.Table]) -> Iterator[tuple[str, pa.Table]]:
 
 def _text(pieces: Iterable[pa.Table], sealed: Seal) -> Iterator[bytes]:
     layout = load_layout(LAYOUT)
-    yield write_columns(layout, [], _ENCODING, sealed.custody_date).data
+    yield f"{layout.header}\n".encode()
     for piece in pieces:
-        whole = write_columns(layout, piece.to_pylist(), _ENCODING, sealed.custody_date).data
-        yield whole[whole.index(b"\n") + 1 :]
+        yield lines_of(layout, piece, sealed.custody_date)

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import date
+from itertools import pairwise
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from connectors.engine import engine
-from connectors.lake import Part, conform
+from connectors.lake import Lake, Part, conform
 from custody.names import Book
 from jobs.step import Step, StepContext
 from schemas.tables import TABLES
 
 _TABLE = "statement_lines"
-# Moves of whole platforms taken at a time; a platform that has more is taken alone.
+# Moves of whole platforms taken at a time; of a platform that has more, as many accounts as have about so many.
 _AT_ONCE = 1_000_000
 
 
@@ -30,9 +34,13 @@ def _run(context: StepContext) -> None:
         for table in ("journal", "balances", "sub_accounts"):
             spark.read.parquet(lake.parquet(post.path, table)).createOrReplaceTempView(table)
         counted = spark.sql("select platform, count(*) as moves from journal group by platform order by platform").collect()
-        for first, last in platform_ranges(((row["platform"], row["moves"]) for row in counted), _AT_ONCE):
-            lines = spark.sql(statement_sql(context.custody_date, first, last)).toArrow()
-            context.writer.part(Part.of(TABLES[_TABLE], conform(TABLES[_TABLE], lines)))
+        moves = {row["platform"]: row["moves"] for row in counted}
+        for first, last in platform_ranges(moves.items(), _AT_ONCE):
+            # One that alone is more than fits is taken by shares of its accounts.
+            shares = -(-moves[first] // _AT_ONCE) if first == last else 1
+            for low, high in account_ranges(lake, post.path, first, shares):
+                lines = spark.sql(statement_sql(context.custody_date, first, last, low, high)).toArrow()
+                context.writer.part(Part.of(TABLES[_TABLE], conform(TABLES[_TABLE], lines)))
 
 
 def platform_ranges(counted: Iterable[tuple[str, int]], at_once: int) -> Iterator[tuple[str, str]]:
@@ -47,9 +55,21 @@ def platform_ranges(counted: Iterable[tuple[str, int]], at_once: int) -> Iterato
         yield first, last
 
 
-def statement_sql(custody_date: date, first: str, last: str) -> str:
-    """The lines of the platforms from ``first`` to ``last``."""
-    return _LINES.format(book=Book.CUSTODY, day=custody_date.isoformat(), first=first, last=last)
+def account_ranges(lake: Lake, post: str, platform: str, shares: int) -> Iterator[tuple[str, str]]:
+    """From which sub-account on, and before which, each share of a platform goes; "" where it has no bound."""
+    bounds = [""]
+    if shares > 1:
+        within = {"platform": (platform, platform)}
+        pieces = lake.pieces(post, "sub_accounts", within, ["platform", "sub_account"])
+        mine = pa.chunked_array([p["sub_account"].filter(pc.equal(p["platform"], platform)).combine_chunks() for p in pieces])
+        bounds += [mine[len(mine) * share // shares].as_py() for share in range(1, min(shares, len(mine)))]
+    yield from pairwise([*bounds, ""])
+
+
+def statement_sql(custody_date: date, first: str, last: str, low: str = "", high: str = "") -> str:
+    """The lines of the platforms from ``first`` to ``last``; of their accounts those from ``low`` on, before ``high``."""
+    bounds = [f" and sub_account {sign} '{bound}'" for sign, bound in ((">=", low), ("<", high)) if bound]
+    return _LINES.format(book=Book.CUSTODY, day=custody_date.isoformat(), first=first, last=last, bounds="".join(bounds))
 
 
 # Line 0 is the opening balance of the day. A freeze moves nothing out of the sub-account: it shows with amount 0 and moves the
@@ -64,7 +84,7 @@ with sides as (
 ),
 accounts as (
   select sub_account, concat(sub_account, ':available') as available, concat(sub_account, ':frozen') as frozen
-  from sub_accounts where platform between '{first}' and '{last}'
+  from sub_accounts where platform between '{first}' and '{last}'{bounds}
 ),
 entries as (
   select a.sub_account, s.entry_no, s.txn_type, s.request_no, s.leg, s.event_time, s.value_date, s.loan_id,

@@ -19,6 +19,8 @@ from bench.post import prepare as post_day
 from bench.reconcile import ON_SPARK
 from bench.reconcile import SIDES as RECONCILERS
 from bench.reconcile import prepare as reconcile_day
+from bench.statements import SIDES as STATEMENTS
+from bench.statements import prepare as prepare_statements
 from bench.sweep import SIDES as SWEEPERS
 from bench.sweep import prepare as prepare_sweep
 
@@ -116,3 +118,10 @@ def test_a_day_of_fees_is_rated_as_sql_by_hand_rates_it(tmp_path: Path) -> None:
     answers = [run(tmp_path).answer for run in RATERS.values()]
     assert answers[0] == answers[1]
     assert answers[0]["accounts"] == 4_000
+
+
+def test_statements_are_written_as_their_peer_writes_them(tmp_path: Path) -> None:
+    prepare_statements(tmp_path, 500)
+    answers = {side: run(tmp_path).answer for side, run in STATEMENTS.items()}
+    assert answers["ours"] == answers["DuckDB to CSV"]
+    assert answers["ours"]["lines"] == 1 + 4 * 500
