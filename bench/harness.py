@@ -38,6 +38,7 @@ NAMES = (
     "funds",
     "fees",
     "statements",
+    "compliance",
 )
 _ROOT = Path(__file__).parents[1]
 

@@ -1,0 +1,180 @@
+"""A posted and reconciled day of many platforms for the bench of compliance, made by one query for each table; and the day before, as
+compliance sealed it: what moved, when each customer last did anything, by which numbers borrowers are reached.
+
+Each platform has 2,000 sub-accounts, one in ten a borrower's with a loan of its own; a customer in a hundred is on two platforms. One
+account in four brings money, one in forty takes some, one in eight lends, as many are repaid, a few sell claims.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connectors.bootstrap import Wiring, wire
+from connectors.lake import Part, StepWriter, arrow_schema, conform
+from schemas.tables import TABLES
+
+DAY = date(2020, 1, 2)
+BEFORE = DAY - timedelta(days=1)
+# Money may have lain longer than pooling asks. Until the day before nothing happened.
+_GO_LIVE = DAY - timedelta(days=12)
+ACCOUNTS = 2_000
+_PART_PLATFORMS = 250
+_EMPTY_OF_LAND = ("land_customer", "decided_customers", "customer_aliases", "watched", "land_mandate", "land_legal_order")
+
+# i: the account's number over all platforms, j: on its own.
+_BASE = """
+select i, i % 2000 as j, 'P' || lpad((i // 2000)::varchar, 5, '0') as platform, if(i % 2000 < 1800, 'LENDER', 'BORROWER') as role,
+  'P' || lpad((i // 2000)::varchar, 5, '0') || '.' || if(i % 2000 < 1800, 'LENDER', 'BORROWER') || '.U' || lpad((i % 2000)::varchar, 6, '0') as sub_account,
+  md5((if(i % 100 = 7 and i >= 2000, i - 2000, i))::varchar) as customer_id, if(i % 50 = 3, 'COMPANY', 'PERSON') as kind,
+  if(i % 5000 = 0, 55000000, 100 + i * 104729 % 3000000) as came,
+  platform || '.BORROWER.U' || lpad((1800 + i % 200)::varchar, 6, '0') as debtor
+from range({first}, {last}) t(i)
+"""
+_TABLES = {
+    "sub_accounts": """select sub_account, platform, role, 'U' || lpad(j::varchar, 6, '0') as user_no, customer_id, kind,
+      date '2019-03-01' as opened_on, null::date as closed_on from base""",
+    "balances": """select platform, 'CUSTODY' as book, sub_account || ':' || part as account, 'CNY' as currency,
+      0 as opening_minor, 0 as in_minor, 0 as out_minor, if(part = 'available', i * 7919 % if(platform[-1:] = '3', 5000000, 500000), 0) as closing_minor
+      from base, (values ('available'), ('frozen')) p(part)""",
+    "loans": """select platform, 'L' || i as loan_id, sub_account as borrower, 5000000 + i * 7919 % 16000000 as amount_minor, 'CNY' as currency,
+      '0.' || lpad(if(i % 2000 = 1801, 30, 8 + i % 17)::varchar, 2, '0') as annual_rate, 'bullet' as method, 12 as periods, 'month' as every, '30/360' as day_count,
+      'use' || (i % 5) as purpose, 'REPAYING' as state, date '2020-01-02' - (1 + i % 300)::integer as disbursed_on,
+      5000000 + i * 7919 % 16000000 as funded_minor, (5000000 + i * 7919 % 16000000) * (i % 10) // 20 as principal_repaid_minor,
+      0 as interest_repaid_minor from base where role = 'BORROWER'""",
+    "land_loan": """select platform as party, 'F' || platform as file_name, j as line_no, date '2020-01-02' as custody_date,
+      'L' || i as loan_id, 'REPAYING' as state, 5000000 + i * 7919 % 16000000 + if(i % 50000 = 1801, 9000000, 0) as raised_minor
+      from base where role = 'BORROWER'""",
+    "journal": """select row_number() over (order by platform, i, txn_type) as entry_no, 1 as move_no, platform, 'CUSTODY' as book, from_account, to_account,
+      amount_minor, 'CNY' as currency, txn_type, 'R' || i || txn_type as request_no, 1 as leg, loan_id, date '2020-01-02' as posting_date,
+      date '2020-01-02' as value_date from (
+        select platform, i, 'RECHARGE' as txn_type, platform || ':CHANNEL_RECEIVABLE/CH01' as from_account, sub_account || ':available' as to_account,
+          came as amount_minor, null as loan_id from base where i % 4 = 0
+        union all select platform, i, 'WITHDRAW', sub_account || ':frozen', platform || ':CHANNEL_PAYABLE/CH01',
+          if(i % 10000 = 0, came, came // 3 + 1), null from base where i % 40 = 0
+        union all select platform, i, 'TENDER_SETTLE', sub_account || ':frozen', debtor || ':available', 10000 + came // 10, 'L' || (i - j + 1800 + i % 200)
+          from base where role = 'LENDER' and i % 8 = 1
+        union all select platform, i, 'REPAYMENT', debtor || ':frozen', sub_account || ':available', 1000 + came // 50, 'L' || (i - j + 1800 + i % 200)
+          from base where role = 'LENDER' and i % 8 = 2
+        union all select platform, i, 'CREDIT_ASSIGNMENT', sub_account || ':available',
+          platform || '.LENDER.U' || lpad((j // 90)::varchar, 6, '0') || ':available', 2000 + came // 100, 'L' || (i - j + 1800 + i % 200)
+          from base where role = 'LENDER' and i % 90 = 3
+      )""",
+    "account_days": """select platform, sub_account as account, date '2020-01-01' as on_date, customer_id, kind, came as in_minor, 1 as in_count,
+      0 as out_minor, 0 as out_count, came // 2 as lent_minor, came // 2 as spent_minor, 0 as sold_minor, 0 as sold_count, came as credit_minor,
+      1 as acts from base where i % 6 = 0""",
+    "last_acts": """select customer_id, date '2020-01-01' - (min(i) // 5000 * 37 % 200)::integer as last_on from base group by customer_id""",
+    "contact_digests": """select platform, sub_account, field,
+      md5(field || if(i % 100000 in (1800, 1801, 1802), i - i % 100000, i)::varchar) as digest, date '2019-03-01' as since, 'F' as file_name, 2 as line_no
+      from base, (values ('card_no'), ('phone')) f(field) where role = 'BORROWER'""",
+    "platform_days": """select distinct platform, 1000000 as repaid_minor, if(platform[-2:] = '07', 400000, 100000) as repaid_by_new_minor from base""",
+}  # fmt: skip
+
+
+def make_day(home: Path, rows: int) -> int:
+    """A new instance; how many sub-accounts it has."""
+    from typer.testing import CliRunner
+
+    from console.cli import app
+
+    platforms = max(2, rows // ACCOUNTS)
+    arguments = ["init", "--bank", "Bench", "--go-live", _GO_LIVE.isoformat(), "--sftp-port", "2222"]
+    made = CliRunner().invoke(app, arguments, env={"CUSTODY_HOME": str(home)})
+    assert made.exit_code == 0, made.output
+    wiring = wire(home)
+    try:
+        for on in (_GO_LIVE + timedelta(days=n) for n in range((DAY - _GO_LIVE).days)):
+            _commit(wiring, on, "post", lambda writer: writer.declare("journal"))
+            _commit(wiring, on, "reconcile", lambda writer: writer.declare("funds_paths"))
+            _commit(wiring, on, "compliance", lambda writer, on=on: _sealed(writer, platforms if on == BEFORE else 0))
+        _commit(wiring, DAY, "cut_off", lambda writer: _cut_off(writer, platforms))
+        _commit(wiring, DAY, "land", lambda writer: _land(writer, platforms))
+        _commit(wiring, DAY, "post", lambda writer: _post(writer, platforms))
+        _commit(wiring, DAY, "reconcile", lambda writer: writer.declare("funds_paths"))
+    finally:
+        wiring.close()
+    return platforms * ACCOUNTS
+
+
+def _commit(wiring: Wiring, on: date, step: str, write: Any) -> None:
+    writer = wiring.lake.attempt(on, step, "be" * 32, 1)
+    write(writer)
+    manifest = writer.finish()
+    key = {"custody_date": on, "step": step, "version": 1}
+    row = {**key, "run_digest": "be" * 32, "inputs_digest": "", "manifest_digest": manifest.digest, "code_digest": "", "fence": 1}
+    row |= {"path": wiring.lake.relative(on, step, "be" * 32, 1), "reason": "", "committed_at": ""}
+    with wiring.register.transaction() as tx:
+        tx.insert("step_output", row)
+        tx.insert("publication", {**key, "manifest_digest": manifest.digest, "published_at": ""})
+
+
+def _sealed(writer: StepWriter, platforms: int) -> None:
+    for table in ("account_days", "last_acts", "contact_digests", "platform_days"):
+        writer.declare(table)
+    if platforms:
+        # By customers: one that stands on several platforms is in no platform's part.
+        _write(writer, platforms, "account_days", "contact_digests", "platform_days")
+        whole = duckdb.sql(
+            f"with base as ({_BASE.format(first=0, last=platforms * ACCOUNTS)}) {_TABLES['last_acts']}"
+        ).to_arrow_table()
+        writer.table("last_acts", whole)
+
+
+def _cut_off(writer: StepWriter, platforms: int) -> None:
+    from schemas.rule_book import shipped_rules
+
+    writer.declare("decisions")
+    party = json.dumps({"kind": "PLATFORM", "status": "LIVE", "contract": {}})
+    rows = [{"kind": "party", "id": f"P{n:05d}", "payload": party} for n in range(platforms)]
+    rows += [{"kind": "rule", "id": rule.id, "payload": json.dumps(dict(rule.entry), default=str)} for rule in shipped_rules()]
+    instance = {"bank": "Bench", "risk_horizon_business_days": 3}
+    writer.table("reference", [*rows, {"kind": "instance", "id": "instance", "payload": json.dumps(instance)}])
+
+
+def _land(writer: StepWriter, platforms: int) -> None:
+    for table in (*_EMPTY_OF_LAND, "file_outcomes"):
+        writer.declare(table)
+    _write(writer, platforms, "land_loan")
+
+
+def _post(writer: StepWriter, platforms: int) -> None:
+    for table in ("holds", "positions"):
+        writer.declare(table)
+    _write(writer, platforms, "sub_accounts", "balances", "loans", "journal", "ledger_txn")
+
+
+def _write(writer: StepWriter, platforms: int, *tables: str) -> None:
+    """In parts of some platforms each; of every table the same ones."""
+    connection = duckdb.connect()
+    for first in range(0, platforms, _PART_PLATFORMS):
+        last = min(first + _PART_PLATFORMS, platforms)
+        base = _BASE.format(first=first * ACCOUNTS, last=last * ACCOUNTS)
+        for table in tables:
+            query = _TABLES["journal" if table == "ledger_txn" else table]
+            found = connection.sql(f"with base as ({base}) {query}").to_arrow_table()
+            if table in ("journal", "ledger_txn"):
+                shift = pa.scalar(first * 10_000, pa.int64())
+                found = _shifted(found, shift)
+            writer.part(Part.of(TABLES[table], conform(TABLES[table], _whole(table, found))))
+
+
+def _shifted(moves: pa.Table, shift: pa.Scalar[Any]) -> pa.Table:
+    numbers = pc.add(pc.cast(moves["entry_no"], pa.int64()), shift)
+    moves = moves.set_column(moves.schema.get_field_index("entry_no"), "entry_no", numbers)
+    return moves.append_column("txn_no", numbers).append_column("outcome", pa.array(["POSTED"] * moves.num_rows))
+
+
+def _whole(table: str, found: pa.Table) -> pa.Table:
+    """What the query does not say is null, or stands for nothing."""
+    filled = {}
+    for field, column in zip(arrow_schema(TABLES[table]), TABLES[table].columns, strict=True):
+        filler = None if column.nullable else {"int": 0, "text": "x", "date": DAY, "time": 0, "bool": False}[column.type]
+        given = field.name in found.column_names
+        filled[field.name] = found[field.name].cast(field.type) if given else pa.array([filler] * found.num_rows, field.type)
+    return pa.table(filled)
