@@ -145,7 +145,7 @@ _QUERIES = {
           join accounts s on s.sub_account = payee join accounts b on b.sub_account = payer where txn_type = 'CREDIT_ASSIGNMENT'
           group by 1, 2, 3 having count(distinct loan_id) >= 10) group by platform, seller having sum(minor) >= 5000000
       union all select 'pooling', idle from idle left join (select platform, sum(minor) as lent from loans group by platform) l using (platform)
-        where idle * 10000 >= coalesce(lent, 0) * 5000 and lenders >= 5
+        where idle * 10000 >= coalesce(lent, 0) * 2000 and lenders >= 5
       union all select 'new_for_old', sum(by_new) from (
         select platform, repaid_minor as repaid, repaid_by_new_minor as by_new from platform_days
         union all select platform, repaid_minor, repaid_by_new_minor from '{before}/platform_days/*.parquet') group by platform

@@ -24,7 +24,7 @@ CURVES: Mapping[str, tuple[str, tuple[int, ...]]] = {
     "fast_in_out": ("minor", (2_000_000, 3_000_000, 5_000_000, 8_000_000, 13_000_000)),
     "super_lender": ("sales", (2, 5, 10, 14, 17)),
     "packaged_assignment": ("loans", (5, 8, 10, 15, 20)),
-    "pooling": ("share_bp", (500, 2500, 5000, 8000, 15000)),
+    "pooling": ("share_bp", (500, 1000, 2000, 3000, 5000)),
     "new_for_old": ("share_bp", (250, 1000, 2000, 4000, 8000)),
     "shared_contact": ("borrowers", (2, 3, 4, 5, 6)),
     "term_splitting": ("loans", (2, 3, 4, 5)),

@@ -49,8 +49,7 @@ def borrowers(day: ComplianceDay, contacts: pa.Table) -> Iterator[Finding]:
         yield from shared_contacts(rows_of(of_borrowers, keys, crowded(of_borrowers, keys, figures["borrowers"])), figures)
     if "shared_identity" in day.rules:
         figures, keys = day.figures("shared_identity"), ["platform", "customer_id"]
-        accounts = day.accounts
-        open_ = accounts.filter(pc.and_(pc.equal(accounts["role"], str(Role.BORROWER)), pc.is_null(accounts["closed_on"])))
+        open_ = day.borrowers.filter(pc.is_null(day.borrowers["closed_on"]))
         open_ = open_.select([*keys, "sub_account", "opened_on"])
         yield from shared_identities(rows_of(open_, keys, crowded(open_, keys, figures["accounts"])), figures)
 

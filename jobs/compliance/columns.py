@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -34,42 +35,82 @@ IN = (str(TxnType.RECHARGE),)
 OUT = (str(TxnType.WITHDRAW), str(TxnType.BACKROLL_RECHARGE))
 LENT = (str(TxnType.TENDER_SETTLE),)
 SOLD = (str(TxnType.CREDIT_ASSIGNMENT),)
+REPAID = tuple(str(t) for t in (TxnType.REPAYMENT, TxnType.COMPENSATION, TxnType.COMPENSATION_REPAYMENT))
 # To somebody else here: neither within an owner's account nor out of the bank.
 OTHERS = tuple(str(t) for t in TxnType if str(t) not in (*_OWN, *IN, *OUT))
 
-# (side of the journal, types or None for all that are not the owner's own, sum, count)
-_KINDS: tuple[tuple[str, Sequence[str] | None, str | None, str | None], ...] = (
-    ("to_account", IN, "in_minor", "in_count"),
-    ("from_account", OUT, "out_minor", "out_count"),
-    ("from_account", LENT, "lent_minor", None),
-    ("to_account", SOLD, "sold_minor", "sold_count"),
-    ("to_account", None, "credit_minor", None),
-    ("from_account", None, None, "acts"),
-    ("from_account", OTHERS, "spent_minor", None),
-    ("to_account", IN, None, "acts"),
-)
+_TYPES = pa.array([str(t) for t in TxnType], pa.string())
+_LONG = pa.schema([("account", pa.string()), ("on_date", pa.date32()), *((name, pa.int64()) for name in SUMS)])
 
 
 def account_days(pieces: Iterable[pa.Table], people: pa.Table) -> pa.Table:
     """A day's moves summed by account and date of value. ``pieces``: the journal (JOURNAL); ``people``: sub_account, platform,
     customer_id, kind."""
-    sums = [_sum_up([_kind(piece, *kind) for kind in _KINDS]) for piece in pieces]
-    summed = _sum_up(sums)
-    owners = people.rename_columns(["account", "platform", "customer_id", "kind"])
-    return summed.join(owners, "account", join_type="inner").select(DAYS.names)
+    summed = _sum_up([_sum_up([_came(piece), _left(piece)]) for piece in pieces])
+    # Whose they are is looked up by number: a join would carry texts along.
+    place = pc.index_in(summed["account"], people["sub_account"].combine_chunks())
+    summed, place = summed.filter(pc.is_valid(place)), pc.drop_null(place)
+    for name in ("platform", "customer_id", "kind"):
+        summed = summed.append_column(name, pc.take(people[name].combine_chunks(), place))
+    return summed.select(DAYS.names)
 
 
-_LONG = pa.schema([("account", pa.string()), ("on_date", pa.date32()), *((name, pa.int64()) for name in SUMS)])
+def _came(journal: pa.Table) -> pa.Table:
+    """By row what an account got, under the names of the sums."""
+    moves, of = _moves(journal, "to_account")
+    recharged, sold, minor = of(IN), of(SOLD), moves["amount_minor"]
+    return _long(
+        moves,
+        "to_account",
+        {
+            "in_minor": _where(recharged, minor),
+            "in_count": pc.cast(recharged, pa.int64()),
+            "sold_minor": _where(sold, minor),
+            "sold_count": pc.cast(sold, pa.int64()),
+            "credit_minor": minor,
+            "acts": pc.cast(recharged, pa.int64()),
+        },
+    )
 
 
-def _kind(journal: pa.Table, side: str, types: Sequence[str] | None, minor: str | None, count: str | None) -> pa.Table:
-    """The moves of one kind as rows in which all other figures are 0."""
-    found = is_one_of(journal["txn_type"], types) if types is not None else pc.invert(is_one_of(journal["txn_type"], _OWN))
-    moves = journal.filter(pc.and_(found, pc.match_substring(journal[side], ".")))
-    by = moves.group_by([side, "value_date"]).aggregate([("amount_minor", "sum"), ("amount_minor", "count")])
-    nothing = pa.array([0] * by.num_rows, pa.int64())
-    given = {minor: by["amount_minor_sum"], count: by["amount_minor_count"]}
-    columns = {"account": owner_of(by[side]), "on_date": by["value_date"]} | {name: given.get(name, nothing) for name in SUMS}
+def _left(journal: pa.Table) -> pa.Table:
+    moves, of = _moves(journal, "from_account")
+    out, minor = of(OUT), moves["amount_minor"]
+    return _long(
+        moves,
+        "from_account",
+        {
+            "out_minor": _where(out, minor),
+            "out_count": pc.cast(out, pa.int64()),
+            "lent_minor": _where(of(LENT), minor),
+            "spent_minor": _where(of(OTHERS), minor),
+            "acts": pa.array(np.ones(moves.num_rows, np.int64)),
+        },
+    )
+
+
+def _moves(journal: pa.Table, side: str) -> tuple[pa.Table, Callable[[Iterable[str]], Any]]:
+    """What comes to customers, or goes from them, but for what only freezes or releases an owner's own; and of each row whether it
+    is of one of some types."""
+    types = pc.index_in(journal["txn_type"], _TYPES)
+    wanted = pc.and_(pc.invert(_is(types, _OWN)), pc.match_substring(journal[side], "."))
+    moves, types = journal.filter(wanted), types.filter(wanted)
+    return moves, lambda names: _is(types, names)
+
+
+def _is(types: Any, names: Iterable[str]) -> Any:
+    """``types``: places in _TYPES."""
+    some = set(names)
+    return pc.take(pa.array([name in some for name in _TYPES.to_pylist()]), types)
+
+
+def _where(mask: Any, minor: Any) -> Any:
+    return pc.if_else(mask, minor, pa.scalar(0, pa.int64()))
+
+
+def _long(moves: pa.Table, side: str, given: Mapping[str, Any]) -> pa.Table:
+    nothing = pa.array(np.zeros(moves.num_rows, np.int64))
+    columns = {"account": owner_of(moves[side]), "on_date": moves["value_date"]} | {n: given.get(n, nothing) for n in SUMS}
     return pa.table(columns).cast(_LONG)
 
 
@@ -97,13 +138,18 @@ def rows_of(table: pa.Table, keys: Sequence[str], groups: pa.Table) -> list[Row]
     """The rows of those groups: ``groups`` has a row for each, by the keys."""
     if not groups.num_rows:
         return []
-    rows: list[Row] = table.join(groups.select(list(keys)), list(keys), join_type="left semi").to_pylist()
-    return rows
+    if len(keys) == 1:
+        # Without a join, which would carry all columns through a hash table.
+        rows: list[Row] = table.filter(pc.is_in(table[keys[0]], groups[keys[0]].combine_chunks())).to_pylist()
+        return rows
+    return list(table.join(groups.select(list(keys)), list(keys), join_type="left semi").to_pylist())
 
 
 def heavy(table: pa.Table, keys: Sequence[str], column: str, least: int) -> pa.Table:
-    """The groups in which the column sums up to ``least`` or more."""
-    summed = table.group_by(list(keys)).aggregate([(column, "sum")])
+    """The groups in which the column sums up to ``least`` or more; it is nowhere negative."""
+    # What adds nothing is passed over, unless nothing is enough.
+    found = table.filter(pc.greater(table[column], 0)) if least > 0 else table
+    summed = found.group_by(list(keys)).aggregate([(column, "sum")])
     return summed.filter(pc.greater_equal(summed[f"{column}_sum"], least))
 
 

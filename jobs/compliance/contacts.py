@@ -25,12 +25,11 @@ _DIGESTS = plain(arrow_schema(TABLES["contact_digests"]).empty_table()).schema
 def contact_digests(day: ComplianceDay) -> pa.Table:
     """Yesterday's of accounts that are still open, with what files and decisions say today."""
     before = day.of_yesterday("contact_digests")
-    related = {customer for of_platform in day.related.values() for customer in of_platform}
     wanted = _said_today(day)
-    accounts = day.accounts.filter(pc.is_null(day.accounts["closed_on"]))
+    accounts = day.of_interest.filter(pc.is_null(day.of_interest["closed_on"]))
     is_borrower = pc.equal(accounts["role"], str(Role.BORROWER))
     said = pc.and_(is_borrower, pc.is_in(accounts["sub_account"], pa.array(sorted(wanted), pa.string())))
-    of_related = pc.is_in(accounts["customer_id"], pa.array(sorted(related), pa.string()))
+    of_related = pc.is_in(accounts["customer_id"], day.everybody_related)
     anew = accounts.filter(pc.or_(said, of_related)).to_pylist()
     rows = [row for account in anew for row in _digests(day, account, wanted)]
     stays = pc.and_(

@@ -25,14 +25,14 @@ from custody.compliance_platforms import (
 from custody.funds_paths import Way
 from custody.names import FileType, LoanState, TxnType
 from custody.ports import Row
-from jobs.compliance.columns import crowded, heavy, is_one_of, owner_of, plain, rows_of
+from jobs.compliance.columns import REPAID, SOLD, crowded, heavy, is_one_of, owner_of, plain, rows_of
 from jobs.compliance.day import ComplianceDay
 from schemas.tables import TABLES
 
 _PLATFORM_DAYS = plain(arrow_schema(TABLES["platform_days"]).empty_table()).schema
-_REPAID = (TxnType.REPAYMENT, TxnType.COMPENSATION, TxnType.COMPENSATION_REPAYMENT)
 _LENT_STATES = (LoanState.FULL, LoanState.DISBURSED, LoanState.REPAYING, LoanState.OVERDUE, LoanState.SETTLED)
 _KEY = ["platform", "customer_id"]
+_COMPENSATION = ":P_COMPENSATION"
 _LEG = ("platform", "txn_type", "from_account", "to_account", "amount_minor", "outcome", "entry_no", "file_name", "line_no")
 
 
@@ -61,17 +61,14 @@ def platforms(day: ComplianceDay, contacts: pa.Table, repaid: pa.Table) -> Itera
         yield from _fills(day)
 
 
-_SALE = ("entry_no", "platform", "from_account", "to_account", "amount_minor", "txn_type", "loan_id")
-
-
 def assignments(day: ComplianceDay) -> pa.Table:
     """Today's posted assignments of claims with seller and buyer."""
-    sold = [piece.filter(is_one_of(piece["txn_type"], [TxnType.CREDIT_ASSIGNMENT])) for piece in day.journal(_SALE)]
-    found = plain(pa.concat_tables([arrow_schema(TABLES["journal"]).empty_table().select(_SALE), *sold]))
-    people = day.accounts.select(["sub_account", "customer_id"])
+    found = day.settled.filter(is_one_of(day.settled["txn_type"], SOLD))
     for side, name in (("to_account", "seller"), ("from_account", "buyer")):
-        found = found.set_column(found.schema.get_field_index(side), side, owner_of(found[side]))
-        found = found.join(people.rename_columns([side, name]), side, join_type="inner")
+        owners = owner_of(found[side])
+        accounts = day.accounts.filter(pc.is_in(day.accounts["sub_account"], pc.unique(owners)))
+        people = accounts.select(["sub_account", "customer_id"]).rename_columns([side, name])
+        found = found.set_column(found.schema.get_field_index(side), side, owners).join(people, side, join_type="inner")
     return found.select(["platform", "seller", "buyer", "to_account", "loan_id", "amount_minor", "entry_no"]).rename_columns(
         ["platform", "seller", "buyer", "account", "loan_id", "amount_minor", "entry_no"]
     )
@@ -79,13 +76,10 @@ def assignments(day: ComplianceDay) -> pa.Table:
 
 def platform_days(day: ComplianceDay) -> pa.Table:
     """What was repaid today on each platform, and what of it came out of other loans."""
-    repaid = [_PLATFORM_DAYS.empty_table()]
-    for piece in day.journal(("platform", "txn_type", "amount_minor")):
-        paid = piece.filter(is_one_of(piece["txn_type"], map(str, _REPAID)))
-        repaid.append(_sums(paid, "repaid_minor"))
+    repaid = _sums(day.settled.filter(is_one_of(day.settled["txn_type"], REPAID)), "repaid_minor")
     by_new = _sums(_new_money(day, day.today), "repaid_by_new_minor")
     names = _PLATFORM_DAYS.names
-    summed = pa.concat_tables([*repaid, by_new]).group_by(["platform"]).aggregate([(name, "sum") for name in names[1:]])
+    summed = pa.concat_tables([repaid, by_new]).group_by(["platform"]).aggregate([(name, "sum") for name in names[1:]])
     return summed.rename_columns(names).select(names).cast(_PLATFORM_DAYS)
 
 
@@ -127,11 +121,34 @@ def _new_for_old(day: ComplianceDay, today: pa.Table) -> Iterator[Finding]:
 def _waiting(day: ComplianceDay, days: int) -> list[Waiting]:
     """Of each lender who lends nothing what has lain longer than so many days: no more of it can have come since. Who lent within the
     window waits for his next loan."""
+    figures = day.figures("pooling")
+    if day.today - timedelta(days=days) < day.context.wiring.settings.instance.go_live:
+        return []  # nothing can have lain so long here
     balances = day.context.table("post", "balances", columns=("platform", "account", "closing_minor"))
     assert balances is not None
-    lenders = pc.and_(pc.match_substring(balances["account"], ".LENDER."), pc.ends_with(balances["account"], ":available"))
-    held = balances.filter(pc.and_(lenders, pc.greater(balances["closing_minor"], 0)))
-    owner = pc.replace_substring(held["account"], ":available", "")
+    exposures = day.exposures.filter(pc.greater(day.exposures["funded_minor"], 0))
+    lent = exposures.group_by(["platform"]).aggregate([("minor", "sum")])
+    owed = dict(zip(lent["platform"].to_pylist(), lent["minor_sum"].to_pylist(), strict=True))
+    held = balances.filter(pc.greater(balances["closing_minor"], 0))
+    held = held.filter(pc.and_(pc.ends_with(held["account"], ":available"), pc.match_substring(held["account"], ".LENDER.")))
+    # Less than that waits of it: where all would be too little, nothing more is asked.
+    all_of_it = held.group_by(["platform"]).aggregate([("closing_minor", "sum"), ("closing_minor", "count")])
+    may_be = [
+        row["platform"]
+        for row in all_of_it.to_pylist()
+        if list(
+            pooled(
+                [
+                    Waiting(
+                        row["platform"], row["closing_minor_sum"], row["closing_minor_count"], owed.get(row["platform"], 0), ()
+                    )
+                ],
+                figures,
+            )
+        )
+    ]
+    held = held.filter(is_one_of(held["platform"], may_be))
+    owner = pc.utf8_slice_codeunits(held["account"], 0, -len(":available"))
     held = held.set_column(held.schema.get_field_index("account"), "account", owner)
     since = pa.scalar(day.today - timedelta(days=days), pa.date32())
     recent = day.window.filter(pc.greater(day.window["posted_on"], since))
@@ -141,13 +158,7 @@ def _waiting(day: ComplianceDay, days: int) -> list[Waiting]:
     held = held.join(came, "account", join_type="left outer")
     idle = pc.subtract(held["closing_minor"], pc.fill_null(held["credit_minor_sum"], 0))
     held = held.append_column("idle_minor", idle).filter(pc.greater(idle, 0))
-    if held.num_rows and day.today - timedelta(days=days) < day.context.wiring.settings.instance.go_live:
-        return []  # nothing can have lain so long here
     by = held.group_by(["platform"]).aggregate([("idle_minor", "sum"), ("idle_minor", "count")])
-    exposures = day.exposures.filter(pc.greater(day.exposures["funded_minor"], 0))
-    lent = exposures.group_by(["platform"]).aggregate([("minor", "sum")])
-    owed = dict(zip(lent["platform"].to_pylist(), lent["minor_sum"].to_pylist(), strict=True))
-    figures = day.figures("pooling")
     found = []
     for row in by.to_pylist():
         one = Waiting(row["platform"], row["idle_minor_sum"], row["idle_minor_count"], owed.get(row["platform"], 0), ())
@@ -175,10 +186,9 @@ def _positions_of_related(day: ComplianceDay) -> list[Row]:
 
 
 def _payouts(day: ComplianceDay) -> Iterator[Finding]:
-    legs = day.context.table("post", "ledger_txn", columns=_LEG)
-    assert legs is not None
+    legs = _legs(day)
     if "platform_compensation" in day.rules:
-        out = pc.and_(pc.ends_with(legs["from_account"], ":P_COMPENSATION"), pc.match_substring(legs["to_account"], "."))
+        out = pc.and_(pc.ends_with(legs["from_account"], _COMPENSATION), pc.match_substring(legs["to_account"], "."))
         paid = legs.filter(pc.and_(pc.fill_null(out, False), pc.not_equal(legs["outcome"], "REPEATED")))
         yield from platform_payouts([row | {"account": row["to_account"]} for row in paid.to_pylist()], day.today)
     if "guarantee_by_related" in day.rules:
@@ -187,6 +197,17 @@ def _payouts(day: ComplianceDay) -> Iterator[Finding]:
         moves = legs.filter(is_paid).join(people, "from_account", join_type="inner").to_pylist()
         moves = [row | {"account": row["from_account"]} for row in moves]
         yield from related_guarantors(moves, day.related, day.figures("guarantee_by_related"), day.today)
+
+
+def _legs(day: ComplianceDay) -> pa.Table:
+    """Those of today's legs that pay in a borrower's place, or out of a compensation account."""
+    seal = day.context.seal("post")
+    assert seal is not None
+    kept = [arrow_schema(TABLES["ledger_txn"]).empty_table().select(_LEG)]
+    for piece in day.context.wiring.lake.pieces(seal.path, "ledger_txn", {}, _LEG):
+        in_place = pc.equal(piece["txn_type"], str(TxnType.COMPENSATION))
+        kept.append(piece.filter(pc.or_(in_place, pc.fill_null(pc.ends_with(piece["from_account"], _COMPENSATION), False))))
+    return plain(pa.concat_tables(kept))
 
 
 def _fills(day: ComplianceDay) -> Iterator[Finding]:

@@ -26,7 +26,7 @@ from jobs.step import Step, StepContext
 def _run(context: StepContext) -> None:
     day = ComplianceDay.of(context)
     digests = contact_digests(day)
-    contacts = with_persons(digests, day.accounts)
+    contacts = with_persons(digests, day.of_interest)
     acted, repaid = day.of_yesterday("last_acts"), platform_days(day)
     findings = [*watch_hits(day), *borrowers(day, contacts), *money(day, acted), *platforms(day, contacts, repaid)]
     behind = rows_behind(day, findings)

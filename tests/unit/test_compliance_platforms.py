@@ -70,7 +70,7 @@ def test_claims_on_many_loans_that_go_in_one_piece(moves: list[dict[str, Any]], 
 
 
 @pytest.mark.parametrize(
-    ("idle", "lenders", "lent", "found"), [(500, 5, 1000, 1), (499, 5, 1000, 0), (500, 4, 1000, 0), (1, 5, 0, 1), (0, 5, 0, 0)]
+    ("idle", "lenders", "lent", "found"), [(200, 5, 1000, 1), (199, 5, 1000, 0), (200, 4, 1000, 0), (1, 5, 0, 1), (0, 5, 0, 0)]
 )
 def test_money_that_waits_without_a_loan(idle: int, lenders: int, lent: int, found: int) -> None:
     assert len(list(pooled([Waiting("P001", idle, lenders, lent, ())], figures("pooling")))) == found
