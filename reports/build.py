@@ -69,7 +69,8 @@ def build(
     builder = _Builder(definition, catalogue, told)
     seals = tuple(sorted((dict(seal) for seal in told.seals), key=lambda s: (s["custody_date"], s["step"], s["version"])))
     return Report(
-        definition=definition,
+        title=definition.title,
+        version=definition.version,
         period=period,
         party=party,
         currency=told.currency,

@@ -16,6 +16,7 @@ from custody.calendar import CHINA
 from custody.money import format_amount
 from reports.build import defined_columns
 from reports.catalogue import Catalogue
+from reports.definition import ReportDefinition
 from reports.model import Amount, Cell, Count, Day, Moment, Nothing, Place, Report, Share, Table, Text
 
 DICTIONARY_HEADER = ("id", "unit", "name_en", "name_zh", "meaning_en", "meaning_zh", "source_en", "source_zh")
@@ -24,16 +25,16 @@ DICTIONARY_HEADER = ("id", "unit", "name_en", "name_zh", "meaning_en", "meaning_
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
-def render_figures(report: Report) -> bytes | None:
+def render_figures(report: Report, definition: ReportDefinition) -> bytes | None:
     """Every figure of the report: the table, the values by which it is told apart, its id and names, unit, value; None where there is none.
 
     Amounts are in major units of the currency that ``unit`` names, shares in per cent; a value that is not known is empty. A total has
     ``*`` for each value by which its table tells figures apart.
     """
-    keys = [name for table in report.definition.tables for name in table.by or ()]
+    keys = [name for table in definition.tables for name in table.by or ()]
     keys = list(dict.fromkeys(keys))
     rows = []
-    for table, defined in zip(report.tables, report.definition.tables, strict=True):
+    for table, defined in zip(report.tables, definition.tables, strict=True):
         for place in table.places:
             told = dict(zip(defined.by or (), place.key or ["*"] * len(defined.by or ()), strict=True))
             figure = place.figure
@@ -56,11 +57,11 @@ def render_rows(report: Report, table: Table) -> bytes:
     return csv_bytes([column.id for column in table.columns], ([_cell(c, report.currency) for c in row] for row in table.rows))
 
 
-def render_dictionary(report: Report, catalogue: Catalogue) -> bytes:
+def render_dictionary(definition: ReportDefinition, catalogue: Catalogue) -> bytes:
     """What each column of the report's files means, in both languages."""
     rows = [
         (name, unit, words.en, words.zh, meaning.en, meaning.zh, source.en, source.zh)
-        for name, words, meaning, source, unit in defined_columns(report.definition, catalogue)
+        for name, words, meaning, source, unit in defined_columns(definition, catalogue)
     ]
     return csv_bytes(DICTIONARY_HEADER, [tuple(map(safe_text, row)) for row in rows])
 

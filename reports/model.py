@@ -8,7 +8,6 @@ from datetime import date, datetime
 from typing import Literal
 
 from reports.catalogue import FigureDefinition, Words
-from reports.definition import ReportDefinition
 from reports.periods import Period
 
 
@@ -113,17 +112,23 @@ class Table:
 
 @dataclass(frozen=True)
 class Report:
-    """``party``: the platform that it is for, "" of the whole bank's. ``currency`` is that of every amount. ``cover`` says what it is;
-    ``meanings`` what its columns mean; ``inputs`` are the seals of what it was made from, each {custody_date, step, version,
-    manifest_digest}."""
+    """``version``: of its definition; ``party``: the platform that it is for, "" of the whole bank's. ``currency`` is that of every amount.
+    ``cover`` says what it is; ``meanings`` what its columns mean; ``inputs``, from ``seals``, what it was made from: each
+    {custody_date, step, version, manifest_digest}."""
 
-    definition: ReportDefinition
+    title: Words
+    version: int
     period: Period
     party: str
     currency: str
     bank_name: str
     cover: tuple[tuple[Words, Text], ...]
     tables: tuple[Table, ...]
-    meanings: Table
-    inputs: Table
+    meanings: Table | None
+    inputs: Table | None
     seals: tuple[Mapping[str, str | int], ...]
+
+    @property
+    def all_tables(self) -> tuple[Table, ...]:
+        """Its tables, and what explains them."""
+        return (*self.tables, *([self.meanings] if self.meanings else []))

@@ -41,20 +41,20 @@ def render(report: Report, language: Language, font: Path) -> bytes:
     paper = _Paper(report, language, font)
     paper.add_page()
     paper.cover()
-    for table in report.tables:
+    for table in report.all_tables:
         paper.table_of(table)
-    paper.table_of(report.meanings)
-    paper.table_of(report.inputs, small=True)
+    if report.inputs is not None:
+        paper.table_of(report.inputs, small=True)
     return bytes(paper.output())
 
 
 def texts(report: Report) -> Iterator[str]:
     """All that the document may have to say, in both languages."""
-    title = report.definition.title
+    title = report.title
     yield report.bank_name + report.period.name + report.party + "–…·"
     for words in (title, _NONE, _CUT, *(label for label, _ in report.cover)):
         yield words.en + words.zh
-    for table in (*report.tables, report.meanings, report.inputs):
+    for table in (*report.all_tables, *([report.inputs] if report.inputs else [])):
         for words in (table.title, *([table.note] if table.note else []), *(c.name for c in table.columns)):
             yield words.en + words.zh
         if table.chart is not None:
@@ -73,7 +73,7 @@ class _Paper(FPDF):
         self.set_margin(_MARGIN)
         self.set_auto_page_break(True, margin=14)
         self.add_font(_FONT, "", font)
-        title = report.definition.title
+        title = report.title
         self.set_title(f"{self.say(title)} {report.period.name}")
         self.set_author(report.bank_name)
         self.set_lang("zh-CN" if language == "zh" else "en")
@@ -89,7 +89,7 @@ class _Paper(FPDF):
         self.set_text_color(90)
         report = self._report
         party = f" · {report.party}" if report.party else ""
-        left = f"{report.bank_name} · {self.say(report.definition.title)} · {report.period.name}{party} · v{report.definition.version}"
+        left = f"{report.bank_name} · {self.say(report.title)} · {report.period.name}{party} · v{report.version}"
         width = self.epw / 2
         self.cell(width, 5, left)
         self.cell(width, 5, f"{self.page_no()} / {{nb}}", align="R")
@@ -97,7 +97,7 @@ class _Paper(FPDF):
 
     def cover(self) -> None:
         self.set_font(_FONT, size=20)
-        self.cell(0, 12, self.say(self._report.definition.title), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+        self.cell(0, 12, self.say(self._report.title), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
         self.set_draw_color(60, 100, 150)
         self.line(self.l_margin, self.get_y(), self.l_margin + self.epw, self.get_y())
         self.set_draw_color(170)

@@ -39,7 +39,7 @@ def render(report: Report) -> bytes:
     # in_memory: parts written through files would carry the machine's time zone in the archive.
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_numbers": False, "strings_to_urls": False}
     book = xlsxwriter.Workbook(out, options)
-    title = report.definition.title
+    title = report.title
     book.set_properties(
         {
             "title": f"{title.zh} {title.en} {report.period.name}",
@@ -49,7 +49,7 @@ def render(report: Report) -> bytes:
     )
     formats = _Formats(book, report.currency)
     _cover(book, report, formats)
-    for table in (*report.tables, report.meanings):
+    for table in report.all_tables:
         _sheet(book, table, formats)
     book.close()
     return out.getvalue()
@@ -57,7 +57,7 @@ def render(report: Report) -> bytes:
 
 def sheet_name(table: Table) -> str:
     """In both languages where that is short enough for a sheet."""
-    both = f"{table.title.zh} {table.title.en}"
+    both = _both(table.title)
     return both if len(both) <= _LONGEST_SHEET_NAME else table.title.zh[:_LONGEST_SHEET_NAME]
 
 
@@ -93,7 +93,7 @@ class _Formats:
 
 def _cover(book: Any, report: Report, formats: _Formats) -> None:
     page = book.add_worksheet("封面 Cover")
-    title = report.definition.title
+    title = report.title
     _done(page.write_string(0, 0, f"{title.zh}  {title.en}", formats.big_title))
     page.set_row(0, 30)
     row = 2
@@ -101,14 +101,17 @@ def _cover(book: Any, report: Report, formats: _Formats) -> None:
         _done(page.write_string(row, 0, _both(label), formats.label))
         _done(page.merge_range(row, 1, row, 3, _both(value), formats.text))
         row += 1
-    row += 1
-    _done(page.write_string(row, 0, _both(report.inputs.title), formats.title))
-    _headings(page, report.inputs, row + 1, formats)
-    for offset, cells in enumerate(report.inputs.rows):
-        for column, cell in enumerate(cells):
-            _write(page, row + 2 + offset, column, cell, formats)
+    if report.inputs is not None:
+        row += 1
+        _done(page.write_string(row, 0, _both(report.inputs.title), formats.title))
+        _headings(page, report.inputs, row + 1, formats)
+        for offset, cells in enumerate(report.inputs.rows):
+            for column, cell in enumerate(cells):
+                _write(page, row + 2 + offset, column, cell, formats)
     # The left column holds the cover's labels too.
     page.set_column(0, 0, 34)
+    if report.inputs is None:
+        page.set_column(1, 3, 24)
     _print_as(page)
 
 

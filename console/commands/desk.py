@@ -27,6 +27,7 @@ def add_desk(app: typer.Typer) -> None:
                 "release": reports.release,
                 "differences": reports.differences,
                 "download": reports.download,
+                "make": reports.make,
                 "send": reports.send,
                 "due": reports.due,
             },

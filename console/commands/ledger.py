@@ -5,7 +5,6 @@ Tables mask user numbers; ``--json`` carries them, for machines.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from datetime import date
 from typing import Annotated, Any
@@ -42,7 +41,7 @@ def add_ledger(app: typer.Typer) -> None:
         ),
         "statement": (
             "The day's statements (--date); one account's, and its balance at any date. 对账单",
-            {"show": statement_show, "balance": statement_balance},
+            {"show": statement_show, "make": statement_make, "balance": statement_balance},
         ),
     }
     for name, (words, commands) in groups.items():
@@ -160,11 +159,40 @@ def statement_show(
     with wired() as wiring:
         found = statement(wiring.ledger_reader, account, *period)
     if csv_:
+        from console.new_files import write_new
         from reports.statement_csv import render_statement
 
-        _write_new(csv_, render_statement(found))
+        write_new(csv_, render_statement(found))
     _show(found, as_json, "show_statement", everything)
     return 0 if found.agrees else 1
+
+
+@command
+def statement_make(
+    who: Annotated[str, typer.Argument(help="A sub-account, or a customer's number for all of his. 子账户或客户编号")],
+    into: Annotated[str, typer.Option("--into", help="Folder. 目录")],
+    date_: Annotated[str, typer.Option("--date", help="One custody date. 账务日")] = "",
+    month: Annotated[str, typer.Option("--month", help="A month, YYYY-MM. 月份")] = "",
+    first: Annotated[str, typer.Option("--from", help="First custody date. 起始账务日")] = "",
+    last: Annotated[str, typer.Option("--to", help="Last custody date. 截止账务日")] = "",
+    as_json: JsonOption = False,
+) -> int:
+    """A customer's daily or monthly statement for him: XLSX, and PDF in both languages. 客户对账单（XLSX、PDF）"""
+    from console.new_files import write_new_files
+    from reports.statement_files import statement_files
+
+    period = _period(date_, month, first, last)
+    with wired() as wiring:
+        reader = wiring.ledger_reader
+        accounts = [who] if "." in who else sorted(row["sub_account"] for row in reader.accounts_of(who))
+        if not accounts:
+            raise UsageError(f"no customer is called {who!r}, or none with a sub-account")
+        found = [statement(reader, account, *period) for account in accounts]
+        files = statement_files(who, found, wiring.settings.instance.bank)
+    written = write_new_files(into, files)
+    wrong = [words for one in found for words in one.differences]
+    emit({"files": sorted(files), "differences": wrong}, as_json, [*written, *wrong])
+    return 1 if wrong else 0
 
 
 @command
@@ -187,15 +215,6 @@ def _show(answer: Any, as_json: bool, table: str, *how: bool) -> None:
     from console import ledger_tables
 
     getattr(ledger_tables, table)(answer, *how)
-
-
-def _write_new(path: str, data: bytes) -> None:
-    """A customer's money is for whoever asked: no other user reads the file, and nothing that is there is written over."""
-    try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(data)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be made: {error.strerror}") from error
 
 
 def _date(text: str) -> date | None:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from console.new_files import write_new_files
 from console.output import ActorOption, DateOption, JsonOption, NoteOption, command, emit, parse_date, wired
 from custody.errors import UsageError
 from custody.ports import Row
@@ -193,6 +194,25 @@ def download(
     for name, data in files.items():
         (folder / name).write_bytes(data)
     emit({"files": sorted(files)}, as_json, [str(folder / name) for name in sorted(files)])
+    return 0
+
+
+@command
+def make(
+    report: ReportArgument,
+    period: PeriodArgument,
+    into: Annotated[str, typer.Option("--into", help="Folder. 目录")],
+    actor: ActorOption,
+    party: PartyOption = "",
+    as_json: JsonOption = False,
+) -> int:
+    """Any report of any sealed period, made anew for whoever asks; it is no draft and is released by nobody. 按需生成"""
+    from jobs.reporting.request import report_on_request
+
+    with wired() as wiring:
+        files = report_on_request(wiring, actor, report, period, party)
+    written = write_new_files(into, files)
+    emit({"files": sorted(files)}, as_json, written)
     return 0
 
 

@@ -35,6 +35,7 @@ class Draft:
     """``figures``: rows of table report_figures."""
 
     name: ReportName
+    definition: ReportDefinition
     report: Report
     figures: Sequence[Row]
 
@@ -68,7 +69,7 @@ def drafts(
         }
         report = build(definition, catalogue, period, party, compared, told)
         name = ReportName(definition.id, period.name, party, definition.version)
-        found.append(Draft(name, report, _figure_rows(name, report)))
+        found.append(Draft(name, definition, report, _figure_rows(name, report)))
     return found
 
 
@@ -80,15 +81,15 @@ def files_of(drafted: Sequence[Draft], catalogue: Catalogue) -> Iterator[tuple[D
 
 
 def _files(draft: Draft, catalogue: Catalogue, font: Path) -> dict[str, bytes]:
-    name, report, definition = draft.name, draft.report, draft.report.definition
+    name, report, definition = draft.name, draft.report, draft.definition
     files = {name.file(".xlsx"): xlsx.render(report)}
-    figures = csv_file.render_figures(report)
+    figures = csv_file.render_figures(report, definition)
     if figures is not None:
         files[name.file(".csv")] = figures
     for table, defined in zip(report.tables, definition.tables, strict=True):
         if defined.rows is not None:
             files[name.file(f"_{table.id}.csv")] = csv_file.render_rows(report, table)
-    files[name.file("_dictionary.csv")] = csv_file.render_dictionary(report, catalogue)
+    files[name.file("_dictionary.csv")] = csv_file.render_dictionary(definition, catalogue)
     for language in definition.pdf:
         files[name.file(f"_{language}.pdf")] = pdf.render(report, language, font)
     files[name.file("_seal.json")] = make_seal(files, report.seals, definition.id, report.period.name)

@@ -5,7 +5,7 @@ import io
 from dataclasses import replace
 
 import pytest
-from sample_figures import CATALOGUE, sample_report
+from sample_figures import CATALOGUE, DEFINITION, sample_report
 
 from reports.catalogue import Words
 from reports.csv_file import DICTIONARY_HEADER, render_dictionary, render_figures, render_rows, safe_text
@@ -20,7 +20,7 @@ GOLDEN = """\
 
 
 def figures() -> str:
-    data = render_figures(sample_report())
+    data = render_figures(sample_report(), DEFINITION)
     assert data is not None and data.startswith(b"\xef\xbb\xbf")
     return data.decode("utf-8-sig")
 
@@ -40,7 +40,7 @@ def test_one_row_for_each_figure() -> None:
 
 def test_a_report_without_figures_has_no_such_file() -> None:
     bare = tuple(replace(table, places=()) for table in sample_report().tables)
-    assert render_figures(replace(sample_report(), tables=bare)) is None
+    assert render_figures(replace(sample_report(), tables=bare), DEFINITION) is None
 
 
 def test_rows_are_a_file_of_their_own() -> None:
@@ -61,7 +61,7 @@ def test_other_text_is_left_alone(text: str) -> None:
 
 
 def test_the_dictionary_explains_every_column_of_the_file() -> None:
-    data = render_dictionary(sample_report(), CATALOGUE)
+    data = render_dictionary(DEFINITION, CATALOGUE)
     rows = {row["id"]: row for row in csv.DictReader(io.StringIO(data.decode("utf-8-sig")))}
     named = {place.figure.id for table in sample_report().tables for place in table.places}
     assert named | {"platform", "txn_type"} == set(rows)
