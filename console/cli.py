@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from console.commands.alerts import add_alerts
+from console.commands.backup import add_backup
 from console.commands.cases import add_cases
 from console.commands.compliance import add_compliance
 from console.commands.customers import add_customers
@@ -51,6 +52,7 @@ add_store(app)
 add_seals(app)
 add_proofs(app)
 add_metrics(app)
+add_backup(app)
 
 
 def main() -> None:

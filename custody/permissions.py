@@ -109,6 +109,7 @@ PERMISSIONS: dict[str, frozenset[Duty]] = {
     "customer.carry_out": frozenset({Duty.SYSTEM, Duty.OPERATOR, Duty.SUPERVISOR}),
     # What everybody did, also what the law against money laundering keeps confidential.
     "audit.view": frozenset({Duty.AUDITOR}),
+    "store.backup": frozenset({Duty.ADMINISTRATOR, Duty.SYSTEM}),
     "store.rebuild": frozenset({Duty.ADMINISTRATOR}),
 }
 

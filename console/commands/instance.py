@@ -107,8 +107,8 @@ def _begin_seals(wiring: Wiring) -> None:
             sign_day(wiring, seal_of(row))
 
 
-def bring_register_to_newest(settings: Settings) -> None:
-    """Make the register's tables, or change them into those of this program."""
+def bring_register_to_newest(settings: Settings, revision: str = "head") -> None:
+    """Make the register's tables, or change them into those of this program; ``revision``: or of an older one."""
     from alembic import command as alembic
     from alembic.config import Config
 
@@ -117,7 +117,7 @@ def bring_register_to_newest(settings: Settings) -> None:
     # Alembic's configuration would take a % for the beginning of a name of its own.
     config.set_main_option("sqlalchemy.url", settings.register_url.replace("%", "%%"))
     with as_our_errors(settings.register_url):
-        alembic.upgrade(config, "head")
+        alembic.upgrade(config, revision)
 
 
 def _settle(home: Path, bank: str | None, go_live: str | None, sftp_port: int | None, prepared: str | None) -> None:
