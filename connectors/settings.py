@@ -126,6 +126,12 @@ class PostSettings(_Section):
     scratch: str
 
 
+class BackupSettings(_Section):
+    # A folder on another disk, better of another machine, than the instance's; how many states are kept there.
+    folder: str
+    keep: Annotated[int, Field(ge=1, le=1000)]
+
+
 class LeaseSettings(_Section):
     seconds: Annotated[int, Field(ge=5, le=3600)]
 
@@ -162,6 +168,7 @@ class Settings(_Section):
     land: LandSettings
     post: PostSettings
     lease: LeaseSettings
+    backup: BackupSettings
     alerts: AlertSettings
     home: Path
 
@@ -289,6 +296,10 @@ scratch = "scratch/post"
 
 [lease]
 seconds = 60
+
+[backup]
+folder = "backups"
+keep = 7
 
 [alerts]
 sms_gateway = "spool:spool/sms"

@@ -12,7 +12,9 @@ from connectors.settings import FILE_NAME, home_from_environment, load_settings
 from console.commands.instance import bring_register_to_newest
 from console.output import ActorOption, JsonOption, command, emit, progress, wired
 from custody.errors import UsageError
+from custody.services.access import SYSTEM
 
+ActorSystem = Annotated[str, typer.Option("--as", help="Who acts. 操作人", envvar="CUSTODY_ACTOR")]
 FolderOption = Annotated[str, typer.Option("--in", help="The backups' folder, on another disk than the instance's. 备份目录")]
 
 
@@ -23,19 +25,18 @@ def add_backup(app: typer.Typer) -> None:
 
 @command
 def backup(
-    folder: FolderOption,
-    keep: Annotated[int, typer.Option("--keep", help="So many states are kept, this one among them. 保留份数")],
-    actor: ActorOption,
+    actor: ActorSystem = SYSTEM,
     as_json: JsonOption = False,
 ) -> int:
-    """Register, lake, archive, seals and who the customers are, as one state that can be restored. Keys are not in it. 备份
+    """Register, lake, archive, seals and who the customers are, as one state in settings' backup.folder. Keys are not in it. 备份
 
     Keep keys/ apart, in the bank's own safe: without it a backup says nothing of a person or of a file, and cannot be restored.
     """
     from jobs.backup import back_up
 
     with wired() as wiring:
-        done = back_up(wiring, actor, Path(folder), keep, progress)
+        said = wiring.settings.backup
+        done = back_up(wiring, actor, wiring.settings.path(said.folder), said.keep, progress)
     size = sum(size for size, _ in done.files.values())
     told = f"{done.state}: {len(done.files)} files, {size:,} bytes, up to the close of {done.closed or '-'} 备份完成"
     emit(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 DAG_FILES = sorted((Path(__file__).resolve().parents[2] / "dags").glob("*.py"))
 DAG_IDS = [
-    "alert_delivery", "case_approvals", "custody_day", "custody_fees", "customer_maintenance", "fee_approvals", "fee_charges", "file_intake", "master_data_approvals", "platform_results", "regulatory_reports", "report_deadlines", "restatement", "risk_alerts", "rule_approvals",
+    "alert_delivery", "case_approvals", "custody_day", "custody_fees", "customer_maintenance", "fee_approvals", "fee_charges", "file_intake", "master_data_approvals", "platform_results", "regulatory_reports", "report_deadlines", "restatement", "risk_alerts", "rule_approvals", "seal_and_backup",
 ]  # fmt: skip
 PROPOSAL = "{{ (dag_run.conf or {}).get('proposal_id', '') }}"
 # The words of each command; a person's answer has none.
@@ -36,6 +36,7 @@ CHAINS = {
     "report_deadlines": ["report due"],
     "restatement": [f"proposal show {PROPOSAL}", "ask", "proposal"],
     "risk_alerts": ["risk", "compliance", "alert send"],
+    "seal_and_backup": ["verify --no-store", "backup"],
     "rule_approvals": [f"proposal show {PROPOSAL}", "ask", "proposal"],
 }
 # What is owed to a party does not wait for what came.
@@ -60,6 +61,7 @@ ASSETS: dict[str, tuple[set[str], set[str]]] = {
     "restatement": (set(), set()),
     "risk_alerts": ({"risk_assessed"}, {"day_reconciled"}),
     "rule_approvals": (set(), set()),
+    "seal_and_backup": (set(), {"day_closed"}),
 }
 
 

@@ -43,9 +43,9 @@ def backed_up(two_days: TwoDays, tmp_path_factory: pytest.TempPathFactory) -> tu
     """An instance after two days, and its backup."""
     folder = tmp_path_factory.mktemp("backed_up")
     home = copy_of(two_days.home, folder / "home")
-    done = custody(home, "backup", "--in", str(folder / "backups"), "--keep", "2")
+    done = custody(home, "backup")
     assert done.exit_code == 0, done.output
-    return home, folder / "backups"
+    return home, home / load_settings(home).backup.folder
 
 
 def content(home: Path) -> dict[str, Any]:
@@ -125,7 +125,6 @@ def test_nothing_is_put_over_an_instance_or_without_its_keys(backed_up: tuple[Pa
     (tmp_path / "bare").mkdir()
     done = custody(tmp_path / "bare", "restore", "--in", str(backups))
     assert done.exit_code == 2 and "keys" in done.output + done.stderr
-    assert custody(home, "backup", "--in", str(tmp_path / "none"), "--keep", "0").exit_code == 2
     assert custody(empty_machine(home, tmp_path / "new"), "restore", "--in", str(tmp_path / "none")).exit_code == 2
 
 
