@@ -133,7 +133,7 @@ def _cut_off(writer: StepWriter, platforms: int) -> None:
     party = json.dumps({"kind": "PLATFORM", "status": "LIVE", "contract": {}})
     rows = [{"kind": "party", "id": f"P{n:05d}", "payload": party} for n in range(platforms)]
     rows += [{"kind": "rule", "id": rule.id, "payload": json.dumps(dict(rule.entry), default=str)} for rule in shipped_rules()]
-    instance = {"bank": "Bench", "risk_horizon_business_days": 3}
+    instance = {"bank": "Bench", "risk_horizon_business_days": 3, "reports": []}
     writer.table("reference", [*rows, {"kind": "instance", "id": "instance", "payload": json.dumps(instance)}])
 
 

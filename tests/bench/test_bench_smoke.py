@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.compliance import SIDES as WATCHERS
+from bench.compliance import prepare as compliance_day
 from bench.fees import SIDES as RATERS
 from bench.fees import prepare as fees_of_a_day
 from bench.funds import SIDES as TRACERS
@@ -125,3 +127,10 @@ def test_statements_are_written_as_their_peer_writes_them(tmp_path: Path) -> Non
     answers = {side: run(tmp_path).answer for side, run in STATEMENTS.items()}
     assert answers["ours"] == answers["DuckDB to CSV"]
     assert answers["ours"]["lines"] == 1 + 4 * 500
+
+
+def test_a_day_of_compliance_finds_what_sql_by_hand_finds(tmp_path: Path) -> None:
+    assert compliance_day(tmp_path, ROWS) == ROWS
+    answers = {side: run(tmp_path).answer for side, run in WATCHERS.items()}
+    same_answers("compliance", {side: [{"answer": answer}] for side, answer in answers.items()})
+    assert {"large_value", "limit_on_platform", "rate_cap", "shared_contact"} <= answers["ours"]["findings"].keys()
