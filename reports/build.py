@@ -10,7 +10,7 @@ from typing import Any
 
 from custody.errors import UsageError
 from custody.money import round_minor
-from reports.catalogue import Catalogue, ColumnDefinition, FigureDefinition, Words
+from reports.catalogue import Catalogue, ColumnDefinition, FigureDefinition, RowSet, Words
 from reports.definition import ReportDefinition, TableDefinition
 from reports.model import Amount, Cell, Chart, Column, Count, Day, Moment, Nothing, Place, Report, Share, Table, Text, Total
 from reports.periods import Period
@@ -165,14 +165,10 @@ class _Builder:
             Column("", Words(en="Source", zh="来源"), 46),
         )
         rows = tuple(
-            (_text(name), Text(identifier), _text(meaning), _text(source))
-            for identifier, name, meaning, source, _ in self.defined()
+            (_text(one.name), Text(one.id), _text(one.meaning), _text(one.source))
+            for one in defined_columns(self.definition, self.catalogue)
         )
         return Table("meanings", Words(en="Meaning", zh="口径"), None, columns, rows)
-
-    def defined(self) -> list[tuple[str, Words, Words, Words, str]]:
-        """(id, name, meaning, source, unit) of each column that its tables show, in their order, each once."""
-        return defined_columns(self.definition, self.catalogue)
 
     def _by(self, table: TableDefinition) -> list[ColumnDefinition]:
         row_set, _ = self.catalogue.figure(table.figures[0])
@@ -217,20 +213,39 @@ def ten_thousandths(part: int, whole: int) -> int:
     return round_minor(Fraction(part * 10_000, whole), "half_up")
 
 
-def defined_columns(definition: ReportDefinition, catalogue: Catalogue) -> list[tuple[str, Words, Words, Words, str]]:
-    """(id, name, meaning, source, unit or type) of each column that the report's tables show, in their order, each once."""
-    found: dict[str, tuple[str, Words, Words, Words, str]] = {}
+@dataclass(frozen=True)
+class Defined:
+    """A column that tables of a report show: its ``unit`` or type, what it means, and in which ``tables``."""
+
+    id: str
+    unit: str
+    name: Words
+    meaning: Words
+    source: Words
+    tables: tuple[str, ...]
+
+
+def defined_columns(definition: ReportDefinition, catalogue: Catalogue) -> list[Defined]:
+    """Each column of the report's tables once, in their order; what two row sets call by one name and mean differently, twice."""
+    found: dict[tuple[str, Words, Words, Words], tuple[str, list[str]]] = {}
+
+    def add(row_set: RowSet, column: ColumnDefinition | FigureDefinition, unit: str, table: TableDefinition) -> None:
+        tables = found.setdefault((column.id, column.name, column.meaning, row_set.source), (unit, []))[1]
+        if table.id not in tables:
+            tables.append(table.id)
+
     for table in definition.tables:
         if table.rows is not None:
             row_set = catalogue.row_set(table.rows)
-            for column in (row_set.column(name) for name in table.columns):
-                found.setdefault(column.id, (column.id, column.name, column.meaning, row_set.source, column.type))
-        for name in table.figures:
+            for name in table.columns:
+                add(row_set, row_set.column(name), row_set.column(name).type, table)
+        for position, name in enumerate(table.figures):
             row_set, figure = catalogue.figure(name)
-            for column in (row_set.column(by) for by in table.by or ()):
-                found.setdefault(column.id, (column.id, column.name, column.meaning, row_set.source, column.type))
-            found.setdefault(figure.id, (figure.id, figure.name, figure.meaning, row_set.source, figure.unit))
-    return list(found.values())
+            # By what figures are told apart is said once for all of them.
+            for by in (table.by or ()) if position == 0 else ():
+                add(row_set, row_set.column(by), row_set.column(by).type, table)
+            add(row_set, figure, figure.unit, table)
+    return [Defined(i, unit, name, meaning, source, tuple(of)) for (i, name, meaning, source), (unit, of) in found.items()]
 
 
 def _compared_columns(table: TableDefinition, figure: FigureDefinition) -> list[Column]:

@@ -19,7 +19,7 @@ from reports.catalogue import Catalogue
 from reports.definition import ReportDefinition
 from reports.model import Amount, Cell, Count, Day, Moment, Nothing, Place, Report, Share, Table, Text
 
-DICTIONARY_HEADER = ("id", "unit", "name_en", "name_zh", "meaning_en", "meaning_zh", "source_en", "source_zh")
+DICTIONARY_HEADER = ("id", "tables", "unit", "name_en", "name_zh", "meaning_en", "meaning_zh", "source_en", "source_zh")
 
 # The full-width forms too: a spreadsheet in a Chinese locale reads them as their ASCII twins.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -58,10 +58,10 @@ def render_rows(report: Report, table: Table) -> bytes:
 
 
 def render_dictionary(definition: ReportDefinition, catalogue: Catalogue) -> bytes:
-    """What each column of the report's files means, in both languages."""
+    """What each column of the report's files means, in both languages, and in which tables."""
     rows = [
-        (name, unit, words.en, words.zh, meaning.en, meaning.zh, source.en, source.zh)
-        for name, words, meaning, source, unit in defined_columns(definition, catalogue)
+        (d.id, " ".join(d.tables), d.unit, d.name.en, d.name.zh, d.meaning.en, d.meaning.zh, d.source.en, d.source.zh)
+        for d in defined_columns(definition, catalogue)
     ]
     return csv_bytes(DICTIONARY_HEADER, [tuple(map(safe_text, row)) for row in rows])
 

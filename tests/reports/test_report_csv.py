@@ -9,6 +9,7 @@ from sample_figures import CATALOGUE, DEFINITION, sample_report
 
 from reports.catalogue import Words
 from reports.csv_file import DICTIONARY_HEADER, render_dictionary, render_figures, render_rows, safe_text
+from reports.definition import load_definition
 from reports.model import Amount, Column, Share, Table, Text
 
 GOLDEN = """\
@@ -66,3 +67,9 @@ def test_the_dictionary_explains_every_column_of_the_file() -> None:
     named = {place.figure.id for table in sample_report().tables for place in table.places}
     assert named | {"platform", "txn_type"} == set(rows)
     assert all(row[column] for row in rows.values() for column in DICTIONARY_HEADER)
+
+
+def test_what_two_tables_call_alike_and_mean_differently_is_explained_twice() -> None:
+    data = render_dictionary(load_definition("judicial_holds"), CATALOGUE)
+    rows = [row for row in csv.DictReader(io.StringIO(data.decode("utf-8-sig"))) if row["id"] == "amount_minor"]
+    assert [(row["tables"], row["name_en"]) for row in rows] == [("holds", "Held"), ("orders", "Ordered")]

@@ -75,7 +75,7 @@ def test_the_font_has_every_character_that_reports_say() -> None:
     words = [w for terms in load_terms().dimensions.values() for w in terms.values()]
     for definition in load_definitions().values():
         words += [definition.title, definition.audience, definition.basis, *(table.title for table in definition.tables)]
-        words += [w for _, name, meaning, source, _ in defined_columns(definition, CATALOGUE) for w in (name, meaning, source)]
+        words += [w for one in defined_columns(definition, CATALOGUE) for w in (one.name, one.meaning, one.source)]
     said = {character for w in words for character in w.en + w.zh}
     assert {character for character in said if ord(character) not in known} == set()
 
