@@ -127,10 +127,9 @@ class MadeTables(Mapping[str, pa.Table]):
 
     def _short(self) -> Iterable[dict[str, Any]]:
         for row in self.context.rows("reconcile", "breaks", on=self.period.last):
-            if row["kind"] in _SHORT:
-                yield _event(
-                    row["platform"], "SHORTFALL", f"{row['kind']} {row['subject']}", row["amount_minor"], None, row["as_of"]
-                )
+            apart = row["kind"] == BreakKind.INV_01 and row["amount_minor"] >= self.thresholds["apart_least_minor"]
+            if row["kind"] in _SHORT or apart:
+                yield _event(row["platform"], "SHORTFALL", row["subject"], row["amount_minor"], None, row["as_of"])
 
     def _run(self) -> Iterable[dict[str, Any]]:
         """Withdrawals of the date that are much of what customers held the day before."""
