@@ -18,6 +18,7 @@ from custody.errors import UsageError
 from custody.names import FileType, PartyKind
 from custody.party_status import PartyStatus
 from custody.ports import Clock, Register, RegisterTx, Row
+from custody.report_terms import TERM as REPORTS
 from custody.services.access import permitted_transaction
 from custody.services.four_eyes import DecisionKind, propose
 from custody.services.organisations import dated_parties
@@ -27,8 +28,6 @@ from custody.services.outputs import latest_seal
 LARGE_RULE = "large_value"
 DUE, PROPOSED, APPROVED, SENT, ACCEPTED, REFUSED = "DUE", "PROPOSED", "APPROVED", "SENT", "ACCEPTED", "REFUSED"
 _SEND, _ANSWER, _VIEW = "aml_filing.send", "aml_filing.answer", "aml_filing.view"
-# Who holds or moves customers' money for them: none of them may learn of it.
-_NEVER = (PartyKind.PLATFORM, PartyKind.CHANNEL)
 
 
 @dataclass(frozen=True)
@@ -142,7 +141,7 @@ def send_filings(register: Register, clock: Clock, actor: str, today: date, send
     with permitted_transaction(register, actor, _SEND, today.isoformat()) as tx:
         approved = {row["subject"]: json.loads(row["payload"]) for row in tx.find("proposal", kind=FILING.kind, state="APPROVED")}
         waiting = [number for number in sorted(approved) if standing(tx, number).state == APPROVED]
-        to = _recipient(tx, today) if waiting else ""
+        to = {number: _recipient(tx, today, approved[number]["type"]) for number in waiting}
     sent = []
     for number in waiting:
         payload = approved[number]
@@ -158,22 +157,24 @@ def send_filings(register: Register, clock: Clock, actor: str, today: date, send
             if now.state != APPROVED:
                 continue
             batch = 1
-            while tx.get("outbound", file_name=sending.name(to, found.file_type, found.on, batch)) is not None:
+            while tx.get("outbound", file_name=sending.name(to[number], found.file_type, found.on, batch)) is not None:
                 batch += 1
-            name = sending.name(to, found.file_type, found.on, batch)
-            queue(tx, clock, to, name, sha256, reference)
+            name = sending.name(to[number], found.file_type, found.on, batch)
+            queue(tx, clock, to[number], name, sha256, reference)
             tx.audit(actor, _SEND, number, {"file": name, "sha256": sha256, "proposal": now.proposal_id, "rows": len(found.rows)})
             sent.append(name)
     return sent
 
 
-def _recipient(tx: RegisterTx, on: date) -> str:
-    """Who passes it on to whom the law names: a reporting platform where one is onboarded, else the bank's own gateway."""
-    parties = (one.on(on) for one in dated_parties(tx))
-    live = [p for p in parties if p.status == PartyStatus.LIVE and p.kind not in _NEVER]
-    if not live:
+def _recipient(tx: RegisterTx, on: date, file_type: str) -> str:
+    """Who passes it on to whom the law names: the reporting platform whose contract names the type (that it gets all reports is not
+    enough), else the bank's own gateway."""
+    live = sorted((p for p in (one.on(on) for one in dated_parties(tx)) if p.status == PartyStatus.LIVE), key=lambda p: p.party)
+    named = [p for p in live if p.kind == PartyKind.REPORTING and file_type.lower() in p.contract.get(REPORTS, ())]
+    found = [*named, *(p for p in live if p.kind == PartyKind.GATEWAY)]
+    if not found:
         raise UsageError(f"nobody is live on {on} to whom the bank may file: onboard a gateway")
-    return min(live, key=lambda p: (p.kind == PartyKind.GATEWAY, p.party)).party
+    return found[0].party
 
 
 def answer(register: Register, actor: str, filing_no: str, outcome: str, reason: str) -> None:

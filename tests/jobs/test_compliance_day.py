@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import date
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from console.cli import app
 from custody.compliance_rules import NEEDS, Disclosure
 from custody.steps import STEPS
 from jobs.compliance.alerts import LASTING, could_tell
+from schemas.rule_book import shipped_rules
 
 
 def let_in(home: Path, folder: Path, entry: str, number: int) -> None:
@@ -142,6 +144,10 @@ def test_what_a_late_file_leaves_open_does_not_end(instance: Instance) -> None:
     assert not tells(alert("FILL_THAT_NEVER_WAS", "", f"{P}|L2"))
     assert not tells(alert("LIMIT_ON_ALL", "", "C1")) and tells(alert("LIMIT_ON_ALL", "", "C2"))
     assert tells(alert("CONFIDENTIAL", "", "HOLD|x")) and not tells(alert("CONFIDENTIAL", "", "FINDING|x"))
+    # Each finding that is not confidential is told of by a rule of its own.
+    (routed,) = (rule.says for rule in shipped_rules() if rule.rule_id == "alert_compliance")
+    open_ = {rule.upper() for rule, needs in NEEDS.items() if needs.disclosure is not Disclosure.AML}
+    assert all(any(fnmatchcase(one, pattern) for pattern in routed.alerts) for one in open_)
     assert set(LASTING) - {"CONFIDENTIAL"} <= {rule.upper() for rule in NEEDS}
 
 
