@@ -58,7 +58,8 @@ def publish_cases(context: StepContext, seal: Seal) -> None:
         news = {case_id: _new_columns(known[case_id], change.columns) for case_id, change in changes.items()}
         tx.update_all("recon_case", "case_id", {case_id: columns for case_id, columns in news.items() if columns})
         in_order = [*(row["case_id"] for row in breaks), *(case_id for case_id in changes if case_id not in seen)]
-        events = ((of, *told) for of in in_order for told in (new | changes)[of].events)
+        all_changes = new | changes
+        events = ((of, *told) for of in in_order for told in all_changes[of].events)
         record_all(tx, at, SYSTEM, events, on)
         _tell_disputes(context, tx, at, on)
 
