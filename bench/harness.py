@@ -39,6 +39,7 @@ NAMES = (
     "fees",
     "statements",
     "compliance",
+    "risk",
 )
 _ROOT = Path(__file__).parents[1]
 

@@ -84,6 +84,8 @@ def _in_lake(wiring: Wiring, row: Row, step: str, path: str) -> list[Behind]:
     wanted: dict[str, tuple[str, dict[str, object]]] = {
         "DAYS_PAST_DUE": ("loan_risk", {"platform": row["platform"], "loan_id": row["subject"]}),
         "BORROWER_SHORT": ("loan_risk", {"platform": row["platform"], "borrower": figures.get("borrower")}),
+        "REPEATED_COMPENSATION": ("compensations", {"platform": row["platform"], "borrower": row["subject"]}),
+        "RESERVE_GROWS": ("reserves", {"platform": row["platform"]}),
         "RESULT_UNCONFIRMED": ("confirmations", {"platform": row["platform"], "result": figures.get("result")}),
         "RESULT_DISPUTED": ("confirmations", {"platform": row["platform"], "result": figures.get("result")}),
     }

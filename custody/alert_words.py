@@ -45,6 +45,8 @@ RULE_WORDS: Mapping[str, Words] = {
     "ADVANCE_SHORT": ("withdrawals in flight exceed settled money and advance", "在途提现超过已清算及垫付资金"),
     "OWN_ACCOUNT_SHORT": ("a platform withdraws more than its account holds", "平台账户不足支付在途提现"),
     "COVER_SHORT": ("custody money is not covered", "存管资金覆盖不足"),
+    "REPEATED_COMPENSATION": ("a borrower is compensated for again and again", "借款人反复被代偿"),
+    "RESERVE_GROWS": ("a compensation account grows", "风险备付金增加"),
     "PAYOUT_SHORT": ("pay-outs exceed cash", "待付资金超过现金"),
     "RESULT_UNCONFIRMED": ("results are not confirmed", "对账结果未确认"),
     "RESULT_DISPUTED": ("results are disputed", "对账结果有异议"),

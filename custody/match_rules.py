@@ -32,6 +32,7 @@ from custody.rule_forms import (
     Levels,
     RedLine,
     RelationTerms,
+    RiskFigures,
     Steps,
     Window,
     read_condition,
@@ -281,6 +282,10 @@ class RuleSet:
     def forecast_business_days(self) -> int | None:
         """How far instalments are looked ahead; None where no rule says that they are."""
         return next((rule.says.business_days for rule in self.rules if isinstance(rule.says, Forecast)), None)
+
+    def risk(self) -> Mapping[str, Mapping[str, int]]:
+        """The figures of each rule in force that the risk step judges."""
+        return {rule.rule_id: rule.says.figures for rule in self.rules if isinstance(rule.says, RiskFigures)}
 
     @cached_property
     def alerts(self) -> AlertRules:

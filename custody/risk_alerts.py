@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from types import MappingProxyType
 
 from custody.digest import digest_of_json
 from custody.money import format_amount
@@ -142,8 +144,36 @@ RULES: dict[str, RiskRule] = {
                 "{platform} 截至 {short_on} 待付 {need} {currency}，现金及渠道清算款 {have}，缺口 {shortfall}",
             ),
         ),
+        RiskRule(
+            "REPEATED_COMPENSATION",
+            date(2016, 8, 17),
+            (
+                "The bank's own monitoring rule: the same borrower's instalments are paid by others; compensation is published under the"
+                " disclosure guideline (CBRC General Office 2017 no. 113)",
+                "本行监测规则：同一借款人反复由他人代偿；代偿金额为《网络借贷信息中介机构业务活动信息披露指引》（银监办发〔2017〕113号）披露事项",
+            ),
+            (
+                "Others paid {times} times within {days} days for borrower {subject}, {paid} {currency} on {loans} loans, last on {last_on}",
+                "借款人 {subject} {days} 日内被代偿 {times} 次，涉及 {loans} 个标的共 {paid} {currency}，最近一次 {last_on}",
+            ),
+        ),
+        RiskRule(
+            "RESERVE_GROWS",
+            date(2017, 12, 1),
+            (
+                "A platform's compensation account only runs off: Office of the P2P rectification working group 2017 no. 57; Interim Measures 2016,"
+                " art. 10 (3)",
+                "平台风险备付金只减不增：整治办函〔2017〕57号；《网络借贷信息中介机构业务活动管理暂行办法》第十条第三项",
+            ),
+            (
+                "{subject} grew by {grown} {currency} on {on}, from {before} to {closing}: it may only run off",
+                "{subject} 于 {on} 增加 {grown} {currency}（{before} → {closing}），备付金只减不增",
+            ),
+        ),
     )
 }
+# Rules of the rule book whose reasoning is code of the risk step, and the figures that each needs.
+NEEDS: Mapping[str, tuple[str, ...]] = MappingProxyType({"repeated_compensation": ("times", "days")})
 
 
 def alert_id(rule: str, platform: str, subject: str, due: date | None) -> str:

@@ -13,6 +13,7 @@ from custody.compliance_rules import NEEDS, Disclosure
 from custody.declared import Declared
 from custody.matching import PairRule
 from custody.names import BreakKind, HoldKind, TxnStatus
+from custody.risk_alerts import NEEDS as RISK_NEEDS
 
 
 @dataclass(frozen=True)
@@ -151,6 +152,13 @@ class Unseen:
 
 
 @dataclass(frozen=True)
+class RiskFigures:
+    """The parameters of a rule that the risk step judges (custody.risk_alerts.NEEDS)."""
+
+    figures: Mapping[str, int]
+
+
+@dataclass(frozen=True)
 class Forecast:
     """How many bank business days ahead instalments are held against balances."""
 
@@ -170,6 +178,7 @@ Condition: TypeAlias = (
     | Unseen
     | AlertCondition
     | Forecast
+    | RiskFigures
 )
 FORMS = (
     "relation",
@@ -184,6 +193,7 @@ FORMS = (
     "prohibition",
     *ALERT_FORMS,
     "forecast",
+    "risk",
 )
 _SEVERITIES = ("LOW", "MEDIUM", "HIGH", "CRITICAL")
 
@@ -226,6 +236,8 @@ def read_condition(d: Declared) -> tuple[str, Condition, str | None]:
         return form, Unseen(_citation(d)), None
     if form == "forecast":
         return form, Forecast(_within(d, "business_days", 1, 60)), None
+    if form == "risk":
+        return form, RiskFigures(_needed(d, RISK_NEEDS)), None
     if form in ALERT_FORMS:
         return form, read_alert_condition(form, d), None
     return form, _cause(d), None
@@ -239,6 +251,17 @@ def _ages(d: Declared) -> AgeLimits:
     found = {str(kind): _within(days, kind, 0, 250) for kind in AGED[rule_id]}
     days.close()
     return AgeLimits(MappingProxyType(found))
+
+
+def _needed(d: Declared, needs: Mapping[str, tuple[str, ...]]) -> Mapping[str, int]:
+    """Exactly the figures that the code behind a rule needs."""
+    rule_id = d.need("rule", str)
+    if rule_id not in needs:
+        raise d.wrong(f"nothing judges this rule; rules of this form are {', '.join(needs)}")
+    found = _figures(d).figures if "figures" in d else MappingProxyType(dict[str, int]())
+    if set(found) != set(needs[rule_id]):
+        raise d.wrong(f"it needs the figures {', '.join(needs[rule_id])}; the entry names {', '.join(found) or 'none'}")
+    return found
 
 
 def _cause(d: Declared) -> Figures:

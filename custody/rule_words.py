@@ -9,7 +9,18 @@ from custody.alert_rules import AlertTerms, DigestTime, QuietHours, Secrecy
 from custody.match_rules import Rule
 from custody.matching import PairRule
 from custody.money import format_amount
-from custody.rule_forms import AgeLimits, ComplianceTerms, Figures, Forecast, Levels, RelationTerms, Steps, Unseen, Window
+from custody.rule_forms import (
+    AgeLimits,
+    ComplianceTerms,
+    Figures,
+    Forecast,
+    Levels,
+    RelationTerms,
+    RiskFigures,
+    Steps,
+    Unseen,
+    Window,
+)
 
 Words = tuple[str, str]
 STATES: dict[str, Words] = {
@@ -70,7 +81,7 @@ def condition_words(rule: Rule) -> Words:
         told_en, told_zh = says.disclosure.words
         cited = f"{says.citation.regulation} {says.citation.article}"
         return f"{says.severity}; figures: {shown}; {told_en}; {cited}", f"{says.severity}；参数：{shown}；{told_zh}；{cited}"
-    if isinstance(says, Figures):
+    if isinstance(says, (Figures, RiskFigures)):
         return f"figures: {shown}", f"参数：{shown}"
     terms = ", ".join(says.terms) or "–"
     return f"figures: {shown}; words: {terms}", f"参数：{shown}；用语：{terms}"

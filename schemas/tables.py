@@ -499,7 +499,7 @@ TABLES: dict[str, TableSpec] = {
             "portfolio",
             "platform currency",
             "platform:text currency:text loans:int outstanding_minor:int overdue_minor:int overdue_loans:int overdue_over_90_minor:int "
-            "overdue_over_90_loans:int largest_borrower:text largest_minor:int ten_largest_minor:int",
+            "overdue_over_90_loans:int largest_borrower:text largest_minor:int ten_largest_minor:int related_loans:int related_minor:int",
         ),
         _table(
             "bucket_moves",
@@ -535,6 +535,14 @@ TABLES: dict[str, TableSpec] = {
             "platform period",
             "platform:text period:text ends_on:date due_on:date gross_minor:int left_minor:int state:text",
         ),
+        # Each request by which another paid a borrower's lenders, for as many days as a rule looks back; and what platforms' compensation
+        # accounts hold (custody.compensation).
+        _table(
+            "compensations",
+            "platform loan_id request_no",
+            "platform:text loan_id:text request_no:text borrower:text compensator:text currency:text on_date:date amount_minor:int",
+        ),
+        _table("reserves", "platform", "platform:text currency:text before_minor:int closing_minor:int"),
         _table(
             "alerts",
             "alert_id",

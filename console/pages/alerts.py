@@ -237,9 +237,11 @@ class ListView(_Words):
         return found
 
     def ratios(self, row: Row) -> list[str]:
-        """Overdue by amount and by count, then what of the balance the largest borrower and the ten largest owe; in per cent."""
+        """Overdue by amount and by count, then what of the balance the largest borrower, the ten largest and the platform's related parties
+        owe; in per cent."""
         ratio, balance = _ratio(row), row["outstanding_minor"]
-        shares = [Fraction(row[name], balance) for name in ("largest_minor", "ten_largest_minor")]
+        # A date that an earlier program assessed says nothing of related parties.
+        shares = [Fraction(row.get(name) or 0, balance) for name in ("largest_minor", "ten_largest_minor", "related_minor")]
         return [_per_cent(one) for one in (ratio.by_amount, ratio.by_count, *shares)]
 
     def short(self, text: str) -> str:

@@ -53,8 +53,8 @@ _YEAR = {
 }
 _MOST = 2**62
 _EPOCH = date(1970, 1, 1).toordinal()
-# No day: an instalment that there is none of.
-_NEVER = np.iinfo(np.int64).max
+# The day of what there is none of.
+NEVER = np.iinfo(np.int64).max
 
 
 @dataclass
@@ -88,25 +88,43 @@ class Assessed:
         firsts = np.array([first for first, _ in BUCKETS])
         return names.take(pa.array(np.searchsorted(firsts, self.days_past_due, side="right") - 1))
 
-    def position(self, at: int, items: list[Unpaid]) -> LoanPosition:
-        """One loan as the plain rules know it; ``items``: those of its unpaid instalments that are known here, oldest first."""
-        row = self.loans.slice(at, 1).select(["loan_id", "borrower", "currency"]).to_pylist()[0]
-        days = int(self.days_past_due[at])
-        risk = LoanRisk(
-            as_of=self.as_of,
-            currency=row["currency"],
-            outstanding_principal_minor=int(self.outstanding[at]),
-            due_so_far_minor=int(self.due_so_far[at]),
-            paid_minor=int(self.paid[at]),
-            overdue_minor=int(self.overdue[at]),
-            overdue_since=_date(self.overdue_since[at]),
-            days_past_due=days,
-            bucket=[name for first, name in BUCKETS if first <= days][-1],
-            next_due=_date(self.next_due[at]),
-            next_due_minor=int(self.next_due_minor[at]),
-            unpaid=tuple(items),
+    def positions(self, chosen: Ints) -> list[LoanPosition]:
+        """Some loans as the plain rules know them, each with those of its unpaid instalments that are known here, oldest first."""
+        firsts = np.searchsorted(self.item_loan, chosen).tolist()
+        ends = np.searchsorted(self.item_loan, chosen, side="right").tolist()
+        numbers, dues, owed = self.item_number, self.item_due, self.item_owed
+        rows = self.loans.select(["loan_id", "borrower", "currency"]).take(chosen).to_pylist()
+        figures = (
+            self.outstanding,
+            self.due_so_far,
+            self.paid,
+            self.overdue,
+            self.overdue_since,
+            self.days_past_due,
+            self.next_due,
         )
-        return LoanPosition(row["loan_id"], row["borrower"], risk)
+        columns = [column[chosen].tolist() for column in (*figures, self.next_due_minor)]
+        buckets = self.bucket.take(pa.array(chosen)).to_pylist()
+        found = []
+        for row, bucket, first, end, of in zip(rows, buckets, firsts, ends, zip(*columns, strict=True), strict=True):
+            outstanding, due_so_far, paid, overdue, since, days, next_due, next_minor = of
+            unpaid = tuple(Unpaid(int(numbers[n]), day_of(dues[n]), int(owed[n])) for n in range(first, end))
+            risk = LoanRisk(
+                as_of=self.as_of,
+                currency=row["currency"],
+                outstanding_principal_minor=outstanding,
+                due_so_far_minor=due_so_far,
+                paid_minor=paid,
+                overdue_minor=overdue,
+                overdue_since=None if since == NEVER else day_of(since),
+                days_past_due=days,
+                bucket=bucket,
+                next_due=None if next_due == NEVER else day_of(next_due),
+                next_due_minor=next_minor,
+                unpaid=unpaid,
+            )
+            found.append(LoanPosition(row["loan_id"], row["borrower"], risk))
+        return found
 
 
 def assess(loans: pa.Table, as_of: date, last: date) -> Assessed:
@@ -126,8 +144,9 @@ def _day(on: date) -> int:
     return on.toordinal() - _EPOCH
 
 
-def _date(day: Any) -> date | None:
-    return None if int(day) == _NEVER else date.fromordinal(int(day) + _EPOCH)
+def day_of(day: Any) -> date:
+    """The date of a day counted since 1970."""
+    return date.fromordinal(int(day) + _EPOCH)
 
 
 def _ints(column: Any) -> Ints:
@@ -147,7 +166,7 @@ class _Work:
         self.periods = _ints(loans["periods"])
         self.top, self.bottom = self._rates()
         self.due_so_far, self.overdue, self.next_minor = (np.zeros(size, np.int64) for _ in range(3))
-        self.since, self.next_due = (np.full(size, _NEVER, np.int64) for _ in range(2))
+        self.since, self.next_due = (np.full(size, NEVER, np.int64) for _ in range(2))
         self._items: list[tuple[Ints, Ints, Ints, Ints]] = []
         sound = (self.repaid >= 0) & (self.paid >= self.repaid) & (self.start <= self._today) & (self.bottom > 0)
         sound &= (self.periods >= 1) & (self.periods <= MAX_PERIODS) & (self.principal > 0) & (self.principal <= MAX_MINOR)
@@ -218,7 +237,7 @@ class _Work:
             left = left - np.where(is_settled, np.minimum(left, total), covered)
             owed = total - covered
             self._note(at, number, due, total, owed)
-            more = ~is_last & ((due <= self._end) | (self.next_due[at] == _NEVER)) & ~(is_settled & (due >= self._today))
+            more = ~is_last & ((due <= self._end) | (self.next_due[at] == NEVER)) & ~(is_settled & (due >= self._today))
             at, balance, left, is_settled, level = at[more], balance[more], left[more], is_settled[more], level[more]
             since = due[more]
 
@@ -228,7 +247,7 @@ class _Work:
         over = is_owed & late
         self.overdue[at] += np.where(over, owed, 0)
         self.since[at] = np.where(over, np.minimum(self.since[at], due), self.since[at])
-        first = is_owed & ~late & (self.next_due[at] == _NEVER)
+        first = is_owed & ~late & (self.next_due[at] == NEVER)
         self.next_due[at] = np.where(first, due, self.next_due[at])
         self.next_minor[at] = np.where(first, owed, self.next_minor[at])
         kept = is_owed & (due <= self._end)
@@ -243,7 +262,7 @@ class _Work:
         day = self.start[at].astype("M8[D]")
         day_of_month = (day - day.astype("M8[M]")).astype(np.int64) + 1
         is_even = (count == DayCount.THIRTY_360) & (months > 0) & (day_of_month <= 28)
-        key = np.stack([self.top[at], self.bottom[at], self.periods[at], np.where(is_even, _NEVER, self.start[at])])
+        key = np.stack([self.top[at], self.bottom[at], self.periods[at], np.where(is_even, NEVER, self.start[at])])
         _, first, of = np.unique(key, axis=1, return_index=True, return_inverse=True)
         factors = [self._factor(int(at[one]), months, count) for one in first]
         found = [
@@ -277,8 +296,8 @@ class _Work:
                 risk.overdue_minor,
                 risk.next_due_minor,
             )
-            self.since[at] = _NEVER if risk.overdue_since is None else _day(risk.overdue_since)
-            self.next_due[at] = _NEVER if risk.next_due is None else _day(risk.next_due)
+            self.since[at] = NEVER if risk.overdue_since is None else _day(risk.overdue_since)
+            self.next_due[at] = NEVER if risk.next_due is None else _day(risk.next_due)
             items = [one for one in risk.unpaid if one.due <= self._last]
             columns = ([at] * len(items), [i.number for i in items], [_day(i.due) for i in items], [i.owed_minor for i in items])
             self._items.append(tuple(np.array(column, np.int64) for column in columns))  # type: ignore[arg-type]

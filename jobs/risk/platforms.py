@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -14,7 +15,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from custody.calendar import ONE_DAY
-from custody.fee_contract import FeeContract
 from custody.fees import FeeState, period_name
 from custody.names import PLATFORM_ACCOUNTS, UNDER_WAY, Book, BreakKind, HoldKind, PartyKind, TxnType
 from custody.open_items import FEES, PAYABLE, RECEIVABLE
@@ -25,6 +25,8 @@ from custody.risk_alerts import Alert
 from custody.services.fee_charges import due_day
 from jobs.reference import Reference
 from jobs.risk.balances import Standing, fees_of, parts
+from jobs.risk.compensation import before
+from jobs.risk.loans import Ints
 from jobs.step import StepContext
 
 # A receivable is disputed while the channel's rows do not bear it out.
@@ -69,7 +71,7 @@ class _Items:
 class PlatformFunds:
     """Tables platform_funds, platform_funds_items and fees_due of the date, and the alerts."""
 
-    days: list[Row]
+    days: pa.Table
     items: list[Row]
     fees_due: list[Row]
     alerts: list[Alert]
@@ -90,16 +92,16 @@ def platform_funds(context: StepContext, reference: Reference, standing: Standin
         one.payout()
         one.advance()
         one.own_accounts()
-    days = _laid_out(items.sums, standing.currency, ahead)
+    laid = _Laid.out(items.sums, standing.currency, ahead)
     return PlatformFunds(
-        [_day_row(one) for one in days],
+        laid.table(),
         [_item_row(key, one, standing.currency) for key, one in items.sums.items()],
         [
             {"platform": platform, "state": str(one.item(as_of))} | {name: getattr(one, name) for name in _PERIOD}
             for platform, periods in day.fees.items()
             for one in periods
         ],
-        alerts_of(days, as_of, ahead[1]),
+        alerts_of(laid.of_short_lines(), as_of, ahead[1]),
     )
 
 
@@ -212,11 +214,6 @@ class _Platform:
         self.items.add(self.platform, concern, account, item, minor, due, rows)
 
 
-def _day_row(day: FundsDay) -> Row:
-    row = {name: getattr(day, name) for name in ("platform", "account", "currency", "have_minor", "need_minor", "short_minor")}
-    return row | {"concern": str(day.concern), "on_date": day.on}
-
-
 def _item_row(key: _Key, one: _Sum, currency: dict[str, str]) -> Row:
     platform, concern, account, item, due = key
     return {
@@ -225,41 +222,77 @@ def _item_row(key: _Key, one: _Sum, currency: dict[str, str]) -> Row:
     }  # fmt: skip
 
 
-def _laid_out(sums: dict[_Key, _Sum], currency: dict[str, str], ahead: Sequence[date]) -> list[FundsDay]:
-    """Running sums over the days; a day that is none of them counts from the next one on. Of a question of which nothing is needed there
-    is no row."""
-    lines = sorted({(platform, concern, account) for platform, concern, account, _, _ in sums})
-    at = {line: number for number, line in enumerate(lines)}
-    limits = np.array([day.toordinal() for day in ahead])
-    have, need = (np.zeros((len(lines), len(ahead)), np.int64) for _ in range(2))
-    for (platform, concern, account, item, due), one in sums.items():
-        day = int(np.searchsorted(limits, due.toordinal()))
-        if day < len(ahead):
-            (need if item in NEEDS else have)[at[platform, concern, account], day] += one.minor
-    have, need = have.cumsum(axis=1), need.cumsum(axis=1)
-    return [
-        FundsDay(platform, concern, account, currency[platform], on, int(have[line, day]), int(need[line, day]))
-        for line, (platform, concern, account) in enumerate(lines)
-        if need[line].any()
-        for day, on in enumerate(ahead)
-    ]
+@dataclass(frozen=True)
+class _Laid:
+    """Running sums over the days, a line for each platform, question and account of which anything is needed."""
+
+    lines: Sequence[tuple[str, Concern, str]]
+    currencies: Sequence[str]
+    ahead: Sequence[date]
+    have: Ints
+    need: Ints
+
+    @classmethod
+    def out(cls, sums: Mapping[_Key, _Sum], currency: Mapping[str, str], ahead: Sequence[date]) -> _Laid:
+        """A day that is none of those ahead counts from the next one on."""
+        lines = sorted({(platform, concern, account) for platform, concern, account, _, _ in sums})
+        at = {line: number for number, line in enumerate(lines)}
+        of_day: dict[date, int] = {}
+        limits = [day.toordinal() for day in ahead]
+        have, need = (np.zeros((len(lines), len(ahead)), np.int64) for _ in range(2))
+        for (platform, concern, account, item, due), one in sums.items():
+            if due not in of_day:
+                of_day[due] = bisect_left(limits, due.toordinal())
+            if of_day[due] < len(ahead):
+                (need if item in NEEDS else have)[at[platform, concern, account], of_day[due]] += one.minor
+        have, need = have.cumsum(axis=1), need.cumsum(axis=1)
+        kept = np.flatnonzero(need.any(axis=1))
+        some = [lines[line] for line in kept]
+        return cls(some, [currency[platform] for platform, _, _ in some], ahead, have[kept], need[kept])
+
+    def table(self) -> pa.Table:
+        """Table platform_funds."""
+        days = len(self.ahead)
+        told = list(zip(*self.lines, strict=True)) or [(), (), ()]
+        texts = [*told, self.currencies]
+        platform, concern, account, currency = (
+            pa.array(column, pa.string()).take(np.repeat(np.arange(len(column)), days)) for column in texts
+        )
+        return pa.table(
+            {
+                "platform": platform, "concern": concern, "account": account, "currency": currency,
+                "on_date": pa.array([*self.ahead] * len(self.lines), pa.date32()),
+                "have_minor": self.have.ravel(), "need_minor": self.need.ravel(),
+                "short_minor": np.maximum(self.need - self.have, 0).ravel(),
+            }
+        )  # fmt: skip
+
+    def of_short_lines(self) -> Iterator[FundsDay]:
+        """All days of what is short on some day."""
+        for line in np.flatnonzero((self.need > self.have).any(axis=1)).tolist():
+            days = zip(self.ahead, self.have[line].tolist(), self.need[line].tolist(), strict=True)
+            for on, have, need in days:
+                yield FundsDay(*self.lines[line], self.currencies[line], on, have, need)
 
 
 def _fees_due(context: StepContext, reference: Reference, own: Mapping[tuple[str, str], int]) -> dict[str, list[PeriodDue]]:
     """By platform and charging period, from what the books say is due and what each period has accrued up to yesterday, which is what
     the books have by today."""
     yesterday = context.custody_date - ONE_DAY
-    before: dict[str, list[PeriodDue]] = defaultdict(list)
-    for row in context.rows("risk", "fees_due", on=yesterday):
-        before[row["platform"]].append(PeriodDue(**{n: row[n] for n in _PERIOD}))
+    known: dict[str, list[PeriodDue]] = defaultdict(list)
+    for row in before(context, "fees_due"):
+        known[row["platform"]].append(PeriodDue(**{n: row[n] for n in _PERIOD}))
     found: dict[str, list[PeriodDue]] = defaultdict(list)
+    due_days: dict[tuple[date, int], date] = {}
     for row in context.rows("fees", "fee_accruals", on=yesterday):
         platform, state = row["platform"], FeeState.parse(row["state"])
-        contract = FeeContract.parse(reference.contract_on(platform, yesterday)["fee_contract"])
-        due_on = due_day(reference.calendar, state.last, contract.charge_business_day)
-        newest = PeriodDue(period_name(state.first, state.last), state.last, due_on, state.gross_minor, 0)
+        business_day = reference.contract_on(platform, yesterday)["fee_contract"]["charge_business_day"]
+        term = state.last, business_day
+        if term not in due_days:
+            due_days[term] = due_day(reference.calendar, *term)
+        newest = PeriodDue(period_name(state.first, state.last), state.last, due_days[term], state.gross_minor, 0)
         due = -own.get((Book.BANK, f"{platform}:FEE_DUE"), 0)
-        found[platform] = periods_due(before[platform], newest, due)
+        found[platform] = periods_due(known[platform], newest, due)
     return found
 
 

@@ -17,15 +17,17 @@ _LONG = ("90-179", "180+")
 NEW, SETTLED = "new", "settled"
 
 
-def portfolio(loans: pa.Table) -> list[Row]:
+def portfolio(loans: pa.Table, related: frozenset[str]) -> list[Row]:
     """For each platform and currency, from table ``loan_risk`` of one date: loans with a balance, what of them is overdue and over 90
-    days, and what the largest and the ten largest borrowers owe. A ratio is left to its reader: amounts are exact, a quotient is not.
+    days, what the largest and the ten largest borrowers owe, and what those owe who are ``related`` (sub-accounts) to the platform. A ratio
+    is left to its reader: amounts are exact, a quotient is not.
 
     A borrower is one sub-account: the same person under two of them is two here.
     """
     live = loans.filter(pc.greater(loans["outstanding_minor"], 0))
     overdue = pc.greater(live["overdue_minor"], 0)
     long = pc.is_in(live["bucket"], pa.array(_LONG))
+    is_related = pc.is_in(live["borrower"], pa.array(sorted(related), pa.string()))
     columns = {
         "platform": live["platform"],
         "currency": live["currency"],
@@ -34,6 +36,8 @@ def portfolio(loans: pa.Table) -> list[Row]:
         "overdue_loans": pc.cast(overdue, pa.int64()),
         "overdue_over_90_minor": pc.if_else(long, live["overdue_minor"], 0),
         "overdue_over_90_loans": pc.cast(pc.and_(overdue, long), pa.int64()),
+        "related_loans": pc.cast(is_related, pa.int64()),
+        "related_minor": pc.if_else(is_related, live["outstanding_minor"], 0),
     }
     key = ["platform", "currency"]
     sums = (

@@ -11,8 +11,8 @@ from datetime import date
 import numpy as np
 
 from custody.ports import Row
-from custody.risk import LoanPosition, Unpaid
-from jobs.risk.loans import Assessed, Bools, Ints
+from custody.risk import LoanPosition
+from jobs.risk.loans import Assessed, Bools, Ints, day_of
 
 _EPOCH = date(1970, 1, 1).toordinal()
 
@@ -44,7 +44,7 @@ class Shortage:
         for row, on, minor in zip(rows, due[lacking].tolist(), self.short[lacking].tolist(), strict=True):
             person = people.setdefault(
                 row["borrower"],
-                {**row, "available_minor": self.available[row["borrower"]], "short_on": _date(on), "short_minor": 0},
+                {**row, "available_minor": self.available[row["borrower"]], "short_on": day_of(on), "short_minor": 0},
             )
             person["short_minor"] += minor
         return list(people.values()), self._by_day(asked)
@@ -65,7 +65,7 @@ class Shortage:
         sizes = np.diff(np.r_[starts, len(due)]).tolist()
         names, currencies = (coded[name].dictionary.to_pylist() for name in ("platform", "currency"))
         return [
-            {"platform": names[platform[start]], "currency": currencies[currency[start]], "due": _date(due[start]), "items": items,
+            {"platform": names[platform[start]], "currency": currencies[currency[start]], "due": day_of(due[start]), "items": items,
              "items_short": count, "due_minor": total, "short_minor": lack}
             for start, items, total, lack, count in zip(starts.tolist(), sizes, *sums, strict=True)
         ]  # fmt: skip
@@ -77,16 +77,10 @@ class Shortage:
         picked = np.zeros(len(borrowers.dictionary), bool)
         picked[of[(self.loans.overdue > 0) | (self.short_of_loan > 0)]] = True
         chosen = np.flatnonzero(picked[of]) if len(of) else np.zeros(0, np.int64)
-        firsts = np.searchsorted(self.loans.item_loan, chosen)
-        ends = np.searchsorted(self.loans.item_loan, chosen, side="right")
-        platforms = self.loans.loans["platform"].take(chosen).to_pylist()
         found: dict[str, list[LoanPosition]] = defaultdict(list)
-        for platform, loan, first, end in zip(platforms, chosen.tolist(), firsts.tolist(), ends.tolist(), strict=True):
-            items = [
-                Unpaid(int(self.loans.item_number[n]), _date(self.loans.item_due[n]), int(self.loans.item_owed[n]))
-                for n in range(first, end)
-            ]
-            found[platform].append(self.loans.position(loan, items))
+        platforms = self.loans.loans["platform"].take(chosen).to_pylist()
+        for platform, position in zip(platforms, self.loans.positions(chosen), strict=True):
+            found[platform].append(position)
         yield from sorted(found.items())
 
 
@@ -112,7 +106,3 @@ def shortage(loans: Assessed, available_minor: Mapping[str, int], near: date) ->
     short_of_loan = np.zeros(loans.loans.num_rows, np.int64)
     np.add.at(short_of_loan, loans.item_loan[at[of_near]], short[of_near])
     return Shortage(loans, available_minor, at, short, coming, short_of_loan)
-
-
-def _date(day: int) -> date:
-    return date.fromordinal(int(day) + _EPOCH)

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import timedelta
 
 import numpy as np
 import pyarrow as pa
 
+from custody.compensation import REPEATED, Compensated, growing, repeated
 from custody.confirmations import KEPT_DAYS, ConfirmationAlert, Result, Rule, alerts_of, standing
 from custody.digest import canonical_json
 from custody.platform_funds import Concern
@@ -18,16 +20,19 @@ from custody.services.access import SYSTEM
 from custody.services.alerts import follow
 from custody.services.outputs import Seal
 from jobs.reference import Reference, load_reference
+from jobs.risk.balances import Standing
 from jobs.risk.balances import standing as standing_money
-from jobs.risk.loans import COLUMNS, Assessed, assess
+from jobs.risk.compensation import compensations, reserves
+from jobs.risk.loans import COLUMNS, NEVER, Assessed, assess
 from jobs.risk.platforms import platform_funds
 from jobs.risk.portfolio import bucket_moves, portfolio
+from jobs.risk.related import related_accounts
 from jobs.risk.shortage import Shortage, shortage
 from jobs.step import Step, StepContext
 from schemas.exchange import result_name
 
 # Alerts that end by themselves on the first date that does not find them any more.
-LASTING = ("BORROWER_SHORT", "DAYS_PAST_DUE", *(concern.rule for concern in Concern), Rule.UNCONFIRMED, Rule.DISPUTED)
+LASTING = ("BORROWER_SHORT", "DAYS_PAST_DUE", REPEATED, *(concern.rule for concern in Concern), Rule.UNCONFIRMED, Rule.DISPUTED)
 
 
 def _run(context: StepContext) -> None:
@@ -45,21 +50,23 @@ def _run(context: StepContext) -> None:
     people, by_day = ([], []) if days is None else ahead.forecast(last)
     context.write("borrowers_short", people)
     context.write("shortage_forecast", by_day)
-    context.write("portfolio", portfolio(risks))
+    context.write("portfolio", portfolio(risks, related_accounts(context, reference)))
     context.write("bucket_moves", bucket_moves(context.table("risk", "loan_risk", as_of - timedelta(days=1)), risks))
     funds = platform_funds(context, reference, money, days or reference.risk_horizon_business_days)
     context.write("platform_funds", funds.days)
     context.write("platform_funds_items", funds.items)
     context.write("fees_due", funds.fees_due)
+    compensated, patterns = _compensation(context, reference, found, money)
+    context.write("compensations", compensated)
     confirmations, unconfirmed = _confirmations(context, reference)
     context.write("confirmations", confirmations)
-    alerts: list[Alert | ConfirmationAlert] = [*_of_borrowers(ahead, reference), *funds.alerts, *unconfirmed]
+    alerts: list[Alert | ConfirmationAlert] = [*_of_borrowers(ahead, reference), *funds.alerts, *patterns, *unconfirmed]
     context.write("alerts", [_alert_row(alert) for alert in alerts])
 
 
 def _loan_rows(found: Assessed, ahead: Shortage) -> pa.Table:
     def days(column: np.ndarray) -> pa.Array:  # type: ignore[type-arg]
-        is_none = column == np.iinfo(np.int64).max
+        is_none = column == NEVER
         return pa.array(np.where(is_none, 0, column).astype(np.int32), pa.date32(), mask=is_none)
 
     return pa.table(
@@ -86,6 +93,16 @@ def _of_borrowers(ahead: Shortage, reference: Reference) -> list[Alert]:
         horizon = reference.risk_horizon_business_days
         alerts += alerts_for(platform, positions, ahead.available, reference.calendar, reference.on, horizon)
     return alerts
+
+
+def _compensation(context: StepContext, reference: Reference, loans: Assessed, money: Standing) -> tuple[list[Row], list[Alert]]:
+    """Table compensations, and the alerts of both patterns; table reserves is written."""
+    figures = reference.rules.risk().get("repeated_compensation")
+    rows = [] if figures is None else compensations(context, loans, figures["days"])
+    held = reserves(context, money)
+    context.write("reserves", [asdict(one) for one in held])
+    of_borrowers = [] if figures is None else repeated((Compensated(**row) for row in rows), figures, context.custody_date)
+    return rows, [*of_borrowers, *growing(held, context.custody_date)]
 
 
 def _confirmations(context: StepContext, reference: Reference) -> tuple[list[Row], list[ConfirmationAlert]]:

@@ -23,6 +23,8 @@ from bench.reconcile import SIDES as RECONCILERS
 from bench.reconcile import prepare as reconcile_day
 from bench.statements import SIDES as STATEMENTS
 from bench.statements import prepare as prepare_statements
+from bench.risk import SIDES as ASSESSORS
+from bench.risk import prepare as risk_of_a_day
 from bench.sweep import SIDES as SWEEPERS
 from bench.sweep import prepare as prepare_sweep
 
@@ -134,3 +136,10 @@ def test_a_day_of_compliance_finds_what_sql_by_hand_finds(tmp_path: Path) -> Non
     answers = {side: run(tmp_path).answer for side, run in WATCHERS.items()}
     same_answers("compliance", {side: [{"answer": answer}] for side, answer in answers.items()})
     assert {"large_value", "limit_on_platform", "rate_cap", "shared_contact"} <= answers["ours"]["findings"].keys()
+
+
+def test_a_day_of_risk_is_as_sql_by_hand_tells_it(tmp_path: Path) -> None:
+    assert risk_of_a_day(tmp_path, 22_000) == 22_000
+    answers = [run(tmp_path).answer for run in ASSESSORS.values()]
+    assert answers[0] == answers[1]
+    assert all(rows for rows, _ in answers[0].values())

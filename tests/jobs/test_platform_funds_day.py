@@ -146,7 +146,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> PlatformFunds:
 def of(found: PlatformFunds, concern: str) -> list[tuple[date, int, int, int]]:
     return [
         (row["on_date"], row["have_minor"], row["need_minor"], row["short_minor"])
-        for row in found.days
+        for row in found.days.to_pylist()
         if row["concern"] == concern
     ]
 
@@ -192,7 +192,7 @@ def test_each_shortage_is_an_alert_and_items_add_up_to_the_last_day(found: Platf
     assert [(alert.rule, str(alert.severity)) for alert in found.alerts] == [
         ("ADVANCE_SHORT", "HIGH"), ("COVER_SHORT", "CRITICAL"), ("OWN_ACCOUNT_SHORT", "HIGH"), ("OWN_FUNDS_SHORT", "HIGH"),
     ]  # fmt: skip
-    for concern in {row["concern"] for row in found.days}:
+    for concern in set(found.days["concern"].to_pylist()):
         _, have, need, _ = of(found, concern)[-1]
         sums = [0, 0]
         for row in found.items:
@@ -203,7 +203,7 @@ def test_each_shortage_is_an_alert_and_items_add_up_to_the_last_day(found: Platf
 
 def test_a_platform_without_anything_has_no_row_and_one_without_trouble_no_alert(tmp_path: Path) -> None:
     nothing = assessed(tmp_path / "nothing", {}, ("P1", "P2"))
-    assert (nothing.days, nothing.items, nothing.fees_due, nothing.alerts) == ([], [], [], [])
+    assert (nothing.days.num_rows, nothing.items, nothing.fees_due, nothing.alerts) == (0, [], [], [])
     sound = balances(CORE_CASH=-100, SUSPENSE=100, OWN__OWN_CASH=-5)
     found = assessed(tmp_path / "sound", {("post", THURSDAY, "balances"): sound}, ("P1", "P2"))
     assert found.alerts == [] and of(found, "COVER") == [(on, 100, 100, 0) for on in (THURSDAY, FRIDAY, MONDAY, TUESDAY)]

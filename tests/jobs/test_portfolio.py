@@ -26,14 +26,14 @@ def test_a_platform_by_hand() -> None:
         ("P1", "a", "x", 1000, 0, "0", 0), ("P1", "b", "y", 500, 200, "1-29", 0), ("P1", "c", "x", 300, 300, "90-179", 0),
         ("P1", "d", "z", 0, 0, "0", 700), *(("P1", f"e{n}", f"e{n}", 10, 0, "0", 0) for n in range(12)), ("P2", "a", "x", 7, 7, "180+", 0),
     ]  # fmt: skip
-    first, second = portfolio(table(loans))
+    first, second = portfolio(table(loans), frozenset({"y", "e3"}))
     assert first == {
         "platform": "P1", "currency": "CNY", "loans": 15, "outstanding_minor": 1920, "overdue_minor": 500, "overdue_loans": 2,
         "overdue_over_90_minor": 300, "overdue_over_90_loans": 1, "largest_borrower": "x", "largest_minor": 1300,
-        "ten_largest_minor": 1300 + 500 + 80,
+        "ten_largest_minor": 1300 + 500 + 80, "related_loans": 2, "related_minor": 510,
     }  # fmt: skip
     assert (second["platform"], second["overdue_minor"], second["largest_minor"]) == ("P2", 7, 7)
-    assert portfolio(table([])) == []
+    assert portfolio(table([]), frozenset()) == []
 
 
 def test_a_partial_payment_a_cure_a_new_loan_and_one_that_is_settled() -> None:
@@ -73,7 +73,7 @@ def test_as_counted_loan_by_loan(
             moves[loan[0], was, bucket(loan)][1] += paid
     found: list[Row] = bucket_moves(table(before), table(after))
     assert {(r["platform"], r["bucket_before"], r["bucket"]): [r["loans"], r["paid_minor"]] for r in found} == dict(moves)
-    for row in portfolio(table(after)):
+    for row in portfolio(table(after), frozenset()):
         mine = [loan for loan in after if loan[0] == row["platform"] and loan[3] > 0]
         assert (row["loans"], row["outstanding_minor"]) == (len(mine), sum(loan[3] for loan in mine))
         assert row["overdue_minor"] == sum(loan[4] for loan in mine)

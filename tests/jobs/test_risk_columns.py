@@ -47,7 +47,7 @@ def held_to_the_plain_rule(loans: list[Loan], as_of: date, last: date, available
         repaid = one["principal_repaid_minor"], one["interest_repaid_minor"]
         risk = assess_loan(terms_of(one), *repaid, one["disbursed_on"], as_of)
         items = [item for item in risk.unpaid if item.due <= last]
-        mine = found.position(at, items).risk
+        mine = found.positions(np.array([at]))[0].risk
         assert (mine, found.bucket[at].as_py()) == (type(risk)(**{**vars(risk), "unpaid": tuple(items)}), risk.bucket), one
         kept = found.item_loan == at
         told = zip(*(column[kept].tolist() for column in (found.item_number, found.item_due, found.item_owed)), strict=True)

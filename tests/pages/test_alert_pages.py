@@ -109,7 +109,7 @@ def test_platforms_and_the_days_ahead_are_those_of_the_newest_assessed_date(own_
         portfolio, ahead = (instance.lake_rows(GO_LIVE, "risk", table) for table in ("portfolio", "shortage_forecast"))
         loans = instance.lake_rows(GO_LIVE, "risk", "loan_risk")
     shown = read(own_desk.get("alerts").text)
-    (table,) = [one for one in shown.tables if one[0][0].startswith("platform") and len(one[0]) == 9]
+    (table,) = [one for one in shown.tables if one[0][0].startswith("platform") and len(one[0]) == 10]
     assert [row[0] for row in table[1:]] == [row["platform"] for row in portfolio] and len(table) > 1
     assert sum(row["outstanding_minor"] for row in portfolio) == sum(row["outstanding_minor"] for row in loans)
     assert sum(row["loans"] for row in portfolio) == sum(row["outstanding_minor"] > 0 for row in loans)
@@ -118,7 +118,7 @@ def test_platforms_and_the_days_ahead_are_those_of_the_newest_assessed_date(own_
     assert [row[0] for row in days[1:]] == sorted({row["due"].isoformat() for row in ahead})
     one = portfolio[0]["platform"]
     only = read(own_desk.get("alerts", platform=one).text)
-    (table,) = [found for found in only.tables if found[0][0].startswith("platform") and len(found[0]) == 9]
+    (table,) = [found for found in only.tables if found[0][0].startswith("platform") and len(found[0]) == 10]
     assert [row[0] for row in table[1:]] == [one]
 
 
