@@ -26,6 +26,7 @@ _DESK = frozenset(Duty) - {Duty.REGULATOR, Duty.SYSTEM}
 
 # action -> duties that may do it. An action that is not listed may be done by nobody.
 PERMISSIONS: dict[str, frozenset[Duty]] = {
+    "person.view": frozenset({Duty.ADMINISTRATOR, Duty.SUPERVISOR, Duty.AUDITOR}),
     "person.add": frozenset({Duty.ADMINISTRATOR}),
     "party.propose": frozenset({Duty.OPERATOR, Duty.ADMINISTRATOR}),
     "party.approve": frozenset({Duty.SUPERVISOR}),

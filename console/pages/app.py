@@ -32,6 +32,7 @@ from console.pages import (
     loans,
     organisation_deeds,
     organisations,
+    people,
     results,
     rules,
     transactions,
@@ -76,6 +77,7 @@ for section in (
     fees,
     fee_deeds,
     calendar,
+    people,
     audit,
 ):
     app.include_router(section.router)

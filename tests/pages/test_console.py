@@ -39,6 +39,7 @@ PAGES = {
     "organisation": "day.view",
     "calendar": "day.view",
     "audit": "audit.view",
+    "people": "person.view",
     "loans": "loan.view",
     "loan": "loan.view",
 }
