@@ -13,7 +13,7 @@ from console.ledger_tables import console
 from custody.match_rules import Rule
 from custody.money import format_amount
 from custody.rule_trial import APPEARS, VANISHES
-from custody.rule_words import CHANGES, STATES, condition_words
+from custody.rule_words import CHANGES, STATES, TOLD_CHANGES, condition_words, told_of
 
 _STYLES = {"IN_FORCE": "green", "TO_COME": "yellow", "PAST": "dim", "WITHDRAWN": "dim"}
 _CHANGE_STYLES = {APPEARS: "red", VANISHES: "green"}
@@ -98,6 +98,10 @@ def _changed(found: Mapping[str, Any]) -> Table:
             cells = (*place, f"findings 合规发现 {' '.join(CHANGES[one['what']])}", one["rule"], one["rule"])
             style = _CHANGE_STYLES.get(one["what"], "yellow")
             table.add_row(*cells, str(one["count"]), format_amount(one["amount_minor"]), style=style)
+        for one in day.get("messages", []):
+            times = [" … ".join(sorted({e[side] for e in one["examples"] if e[side]})[:2]) or "–" for side in ("before", "after")]
+            cells = (*place, f"{told_of(one)}: {' '.join(TOLD_CHANGES[one['what']])}", *times)
+            table.add_row(*cells, str(one["count"]), "–", style=_CHANGE_STYLES.get(one["what"], "yellow"))
         for one in day["rows"]:
             cells = (*place, f"rows 明细 {one['relation']} {one['side']}", one["before"], one["after"])
             table.add_row(*cells, str(one["count"]), format_amount(one["amount_minor"]))

@@ -40,6 +40,21 @@ CHANGES: dict[str, Words] = {
 }
 
 
+# What becomes of what people are told under a trial's rules of alerts (custody.services.alert_trial).
+TOLD_CHANGES: dict[str, Words] = {
+    "APPEARS": ("would be told", "新增通知"),
+    "VANISHES": ("would not be told", "不再通知"),
+    "WHEN": ("would be told at another time", "通知时间改变"),
+}
+
+
+def told_of(message: Mapping[str, Any]) -> str:
+    """Whom a trial's line is about, of what, and by what."""
+    return f"{message['whom']} {message['recipient']} {message['channel']}: {message['rule']} {message['event']}".replace(
+        "  ", " "
+    )
+
+
 def condition_words(rule: Rule) -> Words:
     """The condition as a reader takes it in; the owner's own words are in ``words_en`` and ``words_zh``."""
     says = rule.says
@@ -102,6 +117,9 @@ def trial_words(found: Mapping[str, Any]) -> list[str]:
         for one in day.get("findings", []):
             en, zh = CHANGES[one["what"]]
             lines.append(f"{place}: {one['count']} findings {en} / {zh}: {one['rule']}, {format_amount(one['amount_minor'])}")
+        for one in day.get("messages", []):
+            en, zh = TOLD_CHANGES[one["what"]]
+            lines.append(f"{place}: {one['count']} × {told_of(one)} {en} / {zh}")
         for one in day["rows"]:
             moved = f"{one['relation']} {one['side']} {one['before']} → {one['after']}"
             lines.append(f"{place}: {one['count']} rows / 明细 {moved}, {format_amount(one['amount_minor'])}")

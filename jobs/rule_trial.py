@@ -32,10 +32,13 @@ from custody.match_rules import Rule, RuleBook, RuleSet, read_rule
 from custody.ports import Row
 from custody.rule_forms import ComplianceTerms, Unseen
 from custody.rule_trial import Outcome, day_difference, findings_difference
-from custody.services.outputs import Seal, latest_seal
+from custody.services.alert_trial import is_of_alerts, try_alert_rules
+from custody.services.outputs import Seal, days_begun, latest_seal
+from custody.services.rules import rule_book
 from custody.steps import StepRef
 from jobs.registry import step_named
 from jobs.step import StepContext, code_digest, resolve_inputs
+from schemas.rule_book import shipped_rules
 
 _STEP, _COMPLIANCE = "reconcile", "compliance"
 _TRIAL = "trial"
@@ -140,6 +143,11 @@ def try_rules(
     if of_compliance == {True}:
         with trial_days(wiring, changed, first, last, progress, _COMPLIANCE) as (lake, days):
             return _summary(days, changed, [one for day in days for one in findings_difference(day.on, *_findings(lake, day))])
+    of_alerts = {is_of_alerts(rule) for rule in changed}
+    if of_alerts == {True, False}:
+        raise UsageError("rules of alerts are tried on past alerts, others on past days: try them one after the other")
+    if of_alerts == {True}:
+        return _on_alerts(wiring, changed, first, last)
     with trial_days(wiring, changed, first, last, progress) as (lake, days):
         return told(wiring, lake, days, changed, examples)
 
@@ -160,11 +168,28 @@ def told(wiring: Wiring, lake: Lake, days: Sequence[TrialDay], changed: Sequence
     return _summary(days, changed, found)
 
 
+def _on_alerts(wiring: Wiring, changed: Sequence[Rule], first: date, last: date) -> dict[str, Any]:
+    """Rules that say who is told of what judge no day: they are tried on the alerts that were raised on these dates."""
+    with wiring.register.transaction() as tx:
+        begun = [on for on in days_begun(tx) if first <= on <= last]
+        if not begun:
+            raise UsageError(f"no custody date from {first} to {last} was begun: there are no alerts to try rules on")
+        try:
+            found = try_alert_rules(tx, rule_book(tx, shipped_rules()), changed, first, last)
+        except BadDeclaration as why:
+            raise UsageError(f"these rules cannot be in force together: {why}") from why
+    return _told_as(changed, begun[0], begun[-1], found)
+
+
 def _summary(days: Sequence[TrialDay], changed: Sequence[Rule], found: list[dict[str, Any]]) -> dict[str, Any]:
+    return _told_as(changed, days[0].on, days[-1].on, found)
+
+
+def _told_as(changed: Sequence[Rule], first: date, last: date, found: list[dict[str, Any]]) -> dict[str, Any]:
     body = {
         "rules": [{"id": rule.id, "digest": rule.digest} for rule in changed],
-        "from": days[0].on.isoformat(),
-        "to": days[-1].on.isoformat(),
+        "from": first.isoformat(),
+        "to": last.isoformat(),
         "days": found,
     }
     return {**body, "differs": bool(found), "digest": digest_of_json(body)}

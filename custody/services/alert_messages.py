@@ -177,7 +177,9 @@ def _queue_some(tx: RegisterTx, plan: _Plan, done: Sending) -> int:
 
 
 @dataclass(frozen=True)
-class _Target:
+class Target:
+    """One recipient, the way he is told, and in which languages."""
+
     whom: str
     recipient: str
     contact: str
@@ -187,6 +189,45 @@ class _Target:
 
     def columns(self) -> Row:
         return {name: str(value) for name, value in vars(self).items()}
+
+
+class Routes:
+    """Whom the rules of a date name for what happens to an alert."""
+
+    def __init__(self, rules: AlertRules) -> None:
+        self._rules = rules
+
+    def targets(self, tx: RegisterTx, event: Row, alert: Row) -> Iterable[Target]:
+        """Of a happening (its kind and severity) to an alert, whose turn it is."""
+        terms = self._rules.for_alert(alert["rule"])[1]
+        duty = terms.turns[min(alert["turn"], len(terms.turns) - 1)]
+        passed_on = event["event"] == PASSED_ON
+        for route in terms.to:
+            if weight(event["severity"]) < weight(route.least) or (passed_on and route.whom != Whom.DUTY):
+                continue
+            if is_disclosed_never(alert["rule"], route.whom, self._rules.secrecy):
+                continue
+            found = self._recipient(tx, route, alert, duty)
+            if found is None:
+                continue
+            recipient, languages = found
+            # What was not answered does not wait for the next digest once more.
+            mode = Mode.IMMEDIATE if passed_on else route.mode
+            for channel in route.channels:
+                yield Target(str(route.whom), recipient, route.contact, str(channel), "+".join(languages), str(mode))
+
+    def _recipient(self, tx: RegisterTx, route: Route, alert: Row, duty: str) -> tuple[str, tuple[str, ...]] | None:
+        """(recipient, languages); None for whom the platform's contract does not name, or where there is none."""
+        if route.whom not in OUTSIDE:
+            return duty, route.languages
+        of = party(tx, alert["platform"], alert["last_seen_on"]) if alert["platform"] else None
+        if of is None:
+            return None
+        to, languages = contract_terms(of.contract)
+        if route.whom not in to:
+            return None
+        recipient = {Whom.PLATFORM: of.party, Whom.REGULATOR: REGULATOR, Whom.CUSTOMER: customer_of(alert)}[route.whom]
+        return None if recipient is None else (recipient, languages or route.languages)
 
 
 class _Plan:
@@ -202,7 +243,7 @@ class _Plan:
         elif event["event"] == SEEN:
             targets = []
         else:
-            targets = list(self._targets(tx, event, alert))
+            targets = list(Routes(self._rules).targets(tx, event, alert))
         starts = [self._put(tx, target, event) for target in targets]
         if alert["state"] == OPEN and event["event"] not in (ENDED, SHUT, SEEN):
             self._wait_for(
@@ -223,38 +264,7 @@ class _Plan:
         until = min(starts, default=self._now) + timedelta(minutes=terms.minutes[alert["severity"]])
         tx.update("alert", {"alert_id": alert["alert_id"]}, {"turn": turn, "duty": terms.turns[turn], "answer_by": _text(until)})
 
-    def _targets(self, tx: RegisterTx, event: Row, alert: Row) -> Iterable[_Target]:
-        terms = self._rules.for_alert(alert["rule"])[1]
-        duty = terms.turns[min(alert["turn"], len(terms.turns) - 1)]
-        passed_on = event["event"] == PASSED_ON
-        for route in terms.to:
-            if weight(event["severity"]) < weight(route.least) or (passed_on and route.whom != Whom.DUTY):
-                continue
-            if is_disclosed_never(alert["rule"], route.whom, self._rules.secrecy):
-                continue
-            found = self._recipient(tx, route, alert, duty)
-            if found is None:
-                continue
-            recipient, languages = found
-            # What was not answered does not wait for the next digest once more.
-            mode = Mode.IMMEDIATE if passed_on else route.mode
-            for channel in route.channels:
-                yield _Target(str(route.whom), recipient, route.contact, str(channel), "+".join(languages), str(mode))
-
-    def _recipient(self, tx: RegisterTx, route: Route, alert: Row, duty: str) -> tuple[str, tuple[str, ...]] | None:
-        """(recipient, languages); None for whom the platform's contract does not name, or where there is none."""
-        if route.whom not in OUTSIDE:
-            return duty, route.languages
-        of = party(tx, alert["platform"], alert["last_seen_on"]) if alert["platform"] else None
-        if of is None:
-            return None
-        to, languages = contract_terms(of.contract)
-        if route.whom not in to:
-            return None
-        recipient = {Whom.PLATFORM: of.party, Whom.REGULATOR: REGULATOR, Whom.CUSTOMER: customer_of(alert)}[route.whom]
-        return None if recipient is None else (recipient, languages or route.languages)
-
-    def _put(self, tx: RegisterTx, target: _Target, event: Row) -> datetime:
+    def _put(self, tx: RegisterTx, target: Target, event: Row) -> datetime:
         """Into a message that waits and has not been tried, else into one of its own; returns when that may go."""
         waits = self._waiting(tx, target, event["alert_id"])
         if waits is None:
@@ -274,7 +284,7 @@ class _Plan:
         tx.insert("alert_told", told)
         return datetime.fromisoformat(waits["not_before"])
 
-    def _waiting(self, tx: RegisterTx, target: _Target, alert_id: str) -> Row | None:
+    def _waiting(self, tx: RegisterTx, target: Target, alert_id: str) -> Row | None:
         if target.channel == Channel.PAGE:
             return None
         same = target.columns() | {"state": QUEUED, "body": None}
@@ -283,7 +293,7 @@ class _Plan:
         ids = [told["message_id"] for told in tx.find("alert_told", alert_id=alert_id)]
         return next(iter(tx.find("alert_message", ("queued_at", "message_id"), message_id=ids, **same)), None) if ids else None
 
-    def _new(self, target: _Target, event: Row, start: datetime) -> Row:
+    def _new(self, target: Target, event: Row, start: datetime) -> Row:
         # Keyed, so that no two instances give one gateway the same number.
         number = "|".join((str(event["event_no"]), event["alert_id"], *target.columns().values()))
         now = _text(self._now)
@@ -296,12 +306,12 @@ class _Plan:
         return row
 
 
-def told_so_far(tx: RegisterTx, alert_id: str) -> list[_Target]:
+def told_so_far(tx: RegisterTx, alert_id: str) -> list[Target]:
     """Whoever was told of an alert, or waits to be."""
     ids = [told["message_id"] for told in tx.find("alert_told", alert_id=alert_id)]
     rows = tx.find("alert_message", ("queued_at", "message_id"), message_id=ids) if ids else []
     names = ("whom", "recipient", "contact", "channel", "languages", "mode")
-    return list(dict.fromkeys(_Target(**{name: row[name] for name in names}) for row in rows if row["state"] != FAILED))
+    return list(dict.fromkeys(Target(**{name: row[name] for name in names}) for row in rows if row["state"] != FAILED))
 
 
 def customer_of(alert: Row) -> str | None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from datetime import date
 from pathlib import Path
 
 import pytest
+import yaml
 from instance_kit import GO_LIVE, Instance, copy_of, opened
 from pages_kit import Desk, read
 from typer.testing import CliRunner
@@ -14,6 +17,7 @@ from custody.masking import mask_user_numbers
 from custody.ports import Row
 from custody.services.alert_messages import send_alerts
 from custody.services.alerts import follow, put_alert
+from schemas.rule_book import shipped_rules
 
 HOSTILE = "<script>alert('x')</script>\"'&"
 BORROWER = "P001.BORROWER.U001000001"
@@ -189,3 +193,30 @@ def test_the_command_line_lists_shows_and_sends(own_desk: Desk) -> None:
     assert run.invoke(command_line, ["alert", "messages", "--state", "NONSENSE"]).exit_code == 2
     closed = run.invoke(command_line, ["alert", "close", one["alert_id"][:12], "--as", "maker", "--note", "it came"])
     assert closed.exit_code == 0 and alerts(own_desk, subject="F2")[0]["closed_reason"] == "it came"
+
+
+def test_a_changed_rule_of_alerts_is_tried_on_the_days_alerts(own_desk: Desk, tmp_path: Path) -> None:
+    """No SMS for files any more: of what was raised on the day the trial names each SMS that would not go, and nothing else."""
+    entry = next(dict(rule.entry) for rule in shipped_rules() if rule.rule_id == "alert_files")
+    to = [route for route in entry["to"] if route["channels"] != ["SMS"]]
+    path = tmp_path / "rules.yaml"
+    rule = {**entry, "version": 2, "valid_from": date(2030, 1, 1), "to": to}
+    path.write_text(yaml.safe_dump({"rules": [rule]}, allow_unicode=True), encoding="utf-8")
+    asked = ["rules", "try", str(path), "--from", GO_LIVE.isoformat(), "--to", GO_LIVE.isoformat()]
+    tried = CliRunner().invoke(command_line, [*asked, "--json"])
+    assert tried.exit_code == 1, tried.output
+    found = json.loads(tried.stdout)
+    lines = [one for day in found["days"] for one in day["messages"]]
+    assert lines and {(one["what"], one["channel"], one["recipient"]) for one in lines} == {("VANISHES", "SMS", "operator")}
+    with opened(own_desk.home) as instance:
+        raised = {row["alert_id"] for row in instance.find("alert", raised_on=GO_LIVE)}
+        sms = {row["message_id"] for row in instance.find("alert_message", channel="SMS", recipient="operator")}
+        told = [row for row in instance.find("alert_told") if row["message_id"] in sms and row["alert_id"] in raised]
+    # A message may tell of several happenings; each is a line's.
+    assert sum(one["count"] for one in lines) == len(told) > 1
+    shown = CliRunner().invoke(command_line, asked)
+    assert "would not be told" in shown.stdout and "不再通知" in shown.stdout
+    rule["alerts"] = ["AML_*"]
+    rule["to"] = [*to, {"whom": "PLATFORM", "channels": ["FILE"], "when": "DIGEST", "from": "LOW", "languages": ["zh"]}]
+    path.write_text(yaml.safe_dump({"rules": [rule]}, allow_unicode=True), encoding="utf-8")
+    assert CliRunner().invoke(command_line, asked).exit_code == 2
