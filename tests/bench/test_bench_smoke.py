@@ -21,10 +21,10 @@ from bench.post import prepare as post_day
 from bench.reconcile import ON_SPARK
 from bench.reconcile import SIDES as RECONCILERS
 from bench.reconcile import prepare as reconcile_day
-from bench.statements import SIDES as STATEMENTS
-from bench.statements import prepare as prepare_statements
 from bench.risk import SIDES as ASSESSORS
 from bench.risk import prepare as risk_of_a_day
+from bench.statements import SIDES as STATEMENTS
+from bench.statements import prepare as prepare_statements
 from bench.sweep import SIDES as SWEEPERS
 from bench.sweep import prepare as prepare_sweep
 
