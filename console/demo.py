@@ -6,6 +6,7 @@ drop itself and stops it; no other server runs.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -26,6 +27,8 @@ from connectors.bootstrap import Wiring, wire
 from connectors.drop_server import DropServer
 from connectors.loopback import LOOPBACK, free_port
 from connectors.settings import FILE_NAME, load_settings
+from connectors.sftp_drop import PartyClient
+from connectors.ssh_keys import make_key, public_key_line
 from console.airflow.command import CustodyProcess, use_launcher
 from console.airflow.day_runner import run_dags
 from console.airflow.preloaded import launch_preloaded
@@ -45,6 +48,7 @@ MONTH_END = date(2019, 12, 31)
 # January's first bank business day: December's custody fees are charged, and the core answers on it.
 CHARGE_DAY = date(2020, 1, 2)
 SEED = 7
+_REG, _REPORTING, _MOST_BYTES = "REG", "regulator", 50_000_000
 DAGS = ("file_intake", "custody_day", "custody_fees", "risk_alerts", "regulatory_reports", "platform_results")
 
 
@@ -60,6 +64,7 @@ def main() -> int:
         for on in dates(START, DAYS):
             if on == CHARGE_DAY:
                 _charge_fees(on, screen)
+                _answer(build, home, screen)
             screen.print(f"[bold cyan]{on}[/]  {'parties deliver over SFTP / 各机构经 SFTP 报送'}")
             _custody("deliver", "--from", str(world), "--date", on.isoformat())
             for dag_id, state, seconds in run_dags(DAGS, on):
@@ -115,12 +120,14 @@ def _prepare(build: Path, root: Path, screen: Console) -> None:
         f"a world of {made['transactions']} movements in {made['files']} files, {made['faults']} faults planted / 已生成模拟市场"
     )
     _custody("init", "--bank", "示范银行 Example Bank", "--go-live", START.isoformat(), "--sftp-port", str(free_port()))
-    proposed = _custody("org", "onboard", "--from", str(build / "world"), "--as", "maker", "--note", "demo")
-    for number in proposed["proposals"].values():
-        _custody("proposal", "approve", number, "--as", "checker", "--note", "demo")
-    screen.print(
-        f"{len(proposed['proposals'])} parties onboarded by two people / {len(proposed['proposals'])} 家机构经双人复核准入"
-    )
+    _make_reporting_platform(build / _REPORTING)
+    onboarded = 0
+    for folder in ("world", _REPORTING):
+        proposed = _custody("org", "onboard", "--from", str(build / folder), "--as", "maker", "--note", "demo")
+        for number in proposed["proposals"].values():
+            _custody("proposal", "approve", number, "--as", "checker", "--note", "demo")
+        onboarded += len(proposed["proposals"])
+    screen.print(f"{onboarded} parties onboarded by two people / {onboarded} 家机构经双人复核准入")
     if migration is not None and migration.wait():
         raise SystemExit(f"airflow db migrate failed: see {build / 'airflow_migrate.log'}")
 
@@ -154,6 +161,34 @@ def _release(home: Path, screen: Console) -> None:
     finally:
         wiring.close()
     screen.print(f"   report {period} proposed by maker, released by checker / 报表经双人复核发布")
+
+
+def _make_reporting_platform(folder: Path) -> None:
+    """Where the regulator's reports go; it drops with us, and answers each package (``_answer``)."""
+    (folder / "keys").mkdir(parents=True)
+    key = folder / "keys" / _REG
+    make_key(key)
+    key.with_suffix(".pub").write_text(public_key_line(key) + "\n", encoding="utf-8")
+    party: dict[str, Any] = {
+        "party": _REG, "kind": "REPORTING", "name_en": "Reporting platform", "name_zh": "监管报送平台", "encoding": "utf-8", "layouts": {},
+        "dialect": {}, "file_types": [], "core_model": "HUB", "fee_contract": None, "fee_rate": None, "reports": ["*"],
+    }  # fmt: skip
+    (folder / "world.json").write_text(json.dumps({"parties": [party]}, ensure_ascii=False), encoding="utf-8")
+
+
+def _answer(build: Path, home: Path, screen: Console) -> None:
+    """The reporting platform fetches what lies there and takes it."""
+    client = PartyClient(load_settings(home), _REG, build / _REPORTING / "keys" / _REG)
+    names = [name for name, _ in client.list_out()]
+    packages = [name for name in names if name.endswith(".zip") and f"{name}.seal" in names]
+    for name in packages:
+        sha256 = hashlib.sha256(client.get(name, _MOST_BYTES)).hexdigest()
+        said = {"package": name, "sha256": sha256, "outcome": "ACCEPTED"}
+        client.put(f"{name}.receipt.json", json.dumps(said).encode())
+    client.close()
+    screen.print(
+        f"   {len(packages)} report fetched and accepted by the reporting platform / {len(packages)} 份报表已由监管报送平台接收"
+    )
 
 
 def _charge_fees(on: date, screen: Console) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from connectors.bootstrap import Wiring
@@ -16,6 +16,7 @@ from custody.ports import RegisterTx, Row
 from custody.release_checks import Fact, Facts, FigureValue
 from custody.report_terms import ReleaseTerms
 from custody.services.deliveries import deliver_pending
+from custody.services.outputs import days_begun
 from custody.services.releases import (
     Due,
     Handing,
@@ -38,6 +39,7 @@ from schemas.exchange import sha256_hex
 from schemas.report_receipt import MAX_BYTES, SUFFIX, parse_receipt
 
 _FIGURES = "report_figures"
+_LIES_STILL = timedelta(days=20)
 
 
 @dataclass
@@ -45,16 +47,19 @@ class SealedDrafts:
     """Implements custody.services.releases.DraftContents over the lake; each output is read once."""
 
     wiring: Wiring
-    _figures: dict[str, list[Row]] = field(default_factory=dict)
+    # By output, and in it by report, period and party.
+    _figures: dict[str, dict[tuple[str, str, str], list[Row]]] = field(default_factory=dict)
 
     def figures(self, row: Row) -> list[Row]:
         """The draft's rows of report_figures."""
         path = row["path"]
         if path not in self._figures:
             known = self.wiring.lake.manifest(path).tables
-            self._figures[path] = self.wiring.lake.rows(path, _FIGURES) if _FIGURES in known else []
-        of = (row["report_id"], row["period"], row["scope"])
-        return [one for one in self._figures[path] if (one["report"], one["period"], one["party"]) == of]
+            found: dict[tuple[str, str, str], list[Row]] = {}
+            for one in self.wiring.lake.rows(path, _FIGURES) if _FIGURES in known else ():
+                found.setdefault((one["report"], one["period"], one["party"]), []).append(one)
+            self._figures[path] = found
+        return self._figures[path].get((row["report_id"], row["period"], row["scope"]), [])
 
     def facts(self, row: Row) -> Facts:
         """Every figure by what tells it apart; of a table that narrows its rows none, since its figures mean something else."""
@@ -155,18 +160,16 @@ def difference_name(row: Row) -> str:
 def send(wiring: Wiring, on: date, actor: str) -> dict[str, Any]:
     """Hand over what was approved, deliver it, see what has arrived, take receipts. Doing it again sends nothing twice.
 
-    Raises NotPermitted; UsageError where a release has no recipient.
+    Raises NotPermitted.
     """
-    from connectors.settings import Settings
-
-    assert isinstance(wiring.settings, Settings)
-    handed = hand_over(wiring.register, wiring.clock, actor, on, _handing(wiring))
+    handed, nobody = hand_over(wiring.register, wiring.clock, actor, on, _handing(wiring))
     delivery = deliver_pending(wiring.exchange_ports)
     delivered = follow_deliveries(wiring.register, actor)
     receipts, troubles = collect_receipts(wiring.exchange_ports, actor, on, SUFFIX, MAX_BYTES, parse_receipt)
     return {
         "date": on.isoformat(),
         "handed_over": handed,
+        "nobody_gets": nobody,
         "delivered": delivered,
         "receipts": [list(one) for one in receipts],
         "troubles": [list(one) for one in [*delivery.failed, *troubles]],
@@ -219,12 +222,25 @@ def package(wiring: Wiring, row: Row) -> tuple[str, bytes]:
 def due_reports(wiring: Wiring, on: date) -> list[Due]:
     """Every report of every period that is over by then and has a due date, from the instance's first date on."""
     ends: list[tuple[ReleaseTerms, str, date]] = []
+    with wiring.register.transaction() as tx:
+        begun = days_begun(tx)
+        known = all_versions(tx)
+    # An instance that lies still since (a sample, a copy) owes nothing for ever.
+    until = min(on, (begun[-1] if begun else wiring.settings.instance.go_live) + _LIES_STILL)
+    drafted = wiring.settings.instance.reports
     for definition in load_definitions().values():
-        if definition.due is None or definition.on_request or definition.occasion is not None:
+        if definition.id not in drafted and "*" not in drafted:
+            continue
+        if definition.due is None or definition.on_request:
             continue
         terms = release_terms(definition.id)
+        if definition.occasion is not None:
+            # Due where there was something to report.
+            of = {(row["period"], row["period_end"]) for row in known if row["report_id"] == definition.id}
+            ends += [(terms, period_name, last) for period_name, last in sorted(of)]
+            continue
         day = wiring.settings.instance.go_live
-        while day < on:
+        while day < until:
             period = period_ending(definition.period, day)
             if period is not None:
                 ends.append((terms, period.name, period.last))

@@ -112,15 +112,14 @@ class SealedInput:
     manifest_digest: str
 
 
-def day_findings(first: date, last: date, posted: Iterable[date], closed: Iterable[date]) -> list[ReleaseFinding]:
-    """Of a period's days from the instance's first one on: each is posted and among the report's inputs, and is closed."""
+def day_findings(first: date, last: date, read: Mapping[str, frozenset[date]], closed: Iterable[date]) -> list[ReleaseFinding]:
+    """Of a period's days from the instance's first one on: each is closed, and among the report's inputs of each step that it reads day
+    by day (``read``: of which days)."""
     wanted = [date.fromordinal(n) for n in range(first.toordinal(), last.toordinal() + 1)]
+    have = {f"is not among its inputs of {step}": (f"未列入 {step} 的输入", days) for step, days in sorted(read.items())}
     found = []
-    for what, chinese, have in (
-        ("is no input of the report", "未列入输入", set(posted)),
-        ("is not closed", "尚未关账", set(closed)),
-    ):
-        lacking = [on for on in wanted if on not in have]
+    for what, (chinese, days) in {**have, "is not closed": ("尚未关账", frozenset(closed))}.items():
+        lacking = [on for on in wanted if on not in days]
         if lacking:
             named = _some([on.isoformat() for on in lacking])
             found.append(ReleaseFinding(Check.DAYS, what, f"{named}: {what}", f"{named}：{chinese}"))

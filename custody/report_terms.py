@@ -19,7 +19,7 @@ EVERY = "*"
 class ReleaseTerms:
     """What is to be known of a report's release. ``due_business_days``: it is to be out by the so many-th bank business day after its
     period's last day, None where it has no due date; ``warn_business_days``: so many bank business days earlier the desk is told.
-    ``to_regulator``, ``to_platform``: who gets it beside the bank itself."""
+    ``to_regulator``, ``to_platform``: who gets it beside the bank itself. ``daily_steps``: what it reads of each day of its period."""
 
     report_id: str
     english: str
@@ -28,6 +28,7 @@ class ReleaseTerms:
     warn_business_days: int
     to_regulator: bool
     to_platform: bool
+    daily_steps: frozenset[str]
     change: ChangeTerms
 
     def due_on(self, calendar: SettlementCalendar, period_end: date) -> date | None:

@@ -10,8 +10,8 @@ from pydantic import Field
 
 from custody.release_checks import ChangeTerms
 from custody.report_terms import ReleaseTerms
-from reports.catalogue import Strict, read_yaml
-from reports.definition import load_definition
+from reports.catalogue import Strict, load_catalogue, read_yaml
+from reports.definition import ReportDefinition, load_definition
 
 Number = Annotated[int, Field(ge=0)]
 
@@ -53,5 +53,12 @@ def release_terms(report_id: str) -> ReleaseTerms:
         warn_business_days=of.warn_business_days,
         to_regulator="regulator" in definition.addressees,
         to_platform="platform" in definition.addressees and definition.scope == "platform",
+        daily_steps=_daily_steps(definition),
         change=change,
     )
+
+
+def _daily_steps(definition: ReportDefinition) -> frozenset[str]:
+    """The steps of which a table of its row sets is read over all days of the period."""
+    uses = (use for row_set in definition.row_sets(load_catalogue()).values() for use in row_set.tables.values())
+    return frozenset(use.step for use in uses if use.step is not None and use.of == "days")

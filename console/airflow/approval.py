@@ -98,15 +98,15 @@ def approval_settings(english: str, chinese: str, doc: str, topic: str, or_page:
     )
 
 
-def approval(proposal: str, title: str) -> list[BaseOperator]:
+def approval(proposal: str, title: str, at_hand: str = "") -> list[BaseOperator]:
     """Three tasks in a row: the proposal is shown, a person answers, our service decides as that person. ``title`` is what the
-    question is called, in both languages."""
+    question is called, in both languages; ``at_hand``: Markdown below what is shown, such as links to what is decided on."""
     return [
         CustodyCommand(task_id="show", command=("proposal", "show", proposal), dated=False),
         AskForDecision(
             task_id="ask",
             subject=f"{title}: approve or reject / 待复核 {proposal}",
-            body="```\n{{ ti.xcom_pull(task_ids='show')['words'] | join('\n') }}\n```",
+            body="```\n{{ ti.xcom_pull(task_ids='show')['words'] | join('\n') }}\n```" + at_hand,
         ),
         MakeDecision(task_id="decide", proposal=proposal, answered="ask"),
     ]

@@ -43,6 +43,7 @@ _ANSWERS = _all(
     "DAG:customer_maintenance",
     "DAG:case_approvals",
     "DAG:fee_approvals",
+    "DAG:report_releases",
     "DAG:master_data_approvals",
     "DAG:restatement",
     "DAG:rule_approvals",

@@ -28,6 +28,7 @@ def add_desk(app: typer.Typer) -> None:
                 "differences": reports.differences,
                 "download": reports.download,
                 "make": reports.make,
+                "trace": reports.trace,
                 "send": reports.send,
                 "due": reports.due,
             },

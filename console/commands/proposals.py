@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
+from urllib.parse import urlencode
 
 import typer
 
@@ -17,6 +18,8 @@ from custody.calendar import custody_date_of
 from custody.customer_decisions import DELETE
 from custody.errors import UsageError
 from custody.masking import mask, mask_user_numbers
+from custody.ports import Row
+from custody.release_checks import Check, ReleaseFinding, explained
 from custody.rule_words import trial_words
 from custody.services import absent_files, calendars, customer_desk, organisations, party_keys, releases
 from custody.services import cases as case_service
@@ -101,6 +104,8 @@ def show(proposal: ProposalArgument, as_json: JsonOption = False) -> int:
         if row["kind"] == RESTATEMENT.kind:
             plan = effect_words(row["payload"])
     payload = json.loads(row["payload"])
+    if row["kind"] == releases.RELEASE.kind:
+        plan = release_words(payload)
     if row["kind"] == RULE:
         # Who decides sees what the rule would have changed: the decision is bound to it.
         plan = trial_words(payload["trial"])
@@ -120,7 +125,7 @@ def show(proposal: ProposalArgument, as_json: JsonOption = False) -> int:
         if text is not None
     ]
     words += plan
-    emit({**shown, "words": words}, as_json, words)
+    emit({**shown, "words": words, **_at_hand(row)}, as_json, words)
     return 0
 
 
@@ -128,6 +133,22 @@ def _day_words(effect: calendars.Effect) -> str:
     becomes = "business day 工作日" if effect.day.business_day else "holiday 休息日"
     was, will = effect.settles
     return f"{effect.day.day} becomes a {becomes} ({effect.day.reason}): the day before settles on {will}, not {was} / 前一日清算日由 {was} 改为 {will}"
+
+
+def release_words(payload: dict[str, Any]) -> list[str]:
+    """What stands out in the draft, each with what its maker says of it."""
+    said = payload["explanations"]
+    found = [ReleaseFinding(Check(check), subject, english, chinese) for check, subject, english, chinese in payload["findings"]]
+    return [f"{one.check}: {one.english} / {one.chinese} [{explained(one, said)}]" for one in found] or [
+        "nothing stands out 无异常变动"
+    ]
+
+
+def _at_hand(row: Row) -> dict[str, str]:
+    """Of a report's release the page that has it, below the console's address."""
+    if row["kind"] != releases.RELEASE.kind:
+        return {}
+    return {"page": f"report?{urlencode({'id': row['subject'], 'draft': json.loads(row['payload'])['draft_no']})}"}
 
 
 def _decide(proposal: str, actor: str, note: str, as_json: bool, approved: bool) -> int:

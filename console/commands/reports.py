@@ -217,6 +217,25 @@ def make(
 
 
 @command
+def trace(
+    file: Annotated[str, typer.Argument(help="A report's file, on disk or by name. 报表文件")],
+    cell: Annotated[str, typer.Argument(help="Of a workbook Sheet!C5, of a CSV file the number of the line. 单元格或行号")],
+    page: Annotated[int, typer.Option("--page", min=1, help="Page. 页")] = 1,
+    size: Annotated[int, typer.Option("--size", min=1, max=10_000, help="Rows on a page. 每页行数")] = 50,
+    row: Annotated[int | None, typer.Option("--row", min=1, help="All that is behind this row. 某一行的全部来源")] = None,
+    as_json: JsonOption = False,
+) -> int:
+    """From a figure to the sealed rows that it sums, and to the files and lines that these came from. 报表数字溯源"""
+    from console.trace_view import as_json_tree, lines
+    from jobs.reporting.trace import trace as trace_it
+
+    with wired() as wiring:
+        found = trace_it(wiring, file, cell, page, size, row)
+    emit(as_json_tree(found), as_json, lines(found))
+    return 0
+
+
+@command
 def send(date_: DateOption = "", actor: ActorSystem = SYSTEM, as_json: JsonOption = False) -> int:
     """Hand over what two people released, see what has arrived, take the recipients' receipts. 报送与回执"""
     from console import report_release
@@ -225,11 +244,14 @@ def send(date_: DateOption = "", actor: ActorSystem = SYSTEM, as_json: JsonOptio
         on = parse_date(date_) if date_ else report_release.today(wiring)
         done = report_release.send(wiring, on, actor)
     words = [f"handed over {name}" for name in done["handed_over"]]
+    words += [
+        f"nobody gets {s}: onboard a reporting platform (kind REPORTING, contract term reports)" for s in done["nobody_gets"]
+    ]
     words += [f"delivered {subject}" for subject in done["delivered"]]
     words += [f"{party}: {name} {became}" for party, name, became in done["receipts"]]
     words += [f"{name}: {why}; will be tried again" for name, why in done["troubles"]]
     emit(done, as_json, words or ["nothing to send, no receipt 无待报送，无回执"])
-    return 1 if any(became != "ACCEPTED" for _, _, became in done["receipts"]) else 0
+    return 1 if done["nobody_gets"] or any(became != "ACCEPTED" for _, _, became in done["receipts"]) else 0
 
 
 @command

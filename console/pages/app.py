@@ -33,6 +33,8 @@ from console.pages import (
     organisation_deeds,
     organisations,
     people,
+    report_deeds,
+    reports,
     results,
     rules,
     transactions,
@@ -79,6 +81,8 @@ for section in (
     calendar,
     people,
     audit,
+    reports,
+    report_deeds,
 ):
     app.include_router(section.router)
 

@@ -192,3 +192,24 @@ FUNDS: dict[str, Words] = {
     "COVER": ("cash and good receivables against what is owed", "现金及有效应收与存管应付"),
     "PAYOUT": ("cash and channel money against pay-outs", "现金及渠道清算款与待付"),
 }
+# What became of a draft of a report (custody.release_life).
+REPORT_STATES: dict[str, Words] = {
+    "NOT_DRAFTED": ("not drafted", "未编制"),
+    "DRAFT": ("draft, nobody has asked for its release", "草稿，未提出放行"),
+    "PROPOSED": ("waits for a second person", "待复核"),
+    "REJECTED": ("turned down", "复核拒绝"),
+    "REPLACED": ("replaced by a newer draft", "已被新草稿取代"),
+    "APPROVED": ("released, not handed over yet", "已放行，待报送"),
+    "SENT": ("handed over, on its way", "已报送，送达中"),
+    "DELIVERED": ("delivered, not answered yet", "已送达，待回执"),
+    "ACCEPTED": ("accepted", "已接收"),
+    "REFUSED": ("refused by its recipient", "被接收方拒收"),
+    "CORRECTED": ("corrected by a later release", "已由后续版本更正"),
+}
+REPORT_CHECKS: dict[str, Words] = {
+    "DAYS": ("days are whole", "天数完整"),
+    "SEALS": ("inputs are the newest", "输入为最新版本"),
+    "FILES": ("files are as sealed", "文件与封签一致"),
+    "TOTALS": ("totals agree", "各报表合计一致"),
+    "CHANGE": ("change since the period before", "较上期变动"),
+}

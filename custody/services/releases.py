@@ -206,7 +206,8 @@ class Assessment:
 
 def assess(tx: RegisterTx, row: Row, contents: DraftContents, go_live: date) -> Assessment:
     """All checks of a draft, as the register and the lake are now."""
-    findings = register_findings(tx, row, go_live)
+    terms = contents.terms(row["report_id"])
+    findings = register_findings(tx, row, go_live, terms.daily_steps)
     findings += [ReleaseFinding(Check.FILES, said, said, said) for said in contents.damage(row)]
     if any(one.check == Check.FILES for one in findings):
         return Assessment(findings, "")
@@ -214,22 +215,21 @@ def assess(tx: RegisterTx, row: Row, contents: DraftContents, go_live: date) -> 
     facts = contents.facts(row)
     findings += total_findings(row["report_id"], facts, {ReportKey.of(one).subject: contents.facts(one) for one in others})
     if before is not None:
-        terms = contents.terms(row["report_id"]).change
-        findings += change_findings(contents.facts(before), facts, terms, before["period"])
+        findings += change_findings(contents.facts(before), facts, terms.change, before["period"])
     return Assessment(findings, _compared(others, before))
 
 
-def register_findings(tx: RegisterTx, row: Row, go_live: date) -> list[ReleaseFinding]:
-    """Those checks that need nothing but the register: days and seals."""
+def register_findings(tx: RegisterTx, row: Row, go_live: date, daily_steps: frozenset[str]) -> list[ReleaseFinding]:
+    """Those checks that need nothing but the register: days and seals. ``daily_steps``: of what each day is to be among the inputs."""
     inputs = sealed_inputs(row)
     names = sorted({one.step for one in inputs} | {"close"})
     seals: dict[tuple[date, str], tuple[int, str]] = {}
     for output in tx.find("step_output", ("version",), step=names):
         seals[output["custody_date"], output["step"]] = (output["version"], output["manifest_digest"])
     first = max(go_live, first_day(row["period"], row["period_end"]))
-    posted = [one.custody_date for one in inputs if one.step == "post"]
+    read = {step: frozenset(one.custody_date for one in inputs if one.step == step) for step in daily_steps}
     closed = [on for on, step in seals if step == "close"]
-    return day_findings(first, row["period_end"], posted, closed) + seal_findings(inputs, seals)
+    return day_findings(first, row["period_end"], read, closed) + seal_findings(inputs, seals)
 
 
 def sealed_inputs(row: Row) -> list[SealedInput]:
@@ -340,7 +340,8 @@ def _apply(tx: RegisterTx, subject: str, payload: Mapping[str, Any]) -> None:
         raise UsageError(
             f"the newest draft of {subject} is number {row['draft_no']}, not {payload['draft_no']}: propose it again"
         )
-    found = register_findings(tx, row, date.fromisoformat(payload["go_live"]))
+    # What it was made from has not changed since it was sealed; whether that is still the newest may have.
+    found = register_findings(tx, row, date.fromisoformat(payload["go_live"]), frozenset())
     if found:
         raise UsageError("; ".join(one.english for one in found))
     if _compared(_beside(tx, row), _period_before(tx, row)) != payload["compared"]:
@@ -369,15 +370,17 @@ class Handing:
     terms: Callable[[str], ReleaseTerms]
 
 
-def hand_over(register: Register, clock: Clock, actor: str, on: date, handing: Handing) -> list[str]:
-    """Queue the package of every approved release for each of its recipients; returns the packages' names.
+def hand_over(register: Register, clock: Clock, actor: str, on: date, handing: Handing) -> tuple[list[str], list[str]]:
+    """Queue the package of every approved release for each of its recipients; returns the packages' names, and the releases that
+    nobody gets, which wait until a reporting platform is onboarded whose contract names them.
 
-    Doing it again hands over nothing twice. Raises NotPermitted; UsageError when a release has no recipient.
+    A report for the bank alone lies with it at once. Doing it again hands over nothing twice. Raises NotPermitted.
     """
     with permitted_transaction(register, actor, "report.send", on.isoformat()) as tx:
         approved = all_versions(tx, state=APPROVED)
         before = {ReportKey.of(row): released_before(tx, row) for row in approved}
-    done = []
+    done: list[str] = []
+    nobody: list[str] = []
     for row in approved:
         # Made outside the register's lock: the same row gives the same bytes.
         name, data = handing.pack(row, before[ReportKey.of(row)])
@@ -386,11 +389,11 @@ def hand_over(register: Register, clock: Clock, actor: str, on: date, handing: H
             now = version(tx, ReportKey.of(row), row["draft_no"])
             if now["state"] != APPROVED:
                 continue  # corrected or handed over meanwhile
-            to = recipients(tx, ReportKey.of(row), handing.terms(row["report_id"]), on)
-            if not to:
-                raise UsageError(
-                    f"nobody gets {row['report_id']}: onboard a reporting platform (kind {PartyKind.REPORTING}, contract term reports)"
-                )
+            terms = handing.terms(row["report_id"])
+            to = recipients(tx, ReportKey.of(row), terms, on)
+            if not to and (terms.to_regulator or terms.to_platform):
+                nobody.append(ReportKey.of(row).subject)
+                continue
             for party in to:
                 file_name = shared_name(party, name)
                 queue(tx, clock, party, file_name, sha256, reference)
@@ -399,8 +402,10 @@ def hand_over(register: Register, clock: Clock, actor: str, on: date, handing: H
                                               "receipt_ref": None, "receipt_sha256": None, "answered_at": None})  # fmt: skip
             values = {"package_name": name, "package_sha256": sha256, "package_ref": reference}
             move(tx, actor, now, SENT, {"package": name, "sha256": sha256, "to": to}, **values)
+            if not to:
+                move(tx, actor, now, DELIVERED, {"package": name})
             done.append(name)
-    return done
+    return done, nobody
 
 
 def recipients(tx: RegisterTx, key: ReportKey, terms: ReleaseTerms, on: date) -> list[str]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 DAG_FILES = sorted((Path(__file__).resolve().parents[2] / "dags").glob("*.py"))
 DAG_IDS = [
-    "alert_delivery", "case_approvals", "custody_day", "custody_fees", "customer_maintenance", "fee_approvals", "fee_charges", "file_intake", "master_data_approvals", "platform_results", "regulatory_reports", "report_deadlines", "restatement", "risk_alerts", "rule_approvals", "seal_and_backup",
+    "alert_delivery", "case_approvals", "custody_day", "custody_fees", "customer_maintenance", "fee_approvals", "fee_charges", "file_intake", "master_data_approvals", "platform_results", "regulatory_reports", "report_deadlines", "report_releases", "restatement", "risk_alerts", "rule_approvals", "seal_and_backup",
 ]  # fmt: skip
 PROPOSAL = "{{ (dag_run.conf or {}).get('proposal_id', '') }}"
 # The words of each command; a person's answer has none.
@@ -29,11 +29,12 @@ CHAINS = {
     "custody_fees": ["fees"],
     "customer_maintenance": [f"proposal show {PROPOSAL}", "ask", "proposal", f"customer carry-out {PROPOSAL}"],
     "fee_charges": ["fee due", "fee send"],
-    "file_intake": ["collect", "org admit", "outbound send"],
+    "file_intake": ["collect", "org admit", "outbound send", "report send"],
     "master_data_approvals": [f"proposal show {PROPOSAL}", "ask", "proposal"],
     "platform_results": ["results"],
     "regulatory_reports": ["report", "close"],
     "report_deadlines": ["report due"],
+    "report_releases": [f"proposal show {PROPOSAL}", "ask", "proposal", "report send"],
     "restatement": [f"proposal show {PROPOSAL}", "ask", "proposal"],
     "risk_alerts": ["risk", "compliance", "alert send"],
     "seal_and_backup": ["verify --no-store", "backup"],
@@ -43,6 +44,7 @@ CHAINS = {
 FORKS: dict[tuple[str, str], set[str]] = {
     ("file_intake", "collect"): {"log_ins"},
     ("file_intake", "log_ins"): set(),
+    ("file_intake", "outbound"): {"reports"},
 }
 # (emits, listens to): the assets that carry a custody date from one DAG to the next
 ASSETS: dict[str, tuple[set[str], set[str]]] = {
@@ -58,6 +60,7 @@ ASSETS: dict[str, tuple[set[str], set[str]]] = {
     "platform_results": (set(), {"day_reconciled"}),
     "regulatory_reports": ({"day_closed"}, {"fees_accrued", "risk_assessed"}),
     "report_deadlines": (set(), set()),
+    "report_releases": (set(), set()),
     "restatement": (set(), set()),
     "risk_alerts": ({"risk_assessed"}, {"day_reconciled"}),
     "rule_approvals": (set(), set()),

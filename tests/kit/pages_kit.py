@@ -35,7 +35,9 @@ class Tables(HTMLParser):
     @property
     def links(self) -> list[str]:
         """To pages of the console, each once, in the order of the page."""
-        found = (attrs.get("href") or "" for tag, attrs in self.tags if tag == "a" and "data-airflow" not in attrs)
+        found = (
+            attrs.get("href") or "" for tag, attrs in self.tags if tag == "a" and not {"data-airflow", "download"} & attrs.keys()
+        )
         return list(dict.fromkeys(href for href in found if href and not href.startswith(("#", "http"))))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:

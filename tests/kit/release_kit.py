@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import zipfile
@@ -18,6 +19,7 @@ from connectors.bootstrap import Wiring
 from connectors.ssh_keys import make_key, public_key_line
 from console.cli import app
 from console.report_release import SealedDrafts, send
+from custody.calendar import ONE_DAY
 from custody.services.access import SYSTEM
 from custody.services.four_eyes import approve
 from custody.services.organisations import ONBOARD, propose_party
@@ -42,28 +44,21 @@ def begin(home: Path, go_live: date = MONTH_END) -> None:
     assert CliRunner().invoke(app, command, env={"CUSTODY_HOME": str(home)}).exit_code == 0
 
 
-def day(wiring: Wiring, on: date, figures: Figures | None = None, close: bool = True) -> None:
+def day(wiring: Wiring, on: date, figures: Figures | None = None, close: bool = True, earlier: Figures | None = None) -> None:
     """A custody date of which nothing is known but its reports."""
     for name in STEPS:
         if name == "report":
-            draft(wiring, figures or {}, on=on)
+            draft(wiring, figures or {}, on=on, earlier=earlier)
         elif name != "close" or close:
             run_step(wiring, Step(name, lambda _: None), on, SYSTEM)
 
 
-def draft(wiring: Wiring, figures: Figures, reason: str = "", on: date = MONTH_END, report: str = KEY.report_id) -> None:
-    """Seal a monthly report of these figures as the date's report step; none where there are none."""
+def draft(wiring: Wiring, figures: Figures, reason: str = "", on: date = MONTH_END, earlier: Figures | None = None) -> None:
+    """Seal a monthly report of these figures as the date's report step, none where there are none; and one of the month before."""
 
     def run(context: StepContext) -> None:
         assert context.writer is not None
-        if not figures:
-            return
-        name = ReportName(report, f"{on:%Y-%m}", "", 2)
-        rows = list(_rows(name, figures))
-        lines = [(row["table_id"], row["key"], row["figure"], str(row["value"])) for row in rows]
-        files = {name.file(".csv"): csv_bytes(("table", "key", "figure", "value"), lines)}
-        post = context.seal("post")
-        assert post is not None
+        posts = [seal for seal in context.seals_of("post") if seal.custody_date >= on.replace(day=1)]
         inputs: list[dict[str, str | int]] = [
             {
                 "custody_date": s.custody_date.isoformat(),
@@ -71,13 +66,23 @@ def draft(wiring: Wiring, figures: Figures, reason: str = "", on: date = MONTH_E
                 "version": s.version,
                 "manifest_digest": s.manifest_digest,
             }
-            for s in [*(x for x in context.seals_of("post") if x.custody_date >= on.replace(day=1)), context.seal("reconcile")]
+            for s in [*posts, context.seal("reconcile")]
             if s is not None
         ]
-        for file, data in files.items():
-            context.writer.file(file, data)
-        context.writer.file(name.file("_seal.json"), make_seal(files, inputs, report, name.period))
-        context.write("report_figures", rows)
+        found: list[Any] = []
+        for period, of in ((f"{on:%Y-%m}", figures), (f"{on.replace(day=1) - ONE_DAY:%Y-%m}", earlier or {})):
+            if not of:
+                continue
+            name = ReportName(KEY.report_id, period, "", 2)
+            rows = list(_rows(name, of))
+            lines = [(row["table_id"], row["key"], row["figure"], str(row["value"])) for row in rows]
+            files = {name.file(".csv"): csv_bytes(("table", "key", "figure", "value"), lines)}
+            for file, data in files.items():
+                context.writer.file(file, data)
+            context.writer.file(name.file("_seal.json"), make_seal(files, inputs, KEY.report_id, period))
+            found += rows
+        if found:
+            context.write("report_figures", found)
 
     run_step(wiring, Step("report", run, REPORT.publish), on, SYSTEM, reason)
 
@@ -135,8 +140,6 @@ class Regulator:
             return {one: archive.read(one) for one in archive.namelist()}
 
     def answer(self, name: str, outcome: str, reason: str = "", **other: str) -> None:
-        import hashlib
-
         said = {
             "package": name,
             "sha256": hashlib.sha256(self.packages()[name]).hexdigest(),

@@ -43,6 +43,8 @@ DEEDS = {
     "organisation-contact": {"party.propose"},
     "organisation-contacts": {"contact.reveal"},
     "organisation-decide": {"party.approve"},
+    "report-propose": {"report.propose"},
+    "report-decide": {"report.approve"},
     "rule-decide": {"rule.approve"},
     "transactions": {"transaction.view"},
 }
@@ -50,7 +52,7 @@ DEEDS = {
 _RECORD = ("audit_event",)
 # These say first that what the form speaks of is not there, or lacks a field, to everybody alike.
 SAID_FIRST = {
-    "case-adjust", "case-decide", "fee-propose", "organisation-contact", "organisation-decide", "organisation-key", "propose-change",
+    "case-adjust", "case-decide", "fee-propose", "organisation-contact", "organisation-decide", "organisation-key", "propose-change", "report-propose",
 }  # fmt: skip
 
 
