@@ -2,6 +2,7 @@
 there for those alone who may see it; console.compliance_view decides."""
 
 # No `from __future__ import annotations`: FastAPI reads the annotations of its endpoints.
+import json
 from collections import Counter
 from collections.abc import Mapping
 from datetime import date, timedelta
@@ -11,6 +12,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
 from console.compliance_view import Explained, assessed_days, explained, findings_on, rules_sealed, sees_confidential
+from console.hold_view import holds_of
 from console.pages.asking import NotFound, UserDep, asked, date_of, show
 from console.pages.listing import Listing, listing, query
 from console.pages.words import COMPLIANCE_SOURCES, Words
@@ -22,6 +24,7 @@ from custody.match_rules import Rule, RuleSet
 from custody.ports import Row
 from custody.rule_forms import Unseen
 from custody.rule_words import condition_words
+from custody.watch_list import HOLD_WORDS, HoldState
 
 router = APIRouter()
 _WEIGHT = ("CRITICAL", "HIGH", "MEDIUM", "LOW")
@@ -54,7 +57,8 @@ def one_finding(
             found = explained(wiring, user.get_name(), finding, date_of(wanted) if wanted else None)
         except UsageError as why:
             raise NotFound(str(why)) from None
-        return show(request, "finding.html", view=FindingView(found))
+        holds = [] if found.finding["rule"] != "watch_list" else holds_of(wiring, user.get_name(), found.finding["subject"])
+        return show(request, "finding.html", view=FindingView(found, holds))
 
 
 class ComplianceView:
@@ -109,7 +113,8 @@ class ComplianceView:
 class FindingView:
     """One finding, with what the template asks; accounts masked as everywhere."""
 
-    def __init__(self, found: Explained) -> None:
+    def __init__(self, found: Explained, holds: list[Row]) -> None:
+        self.hold = next((row for row in holds if row["hold_id"] == found.finding["finding_id"]), None)
         self.on, self.finding, self.rule, self.terms = found.on, found.finding, found.rule, found.terms
         self.rows = [row | {"ref": mask_user_numbers(row["ref"])} for row in found.rows]
 
@@ -125,6 +130,12 @@ class FindingView:
     @property
     def severity(self) -> Words:
         return SEVERITIES[self.finding["severity"]]
+
+    def hold_words(self, state: str) -> Words:
+        return HOLD_WORDS[HoldState(state)]
+
+    def outcome(self, proposal: Row) -> Words:
+        return self.hold_words(json.loads(proposal["payload"])["outcome"])
 
     def source(self, row: Row) -> Words:
         return COMPLIANCE_SOURCES[row["source"]]

@@ -13,6 +13,7 @@ from instance_kit import Instance, opened
 from pages_kit import Desk, read
 
 from custody.services.four_eyes import approve
+from custody.services.people import add_person
 from custody.services.watch_lists import WATCH_LIST, propose_list
 
 
@@ -95,4 +96,23 @@ def test_that_money_is_held_is_shown_to_those_alone_who_may_know_and_that_they_s
     desk.who = "maker"
     assert "No money leaves" not in read(desk.client.get(f"/{customer}").text).text
     with opened(home) as instance:
-        assert [row["actor"] for row in instance.find("audit_event", action="aml_hold.view")] == ["risk"]
+        # On the finding, and on the customer's page.
+        assert [row["actor"] for row in instance.find("audit_event", action="aml_hold.view")] == ["risk", "risk"]
+
+
+def test_a_release_is_proposed_and_decided_on_the_finding(desk: Desk, home: Path) -> None:
+    desk.who = "risk"
+    (link,) = (href for href in read(desk.get("compliance", rule="watch_list").text).links if href.startswith("finding?"))
+    number = link.partition("finding=")[2].partition("&")[0]
+    assert desk.post("hold-propose", id=number, outcome="FORGOTTEN", note="n").status_code == 400
+    assert desk.post("hold-propose", id=number, outcome="RELEASED", note="another of that name").status_code == 303
+    shown = read(desk.client.get(f"/{link}").text)
+    assert "another of that name" in shown.text
+    proposal = next(attrs["value"] or "" for tag, attrs in shown.tags if tag == "input" and attrs.get("name") == "proposal")
+    assert desk.post("hold-decide", id=number, proposal=proposal, answer="approve", note="n").status_code == 403
+    with opened(home) as instance:
+        add_person(instance.wiring.register, "admin", "risk2", "n", ["risk_officer"])
+    desk.who = "risk2"
+    assert desk.post("hold-decide", id=number, proposal=proposal, answer="approve", note="n").status_code == 303
+    with opened(home) as instance:
+        assert instance.find("proposal", proposal_id=proposal)[0]["state"] == "APPROVED"
