@@ -1,7 +1,7 @@
-"""A day's custody fees of many platforms: facts from the posted day's tables, rated by their contracts and written (``fees``), and the
-balance-days beside them (``fees_balance_days``), against DuckDB SQL by hand that computes the same figures from the same Parquet.
+"""A day's custody fees of many platforms: facts from the posted day's tables, rated by their contracts and written, against DuckDB SQL by hand
+that computes the same figures from the same Parquet.
 
-Ours writes with digests of its rows as every step does; DuckDB only writes Parquet. Each platform has 2,000 sub-accounts and pays by
+Ours writes all of the step's tables with digests of their rows; DuckDB only the fees as Parquet. Each platform has 2,000 sub-accounts and pays by
 balance, by recharge, by withdrawal in tiers, a flat part and a minimum. Rows are sub-accounts.
 """
 
@@ -88,6 +88,7 @@ def _posted(writer: Any, platforms: int) -> None:
             ("balances", _balances(of_part)),
             ("sub_accounts", _accounts(of_part)),
             ("ledger_txn", _legs(of_part)),
+            ("journal", _moves(of_part)),
         ):
             writer.part(Part.of(TABLES[table], conform(TABLES[table], _whole(table, columns))))
 
@@ -139,25 +140,35 @@ def _legs(platforms: range) -> dict[str, Any]:
     }
 
 
+def _moves(platforms: range) -> dict[str, Any]:
+    legs = [_name(p) for p in platforms for _ in range(_LEGS)]
+    return {
+        "platform": legs,
+        "entry_no": np.arange(len(legs)) + platforms.start * _LEGS,
+        "book": ["CUSTODY"] * len(legs),
+        "from_account": [f"{p}:CORE_CASH" for p in legs],
+        "to_account": [f"{p}.LENDER.U000001:available" for p in legs],
+        "amount_minor": [100] * len(legs),
+    }
+
+
 def ours(folder: Path) -> Run:
     from connectors.bootstrap import wire
-    from jobs.fees import write_accruals, write_balance_days
+    from jobs.fees import STEP
     from jobs.step import Step, StepContext, run_step
 
     seconds: dict[str, float] = {}
 
     def timed(context: StepContext) -> None:
-        for name, work in (("fees", write_accruals), ("fees_balance_days", write_balance_days)):
-            started = time.perf_counter()
-            work(context)
-            seconds[name] = time.perf_counter() - started
+        started = time.perf_counter()
+        STEP.run(context)
+        seconds["fees"] = time.perf_counter() - started
 
     wiring = wire(folder / "home")
     result = run_step(wiring, Step("fees", timed), _ON, "bench", f"run at {time.time_ns()}")
     fees = wiring.lake.read(result.seal.path, "fee_accruals", ["platform", "net_minor", "vat_minor"])
-    days = wiring.lake.read(result.seal.path, "balance_days", ["minor_days"])
     wiring.close()
-    return Run(seconds, _answer(fees, days))
+    return Run(seconds, _answer(fees))
 
 
 def duckdb_sql(folder: Path) -> Run:
@@ -166,14 +177,11 @@ def duckdb_sql(folder: Path) -> Run:
     connection = duckdb.connect()
     connection.execute("set threads = 2")
     lake = next((folder / "home").glob(f"lake/{_ON}/post/*/*"))
-    seconds = {}
-    for name, query in (("fees", _FEES), ("fees_balance_days", _DAYS)):
-        started = time.perf_counter()
-        connection.execute(f"copy ({query.format(lake=lake)}) to '{folder / name}.parquet' (format parquet)")
-        seconds[name] = time.perf_counter() - started
+    started = time.perf_counter()
+    connection.execute(f"copy ({_FEES.format(lake=lake)}) to '{folder / 'fees'}.parquet' (format parquet)")
+    seconds = {"fees": time.perf_counter() - started}
     fees = connection.sql(f"select platform, net_minor, vat_minor from '{folder / 'fees'}.parquet'").to_arrow_table()
-    days = connection.sql(f"select minor_days from '{folder / 'fees_balance_days'}.parquet'").to_arrow_table()
-    return Run(seconds, _answer(fees, days))
+    return Run(seconds, _answer(fees))
 
 
 # 1.5 per mille / 365 and the flat and least parts of one day of 31, in 365,000ths of a fen of which 3/2 a fen of balance; half even.
@@ -205,19 +213,13 @@ select platform, opened, net::bigint as net_minor,
                               then 1 else 0 end)::bigint as vat_minor
 from rounded order by platform
 """
-_DAYS = """
-select platform, regexp_replace(account, ':(available|frozen)$', '') as account, sum(closing_minor)::bigint as minor_days
-from '{lake}/balances/*.parquet' where book = 'CUSTODY' and (contains(account, '.') or contains(account, ':P_'))
-group by 1, 2 having sum(closing_minor) <> 0 order by 1, 2
-"""
 
 
-def _answer(fees: pa.Table, days: pa.Table) -> dict[str, Any]:
+def _answer(fees: pa.Table) -> dict[str, Any]:
     from connectors.table_digest import content_digest
 
-    minor = days["minor_days"].to_numpy()
     plain = pa.table({name: fees[name].cast(pa.string() if name == "platform" else pa.int64()) for name in fees.column_names})
-    return {"fees": content_digest(plain), "accounts": len(minor), "minor_days": int(minor.sum())}
+    return {"fees": content_digest(plain), "platforms": fees.num_rows, "net_minor": int(fees["net_minor"].to_numpy().sum())}
 
 
 SIDES = {"ours": ours, "DuckDB SQL": duckdb_sql}

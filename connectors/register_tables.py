@@ -340,31 +340,62 @@ case_event = Table(
     info={"numbered_by": "event_no"},
 )
 
-# What a platform was charged for a period, made by the approval of the computed charge (custody.services.fee_charges).
+# What a charging period that has ended comes to, by the newest day that rated it: a projection of the fees steps (jobs.fees); beside it what
+# was charged for it in all. ``is_open``: they differ.
+fee_period = Table(
+    "fee_period",
+    metadata,
+    Column("platform", String(10), primary_key=True),
+    Column("period", String(10), primary_key=True),
+    Column("last", Date, nullable=False),
+    _text("currency"),
+    Column("net_minor", BigInteger, nullable=False),
+    Column("vat_minor", BigInteger, nullable=False),
+    # Minor units of each component, which sum to the net.
+    _json("components"),
+    # The date whose fees step says so, and that step's digest.
+    Column("rated_on", Date, nullable=False),
+    _text("seal"),
+    Column("charged_net_minor", BigInteger, nullable=False),
+    Column("charged_vat_minor", BigInteger, nullable=False),
+    # How many charges there were.
+    Column("charges", Integer, nullable=False),
+    Column("is_open", Boolean, nullable=False, index=True),
+)
+
+# What a platform is to pay or to get back, made by two people's approval (custody.services.fee_charges, fee_surplus). ``kind``: RATED, what a
+# period comes to beyond what was charged for it; SURPLUS, what the core took beyond what it was asked for.
 fee_charge = Table(
     "fee_charge",
     metadata,
     Column("charge_no", String(60), primary_key=True),
     Column("platform", String(10), nullable=False),
     _text("period"),
+    _text("kind"),
+    # The charge that it corrects.
+    _text("cites", null=True),
     _text("currency"),
     Column("net_minor", BigInteger, nullable=False),
     Column("vat_minor", BigInteger, nullable=False),
+    # Below nothing: to be given back.
     Column("gross_minor", BigInteger, nullable=False),
     # Minor units of each component, which sum to the net.
     _json("components"),
-    # The period's last day, and the digest of its fees step.
+    # The date whose fees step it was drawn from, and that step's digest.
     Column("accrued_on", Date, nullable=False),
     _text("seal"),
     Column("due_on", Date, nullable=False),
     _text("state"),
+    # What is left is the gross less these: below nothing where the core gave back, and where this one was set off against another.
     Column("collected_minor", BigInteger, nullable=False),
+    Column("set_off_minor", BigInteger, nullable=False),
+    Column("written_off_minor", BigInteger, nullable=False),
     Column("attempts", Integer, nullable=False),
-    # The bank business day from which it goes out (again); null while the core has not answered, and when all is collected.
+    # The bank business day from which it goes out (again); null while the core has not answered, and when nothing is left.
     Column("next_try_on", Date, nullable=True),
 )
 
-# Each try of a charge, and what the core answered; ``answered_on`` is the custody date whose posting has the answer.
+# Each try of a charge, and what the core answered; ``answered_on`` is the custody date whose posting has the first answer.
 fee_attempt = Table(
     "fee_attempt",
     metadata,
@@ -375,7 +406,7 @@ fee_attempt = Table(
     Column("vat_minor", BigInteger, nullable=False),
     _text("file_name"),
     Column("sent_on", Date, nullable=False),
-    Column("answered_on", Date, nullable=True),
+    Column("answered_on", Date, nullable=True, index=True),
     Column("collected_minor", BigInteger, nullable=False),
 )
 
@@ -444,6 +475,19 @@ report_delivery = Table(
     _text("receipt_sha256", null=True),
     _text("answered_at", null=True),
     Index("ix_report_delivery_report", "report_id", "period", "scope", "draft_no"),
+)
+
+# Each leg of an answer, as its custody date posted it; below nothing where the core gave back, nothing where it failed. Without a charge:
+# nobody asked for it.
+fee_answer = Table(
+    "fee_answer",
+    metadata,
+    Column("platform", String(10), primary_key=True),
+    Column("request_no", String(200), primary_key=True),
+    Column("leg", Integer, primary_key=True),
+    Column("posted_on", Date, nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("charge_no", String(60), nullable=True),
 )
 
 alert = Table(

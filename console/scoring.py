@@ -1,5 +1,6 @@
 """What the system found, as ``simulator.score`` takes it: breaks, rejected rows, files that intake did not take as new, whole batches
-that failed an expectation, and results that a platform disputes or does not answer; and how a score is shown."""
+that failed an expectation, results that a platform disputes or does not answer, and what does not fit in the core's answers to
+charges of custody fees; and how a score is shown."""
 
 from __future__ import annotations
 
@@ -34,6 +35,7 @@ def found_items(wiring: Wiring) -> list[dict[str, Any]]:
     with wiring.register.transaction() as tx:
         outputs = tx.find("step_output", ("custody_date", "version"), step=[_BREAK[0], _REJECTED[0], _BATCH[0], _ANSWER[0]])
         events = tx.find("file_event", ("event_no",), event=list(_INTAKE_EVENTS))
+        fees = [row for row in tx.find("alert") if row["rule"].startswith("FEE_")]
         parties = {file["file_name"]: file["party"] for file in tx.find("file")}
         # Who was never told cannot answer.
         told = {f"{_ANSWERED}{row['file_name']}" for row in tx.find("outbound")}
@@ -43,6 +45,9 @@ def found_items(wiring: Wiring) -> list[dict[str, Any]]:
                 continue
             key = item["platform"], item["sides"], item["kind"], item["subject"]
             first.setdefault(key, {**item, "found_on": output["custody_date"].isoformat()})
+    for alert in fees:
+        key = alert["platform"], "FEE", alert["rule"], alert["subject"]
+        first.setdefault(key, {**_item(*key), "found_on": alert["raised_on"].isoformat()})
     for event in events:
         name = event["file_name"]
         key = parties[name], "INTAKE", event["event"], f"FILE|{name}"

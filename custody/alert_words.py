@@ -64,6 +64,8 @@ RULE_WORDS: Mapping[str, Words] = {
     "FEE_ANSWER_UNKNOWN": ("the core answers what was not asked", "核心应答无对应收费"),
     "FEE_AMOUNT": ("the core charged another amount", "核心收费金额不符"),
     "FEE_ANSWERED_TWICE": ("the core answered twice", "核心重复应答"),
+    "FEE_UNANSWERED": ("the core has not answered a charge", "核心未应答扣收"),
+    "FEE_PAID_AFTER_WRITE_OFF": ("a fee was paid after it was written off", "存管费核销后收回"),
     "KEY_ENDS": ("a key ends soon", "公钥即将失效"),
     "REPORT_DUE": ("a report is overdue", "报表逾期未报送"),
     "REPORT_DUE_SOON": ("a report is due soon", "报表即将到期"),

@@ -46,7 +46,9 @@ MASTERS: Mapping[str, tuple[str, ...]] = {
     "adopted_rule": ("rule_id", "version"),
     "fee_charge": ("charge_no",),
 }
-_CHANGES: Mapping[str, frozenset[str]] = {"fee_charge": frozenset({"state", "collected_minor", "attempts", "next_try_on"})}
+_CHANGES: Mapping[str, frozenset[str]] = {
+    "fee_charge": frozenset({"state", "collected_minor", "set_off_minor", "written_off_minor", "attempts", "next_try_on"})
+}
 _DEEDS: Mapping[str, str] = {"holiday": "calendar.approve"}
 _FIELDS = {"format", "bank", "custody_date", "version", "root", "yesterday", "audit", "register"}
 

@@ -130,17 +130,31 @@ HANDBOOK: Mapping[str, Entry] = {
     ),
     "FEE_ANSWER_UNKNOWN": Entry(
         ("The core reports a collected fee that we did not ask for.", "核心系统反馈了未请求的扣费。"),
-        (("Compare the core's voucher with page Fees; let the core reverse what was not ours.", "将核心凭证与存管费页面核对；非我方请求的由核心冲正。"),),
+        (("Compare the core's voucher with page Fees; what was not ours two people give back: custody fee give-back NUMBER.",
+          "将核心凭证与存管费页面核对；非我方请求的由双人退还：custody fee give-back 请求号。"),),
         _BY_PERSON,
     ),
     "FEE_AMOUNT": Entry(
         ("The core collected another amount than was asked for.", "核心系统扣收金额与请求不符。"),
-        (("Page Fees: asked and collected; the core corrects it, or the rest stays outstanding.", "存管费页面：核对请求与实收；由核心更正或作未收处理。"),),
+        (("Page Fees, the charge: propose to give back what was taken too much; another person decides.", "存管费页面：提出退还多扣，由他人复核。"),
+         ("What the core gave back too much is put right with the core.", "核心多退的与核心更正。")),
         _BY_PERSON,
     ),
     "FEE_ANSWERED_TWICE": Entry(
         ("The core reports one charge as collected twice: money may have been taken twice.", "核心系统对同一扣费重复反馈，可能重复扣款。"),
-        (("Look at the own-funds account's flows of the day; a second debit is returned by the core.", "核对自有资金账户当日流水；重复扣款由核心退回。"),),
+        (("Look at the own-funds account's flows of the day; page Fees, the charge: propose to give the second debit back.",
+          "核对自有资金账户当日流水；在存管费页面提出退还重复扣款。"),),
+        _BY_PERSON,
+    ),
+    "FEE_UNANSWERED": Entry(
+        ("The core has not said what it did with a charge on the day on which it got it.", "核心未于发出当日应答扣收。"),
+        (("Ask the core's desk whether it has the CHARGE file and what it booked; it is not sent again before it answers.",
+          "向核心查询是否收到扣收文件及入账情况；应答前不再发送。"),),
+        _BY_ITSELF,
+    ),
+    "FEE_PAID_AFTER_WRITE_OFF": Entry(
+        ("The platform paid what had been written off; the books have taken the loss back by that amount.", "平台偿付了已核销的存管费，账上已按此金额冲回。"),
+        (("Page Fees, the charge: what stays written off. Tell those who decided the write-off.", "存管费页面：查看仍核销金额，并告知核销决定人。"),),
         _BY_PERSON,
     ),
     "KEY_ENDS": Entry(

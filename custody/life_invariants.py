@@ -6,11 +6,12 @@ Pure functions over rows of the day's tables, as custody.invariants.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import date
 
 from custody.ageing import Ages, limit_of
 from custody.calendar import SettlementCalendar
+from custody.fee_positions import Position
 from custody.invariants import Row, Violation
 from custody.names import PLATFORM_ACCOUNTS, Book, BreakKind, HoldKind, LoanState, Role, TxnType, platform_of
 from custody.open_items import FEES, PAYABLE, RECEIVABLE
@@ -156,31 +157,33 @@ def money_went_its_way(paths: Iterable[Row]) -> Iterator[Violation]:
         yield Violation(kind, path["platform"], "B", subject, path["amount_minor"], figures)
 
 
-def fees_add_up(balances: Iterable[Row], collected: Iterable[Row], accrued_since: Mapping[str, int]) -> Iterator[Violation]:
-    """INV_11, on a day on which custody fees were collected: what is due still is what was accrued since the period that was
-    charged (``accrued_since``, by platform). Less or more collected than charged would stay unnoted otherwise."""
-    platforms = {leg["platform"] for leg in collected if leg["txn_type"] == TxnType.CUSTODY_FEE}
+def fees_add_up(balances: Iterable[Row], positions: Iterable[Position]) -> Iterator[Violation]:
+    """INV_11. Accrued = collected + written off + due: ``accrued_minor`` of the evening before, which the books have by now. Charged =
+    collected + written off + outstanding, and the bank holds nothing beyond what was charged, unless it is on its way back. What is
+    outstanding is an arrear, which is told (custody.services.fee_answers), and no violation."""
+    booked: dict[tuple[str, str], int] = defaultdict(int)
     for b in balances:
-        if b["book"] == Book.BANK and b["account"] == f"{b['platform']}:FEE_DUE" and b["platform"] in platforms:
-            due, expected = -b["closing_minor"], accrued_since.get(b["platform"], 0)
-            if due != expected:
-                figures: dict[str, int | str] = {"due": due, "accrued_since": expected}
-                subject = f"INV|INV_11|{b['platform']}"
-                yield Violation(BreakKind.INV_11, b["platform"], "B", subject, abs(due - expected), figures)
-
-
-def fees_are_booked(balances: Iterable[Row], accrued: Mapping[str, int]) -> Iterator[Violation]:
-    """INV_11, on every day: the fees accrued up to yesterday (gross, ``accrued``, by platform), which the books have by today, are what
-    was collected and what is due still."""
-    booked: dict[str, int] = defaultdict(int)
-    for b in balances:
-        if b["book"] == Book.BANK and b["account"] in (f"{b['platform']}:FEE_DUE", f"{b['platform']}:BANK_CASH"):
-            booked[b["platform"]] -= b["closing_minor"]
-    for platform, minor in sorted(accrued.items()):
-        if booked[platform] != minor:
-            figures: dict[str, int | str] = {"accrued": minor, "collected_and_due": booked[platform]}
-            subject = f"INV|INV_11|{platform}|accrued"
-            yield Violation(BreakKind.INV_11, platform, "B", subject, abs(booked[platform] - minor), figures)
+        if b["book"] == Book.BANK:
+            booked[b["platform"], b["account"].partition(":")[2]] = -b["closing_minor"]
+    for of in positions:
+        cash, lost = booked[of.platform, "BANK_CASH"], booked[of.platform, "FEE_WRITTEN_OFF"]
+        known = cash + lost + booked[of.platform, "FEE_DUE"]
+        subject = f"INV|INV_11|{of.platform}"
+        figures: dict[str, int | str]
+        if known != of.accrued_minor:
+            figures = {"accrued": of.accrued_minor, "collected_written_off_and_due": known}
+            yield Violation(BreakKind.INV_11, of.platform, "B", f"{subject}|accrued", abs(known - of.accrued_minor), figures)
+        if cash != of.collected_minor:
+            figures = {"collected": of.collected_minor, "booked": cash}
+            yield Violation(BreakKind.INV_11, of.platform, "B", f"{subject}|cash", abs(cash - of.collected_minor), figures)
+        if of.surplus_minor:
+            figures = {
+                "charged": of.charged_minor,
+                "collected": of.collected_minor,
+                "written_off": of.written_off_minor,
+                "to_give_back": of.to_give_back_minor,
+            }
+            yield Violation(BreakKind.INV_11, of.platform, "B", subject, of.surplus_minor, figures)
 
 
 def settled_money_only(balances: Iterable[Row], holds: Iterable[Row], unsettled: Iterable[Row]) -> Iterator[Violation]:

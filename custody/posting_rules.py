@@ -85,8 +85,10 @@ SUSPENSE = "SUSPENSE"
 COUPON_HOLD = "#COUPON"
 # The custody fee's daily accrual is the system's own; no instruction can name this direction.
 ACCRUE = "ACCRUE"
-# ... nor this one: what was accrued is taken back, where a period became cheaper or what is due is written off.
+# ... nor these: what was accrued is taken back, where a period became cheaper; what is due is given up; and was paid after all.
 RELEASE = "RELEASE"
+WRITE_OFF = "WRITE_OFF"
+RECOVER = "RECOVER"
 
 _BY_CUSTOMER = frozenset({Originator.CUSTOMER})
 _BY_MANDATE = frozenset({Originator.MANDATE})
@@ -103,6 +105,7 @@ _C, _O, _B = Book.CUSTODY, Book.OWN, Book.BANK
 _RECEIVABLE, _PAYABLE = "{p}:CHANNEL_RECEIVABLE/{channel}", "{p}:CHANNEL_PAYABLE/{channel}"
 _CORE, _FEES, _OWN_CASH, _OWN = "{p}:CORE_CASH", "{p}:FEE_RECEIVABLE", "{p}:OWN_CASH", "{p}:PLATFORM_OWN"
 _UNOWNED, _COUPONS, _DUE = "{p}:SUSPENSE", "{p}:P_MARKETING", "{p}:FEE_DUE"
+_LOST = "{p}:FEE_WRITTEN_OFF"
 _FROM, _TO = "{from_spendable}", "{to_spendable}"
 
 
@@ -281,6 +284,12 @@ RULES: dict[tuple[TxnType, str | None], PostingRule] = {
     (TxnType.CUSTODY_FEE, "OUT"): PostingRule(
         (MoveRule(_O, _OWN, _OWN_CASH), MoveRule(_B, "{p}:BANK_CASH", _DUE)), _BANK, external=True, core="request_no"
     ),
+    # What was too much: a period that was re-rated, or more than was asked.
+    (TxnType.CUSTODY_FEE, "IN"): PostingRule(
+        (MoveRule(_O, _OWN_CASH, _OWN), MoveRule(_B, _DUE, "{p}:BANK_CASH")), _BANK, external=True, core="request_no"
+    ),
+    (TxnType.CUSTODY_FEE, WRITE_OFF): PostingRule((MoveRule(_B, _LOST, _DUE),), _BANK, external=True),
+    (TxnType.CUSTODY_FEE, RECOVER): PostingRule((MoveRule(_B, _DUE, _LOST),), _BANK, external=True),
     # What two people approved: a receipt's owner found, or goodwill.
     (TxnType.ADJUSTMENT, SUSPENSE): PostingRule(
         (MoveRule(_C, _FROM, _TO),), _BANK, payer=_SUSPENSE, payee=_ANYBODY, needs=("related_request_no",)
@@ -345,7 +354,7 @@ def rule_of(instruction: Instruction) -> PostingRule | None:
 
 
 # Accounts whose balance is an asset (stored <= 0); every other account is a liability (stored >= 0).
-ASSETS = frozenset({"CORE_CASH", "CHANNEL_RECEIVABLE", "FEE_RECEIVABLE", "OWN_CASH", "BANK_CASH", "FEE_DUE"})
+ASSETS = frozenset({"CORE_CASH", "CHANNEL_RECEIVABLE", "FEE_RECEIVABLE", "OWN_CASH", "BANK_CASH", "FEE_DUE", "FEE_WRITTEN_OFF"})
 CORE_ACCOUNTS = {"CORE_CASH": "CUSTODY", "OWN_CASH": "OWN"}
 
 

@@ -47,7 +47,8 @@ _READS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
     "reconcile": (("cut_off", "land", "extract", "post"), ("fees",), ("reconcile", "post", "extract", "land", "cut_off")),
     # Patterns show over weeks: what earlier days summed up, and the entries behind it.
     "compliance": (("cut_off", "land", "post", "reconcile"), ("compliance",), ("compliance", "post", "reconcile")),
-    "fees": (("cut_off", "post"), ("fees",), ()),
+    # What belongs to an earlier day re-rates it: what its days said of themselves, and since of earlier ones.
+    "fees": (("cut_off", "post"), (), ("fees", "post")),
     # Whether platforms confirm what they were told: each date's result states the seal of its reconciliation. Of today's it reads which
     # receivables are disputed. What the books have of fees is what accrued up to yesterday.
     "risk": (("cut_off", "land", "extract", "post", "reconcile"), ("risk", "fees"), ("reconcile",)),

@@ -1,65 +1,99 @@
 """fees: the day's custody fee of each platform by its dated contract, accrued to the fen with the residue carried (§7).
 
-The base is customers' sub-accounts only, at the end of every calendar day. Facts are sums of columns, piece by piece, so that memory follows
-platforms; only their rating is Python, once for each platform. The accrual enters the BANK book with the next day's posting, under its
-own value date. Beside it the balance-days are carried, by which the bank's own interest is owned.
+The base is customers' sub-accounts only, at the end of every calendar day. Facts are sums of columns (jobs.fee_facts); only their rating
+is Python, once for each platform, and again of days of which something new is known (jobs.fee_rerating). What accrued enters the BANK
+book with the next day's posting, under its own value date. Beside it stands since when balances count for the bank's own interest.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from datetime import date, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.lake import arrow_schema
-from custody.fee_contract import ACCOUNT_OPENED, FeeContract, transactions, volume
-from custody.fee_usage import usage_of
-from custody.fees import DayFacts, FeeAccrual, FeeState, accrue, passed, period_name, state_into
-from custody.names import Book, PartyKind, TxnStatus, TxnType
+from custody.fee_positions import Entry, Position, WriteOff, moved, position_of
+from custody.fees import DayFacts, FeeAccrual, FeeState, Line, accrue, passed, period_name, state_into
+from custody.names import PartyKind, TxnStatus, TxnType
 from custody.ports import Row
-from custody.services.fee_charges import take_answers
+from custody.posting_rules import RECOVER
+from custody.services.fee_answers import take_answers
+from custody.services.fee_periods import Period, rated_periods
 from custody.services.outputs import Seal
+from jobs.fee_facts import by_day, facts_of
+from jobs.fee_rerating import Terms, amendments_until, rated_anew, touched
 from jobs.reference import load_reference
 from jobs.step import Step, StepContext
-from schemas.tables import TABLES
-
-# Whose money earns the bank's interest: customers, and the platform's accounts under custody; SUSPENSE is nobody's.
-_OWNERS = r"^[^.:]+(\.|:P_)"
 
 
 def _run(context: StepContext) -> None:
-    write_accruals(context)
-    write_balance_days(context)
-
-
-def write_accruals(context: StepContext) -> None:
-    """Tables fee_accruals and fee_lines."""
     reference = load_reference(context)
     today, yesterday = context.custody_date, context.custody_date - timedelta(days=1)
-    states = {r["platform"]: r["state"] for r in context.rows("fees", "fee_accruals", on=yesterday)}
-    facts = _facts(context)
+    decisions = context.rows("cut_off", "decisions")
+    posted = context.seal("post")
+    assert posted is not None
+    facts = facts_of(context.wiring.lake, posted, decisions, {s.custody_date: s for s in context.seals_of("post")})
+    context.write("fee_facts", facts)
+    states = {r["platform"]: FeeState.parse(r["state"]) for r in context.rows("fees", "fee_accruals", on=yesterday)}
+    amended, amendments = amendments_until(context)
+    terms = Terms(reference, amendments)
+    anew = rated_anew(context, facts, touched(context, facts, amendments), states, terms)
+    of_today = by_day(facts.filter(pc.equal(facts["fact_date"], pa.scalar(today, pa.date32()))))
     accruals: list[Row] = []
     lines: list[Row] = []
     for platform in reference.of_kind(PartyKind.PLATFORM):
         if reference.is_closed(platform):
             continue
-        contract = FeeContract.parse(reference.parties[platform]["contract"]["fee_contract"])
-        previous = FeeState.parse(states[platform]) if platform in states else None
-        if contract.in_force(today):
-            found = accrue(contract, today, facts[platform], state_into(contract, today, previous))
+        contract, previous = terms.on(platform, today), anew.states.get(platform, states.get(platform))
+        if contract is not None:
+            day_facts = of_today.get((platform, today), DayFacts(0))
+            found = accrue(contract, today, day_facts, state_into(contract, today, previous))
             accruals.append(_accrual(platform, found))
-            lines += [
-                {"platform": platform, "line_no": number, "component": line.component, "quantity": line.quantity,
-                 "terms": line.terms, "remaining": str(line.left), "fee": str(line.fee)}
-                for number, line in enumerate(found.lines, start=1)
-            ]  # fmt: skip
+            lines += line_rows(platform, found.lines)
         elif previous is not None:
             accruals.append(_nothing(platform, today, passed(today, previous)))
     context.write("fee_accruals", accruals)
     context.write("fee_lines", lines)
+    context.write("fee_amendments", amended)
+    context.write("fee_reratings", anew.reratings)
+    context.write("fee_rerated_lines", anew.lines)
+    _write_interest_since(context, reference.of_kind(PartyKind.PLATFORM))
+    _write_positions(context, decisions, {row["platform"]: row["accrued_minor"] for row in accruals}, anew.entries)
+
+
+def _write_interest_since(context: StepContext, platforms: Sequence[str]) -> None:
+    """Since which day balances count for the next credit of bank interest: from the day of the last one, or of the first posting."""
+    today = context.custody_date
+    since = {r["platform"]: r["since"] for r in context.rows("fees", "interest_since", on=today - timedelta(days=1))}
+    for part in _parts(context, "ledger_txn", ("platform", "txn_type", "direction", "outcome")):
+        credit = pc.and_(pc.equal(part["txn_type"], str(TxnType.BANK_INTEREST)), pc.equal(part["direction"], "IN"))
+        credited = part.filter(pc.and_(credit, pc.equal(part["outcome"], "POSTED")))["platform"].unique().to_pylist()
+        since |= dict.fromkeys(credited, today)
+    context.write("interest_since", [{"platform": p, "since": since.get(p, today)} for p in platforms])
+
+
+def line_rows(platform: str, lines: Sequence[Line]) -> list[Row]:
+    return [
+        {"platform": platform, "line_no": number, "component": line.component, "quantity": line.quantity,
+         "terms": line.terms, "remaining": str(line.left), "fee": str(line.fee)}
+        for number, line in enumerate(lines, start=1)
+    ]  # fmt: skip
+
+
+def _write_positions(context: StepContext, decisions: list[Row], accrued: dict[str, int], differences: list[Entry]) -> None:
+    """INV_11 as of the evening, and what the bank itself enters the next day."""
+    yesterday = context.custody_date - timedelta(days=1)
+    before = [position_of(row) for row in context.rows("fees", "fee_positions", on=yesterday)]
+    written_off = [WriteOff(**row) for row in context.rows("fees", "fee_write_offs", on=yesterday)]
+    found = moved(before, written_off, decisions, [leg for leg in _legs_of_fees(context) if leg["outcome"] == "POSTED"])
+    positions = found.positions | {p: found.positions.get(p, Position(p)) for p in accrued}
+    rows = [asdict(positions[p]) | {"accrued_minor": accrued.get(p, positions[p].accrued_minor)} for p in sorted(positions)]
+    context.write("fee_positions", rows)
+    context.write("fee_write_offs", [asdict(of) for _, of in sorted(found.write_offs.items()) if of.left_minor])
+    entries = sorted((*differences, *found.entries), key=lambda e: (e.platform, e.request_no, e.leg))
+    context.write("fee_entries", [asdict(entry) for entry in entries])
 
 
 def _accrual(platform: str, found: FeeAccrual) -> Row:
@@ -89,31 +123,6 @@ def _nothing(platform: str, today: date, state: FeeState) -> Row:
     }  # fmt: skip
 
 
-def _facts(context: StepContext) -> dict[str, DayFacts]:
-    """What each platform's fee is computed from; of one without any, nothing."""
-    base: dict[str, int] = defaultdict(int)
-    for part in _parts(context, "balances", ("platform", "book", "account", "closing_minor")):
-        # A sub-account's id has a dot; P_* and the platform's other accounts have none.
-        customers = pc.and_(pc.equal(part["book"], str(Book.CUSTODY)), pc.match_substring(part["account"], "."))
-        sums = part.filter(customers).group_by("platform").aggregate([("closing_minor", "sum")])
-        for platform, minor in zip(*(sums[name].to_pylist() for name in ("platform", "closing_minor_sum")), strict=True):
-            base[platform] += minor
-    quantities: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for part in _parts(context, "ledger_txn", ("platform", "txn_type", "outcome", "amount_minor")):
-        posted = part.filter(pc.equal(part["outcome"], "POSTED")).group_by(["platform", "txn_type"])
-        for row in posted.aggregate([("amount_minor", "sum"), ("amount_minor", "count")]).to_pylist():
-            quantities[row["platform"]][transactions(row["txn_type"])] += row["amount_minor_count"]
-            quantities[row["platform"]][volume(row["txn_type"])] += row["amount_minor_sum"]
-    for part in _parts(context, "sub_accounts", ("platform", "opened_on")):
-        opened = part.filter(pc.equal(part["opened_on"], pa.scalar(context.custody_date, pa.date32())))
-        for row in opened.group_by("platform").aggregate([("opened_on", "count")]).to_pylist():
-            quantities[row["platform"]][ACCOUNT_OPENED] += row["opened_on_count"]
-    for platform, component, count in usage_of(context.rows("cut_off", "decisions")):
-        quantities[platform][component] += count
-    found: dict[str, DayFacts] = defaultdict(lambda: DayFacts(0))
-    return found | {p: DayFacts(base[p], quantities[p]) for p in {*base, *quantities}}
-
-
 def _parts(context: StepContext, table: str, columns: Sequence[str]) -> Iterator[pa.Table]:
     """A table of the posted day in pieces of bounded size."""
     seal = context.seal("post")
@@ -121,44 +130,42 @@ def _parts(context: StepContext, table: str, columns: Sequence[str]) -> Iterator
     yield from context.wiring.lake.pieces(seal.path, table, {}, list(columns))
 
 
-def write_balance_days(context: StepContext) -> None:
-    """Table balance_days: what each customer's sub-account and each P_* account held at the end of each day since its platform's last
-    credit of bank interest, summed (custody.bank_interest). The credit's own day begins the next quarter."""
-    legs = context.table("post", "ledger_txn", columns=["platform", "txn_type", "direction", "outcome"])
-    assert legs is not None
-    schema = arrow_schema(TABLES["balance_days"])
-    days = [schema.empty_table()]
-    for part in _parts(context, "balances", ("platform", "book", "account", "closing_minor")):
-        part = part.filter(pc.equal(part["book"], str(Book.CUSTODY)))
-        part = part.filter(pc.match_substring_regex(part["account"], _OWNERS))
-        owners = pc.replace_substring_regex(part["account"], ":(available|frozen)$", "")
-        days.append(pa.table({"platform": part["platform"], "account": owners, "minor_days": part["closing_minor"]}, schema))
-    before = context.table("fees", "balance_days", on=context.custody_date - timedelta(days=1))
-    if before is not None:
-        credit = pc.and_(pc.equal(legs["txn_type"], str(TxnType.BANK_INTEREST)), pc.equal(legs["direction"], "IN"))
-        credited = legs.filter(pc.and_(credit, pc.equal(legs["outcome"], "POSTED")))["platform"].unique()
-        days.append(before.filter(pc.invert(pc.is_in(before["platform"], credited))))
-    # In one thread, so that rows come in one order whatever the machine.
-    summed = pa.concat_tables(days).group_by(["platform", "account"], use_threads=False).aggregate([("minor_days", "sum")])
-    summed = summed.rename_columns({"minor_days_sum": "minor_days"})
-    context.write("balance_days", summed.filter(pc.not_equal(summed["minor_days"], 0)))
-
-
 def _publish(context: StepContext, seal: Seal) -> None:
-    """What the core answered to our charges, as the day posted it."""
-    legs: list[Row] = []
-    for part in _parts(
-        context,
-        "ledger_txn",
-        ("platform", "txn_type", "direction", "request_no", "amount_minor", "currency", "status", "outcome"),
-    ):
-        of_fees = pc.and_(pc.equal(part["txn_type"], str(TxnType.CUSTODY_FEE)), pc.equal(part["direction"], "OUT"))
-        # What failed moves nothing, and is an answer all the same; what is under way is none yet.
-        answered = pc.or_(pc.equal(part["outcome"], "POSTED"), pc.equal(part["status"], str(TxnStatus.FAIL)))
-        legs += part.filter(pc.fill_null(pc.and_(of_fees, answered), False)).to_pylist()
+    """What periods come to and what the core answered to our charges, as the day says."""
+    lake = context.wiring.lake
+    recovered = {
+        (row["platform"], row["request_no"]): row["amount_minor"]
+        for row in lake.rows(seal.path, "fee_entries")
+        if row["direction"] == RECOVER
+    }
     with context.wiring.register.transaction() as tx:
         context.lease.check(tx)
-        take_answers(tx, seal.custody_date, legs)
+        rated_periods(tx, seal, _ended_periods(context, seal))
+        take_answers(tx, seal.custody_date, _legs_of_fees(context), recovered)
+
+
+def _ended_periods(context: StepContext, seal: Seal) -> Iterator[Period]:
+    """Periods that ended with the day, and those that ended before and were rated anew on it."""
+    lake, on = context.wiring.lake, seal.custody_date
+    for row in lake.rows(seal.path, "fee_accruals"):
+        state = FeeState.parse(row["state"])
+        if state.last == on:
+            yield Period(row["platform"], state, on)
+    for row in lake.rows(seal.path, "fee_reratings"):
+        if row["rated_on"] == on:
+            yield Period(row["platform"], FeeState.parse(row["state"]), on)
+
+
+def _legs_of_fees(context: StepContext) -> list[Row]:
+    """What the core collected or gave back, or could not."""
+    legs: list[Row] = []
+    names = ("platform", "txn_type", "direction", "request_no", "leg", "amount_minor", "currency", "status", "outcome")
+    for part in _parts(context, "ledger_txn", names):
+        part = part.filter(pc.equal(part["txn_type"], str(TxnType.CUSTODY_FEE)))
+        # What failed moves nothing, and is an answer all the same; what is under way is none yet.
+        answered = pc.or_(pc.equal(part["outcome"], "POSTED"), pc.equal(part["status"], str(TxnStatus.FAIL)))
+        legs += part.filter(answered).to_pylist()
+    return legs
 
 
 STEP = Step("fees", _run, _publish)

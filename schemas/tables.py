@@ -478,14 +478,52 @@ TABLES: dict[str, TableSpec] = {
             "platform:text accrual_date:date period:text base_minor:int net_minor:int vat_minor:int gross_minor:int "
             "accrued_minor:int currency:text vat_rate:text rounding:text state:text",
         ),
+        # What the day says of itself, and of earlier days to which something belongs that it posted: by transaction type, or ``balance`` (the
+        # base), ``account_opened``, ``sms``, ``identity_check``.
+        _table(
+            "fee_facts",
+            "platform fact_date component",
+            "platform:text fact_date:date component:text pieces:int minor:int",
+        ),
         # What each component came to on the day: exact minor units as a fraction, ``remaining`` of 1 left to pay after discounts.
         _table(
             "fee_lines",
             "platform line_no",
             "platform:text line_no:int component:text quantity:int terms:text remaining:text fee:text",
         ),
-        # The sum of an account's balances at the ends of the days since the last credit of bank interest.
-        _table("balance_days", "platform account", "platform:text account:text minor_days:int"),
+        # INV_11 of each platform, since its first day; what is written off by charge; what the bank itself enters the next day.
+        _table(
+            "fee_positions",
+            "platform",
+            "platform:text accrued_minor:int charged_minor:int collected_minor:int written_off_minor:int to_give_back_minor:int",
+        ),
+        _table("fee_write_offs", "charge_no", "platform:text charge_no:text left_minor:int"),
+        _table(
+            "fee_entries",
+            "platform request_no leg",
+            "platform:text request_no:text leg:int direction:text amount_minor:int fee_minor:int currency:text charge_no:text",
+        ),
+        # A period that has ended and was rated anew: what it came to before and comes to now, the newest of each; carried from day to
+        # day. ``before_on``: whose fees step had said what it was before. ``rated_on``'s has its lines, day by day.
+        _table(
+            "fee_reratings",
+            "platform period",
+            "platform:text period:text first:date last:date rated_on:date before_on:date net_before_minor:int vat_before_minor:int "
+            "net_minor:int vat_minor:int currency:text state:text",
+        ),
+        _table(
+            "fee_rerated_lines",
+            "platform accrual_date line_no",
+            "platform:text accrual_date:date line_no:int component:text quantity:int terms:text remaining:text fee:text",
+        ),
+        # Terms that two people agreed for days that were sealed already (custody.services.fee_amendments), in order of decision.
+        _table(
+            "fee_amendments",
+            "decision_no",
+            "decision_no:int proposal_id:text platform:text valid_from:date valid_to:date terms:text",
+        ),
+        # The first day whose balance counts for the next credit of bank interest.
+        _table("interest_since", "platform", "platform:text since:date"),
         # risk
         _table(
             "loan_risk",

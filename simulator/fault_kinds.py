@@ -15,6 +15,7 @@ from simulator import victims_circular as circular
 from simulator import victims_core as core
 from simulator import victims_disclosures as disclosures
 from simulator import victims_e_accounts as e_accounts
+from simulator import victims_fees as fees
 from simulator import victims_files as files
 from simulator import victims_funds as funds
 from simulator import victims_lines as lines
@@ -225,7 +226,12 @@ _KINDS = (
     _kind("above_settled", stories.above_settled, "more is withdrawn than has settled in all", "提现超过已清算资金", sized=True),
     _kind("suspense_aged", stories.suspense_aged, "a receipt without an owner is left lying", "不明来款长期挂账", _GW, sized=True),
     _kind("fee_not_restored", stories.fee_not_restored, "the channel's fee is not made good from own funds", "渠道手续费未补足"),
-    _kind("custody_fee_short", stories.custody_fee_short, "less custody fee is collected than was charged", "存管费少收", _GW, sized=True),
+    # how the core answers what it is charged to collect
+    _kind("custody_fee_short", fees.short, "less custody fee is collected than was charged, and the next try fails", "存管费少收", _GW, sized=True),
+    _kind("custody_fee_amount", fees.another_amount, "more custody fee is collected than was charged", "存管费多收", _GW, sized=True),
+    _kind("custody_fee_twice", fees.twice, "a custody fee is collected twice", "存管费重复扣收", _GW),
+    _kind("custody_fee_unknown", fees.unknown_charge, "a custody fee is collected that nobody charged", "扣收无收费记录", _GW, sized=True),
+    _kind("custody_fee_late", fees.late, "the core answers a charge a day late", "扣收应答迟到", _GW),
     # what a platform answers to the bank's result
     _kind("result_unanswered", answers.unanswered, "the platform never confirms a result", "平台未确认对账结果"),
     _kind("result_disputed", answers.disputed, "the platform disputes a result", "平台对对账结果提出异议"),

@@ -13,6 +13,7 @@ from custody.names import BreakKind, FileType, Originator, TxnStatus, TxnType
 from simulator.edits import CoreEdit, FileKey, RowEdit
 from simulator.movement import P_INCOME, CoreFlow, Holder, Row
 from simulator.victim import Expect, Scene, Victim
+from simulator.victims_fees import unanswered
 from simulator.victims_orders import account, added, instruction, keys, order_key, posting
 
 _STALE_AFTER = 5  # business days, after which a withdrawal's freeze or an unowned receipt is overdue (domain.md §2)
@@ -166,13 +167,14 @@ def suspense_aged(scene: Scene) -> Iterator[Victim]:
     amount = scene.size(10_000, 900_000)
     suspense: Holder = ("PLATFORM", "SUSPENSE")
     row = instruction(scene, TxnType.RECHARGE, amount, Originator.BANK, payee=suspense)
-    # A receipt costs the platform a fee, which nobody asks for.
-    unasked = (scene.b(BreakKind.INV_11.value, f"INV|INV_11|{scene.platform}"),) if is_charged_for(scene) else ()
+    # A receipt costs the platform a fee, which the core of this world does not collect: neither at first nor when it is tried again.
+    charge = f"{scene.platform}-{scene.day:%Y-%m}"
+    unasked = tuple(unanswered(scene, f"{charge}-{attempt}") for attempt in range(2, 2 + scene.days_left))
     yield Victim(
         party=scene.gateway,
         keys=keys(row),
         expects=(scene.b(BreakKind.SUSPENSE_AGED.value, f"SUSPENSE|{row['request_no']}"),),
-        allows=unasked,
+        allows=unasked if is_charged_for(scene) else (),
         known_by=scene.business_days_on(scene.day, _STALE_AFTER + 1),
         rows=(added(scene, row),),
         core=((scene.day, transfer(f"{scene.platform}:CUSTODY", row, "不明来账")),),
@@ -193,27 +195,5 @@ def fee_not_restored(scene: Scene) -> Iterator[Victim]:
             known_by=scene.day,
             rows=((scene.key(FileType.INSTRUCTION, scene.gateway), RowEdit("drop", order_key(row))),),
             core=tuple((scene.day, CoreEdit("drop", flow.account, flow.core_ref)) for flow in booked),
-            touches=tuple(f"{scene.platform}|CORE|{flow.account}|{flow.core_ref}" for flow in booked),
-        )
-
-
-def custody_fee_short(scene: Scene) -> Iterator[Victim]:
-    """Less is collected than was charged; what is left is nowhere noted."""
-    for move in scene.own.instructions:
-        if move.txn_type is not TxnType.CUSTODY_FEE or move.amount_minor < 3:
-            continue
-        row = move.instruction_row()
-        less = min(scene.size(1, 500), move.amount_minor // 2)
-        booked = [flow for flow in scene.own.core_flows if flow.core_ref == move.request_no]
-        edit = RowEdit("change", order_key(row), {"amount_minor": move.amount_minor - less})
-        yield Victim(
-            party=scene.gateway,
-            keys=keys(row),
-            expects=(scene.b(BreakKind.INV_11.value, f"INV|INV_11|{scene.platform}"),),
-            known_by=scene.day,
-            rows=((scene.key(FileType.INSTRUCTION, scene.gateway), edit),),
-            core=tuple(
-                (scene.day, CoreEdit("change", f.account, f.core_ref, amount_minor=f.amount_minor + less)) for f in booked
-            ),
             touches=tuple(f"{scene.platform}|CORE|{flow.account}|{flow.core_ref}" for flow in booked),
         )

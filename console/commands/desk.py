@@ -45,7 +45,17 @@ def add_desk(app: typer.Typer) -> None:
         "fees": ("The day's accrual (--date), and how it came about. 存管费", {"explain": fees.explain}),
         "fee": (
             "Charging custody fees: due, proposed, sent, answered. 存管费扣收",
-            {"due": fees.due, "propose": fees.propose, "send": fees.send, "list": fees.list_charges, "show": fees.show},
+            {
+                "due": fees.due,
+                "propose": fees.propose,
+                "send": fees.send,
+                "list": fees.list_charges,
+                "show": fees.show,
+                "write-off": fees.write_off,
+                "give-back": fees.give_back,
+                "amend": fees.amend,
+                "usage": fees.usage,
+            },
         ),
     }
     for name, (words, commands) in groups.items():

@@ -3,16 +3,21 @@ to what the core answered."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from console.output import ActorOption, DateOption, JsonOption, NoteOption, command, emit, parse_date, wired
+from console.output import ActorOption, DateOption, JsonOption, NoteOption, command, emit, emit_proposal, parse_date, wired
+from custody.ports import Row
 from custody.services.access import SYSTEM
 
 PlatformArgument = Annotated[str, typer.Argument(help="Platform. 平台")]
-PeriodArgument = Annotated[str, typer.Argument(help="YYYY-MM, YYYY-Qn, or one day YYYY-MM-DD. 收费期间或单日")]
+PeriodArgument = Annotated[str, typer.Argument(help="YYYY-MM, YYYY-Qn, one day YYYY-MM-DD, or YYYY-MM-R1. 收费期间、单日或差额")]
 ComponentOption = Annotated[str, typer.Option("--component", help="balance, flat, transaction.RECHARGE, ... 计费项")]
+_DIFFERENCE = re.compile(r"(.+)-R([1-9][0-9]?)?", re.ASCII)
 # Of many base rows a screen shows these; --json has them all.
 _MOST = 40
 
@@ -21,7 +26,10 @@ _MOST = 40
 def explain(
     platform: PlatformArgument, period: PeriodArgument, component: ComponentOption = "", as_json: JsonOption = False
 ) -> int:
-    """How a period's fee came about, day by day; of one day and a component the rows behind it. 费用溯源"""
+    """How a period's fee came about, day by day; of one day and a component the rows behind it; of a period that was rated anew, the
+    difference: YYYY-MM-R1 of a charge, YYYY-MM-R of what is not charged yet. 费用溯源"""
+    if (of := _DIFFERENCE.fullmatch(period)) is not None:
+        return _difference(platform, of[1], int(of[2]) if of[2] else None, as_json)
     if len(period) == len("2020-01-01"):
         return _day(platform, period, component, as_json)
     from console.fee_view import fee_period
@@ -85,10 +93,37 @@ def _day(platform: str, day: str, component: str, as_json: bool) -> int:
     accrual, lines = found[0].accrual, [line for line in found[0].lines if component in ("", line["component"])]
     said = day_words(accrual, lines)
     words = [f"{english}\n  {chinese}" for english, chinese in said]
-    words += ["  " + "  ".join(f"{name} {value}" for name, value in row.items()) for row in rows[:_MOST]]
-    if len(rows) > _MOST:
-        words.append(f"  ... and {len(rows) - _MOST} more: --json  其余见 --json")
+    words += _shown(rows)
     emit({**accrual, "lines": lines, "explanation": said, "rows": rows}, as_json, words)
+    return 0
+
+
+def _shown(rows: Sequence[Row]) -> list[str]:
+    words = ["  " + "  ".join(f"{name} {value}" for name, value in row.items()) for row in rows[:_MOST]]
+    return words + ([f"  ... and {len(rows) - _MOST} more: --json  其余见 --json"] if len(rows) > _MOST else [])
+
+
+def _difference(platform: str, period: str, number: int | None, as_json: bool) -> int:
+    from dataclasses import asdict
+
+    from console.fee_view import fee_difference
+    from custody.fee_words import component_words, exact_amount
+    from custody.money import format_amount
+
+    with wired() as wiring:
+        found = fee_difference(wiring, platform, period, number)
+    (net, vat), (net_now, vat_now) = found.before_minor, found.now_minor
+    figures = [format_amount(m, found.currency) for m in (net, vat, net_now, vat_now, net_now + vat_now - net - vat)]
+    words = [
+        f"{found.cites}: by what was known on 截至 {found.before_on} net 不含税 {figures[0]} VAT 增值税 {figures[1]}; "
+        f"on 截至 {found.rated_on} {figures[2]} and {figures[3]}; difference with VAT 差额 {figures[4]} {found.currency}"
+    ]
+    for change in found.changes:
+        before, now = (exact_amount(exact, found.currency) for exact in (change.before, change.now))
+        words.append(f"  {change.accrual_date}  {' '.join(component_words(change.component))}: {before} -> {now}")
+        words += ["  " + line for line in _shown(change.rows)]
+    changes = [asdict(change) | {"before": str(change.before), "now": str(change.now)} for change in found.changes]
+    emit(asdict(found) | {"changes": changes}, as_json, words)
     return 0
 
 
@@ -151,7 +186,9 @@ def send(
 @command
 def list_charges(
     platform: Annotated[str, typer.Option("--platform", help="Platform. 平台")] = "",
-    state: Annotated[str, typer.Option("--state", help="APPROVED, SENT, ARREARS, COLLECTED. 状态")] = "",
+    state: Annotated[
+        str, typer.Option("--state", help="APPROVED, SENT, ARREARS, COLLECTED, GIVEN_BACK, OVERPAID, WRITTEN_OFF. 状态")
+    ] = "",
     as_json: JsonOption = False,
 ) -> int:
     """Charges with what was collected, and whether accrued = charged + to be charged holds (INV_11). 收费清单"""
@@ -172,24 +209,114 @@ def list_charges(
     ]
     words += [
         f"{p.platform}: accrued 计提 {p.accrued_minor} = charged 已计费 {p.charged_minor} + to be charged 待计费 {p.to_be_charged_minor}; "
-        f"outstanding 未收 {p.outstanding_minor}"
+        f"written off 核销 {p.written_off_minor} outstanding 未收 {p.outstanding_minor} to give back 待退 {p.to_give_back_minor} "
+        f"surplus 多收 {p.surplus_minor}"
         for p in where
     ]
     positions = [
-        asdict(p) | {"to_be_charged_minor": p.to_be_charged_minor, "outstanding_minor": p.outstanding_minor} for p in where
+        asdict(p)
+        | {
+            "to_be_charged_minor": p.to_be_charged_minor,
+            "outstanding_minor": p.outstanding_minor,
+            "surplus_minor": p.surplus_minor,
+        }
+        for p in where
     ]
     emit({"charges": rows, "positions": positions}, as_json, words or ["no charges 无收费"])
     return 0
 
 
+ChargeArgument = Annotated[str, typer.Argument(help="Charge number. 收费编号")]
+
+
 @command
-def show(charge: Annotated[str, typer.Argument(help="Charge number. 收费编号")], as_json: JsonOption = False) -> int:
+def write_off(charge: ChargeArgument, actor: ActorOption, note: NoteOption = "", as_json: JsonOption = False) -> int:
+    """Propose that what is left of a charge is given up; another person approves. 提出核销"""
+    from custody.services.fee_surplus import propose_write_off
+
+    with wired() as wiring:
+        emit_proposal(propose_write_off(wiring.register, wiring.clock, actor, charge, note), as_json)
+    return 0
+
+
+@command
+def give_back(
+    number: Annotated[str, typer.Argument(help="Charge, or number of what nobody asked for. 收费编号或无主扣收的请求号")],
+    date_: DateOption,
+    actor: ActorOption,
+    note: NoteOption = "",
+    as_json: JsonOption = False,
+) -> int:
+    """Propose that the core gives back what it took too much, from the next bank business day; another person approves. 提出退还"""
+    from custody.services.fee_surplus import propose_give_back
+
+    with wired() as wiring:
+        on = parse_date(date_)
+        emit_proposal(propose_give_back(wiring.register, wiring.clock, actor, number, on, note), as_json)
+    return 0
+
+
+@command
+def amend(
+    platform: PlatformArgument,
+    terms: Annotated[Path, typer.Option("--terms", help="A fee contract as JSON. 收费条款 JSON")],
+    since: Annotated[str, typer.Option("--from", help="First day, YYYY-MM-DD. 起始日")],
+    until: Annotated[str, typer.Option("--to", help="Last day, YYYY-MM-DD. 截止日")],
+    actor: ActorOption,
+    note: NoteOption = "",
+    as_json: JsonOption = False,
+) -> int:
+    """Propose fee terms for days that have passed; another person approves, and the difference is charged or given back. 追溯调整收费条款"""
+    import json
+
+    from custody.errors import UsageError
+    from custody.services.fee_amendments import propose_amendment
+
+    try:
+        said = json.loads(terms.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{terms.name}: {error}: a fee contract is a JSON object in UTF-8") from None
+    if not isinstance(said, dict):
+        raise UsageError(f"{terms.name} holds a {type(said).__name__}: a fee contract is a JSON object")
+    days = parse_date(since), parse_date(until)
+    with wired() as wiring:
+        emit_proposal(propose_amendment(wiring.register, wiring.clock, actor, platform, said, *days, note), as_json)
+    return 0
+
+
+@command
+def usage(
+    platform: PlatformArgument,
+    path: Annotated[Path, typer.Option("--file", help="CSV: used_on,component,pieces,reference. 用量清单")],
+    actor: ActorOption,
+    note: NoteOption = "",
+    as_json: JsonOption = False,
+) -> int:
+    """Propose the text messages and identity checks that a component counted; another person approves. 提交短信与核验用量"""
+    from custody.errors import UsageError
+    from custody.services.fee_usages import propose_usage, read_usage
+    from schemas.exchange import sha256_hex
+
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path.name}: {error.strerror}") from None
+    rows = read_usage(data, path.name)
+    sha256 = sha256_hex(data)
+    with wired() as wiring:
+        kept = wiring.archive.keep(data, sha256)
+        emit_proposal(propose_usage(wiring.register, wiring.clock, actor, platform, path.name, sha256, kept, rows, note), as_json)
+    return 0
+
+
+@command
+def show(charge: ChargeArgument, as_json: JsonOption = False) -> int:
     """One charge: its components, each try and what the core answered. 收费详情"""
     import json
 
     from custody.fee_words import component_words
     from custody.money import format_amount
-    from custody.services.fee_charges import charge_of
+    from custody.services.fee_charges import charge_of, left_of
 
     with wired() as wiring, wiring.register.transaction() as tx:
         found = charge_of(tx, charge)
@@ -209,5 +336,11 @@ def show(charge: Annotated[str, typer.Argument(help="Charge number. 收费编号
         words.append(
             f"  {one['request_no']}  sent 发送 {one['sent_on']} {one['file_name']}  {format_amount(one['amount_minor'], row['currency'])}  {said}"
         )
-    emit({**row, "tries": found.tries}, as_json, words)
+    for name, english, chinese in (("set_off_minor", "set off", "抵减"), ("written_off_minor", "written off", "核销")):
+        if row[name]:
+            words.append(f"  {english} {chinese} {format_amount(row[name], row['currency'])}")
+    words.append(
+        f"  left 剩余 {format_amount(left_of(row), row['currency'])}" + (f"  cites 更正 {row['cites']}" if row["cites"] else "")
+    )
+    emit({**row, "left_minor": left_of(row), "tries": found.tries, "answers": found.answers}, as_json, words)
     return 0

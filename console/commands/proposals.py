@@ -27,7 +27,10 @@ from custody.services.aml_filings import FILING
 from custody.services.aml_holds import AML_HOLD
 from custody.services.contract_changes import CONTRACT
 from custody.services.deletion_plan import plan_of
+from custody.services.fee_amendments import AMENDMENT
 from custody.services.fee_charges import CHARGE
+from custody.services.fee_surplus import SURPLUS_BACK, WRITE_OFF
+from custody.services.fee_usages import USAGE
 from custody.services.four_eyes import DecisionKind, approve, reject
 from custody.services.party_contacts import CONTACT
 from custody.services.restatements import RESTATEMENT
@@ -57,6 +60,10 @@ _KINDS: dict[str, DecisionKind] = {
         FILING,
         CHARGE,
         SEAL_KEY,
+        WRITE_OFF,
+        SURPLUS_BACK,
+        AMENDMENT,
+        USAGE,
     )
 }
 # What may let somebody in to the drop, or lock him out.

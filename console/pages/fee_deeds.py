@@ -11,6 +11,7 @@ from console.pages.asking import FormDep, NotFound, UserDep, approves, wired
 from console.pages.fees import address
 from custody.calendar import custody_date_of
 from custody.services.fee_charges import CHARGE, propose_charge
+from custody.services.fee_surplus import SURPLUS_BACK, WRITE_OFF, propose_give_back, propose_write_off
 from custody.services.four_eyes import approve, reject
 
 router = APIRouter()
@@ -28,10 +29,33 @@ def propose(user: UserDep, form: FormDep) -> RedirectResponse:
     return RedirectResponse(address(wanted), 303)
 
 
+@router.post("/fee-write-off", response_class=RedirectResponse)
+def write_off(user: UserDep, form: FormDep) -> RedirectResponse:
+    """That what is left of a charge is given up."""
+    number = form.get("id", "")
+    with wired() as wiring:
+        propose_write_off(wiring.register, wiring.clock, user.get_name(), number, form.get("note", ""))
+    return RedirectResponse(address(number), 303)
+
+
+@router.post("/fee-give-back", response_class=RedirectResponse)
+def give_back(user: UserDep, form: FormDep) -> RedirectResponse:
+    """That what the core took beyond a charge goes back, from the next bank business day."""
+    number = form.get("id", "")
+    with wired() as wiring:
+        today = custody_date_of(wiring.clock.now())
+        propose_give_back(wiring.register, wiring.clock, user.get_name(), number, today, form.get("note", ""))
+    return RedirectResponse(address(number), 303)
+
+
 @router.post("/fee-decide", response_class=RedirectResponse)
 def decision(user: UserDep, form: FormDep) -> RedirectResponse:
     """Approve or reject, as the button says that was pressed."""
     decide = approve if approves(form) else reject
+    said = form.get("kind", CHARGE.kind)
+    kinds = [kind for kind in (CHARGE, WRITE_OFF, SURPLUS_BACK) if kind.kind == said]
+    if not kinds:
+        raise NotFound(f"nothing is decided of {said[:40]!r} here / 无此事项")
     with wired() as wiring:
-        decide(wiring.register, wiring.clock, user.get_name(), CHARGE, form.get("proposal", ""), form.get("note", ""))
+        decide(wiring.register, wiring.clock, user.get_name(), kinds[0], form.get("proposal", ""), form.get("note", ""))
     return RedirectResponse(address(form.get("id", "")), 303)

@@ -4,23 +4,27 @@
 import json
 from collections.abc import Mapping
 from datetime import date
+from fractions import Fraction
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from connectors.bootstrap import Wiring
-from console.fee_view import FeeDay, due_charges, fee_period, standing
+from console.fee_view import Difference, FeeDay, due_charges, fee_difference, fee_period, standing
 from console.pages.asking import NotFound, UserDep, asked, show
 from console.pages.listing import Listing, listing, query
 from console.pages.words import Words
 from custody.calendar import custody_date_of
 from custody.errors import UsageError
-from custody.fee_words import component_words, line_words
+from custody.fee_life import ARREARS, OVERPAID
+from custody.fee_positions import Position
+from custody.fee_words import component_words, exact_amount, line_words
 from custody.permissions import permitted
 from custody.ports import Row
 from custody.services.access import duties_of
-from custody.services.fee_charges import CHARGE, Charge, Position, charges
+from custody.services.fee_charges import CHARGE, Charge, charges, left_of
+from custody.services.fee_surplus import SURPLUS_BACK, WRITE_OFF
 
 router = APIRouter()
 
@@ -33,6 +37,16 @@ STATES: dict[str, Words] = {
     "SENT": ("sent to the core", "已发核心，待应答"),
     "ARREARS": ("in arrears", "欠费"),
     "COLLECTED": ("collected", "已收妥"),
+    "GIVEN_BACK": ("given back", "已退还"),
+    "OVERPAID": ("taken too much", "多扣，待退还"),
+    "WRITTEN_OFF": ("written off", "已核销"),
+}
+
+# What is proposed and decided of a charge.
+KINDS: dict[str, Words] = {
+    CHARGE.kind: ("to charge it", "收费"),
+    WRITE_OFF.kind: ("to write off what is left", "核销余额"),
+    SURPLUS_BACK.kind: ("to give back what was taken too much", "退还多扣"),
 }
 
 
@@ -101,12 +115,22 @@ class OneView:
         self.reader = reader
         with wiring.register.transaction() as tx:
             charge = tx.get("fee_charge", charge_no=charge_no)
-            self.proposals = tx.find("proposal", ("proposed_at",), kind=CHARGE.kind, subject=charge_no)
+            self.proposals = tx.find("proposal", ("proposed_at",), kind=list(KINDS), subject=charge_no)
+            self.answers = tx.find("fee_answer", ("posted_on", "request_no", "leg"), charge_no=charge_no)
             self.tries = tx.find("fee_attempt", ("attempt",), charge_no=charge_no)
-            self.may_approve = permitted(CHARGE.approve_action, duties_of(tx, reader))
+            duties = duties_of(tx, reader)
+        self.may_approve, self.may_propose = (permitted(of, duties) for of in (CHARGE.approve_action, CHARGE.propose_action))
         if charge is None and not self.proposals:
             raise NotFound(f"no charge {charge_no[:40]!r} / 无此收费")
         self.row: Row = charge or _proposed(self.proposals[-1])
+        self.left = left_of(charge) if charge else self.row["gross_minor"]
+        self.differs: Difference | None = _difference(wiring, self.row) if self.row["cites"] else None
+        waits = {row["kind"] for row in self.proposals if row["state"] == "PROPOSED"}
+        # What a person may propose next of it.
+        self.may_write_off = self.may_propose and self.row["state"] == ARREARS and self.left > 0 and WRITE_OFF.kind not in waits
+        self.may_give_back = (
+            self.may_propose and self.row["state"] == OVERPAID and self.left < 0 and SURPLUS_BACK.kind not in waits
+        )
         self.components: list[tuple[Words, int]] = [
             (component_words(name), minor) for name, minor in json.loads(self.row["components"]).items()
         ]
@@ -115,13 +139,35 @@ class OneView:
         except UsageError:
             self.days = []  # computed anew since, under another period
 
+    def name_of(self, component: str) -> Words:
+        return component_words(component)
+
+    def exact(self, figure: Fraction) -> str:
+        return exact_amount(figure, self.row["currency"])
+
+    def what(self, proposal: Row) -> Words:
+        return KINDS[proposal["kind"]]
+
     def words_of(self, line: Mapping[str, Any]) -> Words:
         return line_words(line, self.row["currency"])
+
+
+def _difference(wiring: Wiring, row: Row) -> Difference | None:
+    """Of a charge that corrects another because its period was rated anew."""
+    number = row["charge_no"].rpartition("-R")[2]
+    if not number.isdigit():
+        return None
+    try:
+        return fee_difference(wiring, row["platform"], row["period"], int(number) if row["state"] != PROPOSED else None)
+    except UsageError:
+        return None  # computed anew since
 
 
 def _proposed(proposal: Row) -> Row:
     said: Row = json.loads(proposal["payload"])
     return said | {
+        "written_off_minor": 0,
+        "set_off_minor": -said["set_off_minor"],
         "charge_no": proposal["subject"],
         "state": PROPOSED,
         "gross_minor": said["net_minor"] + said["vat_minor"],

@@ -6,9 +6,9 @@ posts which, nor how many legs are taken at a time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -28,7 +28,6 @@ from custody.party_status import Judged, PartyStatus, judge
 from custody.ports import Row
 from custody.posting_rules import RULES, rule_of
 from custody.texts import text
-from jobs.post.accrual import accrual
 from jobs.post.columns import instructions_of, with_accounts
 from jobs.post.legs import LANDED, Ints, Legs
 from jobs.post.refusals import against_status, allocation, later_cause, stranger
@@ -63,7 +62,7 @@ TxnKey = tuple[str, str, int]
 @dataclass(frozen=True)
 class Day:
     """What the posting of any platform must know. ``first_no``: the number with which each platform's entries and legs begin;
-    ``fees``: accrued yesterday, by platform; ``posted_before``: content hash, by key, of those of today's legs that an earlier day
+    ``own``: what the bank itself enters, by platform; ``posted_before``: content hash, by key, of those of today's legs that an earlier day
     posted; ``landed``: what landing says of the instructions; ``repeated``: hashes of keys that stand more than once in the day, or in it and in an earlier one; ``aliases``: customer id -> the id that it became.
     ``reversals`` and ``told_before``: of restated files, as jobs.post.reversals has them. ``restricted``: of each platform that is not
     live its status, and since when it has not been live. ``held``: customers whose money may not leave (custody.aml_holds)."""
@@ -73,7 +72,7 @@ class Day:
     platforms: frozenset[str]
     channels: frozenset[str]
     first_no: Mapping[str, int]
-    fees: Mapping[str, Row]
+    own: Mapping[str, Sequence[Instruction]]
     posted_before: Mapping[TxnKey, str]
     repeated: frozenset[int]
     aliases: Mapping[str, str]
@@ -94,7 +93,7 @@ class Posting:
         self._splits = Splits(ledger, self._legs_of, open_splits, begun, day.posted_before)
         self._known: dict[TxnKey, str] = dict(day.posted_before)
         self._settle_dates: dict[date, date] = {}
-        self._fees = sorted((p for p, fee in day.fees.items() if fee["gross_minor"]), reverse=True)
+        self._own = sorted(day.own, reverse=True)
         self._platform = ""
         self._waiting = WaitingLegs(ledger.balance)
         self._taken_back: list[Row] = []
@@ -299,22 +298,23 @@ class Posting:
         self._split_rows += self._splits.close(waiting)
         self._begun_rows += self._splits.end_of_day(platform, self._day.on, self._day.landed, waiting)
         self._waiting = WaitingLegs(self._ledger.balance)
-        while self._fees and (platform is None or self._fees[-1] <= platform):
-            self._accrue(self._fees.pop())
+        while self._own and (platform is None or self._own[-1] <= platform):
+            self._enter_own(self._own.pop())
         if platform is not None:
             self._platform = platform
             self._txn_no = self._day.first_no[platform]
-            self._entry_no = self._txn_no + (platform in self._day.fees)
+            self._entry_no = self._txn_no + len(self._day.own.get(platform, ()))
 
-    def _accrue(self, platform: str) -> None:
-        """Yesterday's accrued custody fee enters the BANK book before the platform's legs, with its own value date."""
-        entry = self._ledger.apply(accrual(self._day.fees[platform], self._day.on - timedelta(days=1)))
-        if isinstance(entry, Refusal):
-            raise AssertionError(f"an accrual by the bank itself is never refused: {entry}")
-        of_the_leg = {name: str(v) if isinstance(v, StrEnum) else v for name, v in entry.instruction._asdict().items()}
-        numbers = {"entry_no": self._day.first_no[platform], "core_ref": None, "posting_date": self._day.on}
-        for move_no, move in enumerate(entry.moves, start=1):
-            self._accruals.append({**of_the_leg, **move._asdict(), **numbers, "book": str(move.book), "move_no": move_no})
+    def _enter_own(self, platform: str) -> None:
+        """What the bank itself enters of yesterday goes into the BANK book before the platform's legs, with its own value date."""
+        for number, instruction in enumerate(self._day.own[platform]):
+            entry = self._ledger.apply(instruction)
+            if isinstance(entry, Refusal):
+                raise AssertionError(f"what the bank itself enters is never refused: {entry}")
+            of_the_leg = {name: str(v) if isinstance(v, StrEnum) else v for name, v in entry.instruction._asdict().items()}
+            numbers = {"entry_no": self._day.first_no[platform] + number, "core_ref": None, "posting_date": self._day.on}
+            for move_no, move in enumerate(entry.moves, start=1):
+                self._accruals.append({**of_the_leg, **move._asdict(), **numbers, "book": str(move.book), "move_no": move_no})
 
     def _unknown_party(self, instruction: Instruction) -> Refusal | None:
         """An instruction for a platform or channel that is not onboarded waits: its contract may still come."""

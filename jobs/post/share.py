@@ -58,7 +58,7 @@ def _post(wiring: Wiring, share: Share) -> list[Spooled]:
     spool = Spool(share.spool.parent, share.spool.name)
     legs = Legs(share.runs, share.after, share.upto)
     # Each platform's accrual is entered by the one share that has it.
-    day = replace(share.day, fees={p: fee for p, fee in share.day.fees.items() if share.after < p <= share.upto})
+    day = replace(share.day, own={p: own for p, own in share.day.own.items() if share.after < p <= share.upto})
     posting = Posting(
         day,
         Ledger(state, registers_of(state, day.calendar)),

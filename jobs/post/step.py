@@ -28,12 +28,13 @@ from custody.adjustments import DECISION, withdrawn
 from custody.begun_requests import Landed
 from custody.customer_decisions import aliases_of
 from custody.errors import StopRun
+from custody.instruction import Instruction
 from custody.names import FileType, PartyKind
-from custody.ports import Row
 from custody.services.outputs import Seal
 from custody.watch_list import held as held_customers
 from jobs.distinct_keys import key_hashes
 from jobs.ledger_snapshots import SNAPSHOTS
+from jobs.post.accrual import own_entries
 from jobs.post.earlier import hashes_of, posted_before
 from jobs.post.legs import Run, Source, sort_part, sort_rows
 from jobs.post.posting import Day
@@ -151,7 +152,8 @@ def _day(
     reference = load_reference(context)
     yesterday = context.custody_date - timedelta(days=1)
     aliases = aliases_of(context.rows("land", "customer_aliases"))
-    fees = {fee["platform"]: fee for fee in context.rows("fees", "fee_accruals", on=yesterday)}
+    accruals, entries = (context.rows("fees", table, on=yesterday) for table in ("fee_accruals", "fee_entries"))
+    own = own_entries(accruals, entries, yesterday)
     taken_back = _hashes(original[:3] for original, _ in reversals.originals.values())
     hashes = np.sort(np.concatenate([hashes_of(runs), np.array(taken_back, np.int64)]))
     before = posted_before(context.wiring, context.seals_of("post"), hashes, folder, processes)
@@ -161,8 +163,8 @@ def _day(
         calendar=reference.calendar,
         platforms=frozenset(reference.of_kind(PartyKind.PLATFORM)),
         channels=frozenset(reference.of_kind(PartyKind.CHANNEL)),
-        first_no=_first_numbers(int(f"{context.custody_date:%Y%m%d}"), legs, fees),
-        fees=fees,
+        first_no=_first_numbers(int(f"{context.custody_date:%Y%m%d}"), legs, own),
+        own=own,
         posted_before=before,
         repeated=frozenset(repeated),
         aliases=aliases,
@@ -194,12 +196,12 @@ def _hashes(keys: Iterable[tuple[str, str, int]]) -> list[int]:
     return hashes
 
 
-def _first_numbers(day: int, legs: Mapping[str, int], fees: Mapping[str, Row]) -> dict[str, int]:
-    """Room for each platform's legs and its accrual, one platform behind the other, in 10^9 numbers of the date."""
+def _first_numbers(day: int, legs: Mapping[str, int], own: Mapping[str, Sequence[Instruction]]) -> dict[str, int]:
+    """Room for each platform's legs and the bank's own, one platform behind the other, in 10^9 numbers of the date."""
     first, number = {}, 1
-    for platform in sorted({*legs, *fees}):
+    for platform in sorted({*legs, *own}):
         first[platform] = day * 10**9 + number
-        number += legs.get(platform, 0) + (platform in fees)
+        number += legs.get(platform, 0) + len(own.get(platform, ()))
     if number > 10**9:
         raise StopRun(f"{number} legs in one custody date: their numbers have room for 10^9")
     return first

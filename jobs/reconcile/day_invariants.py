@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 
 import pyarrow as pa
@@ -17,11 +17,13 @@ from pyspark.sql import DataFrame, SparkSession
 from custody.bank_interest import interest_as_owned
 from custody.calendar import dates
 from custody.core_chain import core_chain
+from custody.fee_positions import Position, WriteOff, moved, position_of
 from custody.invariant_rows import Rows, violations
 from custody.invariants import Violation
-from custody.life_invariants import fees_add_up, fees_are_booked
-from custody.names import Book, BreakKind, PartyKind, TxnType
+from custody.life_invariants import fees_add_up
+from custody.names import BreakKind, PartyKind, TxnType
 from custody.ports import Row
+from jobs.reconcile.balance_days import balance_days
 from jobs.reconcile.breaks import Breaks, add_violation
 from jobs.reconcile.day import Day
 from jobs.reconcile.suspects import BEFORE, LEG, SNAPSHOTS, day_rows, snapshot_views
@@ -56,12 +58,10 @@ def find_violations(day: Day, spark: SparkSession) -> list[Violation]:
     core = [c for c in context.rows("extract", "core_balance") if c["account"].partition(":")[0] in platforms]
     ages = day.reference.rule_book.ages
     rows = day_rows(spark, day.today, core, context.rows("post", "suspense"), paths_of_money(spark), ages)
-    fees = _legs(spark, f"txn_type = '{TxnType.CUSTODY_FEE}' and direction = 'OUT'")
+    fees = _legs(spark, f"txn_type = '{TxnType.CUSTODY_FEE}'", [*LEG, "currency"])
     interest = _legs(spark, f"txn_type = '{TxnType.BANK_INTEREST}'")
     found = [*violations(rows, day.today, day.reference.calendar, ages)]
-    found += fees_add_up(rows.own, fees, _accrued_this_month(context) if fees else {})
-    accrued = {r["platform"]: r["accrued_minor"] for r in context.rows("fees", "fee_accruals", on=day.yesterday)}
-    found += fees_are_booked(rows.own, accrued)
+    found += fees_add_up(rows.own, _positions(context, day.yesterday, fees))
     found += _of_interest(context, interest)
     for chains in _core_chains(context):
         found += chains
@@ -81,17 +81,21 @@ def _frame(context: StepContext, spark: SparkSession, step: str, table: str, on:
     return spark.read.parquet(context.wiring.lake.parquet(seal.path, table)) if seal else None
 
 
-def _legs(spark: SparkSession, of: str) -> Rows:
+def _legs(spark: SparkSession, of: str, columns: list[str] = LEG) -> Rows:
     """The day's posted legs of a kind of which there are few."""
-    rows: Rows = spark.sql(f"select {', '.join(LEG)} from ledger_txn where outcome = 'POSTED' and {of}").toArrow().to_pylist()
+    rows: Rows = spark.sql(f"select {', '.join(columns)} from ledger_txn where outcome = 'POSTED' and {of}").toArrow().to_pylist()
     return sorted(rows, key=lambda r: (r["platform"], r["request_no"], r["leg"]))
 
 
 def _of_interest(context: StepContext, posted: Rows) -> Iterator[Violation]:
     """On the day of a credit: its shares against the balance-days of the accounts that are still open."""
-    days = context.table("fees", "balance_days", on=context.custody_date - timedelta(days=1))
-    if not posted or days is None:
+    yesterday = context.custody_date - timedelta(days=1)
+    credited = {leg["platform"] for leg in posted}
+    since = {r["platform"]: r["since"] for r in context.rows("fees", "interest_since", on=yesterday) if r["platform"] in credited}
+    if not since:
         return
+    before = {seal.custody_date: seal for seal in context.seals_of("post") if seal.custody_date <= yesterday}
+    days = balance_days(context.wiring.lake, before, since, yesterday)
     accounts = context.table("post", "sub_accounts")
     assert accounts is not None
     today = pa.scalar(context.custody_date, pa.date32())
@@ -101,21 +105,11 @@ def _of_interest(context: StepContext, posted: Rows) -> Iterator[Violation]:
     yield from interest_as_owned(credits, [leg for leg in posted if leg["direction"] == "OUT"], still)
 
 
-def _accrued_this_month(context: StepContext) -> dict[str, int]:
-    """By platform: the custody fees of this month's days that are posted so far."""
-    accrued: Counter[str] = Counter()
-    first = context.custody_date.replace(day=1)
-    for day in dates(first, (context.custody_date - first).days + 1):
-        journal = context.table(
-            "post", "journal", on=day, columns=["platform", "book", "from_account", "value_date", "amount_minor"]
-        )
-        if journal is None:
-            continue
-        due = pc.ends_with(journal["from_account"], ":FEE_DUE")
-        for move in journal.filter(pc.and_(pc.equal(journal["book"], str(Book.BANK)), due)).to_pylist():
-            if move["value_date"] >= first:
-                accrued[move["platform"]] += move["amount_minor"]
-    return dict(accrued)
+def _positions(context: StepContext, yesterday: date, fees: Rows) -> Iterable[Position]:
+    """Of custody fees, with what today's cut-off sealed and today's legs."""
+    before = [position_of(row) for row in context.rows("fees", "fee_positions", on=yesterday)]
+    write_offs = [WriteOff(**row) for row in context.rows("fees", "fee_write_offs", on=yesterday)]
+    return moved(before, write_offs, context.rows("cut_off", "decisions"), fees).positions.values()
 
 
 def _core_chains(context: StepContext) -> Iterator[Iterator[Violation]]:

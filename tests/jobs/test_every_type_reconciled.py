@@ -87,6 +87,7 @@ CASES: list[tuple[TxnType, dict[str, Any], bool, tuple[str, int] | None, dict[st
     (T.CHANNEL_SETTLEMENT, OUT, False, None, {"CUSTODY": -1000}),
     (T.CHANNEL_FEE_TOPUP, {"channel": "CH01", "settlement_batch": "S1"}, False, None, {"CUSTODY": 1000, "OWN": -1000}),
     (T.CUSTODY_FEE, {"direction": "OUT", "fee_minor": 57}, False, None, {"OWN": -1000}),
+    (T.CUSTODY_FEE, {"direction": "IN", "fee_minor": 57}, False, None, {"OWN": 1000}),
     (T.ADJUSTMENT, {"from_account": SUSPENSE, "to_account": LENDER, "related_request_no": "r5"}, True, None, {}),
     (T.ADJUSTMENT, {"from_account": MARKETING, "to_account": LENDER}, True, None, {}),
     (T.REVERSAL, {"from_account": SUSPENSE, "related_request_no": "r5"}, False, None, {"CUSTODY": -1000}),
@@ -116,8 +117,8 @@ def journal_rows(number: int, txn_type: TxnType, fields: dict[str, Any]) -> list
 
 def test_every_rule_is_here() -> None:
     variants = ((t, VARIANTS[t](instruction(t, "X", 1000, **f)) if t in VARIANTS else None) for t, f, *_ in CASES)
-    # The accrual is no instruction: its entry stands in the journal alone.
-    assert set(variants) == set(RULES) - {(T.CUSTODY_FEE, "ACCRUE"), (T.CUSTODY_FEE, "RELEASE")}
+    # What the bank itself enters is no instruction: it stands in the journal alone.
+    assert set(variants) == set(RULES) - {(T.CUSTODY_FEE, way) for way in ("ACCRUE", "RELEASE", "WRITE_OFF", "RECOVER")}
 
 
 def test_every_type_stands_on_the_sides_that_it_should(spark: SparkSession, tmp_path: Path) -> None:

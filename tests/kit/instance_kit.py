@@ -23,9 +23,13 @@ from connectors.settings import FILE_NAME, changed
 from console.cli import app
 from custody.ports import Inbox, Lying, Outgoing, Row, TakenFile
 from custody.services.access import SYSTEM
+from custody.services.fee_charges import CHARGE, propose_charge
+from custody.services.fee_periods import due_charges
+from custody.services.four_eyes import approve
 from custody.services.intake import CollectResult, collect
 from custody.services.outbound import SEAL_SUFFIX
 from custody.steps import STEPS
+from jobs.charges import send
 from jobs.registry import step_named
 from jobs.step import StepResult, run_step
 from schemas.exchange import parse_name
@@ -121,7 +125,18 @@ class Instance:
         return run_step(self.wiring, step_named(name), on, SYSTEM, reason)
 
     def run_day(self, on: date, steps: Sequence[str] = STEPS) -> list[StepResult]:
+        self.charge_fees(on)
         return [self.step(name, on) for name in steps]
+
+    def charge_fees(self, on: date) -> list[str]:
+        """What the desk does on a bank business day before the core answers: all that is due is charged by two people and sent."""
+        wiring = self.wiring
+        with wiring.register.transaction() as tx:
+            due = due_charges(tx, on)
+        for charge in due:
+            proposal = propose_charge(wiring.register, wiring.clock, "fees", charge, "due")
+            approve(wiring.register, wiring.clock, "checker", CHARGE, proposal, "as accrued")
+        return [one["request_no"] for one in send(wiring, on, SYSTEM)["tries"]] if self.find("fee_charge") else []
 
     def deliver(self, world: Path, on: date, without: Sequence[str] = ()) -> CollectResult:
         """Every party's files of the date but those of parties named in ``without``, and the core's flows; then a sweep."""

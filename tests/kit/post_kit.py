@@ -114,7 +114,12 @@ class Days:
         rows = [
             {"platform": p, "gross_minor": minor, "vat_minor": minor // 10, "currency": "CNY"} for p, minor in gross_minor.items()
         ]
-        self._commit(on, "fees", lambda writer: writer.table("fee_accruals", _filled("fee_accruals", rows, on)))
+
+        def write(writer: StepWriter) -> None:
+            writer.table("fee_accruals", _filled("fee_accruals", rows, on))
+            writer.declare("fee_entries")
+
+        self._commit(on, "fees", write)
 
     def rows(self, table: str) -> list[Row]:
         """Of the last day that was posted."""

@@ -11,6 +11,7 @@ from console.fee_view import fee_period
 from custody.calendar import month_end
 from custody.money import format_amount
 from custody.services.fee_charges import Charge, propose_charge
+from custody.services.fee_periods import Period, rated_periods
 from custody.services.outputs import latest_seal
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ def proposed(desk: Desk) -> tuple[Charge, str]:
             seal = latest_seal(tx, GO_LIVE, "fees")
         assert seal is not None
         period = fee_period(wiring, P, f"{GO_LIVE:%Y-%m}")
+        with wiring.register.transaction() as tx:
+            rated_periods(tx, seal, [Period(P, period.state, GO_LIVE)])
         charge = Charge(
             P, f"{GO_LIVE:%Y-%m}", "CNY", period.state.net_minor, period.state.vat_minor, period.whole, GO_LIVE, seal.manifest_digest,
             month_end(GO_LIVE),
@@ -61,6 +64,28 @@ def test_a_charge_is_found_decided_and_explained(desk: Desk) -> None:
     with opened(desk.home) as instance, instance.wiring.register.transaction() as tx:
         row = tx.get("fee_charge", charge_no=charge.charge_no)
         assert row is not None and row["state"] == "APPROVED"
+    the_rest_is_written_off(desk, charge)
+
+
+def the_rest_is_written_off(desk: Desk, charge: Charge) -> None:
+    """In arrears a form proposes that, another person's form decides it; a charge that was paid has neither."""
+    number = charge.charge_no
+    assert "fee-write-off" not in get_as(desk, "fees", number).text
+    with opened(desk.home) as instance, instance.wiring.register.transaction() as tx:
+        tx.update("fee_charge", {"charge_no": number}, {"state": "ARREARS", "collected_minor": 1})
+    assert "fee-write-off" not in get_as(desk, "checker", number).text
+    assert "fee-write-off" in get_as(desk, "fees", number).text
+    assert desk.post("fee-give-back", id=number, note="x").status_code == 400
+    assert desk.post("fee-write-off", id=number, note="insolvent").status_code == 303
+    assert "fee-write-off" not in get_as(desk, "fees", number).text
+    with opened(desk.home) as instance, instance.wiring.register.transaction() as tx:
+        (open_,) = tx.find("proposal", kind="fee_write_off", subject=number)
+    desk.who = "checker"
+    form = {"id": number, "proposal": open_["proposal_id"], "kind": "fee_write_off", "note": "agreed", "answer": "approve"}
+    assert desk.post("fee-decide", **(form | {"kind": "other"})).status_code == 404
+    assert desk.post("fee-decide", **form).status_code == 303
+    shown = get_as(desk, "checker", number).text
+    assert "written off" in shown and format_amount(charge.gross_minor - 1) in shown
 
 
 def get_as(desk: Desk, who: str, charge_no: str) -> Response:

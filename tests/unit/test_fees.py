@@ -1,5 +1,6 @@
 """Custody fees against contracts computed by hand, in the comments; and the contracts and days that are refused."""
 
+import json
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from fractions import Fraction
@@ -9,7 +10,7 @@ import pytest
 
 from custody.errors import UsageError
 from custody.fee_contract import Cycle, FeeContract
-from custody.fee_usage import usage_of
+from custody.fee_usage import Usage, usage_of
 from custody.fee_words import day_words, exact_amount
 from custody.fees import (
     DayFacts,
@@ -155,14 +156,19 @@ def test_what_is_priced_by_the_piece_and_what_once() -> None:
 
 
 def test_text_messages_and_identity_checks_come_by_decision() -> None:
-    def decision(outcome: str, payload: str, kind: str = "fee_usage") -> dict[str, str]:
-        return {"kind": kind, "outcome": outcome, "subject": "P001", "payload": payload}
-
-    decided = [
-        decision("APPROVED", '{"sms": 12, "identity_check": 0}'), decision("REJECTED", '{"sms": 99}'),
-        decision("APPROVED", '{"sms": 1}', "case"), decision("APPROVED", '{"identity_check": 3}'),
-    ]  # fmt: skip
-    assert list(usage_of(decided)) == [("P001", "sms", 12), ("P001", "identity_check", 3)]
+    rows = [
+        {"used_on": "2019-12-30", "component": "sms", "pieces": 12, "line_no": 2},
+        {"used_on": "2019-12-31", "component": "identity_check", "pieces": 3, "line_no": 3},
+    ]
+    decision = {
+        "kind": "fee_usage", "outcome": "APPROVED", "subject": "P001", "proposal_id": "p1", "maker": "fee1", "checker": "sup1",
+        "payload": json.dumps({"file_name": "december.csv", "rows": rows}),
+    }  # fmt: skip
+    decided = [decision, decision | {"outcome": "REJECTED"}, decision | {"kind": "case"}]
+    assert list(usage_of(decided)) == [
+        Usage("P001", date(2019, 12, 30), "sms", 12, "december.csv", 2, "p1", "fee1", "sup1"),
+        Usage("P001", date(2019, 12, 31), "identity_check", 3, "december.csv", 3, "p1", "fee1", "sup1"),
+    ]
 
 
 def test_minimum_and_maximum_of_a_period() -> None:

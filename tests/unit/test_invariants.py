@@ -107,10 +107,11 @@ def test_inv_03_the_platforms_coupons_are_holds_like_any_other() -> None:
     assert found(signs_and_holds([], coupons)) == [("INV_03", "P001", subject, 30)]
 
 
-def test_inv_03_the_bank_collects_no_more_than_is_due() -> None:
-    due = [balance("P001:FEE_DUE", -1, "BANK"), balance("P001:BANK_CASH", -99, "BANK")]
-    assert found(signs_and_holds(due, [])) == []
-    assert found(signs_and_holds([balance("P001:FEE_DUE", 1, "BANK")], [])) == [("INV_03", "P001", "INV|INV_03|P001:FEE_DUE", 1)]
+def test_inv_03_leaves_fees_that_go_back_to_inv_11() -> None:
+    assert found(signs_and_holds([balance("P001:FEE_DUE", 1, "BANK"), balance("P001:FEE_WRITTEN_OFF", -5, "BANK")], [])) == []
+    for account in ("BANK_CASH", "FEE_WRITTEN_OFF"):
+        subject = f"INV|INV_03|P001:{account}"
+        assert found(signs_and_holds([balance(f"P001:{account}", 1, "BANK")], [])) == [("INV_03", "P001", subject, 1)]
 
 
 def test_inv_05_debt_is_the_sum_of_claims() -> None:

@@ -27,6 +27,7 @@ from ledger_kit import (
 from custody.ledger import Ledger
 from custody.names import Book, BreakKind, LoanState, Originator, TxnType
 from custody.posting_rules import RULES, VARIANTS, core_account, is_asset
+from schemas.layout import load_layout
 
 C, OWN, B = Book.CUSTODY, Book.OWN, Book.BANK
 T = TxnType
@@ -213,6 +214,14 @@ GOLDEN: list[tuple[TxnType, dict[str, Any], list[tuple[Book, str, str, int]], st
         "X",
     ),
     (
+        T.CUSTODY_FEE,
+        {"direction": "IN", "fee_minor": 57},
+        [(OWN, "P001:OWN_CASH", "P001:PLATFORM_OWN", 1000), (B, "P001:FEE_DUE", "P001:BANK_CASH", 1000)],
+        "X",
+    ),
+    (T.CUSTODY_FEE, {"direction": "WRITE_OFF", "fee_minor": 0}, [(B, "P001:FEE_WRITTEN_OFF", "P001:FEE_DUE", 1000)], None),
+    (T.CUSTODY_FEE, {"direction": "RECOVER", "fee_minor": 0}, [(B, "P001:FEE_DUE", "P001:FEE_WRITTEN_OFF", 1000)], None),
+    (
         T.ADJUSTMENT,
         {"from_account": SUSPENSE, "to_account": LENDER, "related_request_no": "r5"},
         [(C, SUSPENSE, f"{LENDER}:available", 1000)],
@@ -304,9 +313,11 @@ def test_every_needed_field_is_asked_for(txn_type: TxnType, fields: dict[str, An
 
 
 def test_no_instruction_of_a_file_can_accrue_a_fee() -> None:
-    for direction in ("IN", None):
-        refusal = refuse(rich(), T.CUSTODY_FEE, "X", 1000, direction=direction)
-        assert (refusal.kind, refusal.rule) == (BreakKind.UNAUTHORISED, "incomplete_instruction")
+    refusal = refuse(rich(), T.CUSTODY_FEE, "X", 1000, direction=None)
+    assert (refusal.kind, refusal.rule) == (BreakKind.UNAUTHORISED, "incomplete_instruction")
+    # Of the directions that the bank's own entries have no file may name one.
+    (direction,) = (f for f in load_layout("gateway_instruction/1").fields if f.name == "direction")
+    assert set(direction.codes) == {"IN", "OUT"}
 
 
 def test_a_whole_life_by_hand() -> None:

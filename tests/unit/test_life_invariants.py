@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from custody.calendar import SettlementCalendar
+from custody.fee_positions import Position
 from custody.life_invariants import (
     fees_add_up,
-    fees_are_booked,
     itemised,
     loans_begin_whole,
     money_went_its_way,
@@ -161,22 +161,50 @@ def test_inv_07_and_08_money_goes_only_where_its_type_sends_it(txn_type: str, pa
     assert [v.kind for v in money_went_its_way([path])] == ([kind] if kind else [])
 
 
+def books(due: int, cash: int, lost: int = 0) -> list[Row]:
+    accounts = (("FEE_DUE", due), ("BANK_CASH", cash), ("FEE_WRITTEN_OFF", lost), ("VAT", -6))
+    return [balance(f"P001:{name}", -minor, "BANK") for name, minor in accounts]
+
+
 @pytest.mark.parametrize(
-    ("due", "collects", "is_wrong"), [(40, True, False), (41, True, True), (39, True, True), (41, False, False)]
+    ("due", "cash", "lost", "wrong_by"), [(40, 60, 0, 0), (100, 0, 0, 0), (30, 60, 10, 0), (39, 60, 0, 1), (60, 60, 0, 20)]
 )
-def test_inv_11_what_is_due_is_what_was_accrued_since(due: int, collects: bool, is_wrong: bool) -> None:
-    collected = [{"platform": "P001", "txn_type": "CUSTODY_FEE"}] if collects else []
-    found = list(fees_add_up([balance("P001:FEE_DUE", -due, "BANK")], collected, {"P001": 40}))
-    assert [(v.subject, v.amount_minor) for v in found] == [("INV|INV_11|P001", 1)] * is_wrong
-
-
-@pytest.mark.parametrize(("due", "collected", "wrong_by"), [(40, 60, 0), (100, 0, 0), (39, 60, 1), (40, 61, 1)])
-def test_accrued_fees_are_collected_or_due(due: int, collected: int, wrong_by: int) -> None:
-    books = [balance("P001:FEE_DUE", -due, "BANK"), balance("P001:BANK_CASH", -collected, "BANK"), balance("P001:VAT", 6, "BANK")]
-    found = list(fees_are_booked(books, {"P001": 100}))
-    assert [(v.subject, v.amount_minor) for v in found] == [("INV|INV_11|P001|accrued", wrong_by)] * bool(wrong_by)
+def test_inv_11_accrued_fees_are_collected_written_off_or_due(due: int, cash: int, lost: int, wrong_by: int) -> None:
+    position = Position("P001", accrued_minor=100, charged_minor=100, collected_minor=cash, written_off_minor=lost)
+    found = list(fees_add_up(books(due, cash, lost), [position]))
+    assert [(v.kind, v.subject, v.amount_minor) for v in found] == [("INV_11", "INV|INV_11|P001|accrued", wrong_by)] * bool(
+        wrong_by
+    )
     # Accrued and nowhere in the books.
-    assert [v.amount_minor for v in fees_are_booked([], {"P001": 5, "P002": 0})] == [5]
+    assert [v.amount_minor for v in fees_add_up([], [Position("P001", 5), Position("P002")])] == [5]
+
+
+@pytest.mark.parametrize(
+    ("charged", "collected", "written_off", "to_give_back", "surplus"),
+    # All paid; an arrear is no violation; written off; too much; too much that is on its way back; nobody charged; rated down, approved.
+    [
+        (60, 60, 0, 0, 0),
+        (60, 50, 0, 0, 0),
+        (60, 50, 10, 0, 0),
+        (60, 61, 0, 0, 1),
+        (60, 61, 0, 1, 0),
+        (0, 60, 0, 0, 60),
+        (50, 60, 0, 10, 0),
+        (60, 55, 10, 0, 5),
+    ],
+)
+def test_inv_11_what_is_collected_was_charged(
+    charged: int, collected: int, written_off: int, to_give_back: int, surplus: int
+) -> None:
+    position = Position("P001", 100, charged, collected, written_off, to_give_back)
+    assert position.surplus_minor == surplus
+    found = list(fees_add_up(books(100 - collected - written_off, collected, written_off), [position]))
+    assert [(v.subject, v.amount_minor) for v in found] == [("INV|INV_11|P001", surplus)] * bool(surplus)
+
+
+def test_inv_11_the_books_hold_the_money_that_the_legs_said() -> None:
+    found = list(fees_add_up(books(40, 60), [Position("P001", 100, 60, 59)]))
+    assert [(v.subject, v.amount_minor) for v in found] == [("INV|INV_11|P001|cash", 1)]
 
 
 def lot(account: str, amount: int, hold_id: str = "") -> Row:

@@ -1,0 +1,115 @@
+"""Text messages and identity checks that a component counted for a platform: its list is let in by two people, and each row is charged
+once, on the day on which it says the pieces were used (custody.fee_usage)."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from custody.errors import UsageError
+from custody.fee_usage import COUNTED, KIND
+from custody.names import PartyKind
+from custody.ports import Clock, Register, RegisterTx
+from custody.services.access import permitted_transaction
+from custody.services.four_eyes import DecisionKind, propose
+from custody.services.organisations import standing_party
+
+COLUMNS = ("used_on", "component", "pieces", "reference")
+MOST_ROWS = 20_000
+_MOST_PIECES = 10**9
+_LONGEST = 100
+
+
+def read_usage(data: bytes, file_name: str) -> list[dict[str, Any]]:
+    """Rows of a list: CSV in UTF-8 with the columns COLUMNS; ``reference`` is the counting component's own name of what it counted, and
+    never comes twice for a day. Raises UsageError naming file, line, field, value and what is wanted."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{file_name}: byte {error.start} is not UTF-8: save the list as UTF-8") from None
+    lines = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows: list[dict[str, Any]] = []
+    try:
+        header = next(lines, [])
+        if tuple(header) != COLUMNS:
+            raise UsageError(f"{file_name}:1: the header is {','.join(header)!r}; write {','.join(COLUMNS)}")
+        for cells in lines:
+            rows.append(_row(cells, f"{file_name}:{lines.line_num}", lines.line_num))
+    except csv.Error as error:
+        raise UsageError(f"{file_name}:{lines.line_num}: {error}: quote cells as CSV does") from None
+    if not 0 < len(rows) <= MOST_ROWS:
+        raise UsageError(f"{file_name}: {len(rows)} rows; a list has 1 to {MOST_ROWS}: split it")
+    _distinct(rows, file_name)
+    return rows
+
+
+def _row(cells: Sequence[str], where: str, line_no: int) -> dict[str, Any]:
+    if len(cells) != len(COLUMNS):
+        raise UsageError(f"{where}: {len(cells)} cells; each row has {','.join(COLUMNS)}")
+    used_on, component, pieces, reference = cells
+    try:
+        day = date.fromisoformat(used_on)
+    except ValueError:
+        raise UsageError(f"{where}: used_on is {used_on!r}; write a date YYYY-MM-DD") from None
+    if component not in COUNTED:
+        raise UsageError(f"{where}: component is {component!r}; write one of {', '.join(COUNTED)}")
+    if not (pieces.isascii() and pieces.isdigit() and len(pieces) <= len(str(_MOST_PIECES)) and 0 < int(pieces) <= _MOST_PIECES):
+        raise UsageError(f"{where}: pieces is {pieces!r}; write a whole number from 1 to {_MOST_PIECES}")
+    if not 0 < len(reference) <= _LONGEST or not reference.isprintable():
+        raise UsageError(f"{where}: reference is {reference[:40]!r}; write 1 to {_LONGEST} printable characters")
+    return {"used_on": day.isoformat(), "component": component, "pieces": int(pieces), "reference": reference, "line_no": line_no}
+
+
+def _distinct(rows: Sequence[Mapping[str, Any]], file_name: str) -> None:
+    seen: dict[tuple[str, str, str], int] = {}
+    for row in rows:
+        first = seen.setdefault(_key(row), row["line_no"])
+        if first != row["line_no"]:
+            raise UsageError(
+                f"{file_name}:{row['line_no']}: reference {row['reference']!r} of {row['component']} on {row['used_on']} stands in line "
+                f"{first} too; each is counted once"
+            )
+
+
+def _key(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    return row["used_on"], row["component"], row["reference"]
+
+
+def propose_usage(
+    register: Register,
+    clock: Clock,
+    actor: str,
+    platform: str,
+    file_name: str,
+    sha256: str,
+    archive_ref: str,
+    rows: Sequence[Mapping[str, Any]],
+    note: str,
+) -> str:
+    """Propose a list as ``read_usage`` gave it, whose bytes are archived; returns the proposal's id. Raises NotPermitted; UsageError when
+    a row was charged before."""
+    payload = {"file_name": file_name, "sha256": sha256, "archive_ref": archive_ref, "rows": [dict(row) for row in rows]}
+    with permitted_transaction(register, actor, USAGE.propose_action, platform) as tx:
+        _check(tx, platform, payload)
+    return propose(register, clock, actor, USAGE, platform, payload, note)
+
+
+def _check(tx: RegisterTx, subject: str, payload: Mapping[str, Any]) -> None:
+    if standing_party(tx, subject).row["kind"] != PartyKind.PLATFORM:
+        raise UsageError(f"{subject} is no platform: platforms pay fees")
+    wanted = {_key(row): row for row in payload["rows"]}
+    for proposal in tx.find("proposal", kind=KIND, subject=subject, state="APPROVED"):
+        said = json.loads(proposal["payload"])
+        for row in said["rows"]:
+            if _key(row) in wanted:
+                raise UsageError(
+                    f"{payload['file_name']}:{wanted[_key(row)]['line_no']}: reference {row['reference']!r} of {row['component']} on "
+                    f"{row['used_on']} was let in already, by {said['file_name']}:{row['line_no']} (proposal {proposal['proposal_id']})"
+                )
+
+
+USAGE = DecisionKind(KIND, "fee.propose", "fee.approve", _check)
