@@ -150,7 +150,7 @@ HANDBOOK: Mapping[str, Entry] = {
         ("The core has not said what it did with a charge on the day on which it got it.", "核心未于发出当日应答扣收。"),
         (("Ask the core's desk whether it has the CHARGE file and what it booked; it is not sent again before it answers.",
           "向核心查询是否收到扣收文件及入账情况；应答前不再发送。"),),
-        _BY_ITSELF,
+        ("it closes itself when the core answers", "核心应答后自动关闭"),
     ),
     "FEE_PAID_AFTER_WRITE_OFF": Entry(
         ("The platform paid what had been written off; the books have taken the loss back by that amount.", "平台偿付了已核销的存管费，账上已按此金额冲回。"),
