@@ -19,6 +19,7 @@ from custody.services.calendars import settlement_calendar
 from custody.services.intake import FILE_QUARANTINED
 from custody.services.outputs import Seal, days_begun, seals_of_day
 from custody.services.promises import FILE_MISSING, standing
+from custody.services.verifications import Verification, last_verification
 from custody.steps import day_state
 
 # A plot over more days than these shows no trend that a person could act on.
@@ -65,6 +66,9 @@ class Day:
     approvals: list[Row]
     proof: list[Row]
     trend: list[TrendPoint]
+    # The last one of this date, and the last one of all dates with the keyed store.
+    verified: Verification | None
+    verified_whole: Verification | None
 
     @property
     def proof_holds(self) -> bool | None:
@@ -91,6 +95,7 @@ def the_day(wiring: Wiring, on: date) -> Day:
         operational = tx.find("alert", ("rule", "subject", "alert_id"), platform="", raised_on=on)
         operational += tx.find("alert", ("rule", "subject", "alert_id"), rule=[FILE_MISSING, FILE_QUARANTINED], raised_on=on)
         approvals = tx.find("proposal", ("proposed_at", "proposal_id"), state="PROPOSED")
+        verified, verified_whole = last_verification(tx, on), last_verification(tx, None)
 
     def rows(step: str, table: str) -> list[Row]:
         return wiring.lake.rows(seals[step].path, table) if step in seals else []
@@ -123,6 +128,8 @@ def the_day(wiring: Wiring, on: date) -> Day:
         approvals=approvals,
         proof=rows("reconcile", "proof"),
         trend=[_trend_point(wiring, day, seal) for day, seal in reconciled.items()],
+        verified=verified,
+        verified_whole=verified_whole,
     )
 
 

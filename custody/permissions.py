@@ -85,6 +85,8 @@ PERMISSIONS: dict[str, frozenset[Duty]] = {
     "seal_key.propose": frozenset({Duty.ADMINISTRATOR}),
     "seal_key.approve": frozenset({Duty.SUPERVISOR}),
     "proof.view": _DESK,
+    # To write down what a verification found; anybody at the machine may verify.
+    "verify.record": frozenset({Duty.SYSTEM, Duty.OPERATOR, Duty.SUPERVISOR, Duty.ADMINISTRATOR}),
     # To hand over what two people released, and take the recipients' receipts.
     "report.send": frozenset({Duty.SYSTEM, Duty.REPORT_OFFICER, Duty.OPERATOR}),
     "file.collect": frozenset({Duty.SYSTEM, Duty.OPERATOR}),

@@ -14,7 +14,8 @@ DOC = """
 ### What it does
 When a custody date is closed: verifies the register's chain, the signed roots, and the date's outputs in the lake and the archive against
 each other (`custody verify`), then copies register, lake, archive, seals and who the customers are into the settings' `backup.folder`.
-The keys are never in it: they lie in the bank's own safe.
+The keys are never in it: they lie in the bank's own safe. What was found is written down and shown on page Day; a fault is an alert too
+(VERIFY_FAULTS). The keyed store, which is read whole whatever the date, is left to `custody verify --record` by hand, monthly.
 ### When it fails
 `verify` WITH FINDINGS: something was changed behind the system's back: the log names part and place. Stop releases, tell auditor and
 administrator, compare with the newest backup; do not run days until it is explained. `backup`, exit 3: a day runs just now; it is
@@ -24,6 +25,7 @@ To restore: `custody restore --in FOLDER --as ADMINISTRATOR` on an empty machine
 ### 做什么
 账务日关账后：核验审计链、签名根、当日数据湖与归档（`custody verify`），再将登记库、数据湖、归档、封签与客户主档备份至设置项
 `backup.folder`。密钥不在备份内，由本行另行保管。
+校验结果登记并显示于日终页面，发现不符即预警（VERIFY_FAULTS）。键值库须全量读取，请每月手工执行 `custody verify --record`。
 ### 失败时
 `verify` 出现 WITH FINDINGS：数据被系统外改动，日志列明部位。暂停报送，通知审计与管理员，与最近备份比对，查明前不要继续日终。
 `backup` 退出码 3：日终正在运行，将自动重试；磁盘不足时清理后清除任务。手工执行 `custody verify --date D`、`custody backup`。
@@ -44,6 +46,6 @@ with CustodyDag(
     ),
 ):
     chain(
-        CustodyCommand(task_id="verify", command=("verify", "--no-store")),
+        CustodyCommand(task_id="verify", command=("verify", "--no-store", "--record")),
         CustodyCommand(task_id="backup", command=("backup",), dated=False),
     )

@@ -22,10 +22,13 @@ from connectors.settings import (
     read_settings,
 )
 from console.output import ActorOption, JsonOption, command, emit, parse_date, progress, wired
+from custody.calendar import custody_date_of
 from custody.errors import StopRun, UsageError
 from custody.permissions import Duty
 from custody.ports import RegisterTx
 from custody.services import people as people_service
+from custody.services.access import SYSTEM
+from custody.services.verifications import record_verification
 from schemas.exchange import sha256_hex
 
 # The demo's people; a bank's own come from its directory. None of them may approve his own work.
@@ -183,6 +186,10 @@ def verify(
     store: Annotated[
         bool, typer.Option("--store/--no-store", help="The keyed store too, which is read whole. 是否核验键值库")
     ] = True,
+    record: Annotated[
+        bool, typer.Option("--record", help="Write down what was found; alert where something was. 登记结果")
+    ] = False,
+    actor: Annotated[str, typer.Option("--as", help="Who records it. 操作人", envvar="CUSTODY_ACTOR")] = SYSTEM,
     as_json: JsonOption = False,
 ) -> int:
     """Audit chain, committed steps, days' roots and the lake, each against the others; or one sealed report. 校验
@@ -209,7 +216,12 @@ def verify(
         emit({"checked": 1, "wrong": wrong}, as_json, wrong or [whole])
     else:
         with wired() as wiring:
-            done = verify_instance(wiring, parse_date(date_) if date_ else None, store, progress)
+            on = parse_date(date_) if date_ else None
+            done = verify_instance(wiring, on, store, progress)
+            if record:
+                said = [(fault.part, fault.words) for fault in done.faults]
+                today = on or custody_date_of(wiring.clock.now())
+                record_verification(wiring.register, wiring.clock, actor, on, done.outputs, done.files, store, said, today)
         wrong = [fault.words for fault in done.faults]
         faults = [{"part": fault.part, "words": fault.words} for fault in done.faults]
         result = {"checked": done.outputs, "files": done.files, "wrong": wrong, "faults": faults}

@@ -31,7 +31,7 @@ CALLS = {
     "fee_charges": [f"fee due {DATED}", f"fee send {DATED}"],
     "file_intake": ["collect --json", "org admit --json", "outbound send --json", "report send --json"],
     "platform_results": [f"results {DATED}"],
-    "seal_and_backup": [f"verify --no-store {DATED}", "backup --json"],
+    "seal_and_backup": [f"verify --no-store --record {DATED}", "backup --json"],
     "regulatory_reports": [f"report {DATED}", f"close {DATED}"],
     "report_deadlines": [f"report due {DATED}"],
     "risk_alerts": [f"risk {DATED}", f"compliance {DATED}", "alert send --json"],

@@ -37,7 +37,7 @@ CHAINS = {
     "report_releases": [f"proposal show {PROPOSAL}", "ask", "proposal", "report send"],
     "restatement": [f"proposal show {PROPOSAL}", "ask", "proposal"],
     "risk_alerts": ["risk", "compliance", "alert send"],
-    "seal_and_backup": ["verify --no-store", "backup"],
+    "seal_and_backup": ["verify --no-store --record", "backup"],
     "rule_approvals": [f"proposal show {PROPOSAL}", "ask", "proposal"],
 }
 # What is owed to a party does not wait for what came.

@@ -24,6 +24,7 @@ from custody.masking import mask_user_numbers
 from custody.permissions import PERMISSIONS, Duty
 from custody.services.access import SYSTEM
 from custody.services.alerts import raise_alert
+from custody.services.verifications import record_verification
 
 if TYPE_CHECKING:
     from fastapi.testclient import TestClient
@@ -212,6 +213,22 @@ def test_risk_alerts_are_the_dates_own_whatever_the_register_says_since(
     assert sum(row["alerts"] for row in party_rows(html)) == len(sealed)
     shown = read(html).text
     assert all(mask_user_numbers(alert["words_en"]) in shown for alert in sealed) and "of a later day" not in shown
+
+
+def test_when_the_day_was_verified_and_what_was_found_stands_on_it(desk: Desk) -> None:
+    assert "尚未校验" in desk.day(GO_LIVE).text
+    faults = [("store", "balance: P001.LENDER.L000001234 | 20191230"), *[("lake", f"<b>{n} was changed") for n in range(24)]]
+    with opened(desk.home) as instance:
+        ports = instance.wiring.register, instance.wiring.clock
+        record_verification(*ports, SYSTEM, GO_LIVE, 13, 40, False, [], GO_LIVE)
+        record_verification(*ports, "checker", None, 26, 80, True, faults, GO_LIVE)
+    html = desk.day(GO_LIVE).text
+    shown = read(html).text
+    assert "13 sealed outputs, 40 archived files" in shown and "✓ nothing found" in shown
+    assert "26 sealed outputs, 80 archived files, the keyed store" in shown and "✗ 25 faults" in shown and "and 5 more" in shown
+    assert "L000001234" not in shown and "<b>" not in html
+    with opened(desk.home) as instance:
+        assert [alert["severity"] for alert in instance.find("alert", rule="VERIFY_FAULTS")] == ["CRITICAL"]
 
 
 def test_who_has_not_logged_in_is_sent_to_the_log_in(pages: TestClient, morning: Path, monkeypatch: pytest.MonkeyPatch) -> None:

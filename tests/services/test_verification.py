@@ -27,6 +27,7 @@ from custody.ports import Row
 from custody.services.access import SYSTEM
 from custody.services.outputs import Seal
 from custody.services.verification import case_faults, decision_faults
+from custody.services.verifications import Verification, last_verification
 from custody.steps import STEPS
 from jobs.close import STEP as CLOSE
 from jobs.step import Step, StepContext, run_step
@@ -282,3 +283,31 @@ def test_days_that_an_earlier_program_closed_are_signed_when_the_instance_is_bro
     assert CliRunner().invoke(app, ["init"], env={"CUSTODY_HOME": str(copy.home)}).exit_code == 0
     assert copy.verify() == (0, [])
     assert len(list((copy.home / "seals").glob("*.sig"))) == 2
+
+
+def test_what_a_verification_found_is_written_down_and_alerted(copy: Copy) -> None:
+    def last(on: date | None) -> Verification | None:
+        with copy.wiring.register.transaction() as tx:
+            return last_verification(tx, on)
+
+    assert copy.verify("--record") == (0, [])
+    assert last(FIRST) is None
+    said = last(None)
+    assert said is not None
+    assert (said.actor, said.outputs, said.store, said.count, said.faults) == ("system", 26, True, 0, ())
+    copy.change("person", {"person_id": "maker"}, roles='["supervisor"]')
+    assert copy.verify("--date", FIRST.isoformat(), "--no-store", "--record", "--as", "checker")[0] == 1
+    said = last(FIRST)
+    assert said is not None
+    fault = ("masters", "person maker was changed since then: no audit event tells of it")
+    assert (said.actor, said.outputs, said.store, said.count, said.faults) == ("checker", 13, False, 1, (fault,))
+    with copy.wiring.register.transaction() as tx:
+        (alert,) = tx.find("alert", rule="VERIFY_FAULTS")
+    assert (alert["severity"], alert["subject"]) == ("CRITICAL", FIRST.isoformat())
+    assert "person maker" in alert["words_en"] and "person maker" in alert["words_zh"]
+    # Who may change nothing may verify all the same, and writes nothing down.
+    with copy.wiring.register.transaction() as tx:
+        before = len(tx.find("audit_event"))
+    assert copy.verify("--no-store")[0] == 1
+    with copy.wiring.register.transaction() as tx:
+        assert len(tx.find("audit_event")) == before
