@@ -241,14 +241,19 @@ def make_instance(
     """
     ours = ["--bank", BANK, "--go-live", go_live.isoformat(), "--sftp-port", "2222"]
     _custody(home, "init", *(ours if settings is None else ["--settings", str(settings)]))
-    file = home / FILE_NAME
-    said = file.read_text(encoding="utf-8")
-    assert 'reports = ["*"]' in said
-    file.write_text(said.replace('reports = ["*"]', f"reports = {json.dumps(list(reports))}"), encoding="utf-8")
+    draft_only(home, reports)
     proposed = _custody(home, "org", "onboard", "--from", str(world), "--as", "maker", "--note", "test")
     for number in proposed["proposals"].values():
         _custody(home, "proposal", "approve", number, "--as", "checker", "--note", "test")
     return home
+
+
+def draft_only(home: Path, reports: Sequence[str]) -> None:
+    """Of a new instance, whose settings say that all reports are drafted."""
+    file = home / FILE_NAME
+    said = file.read_text(encoding="utf-8")
+    assert 'reports = ["*"]' in said
+    file.write_text(said.replace('reports = ["*"]', f"reports = {json.dumps(list(reports))}"), encoding="utf-8")
 
 
 def _custody(home: Path, *arguments: str) -> dict[str, Any]:
