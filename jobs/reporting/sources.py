@@ -148,13 +148,31 @@ def _figures(
     # What no row set has a row of is nothing, not missing.
     for party in parties if by == [_PLATFORM] or not by else ():
         grouped.setdefault((party,) if by else (), {})
-    whole = _grouped(sources, catalogue, list(wanted.values()), table, outer) if table.total else {}
+    whole = _whole(sources, catalogue, list(wanted.values()), table, outer, grouped) if table.total else {}
     found: dict[str, dict[Key, dict[str, int | None]]] = defaultdict(dict)
     for key, values in grouped.items():
         party, rest = (key[0], key[1:]) if scoped else (_NO_PARTY, key)
         found[party][rest] = _complete(figures, values)
     totals = {key[0] if scoped else _NO_PARTY: _complete(figures, values) for key, values in whole.items()}
     return {party: Answer(figures=said, total=totals.get(party, {})) for party, said in found.items()}
+
+
+def _whole(
+    sources: Sources,
+    catalogue: Catalogue,
+    figures: Sequence[FigureDefinition],
+    table: TableDefinition,
+    outer: Sequence[str],
+    grouped: Mapping[Key, Mapping[str, int]],
+) -> dict[Key, dict[str, int]]:
+    """Totals: what adds up is added, and only of the rest is the engine asked once more."""
+    found = _grouped(sources, catalogue, [f for f in figures if not f.is_additive], table, outer)
+    additive = [figure.id for figure in figures if figure.is_additive]
+    for key, values in grouped.items():
+        total = found.setdefault(key[: len(outer)], {})
+        for name in additive:
+            total[name] = total.get(name, 0) + values.get(name, 0)
+    return found
 
 
 def _grouped(
