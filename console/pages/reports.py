@@ -35,8 +35,9 @@ from custody.services.releases import (
     sealed_inputs,
     versions,
 )
-from reports.catalogue import load_catalogue
+from reports.catalogue import ColumnDefinition, load_catalogue
 from reports.definition import load_definition
+from reports.terms import Terms, load_terms
 
 router = APIRouter()
 _TYPES = {
@@ -249,17 +250,27 @@ def _tables(row: Row, drafts: SealedDrafts) -> list[dict[str, Any]]:
     by_table: dict[str, list[Row]] = {}
     for one in drafts.figures(row):
         by_table.setdefault(one["table_id"], []).append(one)
-    found = []
+    found, terms = [], load_terms()
     for table in definition.tables:
         if table.id not in by_table:
             continue
         figures = [(name, catalogue.figure(name)[1].name) for name in table.figures]
-        lines: dict[tuple[str, ...], dict[str, Row]] = {}
+        of, _ = catalogue.figure(table.figures[0])
+        by = [of.column(name) for name in table.by or ()]
+        lines: dict[tuple[Words, ...], dict[str, Row]] = {}
         for one in by_table[table.id]:
-            key = ("Total 合计",) if one["is_total"] else tuple(json.loads(one["key"]))
+            values = zip(by, json.loads(one["key"]), strict=not one["is_total"])
+            key = (("Total", "合计"),) if one["is_total"] else tuple(_told(terms, column, value) for column, value in values)
             lines.setdefault(key, {})[one["figure"]] = one
-        found.append({"title": (table.title.en, table.title.zh), "by": table.by or [], "figures": figures, "lines": lines})
+        heads = [(column.name.en, column.name.zh) for column in by]
+        found.append({"title": (table.title.en, table.title.zh), "by": heads, "figures": figures, "lines": lines})
     return found
+
+
+def _told(terms: Terms, column: ColumnDefinition, value: str) -> Words:
+    """A value in both languages where it is a word of the domain."""
+    said = terms.words(column.dimension or "", value)
+    return (said.en, said.zh if said.zh != said.en else "")
 
 
 class CellView:
@@ -272,7 +283,9 @@ class CellView:
         self.one = said.get("row")
 
     def shown(self, value: int | None, unit: str) -> str:
-        return FigureValue(unit, value).shown() if value is not None else "–"
+        if value is None:
+            return "–"
+        return amount(value) if unit == "amount" else FigureValue(unit, value).shown()
 
     def link(self, page: int, row: int = 0) -> str:
         asked = {"id": self.subject, "draft": self.row["draft_no"], "cell": self.figure["cell"], "page": page, "row": row or ""}
