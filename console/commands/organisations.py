@@ -110,6 +110,8 @@ def contract_of(party: dict[str, Any], identity_digest: Callable[[str, str], str
         contract["core_model_from"] = party["core_model_from"]
     if party["fee_contract"] is not None:
         contract["fee_contract"] = party["fee_contract"]
+    if "reports" in party:
+        contract["reports"] = party["reports"]
     # A world that was frozen before names neither.
     if party.get("branch"):
         contract["branch"] = party["branch"]
