@@ -81,8 +81,13 @@ def _facts(rows: Iterable[tuple[str, date, str, int, int]]) -> pa.Table:
 
 def _base(lake: Lake, posted: Seal) -> Iterator[pa.Table]:
     for part in lake.pieces(posted.path, "balances", {}, ["platform", "book", "account", "closing_minor"]):
-        part = part.filter(pc.and_(pc.equal(part["book"], str(Book.CUSTODY)), is_customers(part["account"])))
-        sums = part.group_by("platform", use_threads=False).aggregate([("closing_minor", "sum")])
+        customers = pc.and_(pc.equal(part["book"], str(Book.CUSTODY)), is_customers(part["account"]))
+        sums = (
+            part.select(["platform", "closing_minor"])
+            .filter(customers)
+            .group_by("platform", use_threads=False)
+            .aggregate([("closing_minor", "sum")])
+        )
         yield _columns(sums["platform"], posted.custody_date, BALANCE, 0, sums["closing_minor_sum"])
 
 
@@ -100,12 +105,17 @@ def _transactions(lake: Lake, posted: Seal, earlier: Mapping[date, Seal]) -> Ite
     columns = [*by, "request_no", "leg", "outcome", "amount_minor"]
     undone: list[dict[str, Any]] = []
     for part in lake.pieces(posted.path, "ledger_txn", {}, columns):
-        part = part.filter(pc.equal(part["outcome"], "POSTED"))
-        sums = part.group_by(by, use_threads=False).aggregate([("amount_minor", "count"), ("amount_minor", "sum")])
+        is_posted = pc.equal(part["outcome"], "POSTED")
+        sums = (
+            part.select([*by, "amount_minor"])
+            .filter(is_posted)
+            .group_by(by, use_threads=False)
+            .aggregate([("amount_minor", "count"), ("amount_minor", "sum")])
+        )
         # What is of a later day is of this one until then.
         day = pc.min_element_wise(sums["value_date"], pa.scalar(posted.custody_date, pa.date32()))
         yield _columns(sums["platform"], day, sums["txn_type"], sums["amount_minor_count"], sums["amount_minor_sum"])
-        undone += part.filter(pc.equal(part["txn_type"], str(TxnType.REVERSAL))).to_pylist()
+        undone += part.filter(pc.and_(is_posted, pc.equal(part["txn_type"], str(TxnType.REVERSAL)))).to_pylist()
     for leg, original in taken_back(lake, posted, earlier, undone):
         # What was taken back never was: neither it nor what takes it back is charged.
         for of in (leg, original):

@@ -59,15 +59,16 @@ def _run(context: StepContext) -> None:
     context.write("fee_amendments", amended)
     context.write("fee_reratings", anew.reratings)
     context.write("fee_rerated_lines", anew.lines)
-    _write_interest_since(context, reference.of_kind(PartyKind.PLATFORM))
-    _write_positions(context, decisions, {row["platform"]: row["accrued_minor"] for row in accruals}, anew.entries)
+    _write_interest_since(context, facts, reference.of_kind(PartyKind.PLATFORM))
+    _write_positions(context, facts, decisions, {row["platform"]: row["accrued_minor"] for row in accruals}, anew.entries)
 
 
-def _write_interest_since(context: StepContext, platforms: Sequence[str]) -> None:
+def _write_interest_since(context: StepContext, facts: pa.Table, platforms: Sequence[str]) -> None:
     """Since which day balances count for the next credit of bank interest: from the day of the last one, or of the first posting."""
     today = context.custody_date
     since = {r["platform"]: r["since"] for r in context.rows("fees", "interest_since", on=today - timedelta(days=1))}
-    for part in _parts(context, "ledger_txn", ("platform", "txn_type", "direction", "outcome")):
+    credited_today = _has(facts, TxnType.BANK_INTEREST)
+    for part in _parts(context, "ledger_txn", ("platform", "txn_type", "direction", "outcome")) if credited_today else ():
         credit = pc.and_(pc.equal(part["txn_type"], str(TxnType.BANK_INTEREST)), pc.equal(part["direction"], "IN"))
         credited = part.filter(pc.and_(credit, pc.equal(part["outcome"], "POSTED")))["platform"].unique().to_pylist()
         since |= dict.fromkeys(credited, today)
@@ -82,12 +83,20 @@ def line_rows(platform: str, lines: Sequence[Line]) -> list[Row]:
     ]  # fmt: skip
 
 
-def _write_positions(context: StepContext, decisions: list[Row], accrued: dict[str, int], differences: list[Entry]) -> None:
+def _has(facts: pa.Table, txn_type: TxnType) -> bool:
+    """Whether the day posted any of a type; else its legs need not be looked for."""
+    return bool(pc.any(pc.equal(facts["component"], str(txn_type))).as_py())
+
+
+def _write_positions(
+    context: StepContext, facts: pa.Table, decisions: list[Row], accrued: dict[str, int], differences: list[Entry]
+) -> None:
     """INV_11 as of the evening, and what the bank itself enters the next day."""
     yesterday = context.custody_date - timedelta(days=1)
     before = [position_of(row) for row in context.rows("fees", "fee_positions", on=yesterday)]
     written_off = [WriteOff(**row) for row in context.rows("fees", "fee_write_offs", on=yesterday)]
-    found = moved(before, written_off, decisions, [leg for leg in _legs_of_fees(context) if leg["outcome"] == "POSTED"])
+    legs = _legs_of_fees(context) if _has(facts, TxnType.CUSTODY_FEE) else []
+    found = moved(before, written_off, decisions, [leg for leg in legs if leg["outcome"] == "POSTED"])
     positions = found.positions | {p: found.positions.get(p, Position(p)) for p in accrued}
     rows = [asdict(positions[p]) | {"accrued_minor": accrued.get(p, positions[p].accrued_minor)} for p in sorted(positions)]
     context.write("fee_positions", rows)
