@@ -90,7 +90,7 @@ def main() -> int:
 def _prepare(build: Path, root: Path, screen: Console) -> None:
     """A fresh world and a fresh instance; Airflow's own database is kept from the last run, since it only has history."""
     _refuse_while_served(build / "home")
-    for name in ("world", "home"):
+    for name in ("world", "home", _REPORTING):
         shutil.rmtree(build / name, ignore_errors=True)
     build.mkdir(parents=True, exist_ok=True)
     airflow = build / "airflow"
