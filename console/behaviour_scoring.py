@@ -11,6 +11,7 @@ from typing import Any
 
 from connectors.bootstrap import Wiring
 from connectors.lake import Lake
+from console.pages.plot import RatePoint, rates_svg
 from custody.errors import UsageError
 from custody.match_rules import Rule, read_rule
 from custody.ports import Row
@@ -115,6 +116,21 @@ def curve(
             | _precision(line, kind)
         )
     return points
+
+
+def draw_curves(points: Iterable[Mapping[str, Any]], folder: Path) -> list[Path]:
+    """A picture for each kind, KIND.svg; returns them. What stood there under these names is replaced."""
+    of: dict[str, list[Mapping[str, Any]]] = {}
+    for point in points:
+        of.setdefault(point["kind"], []).append(point)
+    folder.mkdir(parents=True, exist_ok=True)
+    drawn = []
+    for kind, found in of.items():
+        rates = [RatePoint(p["value"], p["recall"], p["precision"], p["operating"]) for p in found]
+        path = folder / f"{kind}.svg"
+        path.write_text(rates_svg(f"{kind}: {found[0]['figure']}", rates), encoding="utf-8")
+        drawn.append(path)
+    return drawn
 
 
 def _precision(lines: Mapping[str, Mapping[str, Any]], kind: str) -> dict[str, Any]:

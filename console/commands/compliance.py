@@ -65,6 +65,7 @@ def list_them(date_: DateOption, actor: ActorOption, as_json: JsonOption = False
 def score(
     truth: Annotated[str, typer.Option("--truth", help="The truth folder of a world with behaviours. 真值目录")],
     curves: Annotated[str, typer.Option("--curves", help="CSV file for recall and precision over each degree. 曲线文件")] = "",
+    plots: Annotated[str, typer.Option("--plots", help="Folder for a picture (SVG) of each of these curves. 曲线图目录")] = "",
     as_json: JsonOption = False,
 ) -> int:
     """What people and platforms did against what was found; of kinds that are a matter of degree the curve behind. 行为检出率
@@ -79,7 +80,11 @@ def score(
     with wired() as wiring:
         labels = behaviour_labels(wiring, Path(truth))
         result, up_to = behaviour_score(wiring, labels)
-        points = [point for kind in CURVES for point in curve(wiring, labels, kind, progress)] if curves else []
+        points = [point for kind in CURVES for point in curve(wiring, labels, kind, progress)] if curves or plots else []
+    if plots:
+        from console.behaviour_scoring import draw_curves
+
+        draw_curves(points, Path(plots))
     if curves:
         import csv
 
