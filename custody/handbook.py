@@ -220,6 +220,23 @@ HANDBOOK: Mapping[str, Entry] = {
           "报表页面：查看草稿、检查结果与待说明事项；提议发布，由他人复核。"),),
         _BY_PERSON,
     ),
+    "REPORT_DUE_SOON": Entry(
+        ("A report falls due within a few bank business days and is not released.", "报表数个工作日内到期，尚未发布。"),
+        (("Page Reports: the draft, its checks, what lacks an explanation; propose the release, another person approves.",
+          "报表页面：查看草稿、检查结果与待说明事项；提议发布，由他人复核。"),),
+        _BY_PERSON,
+    ),
+    "REPORT_REFUSED": Entry(
+        ("Whoever a report was sent to refused it; the reason stands in the receipt.", "报表被接收方拒收，原因见回执。"),
+        (("Page Reports, the release: the receipt's reason. Ask the recipient where it is unclear.", "报表页面：查看回执原因；不明之处向接收方核实。"),
+         ("Put it right and release a new version, which says what differs.", "更正后发布新版本，并附差异说明。")),
+        _BY_PERSON,
+    ),
+    "REPORT_RECEIPT_UNKNOWN": Entry(
+        ("A receipt names a report or a digest that was never sent.", "回执所列报表或摘要并非我行所发。"),
+        (("Compare it with page Reports; ask the recipient what it received, and from whom.", "与报表页面核对；询问接收方收到的内容与来源。"),),
+        _BY_PERSON,
+    ),
     "ALERT_UNDELIVERED": Entry(
         ("Messages about alerts were given up: their gateway stayed away, or an address is wrong.", "预警通知发送失败已放弃：网关不可用或地址有误。"),
         (("Page Alerts says which; tell the people by other means. Administrator: the gateway's settings, page Organisations: the address.",

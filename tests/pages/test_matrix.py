@@ -36,6 +36,10 @@ DEEDS = {
     "customers": {"customer.view"},
     "fee-propose": {"fee.propose"},
     "fee-decide": {"fee.approve"},
+    "fee-write-off": {"fee.propose"},
+    "fee-give-back": {"fee.propose"},
+    "hold-propose": {"aml_hold.propose"},
+    "hold-decide": {"aml_hold.approve"},
     "organisation-status": {"party.propose"},
     "organisation-contract": {"party.propose"},
     "organisation-key": {"party.propose"},
@@ -52,7 +56,7 @@ DEEDS = {
 _RECORD = ("audit_event",)
 # These say first that what the form speaks of is not there, or lacks a field, to everybody alike.
 SAID_FIRST = {
-    "case-adjust", "case-decide", "fee-propose", "organisation-contact", "organisation-decide", "organisation-key", "propose-change", "report-propose",
+    "case-adjust", "case-decide", "fee-propose", "hold-propose", "organisation-contact", "organisation-decide", "organisation-key", "propose-change", "report-propose",
 }  # fmt: skip
 
 
