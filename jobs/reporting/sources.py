@@ -27,6 +27,13 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 _PLATFORM = "platform"
+_SQL_TYPES = {
+    pa.string(): "string",
+    pa.int64(): "bigint",
+    pa.bool_(): "boolean",
+    pa.date32(): "date",
+    pa.timestamp("us", tz="UTC"): "timestamp",
+}
 # Of a key that is no word: dates and numbers are compared and sealed as text.
 _NO_PARTY = ""
 
@@ -72,7 +79,7 @@ class Sources:
         if use.step is None:
             if name not in self.made:
                 raise StopRun(f"no table {name!r} is made for reports; a row set must name the step that seals it")
-            return self.spark.createDataFrame(self.made[name])
+            return self._of_rows(self.made[name])
         columns = TABLES[name].names
         lake = self.context.wiring.lake
         frames = []
@@ -83,10 +90,14 @@ class Sources:
             frames.append(frame.withColumn("on_date", F.lit(seal.custody_date)) if use.of == "days" else frame)
         if not frames:
             schema = arrow_schema(TABLES[name])
-            return self.spark.createDataFrame(
-                (schema.append(pa.field("on_date", pa.date32())) if use.of == "days" else schema).empty_table()
-            )
+            return self._of_rows((schema.append(pa.field("on_date", pa.date32())) if use.of == "days" else schema).empty_table())
         return reduce(lambda one, other: one.unionAll(other), frames)
+
+    def _of_rows(self, table: pa.Table) -> DataFrame:
+        """Of no rows the engine's client infers no columns: they are named to it."""
+        if table.num_rows:
+            return self.spark.createDataFrame(table)
+        return self.spark.createDataFrame([], ", ".join(f"{field.name} {_SQL_TYPES[field.type]}" for field in table.schema))
 
     def _seals(self, step: str, of: str) -> list[Seal]:
         first, last = self.period.first, self.period.last

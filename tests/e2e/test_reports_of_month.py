@@ -258,3 +258,12 @@ def test_nothing_of_money_laundering_is_told(month: Month) -> None:
         "b",
         "c",
     ]
+
+
+def test_a_period_without_any_day_is_a_report_of_nothing(month: Month) -> None:
+    period = parse_period("2019-10")
+    for name in ("custody_monthly", "fee_income", "suspense_ageing"):
+        definition = load_definition(name)
+        sources = Sources(month.context, month.spark, period, made_tables(month.context, month.reference, definition, period))
+        (draft,) = drafts(sources, CATALOGUE, definition, month.reference)
+        assert draft.report.tables and not any(row["value"] for row in draft.figures)
