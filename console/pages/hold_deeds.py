@@ -1,4 +1,4 @@
-"""What risk officers do about holds: each is one posted form (console.pages.asking) and one call of the service that the command
+"""What is done about holds: each is one posted form (console.pages.asking) and one call of the service that the command
 line calls too; then the reader is sent back to the finding.
 """
 
@@ -10,6 +10,7 @@ from console.hold_view import hold_named
 from console.pages.asking import FormDep, UserDep, approves, wired
 from console.pages.listing import query
 from custody.errors import UsageError
+from custody.services.access import check_permission
 from custody.services.aml_holds import AML_HOLD, propose_outcome
 from custody.services.four_eyes import approve, reject
 from custody.watch_list import HoldState
@@ -21,9 +22,10 @@ router = APIRouter()
 def propose(user: UserDep, form: FormDep) -> RedirectResponse:
     """Release it, or turn it into a report, as the button says that was pressed."""
     wanted, outcome = form.get("id", ""), form.get("outcome", "")
-    if outcome not in (HoldState.RELEASED, HoldState.REPORTED):
-        raise UsageError(f"{outcome[:40]!r} is neither RELEASED nor REPORTED / 处理方式无效")
     with wired() as wiring:
+        check_permission(wiring.register, user.get_name(), AML_HOLD.propose_action, wanted)
+        if outcome not in (HoldState.RELEASED, HoldState.REPORTED):
+            raise UsageError(f"{outcome[:40]!r} is neither RELEASED nor REPORTED / 处理方式无效")
         hold = hold_named(wiring, user.get_name(), wanted)
         propose_outcome(wiring.register, wiring.clock, user.get_name(), hold, HoldState(outcome), form.get("note", ""))
     return _back(wanted)

@@ -34,6 +34,8 @@ DEEDS = {
     "decide": {"customer.approve"},
     "reveal": {"customer.reveal"},
     "customers": {"customer.view"},
+    "hold-propose": {"aml_hold.propose"},
+    "hold-decide": {"aml_hold.approve"},
     "fee-propose": {"fee.propose"},
     "fee-decide": {"fee.approve"},
     "fee-write-off": {"fee.propose"},
