@@ -61,14 +61,14 @@ PERMISSIONS: dict[str, frozenset[Duty]] = {
     "watch_list.propose": frozenset({Duty.RISK_OFFICER, Duty.OPERATOR}),
     "watch_list.approve": frozenset({Duty.SUPERVISOR}),
     # What becomes of a hold that only those may know of who see what is confidential.
-    "aml_hold.view": frozenset({Duty.RISK_OFFICER, Duty.SUPERVISOR, Duty.AUDITOR}),
+    "aml_hold.view": frozenset({Duty.RISK_OFFICER, Duty.AUDITOR}),
     "aml_hold.propose": frozenset({Duty.RISK_OFFICER}),
-    "aml_hold.approve": frozenset({Duty.SUPERVISOR}),
+    "aml_hold.approve": frozenset({Duty.RISK_OFFICER}),
     # Large values and suspicious transactions are filed by those who may know of them.
-    "aml_filing.view": frozenset({Duty.RISK_OFFICER, Duty.SUPERVISOR, Duty.AUDITOR}),
+    "aml_filing.view": frozenset({Duty.RISK_OFFICER, Duty.AUDITOR}),
     "aml_filing.propose": frozenset({Duty.RISK_OFFICER}),
-    "aml_filing.approve": frozenset({Duty.SUPERVISOR}),
-    "aml_filing.send": frozenset({Duty.SYSTEM, Duty.RISK_OFFICER, Duty.SUPERVISOR}),
+    "aml_filing.approve": frozenset({Duty.RISK_OFFICER}),
+    "aml_filing.send": frozenset({Duty.SYSTEM, Duty.RISK_OFFICER}),
     "aml_filing.answer": frozenset({Duty.RISK_OFFICER}),
     # A computed charge of custody fees, or what no ledger counts for one; to send what was approved.
     "fee.view": _DESK,

@@ -68,7 +68,7 @@ def list_them(actor: ActorOption, as_json: JsonOption = False) -> int:
 
 @command
 def propose(filing: FilingArgument, actor: ActorOption, note: NoteOption, as_json: JsonOption = False) -> int:
-    """Propose to file it; a supervisor approves, and it goes out. 提议报送"""
+    """Propose to file it; another risk officer approves, and it goes out. 提议报送"""
     from console.compliance_view import assessed_days
     from custody.services.aml_filings import look, propose_filing
     from jobs.filings import filing_named

@@ -1,5 +1,5 @@
-"""Large values and suspicious transactions as files for filing (domain.md §8): what a date sealed is proposed by a risk officer and approved
-by a supervisor, goes out once, never to a platform or channel, and is answered by a receipt.
+"""Large values and suspicious transactions as files for filing (domain.md §8): what a date sealed is proposed by one risk officer and approved
+by another, goes out once, never to a platform or channel, and is answered by a receipt.
 
 A filing's state is derived: due from what compliance sealed, decided by the proposal, sent by the outbound file, answered by what was
 recorded of its receipt. What goes out follows from the sealed rows and the persons' data, so a crash is repaired by doing the same again.

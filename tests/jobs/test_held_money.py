@@ -63,6 +63,7 @@ def held(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with opened(home) as instance:
         run_ledger(instance, day)
     desk = Desk(home)
+    desk("person", "add", "risk2", "--name", "n", "--duty", "risk_officer", "--as", "admin")
     lets_in(desk, folder, 1, 3)
     day = Day(SECOND)
     day.opens(*LATER, 3)
@@ -122,13 +123,13 @@ def test_no_money_of_his_leaves_from_the_day_on_which_he_is_listed(second: Path,
     assert "may not" in desk("compliance", "holds", "--as", "maker", ends=2)
     number = listed[0]["hold_id"]
     desk("compliance", "release", number, "--as", "maker", "--note", "n", ends=2)
-    desk.decides("report", listed[1]["hold_id"], "--as", "risk", "--note", "n", by="checker")
+    desk.decides("report", listed[1]["hold_id"], "--as", "risk", "--note", "n", by="risk2")
     proposal = desk("compliance", "release", number, "--as", "risk", "--note", "another of that name")["proposal"]
-    for nobody in ("risk", "maker"):
+    for nobody in ("risk", "checker"):
         desk("proposal", "approve", proposal, "--as", nobody, "--note", "n", ends=2)
     # What was decided holds from the next cut-off: then his withdrawal goes, and who is reported stays held.
     assert after(home, THIRD) == {"W1": "WAITING", "W3": "WAITING"}
-    desk("proposal", "approve", proposal, "--as", "checker", "--note", "n")
+    desk("proposal", "approve", proposal, "--as", "risk2", "--note", "n")
     assert after(home, FOURTH) == {"W1": "POSTED", "W3": "WAITING"}
     desk("compliance", "release", number, "--as", "risk", "--note", "n", ends=2)
     with opened(home) as instance:

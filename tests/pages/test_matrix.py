@@ -40,8 +40,6 @@ DEEDS = {
     "fee-decide": {"fee.approve"},
     "fee-write-off": {"fee.propose"},
     "fee-give-back": {"fee.propose"},
-    "hold-propose": {"aml_hold.propose"},
-    "hold-decide": {"aml_hold.approve"},
     "organisation-status": {"party.propose"},
     "organisation-contract": {"party.propose"},
     "organisation-key": {"party.propose"},
