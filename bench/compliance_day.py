@@ -16,7 +16,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.bootstrap import Wiring, wire
+from bench.committed import commit
+from connectors.bootstrap import wire
 from connectors.lake import Part, StepWriter, arrow_schema, conform
 from schemas.tables import TABLES
 
@@ -90,28 +91,16 @@ def make_day(home: Path, rows: int) -> int:
     wiring = wire(home)
     try:
         for on in (_GO_LIVE + timedelta(days=n) for n in range((DAY - _GO_LIVE).days)):
-            _commit(wiring, on, "post", lambda writer: writer.declare("journal"))
-            _commit(wiring, on, "reconcile", lambda writer: writer.declare("funds_paths"))
-            _commit(wiring, on, "compliance", lambda writer, on=on: _sealed(writer, platforms if on == BEFORE else 0))
-        _commit(wiring, DAY, "cut_off", lambda writer: _cut_off(writer, platforms))
-        _commit(wiring, DAY, "land", lambda writer: _land(writer, platforms))
-        _commit(wiring, DAY, "post", lambda writer: _post(writer, platforms))
-        _commit(wiring, DAY, "reconcile", lambda writer: writer.declare("funds_paths"))
+            commit(wiring, on, "post", lambda writer: writer.declare("journal"))
+            commit(wiring, on, "reconcile", lambda writer: writer.declare("funds_paths"))
+            commit(wiring, on, "compliance", lambda writer, on=on: _sealed(writer, platforms if on == BEFORE else 0))
+        commit(wiring, DAY, "cut_off", lambda writer: _cut_off(writer, platforms))
+        commit(wiring, DAY, "land", lambda writer: _land(writer, platforms))
+        commit(wiring, DAY, "post", lambda writer: _post(writer, platforms))
+        commit(wiring, DAY, "reconcile", lambda writer: writer.declare("funds_paths"))
     finally:
         wiring.close()
     return platforms * ACCOUNTS
-
-
-def _commit(wiring: Wiring, on: date, step: str, write: Any) -> None:
-    writer = wiring.lake.attempt(on, step, "be" * 32, 1)
-    write(writer)
-    manifest = writer.finish()
-    key = {"custody_date": on, "step": step, "version": 1}
-    row = {**key, "run_digest": "be" * 32, "inputs_digest": "", "manifest_digest": manifest.digest, "code_digest": "", "fence": 1}
-    row |= {"path": wiring.lake.relative(on, step, "be" * 32, 1), "reason": "", "committed_at": ""}
-    with wiring.register.transaction() as tx:
-        tx.insert("step_output", row)
-        tx.insert("publication", {**key, "manifest_digest": manifest.digest, "published_at": ""})
 
 
 def _sealed(writer: StepWriter, platforms: int) -> None:

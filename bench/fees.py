@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from bench.committed import commit
 from bench.harness import Run
 
 ROWS = 1_000_000
@@ -47,23 +48,11 @@ def prepare(folder: Path, rows: int) -> int:
     assert made.exit_code == 0, made.output
     wiring = wire(home)
     try:
-        _commit(wiring, "cut_off", lambda writer: _cut_off(writer, platforms))
-        _commit(wiring, "post", lambda writer: _posted(writer, platforms))
+        commit(wiring, _ON, "cut_off", lambda writer: _cut_off(writer, platforms))
+        commit(wiring, _ON, "post", lambda writer: _posted(writer, platforms))
     finally:
         wiring.close()
     return platforms * _ACCOUNTS
-
-
-def _commit(wiring: Any, step: str, write: Any) -> None:
-    writer = wiring.lake.attempt(_ON, step, "be" * 32, 1)
-    write(writer)
-    manifest = writer.finish()
-    key = {"custody_date": _ON, "step": step, "version": 1}
-    row = {**key, "run_digest": "be" * 32, "inputs_digest": "", "manifest_digest": manifest.digest, "code_digest": "", "fence": 1}
-    row |= {"path": wiring.lake.relative(_ON, step, "be" * 32, 1), "reason": "", "committed_at": ""}
-    with wiring.register.transaction() as tx:
-        tx.insert("step_output", row)
-        tx.insert("publication", {**key, "manifest_digest": manifest.digest, "published_at": ""})
 
 
 def _name(platform: int) -> str:

@@ -18,9 +18,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from connectors.bootstrap import Wiring, wire
+from bench.committed import commit
+from connectors.bootstrap import wire
 from connectors.lake import Part, StepWriter, arrow_schema, conform
-from custody.services.outputs import Seal
 from schemas.tables import TABLES
 
 DAY = date(2020, 1, 2)
@@ -46,8 +46,8 @@ def make_day(home: Path, rows: int) -> int:
     assert made.exit_code == 0, made.output
     wiring = wire(home)
     blocks = [(_platform(n), n) for n in range(max(rows // _BLOCK, 2))]
-    _commit(wiring, "cut_off", _cut_off)
-    _commit(wiring, "land", lambda writer: _land(writer, blocks))
+    commit(wiring, DAY, "cut_off", _cut_off)
+    commit(wiring, DAY, "land", lambda writer: _land(writer, blocks))
     return len(blocks) * _BLOCK
 
 
@@ -58,21 +58,6 @@ def _platform(block: int) -> str:
 def _pool(platform: str, blocks: list[tuple[str, int]]) -> int:
     """How many lenders a platform has: each lends to some five loans."""
     return max(LENDERS, sum(p == platform for p, _ in blocks) * LENDERS // 5)
-
-
-def _commit(wiring: Wiring, step: str, write: Any) -> Seal:
-    """A committed and published output of DAY, as jobs.step leaves it."""
-    writer = wiring.lake.attempt(DAY, step, "be" * 32, 1)
-    write(writer)
-    manifest = writer.finish()
-    path = wiring.lake.relative(DAY, step, "be" * 32, 1)
-    key = {"custody_date": DAY, "step": step, "version": 1}
-    row = {**key, "run_digest": "be" * 32, "inputs_digest": "", "manifest_digest": manifest.digest, "path": path}
-    row |= {"code_digest": "", "fence": 1, "reason": "", "committed_at": ""}
-    with wiring.register.transaction() as tx:
-        tx.insert("step_output", row)
-        tx.insert("publication", {**key, "manifest_digest": manifest.digest, "published_at": ""})
-    return Seal(DAY, step, 1, manifest.digest, path)
 
 
 def _cut_off(writer: StepWriter) -> None:

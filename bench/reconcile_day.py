@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from bench.post_day import _commit
+from bench.committed import commit
 from connectors.bootstrap import wire
 from connectors.lake import Part, StepWriter, arrow_schema, parquet_of
 from custody.digest import canonical_json
@@ -68,10 +68,10 @@ def make_day(home: Path, rows: int) -> int:
     assert made.exit_code == 0, made.output
     wiring = wire(home)
     shares = list(_shares(rows))
-    _commit(wiring, "cut_off", lambda writer: _cut_off(writer))
-    _commit(wiring, "land", lambda writer: _land(writer, shares))
-    _commit(wiring, "extract", lambda writer: _extract(writer, shares))
-    _commit(wiring, "post", lambda writer: _post(writer, shares))
+    commit(wiring, DAY, "cut_off", lambda writer: _cut_off(writer))
+    commit(wiring, DAY, "land", lambda writer: _land(writer, shares))
+    commit(wiring, DAY, "extract", lambda writer: _extract(writer, shares))
+    commit(wiring, DAY, "post", lambda writer: _post(writer, shares))
     wiring.close()
     return rows
 

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from bench.committed import commit
 from bench.harness import Run
 
 ROWS = 1_000_000
@@ -47,29 +48,17 @@ def prepare(folder: Path, rows: int) -> int:
     assert made.exit_code == 0, made.output
     wiring = wire(home)
     try:
-        _commit(wiring, _ON, "cut_off", lambda writer: _cut_off(writer, platforms))
-        _commit(wiring, _ON, "land", lambda writer: writer.declare("land_confirmation"))
-        _commit(wiring, _ON, "extract", lambda writer: _whole(writer, "core_balance", _core, platforms))
-        _commit(wiring, _ON, "reconcile", lambda writer: _whole(writer, "breaks", _disputes, platforms))
-        _commit(wiring, _BEFORE, "reconcile", lambda writer: writer.declare("breaks"))
-        _commit(wiring, _BEFORE, "fees", lambda writer: _whole(writer, "fee_accruals", _accruals, platforms))
-        _commit(wiring, _BEFORE, "risk", lambda writer: _risk_before(writer, platforms))
-        _commit(wiring, _ON, "post", lambda writer: _posted(writer, platforms))
+        commit(wiring, _ON, "cut_off", lambda writer: _cut_off(writer, platforms))
+        commit(wiring, _ON, "land", lambda writer: writer.declare("land_confirmation"))
+        commit(wiring, _ON, "extract", lambda writer: _whole(writer, "core_balance", _core, platforms))
+        commit(wiring, _ON, "reconcile", lambda writer: _whole(writer, "breaks", _disputes, platforms))
+        commit(wiring, _BEFORE, "reconcile", lambda writer: writer.declare("breaks"))
+        commit(wiring, _BEFORE, "fees", lambda writer: _whole(writer, "fee_accruals", _accruals, platforms))
+        commit(wiring, _BEFORE, "risk", lambda writer: _risk_before(writer, platforms))
+        commit(wiring, _ON, "post", lambda writer: _posted(writer, platforms))
     finally:
         wiring.close()
     return platforms * _ACCOUNTS
-
-
-def _commit(wiring: Any, on: date, step: str, write: Callable[[Any], None]) -> None:
-    writer = wiring.lake.attempt(on, step, "be" * 32, 1)
-    write(writer)
-    manifest = writer.finish()
-    key = {"custody_date": on, "step": step, "version": 1}
-    row = {**key, "run_digest": "be" * 32, "inputs_digest": "", "manifest_digest": manifest.digest, "code_digest": "", "fence": 1}
-    row |= {"path": wiring.lake.relative(on, step, "be" * 32, 1), "reason": "", "committed_at": ""}
-    with wiring.register.transaction() as tx:
-        tx.insert("step_output", row)
-        tx.insert("publication", {**key, "manifest_digest": manifest.digest, "published_at": ""})
 
 
 def _name(platform: int) -> str:
@@ -87,7 +76,7 @@ def _cut_off(writer: Any, platforms: int) -> None:
         rows.append({"kind": "party", "id": name, "payload": json.dumps(party)})
     rows.append({"kind": "party", "id": "C1", "payload": json.dumps({"kind": "CHANNEL", "status": "LIVE", "contract": _RATE})})
     rows += [{"kind": "rule", "id": rule.id, "payload": json.dumps(dict(rule.entry))} for rule in shipped_rules()]
-    instance = {"bank": "Bench", "risk_horizon_business_days": 3}
+    instance = {"bank": "Bench", "risk_horizon_business_days": 3, "reports": []}
     writer.table("reference", [*rows, {"kind": "instance", "id": "instance", "payload": json.dumps(instance)}])
 
 

@@ -30,7 +30,8 @@ def prepare(folder: Path, rows: int) -> None:
     """An instance whose first day is posted."""
     from typer.testing import CliRunner
 
-    from bench.fees import _commit, _cut_off
+    from bench.committed import commit
+    from bench.fees import _ON, _cut_off
     from connectors.bootstrap import wire
     from console.cli import app
 
@@ -39,8 +40,8 @@ def prepare(folder: Path, rows: int) -> None:
     assert made.exit_code == 0, made.output
     wiring = wire(folder / "home")
     try:
-        _commit(wiring, "cut_off", lambda writer: _cut_off(writer, 2))
-        _commit(wiring, "post", lambda writer: _posted(writer, rows))
+        commit(wiring, _ON, "cut_off", lambda writer: _cut_off(writer, 2))
+        commit(wiring, _ON, "post", lambda writer: _posted(writer, rows))
     finally:
         wiring.close()
 
