@@ -15,12 +15,13 @@ import pytest
 from instance_kit import Instance, copy_of, opened
 from kill_kit import TwoDays
 from openssh import ASKS_SSH_KEYGEN
+from release_kit import proposed
 from typer.testing import CliRunner
 
 from console.cli import app
 from custody.services.access import SYSTEM
 from custody.services.four_eyes import approve
-from custody.services.releases import RELEASE, draft_for, propose_release
+from custody.services.releases import RELEASE
 from custody.steps import STEPS
 from jobs.proof import report_proof, row_proof, zipped
 from jobs.registry import step_named
@@ -59,9 +60,7 @@ def released(two_days: TwoDays, tmp_path_factory: pytest.TempPathFactory) -> Pat
     on = two_days.days[2]
     with opened(home) as instance:
         wiring = instance.wiring
-        with wiring.register.transaction() as tx:
-            drafted = draft_for(tx, two_days.days[1])["manifest_digest"]
-        proposal = propose_release(wiring.register, wiring.clock, "maker", "custody_monthly", "2019-12", drafted, "checked")
+        proposal = proposed(wiring)
         approve(wiring.register, wiring.clock, "checker", RELEASE, proposal, "")
         for name in STEPS:
             real = name in ("cut_off", "close")

@@ -249,7 +249,8 @@ def _stored(table: str, how: str) -> Callable[[Instance], str]:
 
 _CHARGE = {
     "charge_no": "P001-2019-12", "platform": "P001", "period": "2019-12", "currency": "CNY", "net_minor": 1, "vat_minor": 0, "gross_minor": 1,
-    "components": "{}", "accrued_on": SECOND, "seal": "0" * 64, "due_on": SECOND, "state": "COLLECTED", "collected_minor": 1, "attempts": 1,
+    "components": "{}", "accrued_on": SECOND, "seal": "0" * 64, "due_on": SECOND, "state": "COLLECTED", "kind": "RATED", "collected_minor": 1, "set_off_minor": 0,
+    "written_off_minor": 0, "attempts": 1,
 }  # fmt: skip
 _RULE = {"rule_id": "INVENTED", "version": 1, "valid_from": FIRST, "entry": "{}", "digest": "0" * 64, "proposal_id": "x"}
 _PERSON = {"person_id": "mallory", "display_name": "M", "roles": '["supervisor"]', "active": True}

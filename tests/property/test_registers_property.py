@@ -48,6 +48,7 @@ BEYOND_ZERO = (
     "CORE_CASH",
     "BANK_CASH",
     "FEE_DUE",
+    "FEE_WRITTEN_OFF",
 )
 MORE = st.lists(
     st.tuples(DRAFTS, st.integers(0, 2), st.sampled_from([None, "mandate", "mandate", "advance", "settle"])), max_size=40
