@@ -151,7 +151,7 @@ def test_a_day_through_the_scheduler_seals_what_the_embedded_run_seals(cluster: 
     # What people get: the platforms' answers lie in the drop, the report in the lake.
     outbound = cluster.folder / "drop" / "P001" / "out"
     assert {path.name.split("_")[1] for path in outbound.iterdir()} >= {"RECEIPT", "RECON", "VALIDATION"}
-    reports = {row["name"] for row in custody(cluster, "report", "list")["reports"]}
+    reports = {row["name"] for row in custody(cluster, "report", "list", "--files")["reports"]}
     assert any(name.endswith(".xlsx") for name in reports)
 
 
