@@ -30,6 +30,7 @@ from cluster.hdfs import Hdfs
 from cluster.postgres import Postgres
 from connectors.settings import changed, initial_settings, load_settings
 from console.deliver import deliver
+from custody.errors import RetryLater
 from custody.steps import STEPS
 from schemas.store_keys import CORE_TABLES, OWN_TABLES
 from simulator.simulate import load_faults
@@ -175,8 +176,16 @@ def run_killed(parts: Parts, step: str, server: str, calls: int, who: str, rng: 
 
 
 def run_step(home: Path, step: str) -> None:
-    with opened(home) as instance:
-        instance.step(step, GO_LIVE)
+    """A server that was killed in the step before may be getting up yet."""
+    until = time.monotonic() + STEP_SECONDS
+    while True:
+        try:
+            with opened(home) as instance:
+                instance.step(step, GO_LIVE)
+            return
+        except RetryLater:
+            assert time.monotonic() < until, f"{step}: not to be run"
+            time.sleep(1)
 
 
 @pytest.mark.parametrize("seed", seeds(1), ids=lambda seed: f"seed{seed}")
