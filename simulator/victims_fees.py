@@ -61,7 +61,7 @@ def short(scene: Scene) -> Iterator[Victim]:
         core = [(scene.day, CoreEdit("change", f.account, f.core_ref, amount_minor=f.amount_minor + less)) for f in flows]
         yield Victim(
             party=scene.gateway,
-            keys=keys(row),
+            keys=keys(row) | {"paid_in": paid["request_no"]},
             expects=(told(scene, "FEE_ARREARS", charge),),
             known_by=second,
             rows=((file, edit), _on(scene, failed, second), _on(scene, paid, third)),
