@@ -17,7 +17,7 @@ from prometheus_client.core import GaugeMetricFamily
 from connectors.bootstrap import Wiring
 from custody.calendar import CHINA, custody_date_of
 from custody.ports import RegisterTx
-from custody.services.outputs import days_begun, seals_of_day
+from custody.services.outputs import days_begun, newest_seals
 from custody.services.promises import standing
 from custody.steps import STEPS
 
@@ -86,17 +86,16 @@ def _of_the_days(wiring: Wiring, tx: RegisterTx, begun: list[date], today: date)
     order = sorted(done, key=lambda step: committed[step])
     took = {(b,): (committed[b] - committed[a]).total_seconds() for a, b in pairwise(order)}
     yield _gauge("custody_step_interval_seconds", "From the seal of the step before to this one's.", ["step"], took)
-    reconcile = next(
-        (seals_of_day(tx, day).get("reconcile") for day in reversed(begun) if "reconcile" in seals_of_day(tx, day)), None
-    )
-    if reconcile is None:
+    reconciled = newest_seals(tx, "reconcile")
+    if not reconciled:
         return
+    proof = wiring.lake.rows(reconciled[-1].path, "proof")
     rows: dict[tuple[str, ...], int] = {}
-    for row in wiring.lake.rows(reconcile.path, "proof"):
+    for row in proof:
         rows |= {(row["relation"], row["side"], bucket): row[bucket] for bucket in _BUCKETS}
     words = "Rows of the newest reconciled date by relation, side and bucket; they add up to what came."
     yield _gauge("custody_rows", words, ["relation", "side", "bucket"], rows)
-    holds = {(): float(all(row["holds"] for row in wiring.lake.rows(reconcile.path, "proof")))}
+    holds = {(): float(all(row["holds"] for row in proof))}
     yield _gauge("custody_proof_holds", "1 where the completeness proof of the newest reconciled date holds.", [], holds)
 
 

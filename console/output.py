@@ -25,6 +25,8 @@ P = ParamSpec("P")
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as one JSON line. 以 JSON 输出")]
 DateOption = Annotated[str, typer.Option("--date", help="Custody date, YYYY-MM-DD. 账务日期")]
 ActorOption = Annotated[str, typer.Option("--as", help="Who acts: a person's id. 操作人", envvar="CUSTODY_ACTOR")]
+# Of what the scheduler does too, and then as itself.
+ActorSystem = Annotated[str, typer.Option("--as", help="Who runs it. 操作人", envvar="CUSTODY_ACTOR")]
 NoteOption = Annotated[str, typer.Option("--note", help="Why, in words. 说明")]
 
 

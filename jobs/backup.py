@@ -170,6 +170,7 @@ class _Copier:
     def __init__(self, folder: Path, before: dict[str, tuple[int, str]]) -> None:
         self._folder, self._before = folder, before
         self.names: dict[str, tuple[int, str]] = {}
+        self.outputs: set[str] = set()
         self.copied = 0
 
     def unchanging(self, name: str, data: Callable[[], Iterable[bytes]]) -> None:
@@ -222,7 +223,9 @@ class _Copier:
 def _copy_unchanging(wiring: Wiring, copier: _Copier) -> None:
     with wiring.register.transaction() as tx:
         outputs = tx.find("step_output", ("path",))
-    for row in outputs:
+    # An output never changes: one that was looked through is not listed again.
+    for row in [row for row in outputs if row["path"] not in copier.outputs]:
+        copier.outputs.add(row["path"])
         for below in wiring.lake.files.names(row["path"]):
             path = f"{row['path']}/{below}"
             copier.unchanging(f"{_LAKE}/{path}", lambda path=path: [wiring.lake.files.read(path)])  # type: ignore[misc]

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from console.alert_view import AlertView, refuse_unknown, shown, view_alert
-from console.output import ActorOption, DateOption, JsonOption, NoteOption, command, emit, parse_date, wired
+from console.output import ActorOption, ActorSystem, DateOption, JsonOption, NoteOption, command, emit, parse_date, wired
 from custody.alert_rules import SEVERITIES, Channel
 from custody.alert_words import (
     CHANNEL_WORDS,
@@ -29,7 +29,6 @@ from custody.services import alerts as alert_service
 from custody.services.access import SYSTEM
 
 AlertArgument = Annotated[str, typer.Argument(help="Alert id, or its beginning. 预警编号")]
-ActorSystem = Annotated[str, typer.Option("--as", help="Who acts. 操作人", envvar="CUSTODY_ACTOR")]
 
 
 def add_alerts(app: typer.Typer) -> None:

@@ -10,11 +10,10 @@ import typer
 from connectors.archive import write_durably
 from connectors.settings import FILE_NAME, home_from_environment, load_settings
 from console.commands.instance import bring_register_to_newest
-from console.output import ActorOption, JsonOption, command, emit, progress, wired
+from console.output import ActorOption, ActorSystem, JsonOption, command, emit, progress, wired
 from custody.errors import UsageError
 from custody.services.access import SYSTEM
 
-ActorSystem = Annotated[str, typer.Option("--as", help="Who acts. 操作人", envvar="CUSTODY_ACTOR")]
 FolderOption = Annotated[str, typer.Option("--in", help="The backups' folder, on another disk than the instance's. 备份目录")]
 
 

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from console.output import ActorOption, JsonOption, NoteOption, command, emit, emit_proposal, parse_date, wired
+from console.output import ActorOption, ActorSystem, JsonOption, NoteOption, command, emit, emit_proposal, parse_date, wired
 from custody.customer_decisions import ADD, CHANGE
 from custody.errors import UsageError
 from custody.money import format_amount
@@ -28,7 +28,6 @@ PlatformOption = Annotated[str, typer.Option("--platform", help="Whose customer.
 FileOption = Annotated[str, typer.Option("--from", help="A file like a CUSTOMER file, for many; - reads it. 批量文件")]
 RoleOption = Annotated[str, typer.Option("--role", help="LENDER, BORROWER, GUARANTOR, PAYEE. 角色")]
 UserOption = Annotated[str, typer.Option("--user", help="User number at the platform. 平台用户号")]
-ActorSystem = Annotated[str, typer.Option("--as", help="Who acts. 操作人", envvar="CUSTODY_ACTOR")]
 
 
 def add_customers(app: typer.Typer) -> None:

@@ -10,7 +10,7 @@ import typer
 
 from console.commands.organisations import test_party
 from console.commands.restatements import add_restatements
-from console.output import DateOption, JsonOption, command, emit, parse_date, progress, wired
+from console.output import ActorSystem, DateOption, JsonOption, command, emit, parse_date, progress, wired
 from custody.calendar import custody_date_of
 from custody.errors import UsageError
 from custody.services import files as file_service
@@ -20,9 +20,6 @@ from custody.services.access import SYSTEM
 from custody.services.deliveries import deliver_pending
 from custody.services.file_moves import promise_name
 from custody.texts import text
-
-ActorSystem = Annotated[str, typer.Option("--as", help="Who runs it. 操作人", envvar="CUSTODY_ACTOR")]
-
 
 # How a list of files may be ordered, by the register's columns.
 _SORTS: dict[str, tuple[str, ...]] = {

@@ -6,14 +6,13 @@ from typing import Annotated
 
 import typer
 
-from console.output import ActorOption, JsonOption, NoteOption, command, emit, progress, wired
+from console.output import ActorOption, ActorSystem, JsonOption, NoteOption, command, emit, progress, wired
 from custody.errors import UsageError
 from custody.ports import Row
 from custody.services import outbound as service
 from custody.services.access import SYSTEM
 from custody.services.outbound import STATES, UNDELIVERED
 
-ActorSystem = Annotated[str, typer.Option("--as", help="Who runs it. 操作人", envvar="CUSTODY_ACTOR")]
 NameArgument = Annotated[str, typer.Argument(help="File name. 文件名")]
 
 

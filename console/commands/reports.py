@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from console.new_files import write_new_files
-from console.output import ActorOption, DateOption, JsonOption, NoteOption, command, emit, parse_date, wired
+from console.output import ActorOption, ActorSystem, DateOption, JsonOption, NoteOption, command, emit, parse_date, wired
 from custody.errors import UsageError
 from custody.ports import Row
 from custody.release_checks import explained
@@ -21,7 +21,6 @@ ReportArgument = Annotated[str, typer.Argument(help="Report id. 报表编号")]
 PeriodArgument = Annotated[str, typer.Argument(help="2019-12, 2019-Q4, 2019 or 2019-12-31. 报告期")]
 PartyOption = Annotated[str, typer.Option("--party", help="The platform that it is about. 所涉平台")]
 VersionOption = Annotated[int | None, typer.Option("--draft", help="Number of the draft; else the newest. 版本")]
-ActorSystem = Annotated[str, typer.Option("--as", help="Who runs it. 操作人", envvar="CUSTODY_ACTOR")]
 
 
 @command

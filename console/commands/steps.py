@@ -10,14 +10,13 @@ from typing import Annotated, Any
 import typer
 
 from connectors.bootstrap import Wiring
-from console.output import DateOption, JsonOption, command, emit, parse_date, progress, wired
+from console.output import ActorSystem, DateOption, JsonOption, command, emit, parse_date, progress, wired
 from custody.errors import UsageError
 from custody.services.access import SYSTEM, check_permission
 from custody.services.outputs import seals_of_day
 from custody.steps import STEPS, day_state
 
 ReasonOption = Annotated[str, typer.Option("--reason", help="Make a new version of a committed step, and why. 重算原因")]
-ActorSystem = Annotated[str, typer.Option("--as", help="Who runs it. 操作人", envvar="CUSTODY_ACTOR")]
 
 OptionalDate = Annotated[str, typer.Option("--date", help="Custody date, YYYY-MM-DD. 账务日期")]
 # Steps whose name is also a group of commands (console.commands.desk, console.commands.ledger).
