@@ -62,40 +62,45 @@ class Custody:
 
 
 @pytest.fixture(scope="session")
-def airflow_home(airflow_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """With its database made, and the executable in its place."""
+def stage(airflow_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Airflow's database made, and a folder with the executable."""
     stage = tmp_path_factory.mktemp("custody-executable")
     (stage / "bin").mkdir()
     executable = stage / "bin" / "custody"
     executable.write_text(EXECUTABLE)
     executable.chmod(0o755)
     (stage / "plan").mkdir()
-    patch = pytest.MonkeyPatch()
-    patch.setenv("CUSTODY_TEST_DIR", str(stage))
-    patch.setenv("PATH", f"{stage / 'bin'}{os.pathsep}{os.environ['PATH']}")
     subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True)
-    yield airflow_home
-    patch.undo()
+    return stage
+
+
+# A module at a time: other folders' tests in this process start the command that is installed.
+@pytest.fixture(scope="module", autouse=True)
+def in_its_place(stage: Path) -> Iterator[None]:
+    """The executable is the one that is found."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CUSTODY_TEST_DIR", str(stage))
+        patch.setenv("PATH", f"{stage / 'bin'}{os.pathsep}{os.environ['PATH']}")
+        yield
 
 
 @pytest.fixture(scope="session")
-def bag(airflow_home: Path) -> DagBag:
+def bag(stage: Path) -> DagBag:
     from airflow.dag_processing.dagbag import DagBag
 
     return DagBag()
 
 
 @pytest.fixture
-def custody(airflow_home: Path) -> Custody:
-    folder = Path(os.environ["CUSTODY_TEST_DIR"])
-    (folder / "calls").unlink(missing_ok=True)
-    for plan in (folder / "plan").iterdir():
+def custody(stage: Path) -> Custody:
+    (stage / "calls").unlink(missing_ok=True)
+    for plan in (stage / "plan").iterdir():
         plan.unlink()
-    return Custody(folder)
+    return Custody(stage)
 
 
 @pytest.fixture
-def xcom(airflow_home: Path) -> Callable[[object, str], object]:
+def xcom(stage: Path) -> Callable[[object, str], object]:
     """The value that a task of a finished run returned."""
 
     def value(run: object, task_id: str) -> object:
