@@ -31,13 +31,15 @@ from custody.services.access import SYSTEM
 from custody.services.verifications import record_verification
 from schemas.exchange import sha256_hex
 
-# The demo's people; a bank's own come from its directory. None of them may approve his own work.
+# The demo's people; a bank's own come from its directory. None of them may approve his own work, and what is confidential stays
+# between risk officers: so there are two.
 _FIRST_PEOPLE = {
     "admin": ("Administrator 系统管理员", [Duty.ADMINISTRATOR]),
     "maker": ("Operator 经办", [Duty.OPERATOR, Duty.REPORT_OFFICER]),
     "checker": ("Supervisor 复核", [Duty.SUPERVISOR]),
     "fees": ("Fee officer 计费", [Duty.FEE_OFFICER]),
     "risk": ("Risk officer 风控", [Duty.RISK_OFFICER]),
+    "risk2": ("Second risk officer 风控复核", [Duty.RISK_OFFICER]),
     "auditor": ("Auditor 审计", [Duty.AUDITOR]),
 }
 

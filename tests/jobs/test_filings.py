@@ -21,7 +21,6 @@ from custody.errors import UsageError
 from custody.services import aml_filings
 from custody.services.aml_filings import FILING, answer, propose_filing, send_filings, standing
 from custody.services.four_eyes import approve, reject
-from custody.services.people import add_person
 from jobs.filings import _sending, due_by, filing_named, filings_on, send, warn_of_due
 
 LARGE = f"LV-{FIRST:%Y%m%d}"
@@ -35,7 +34,6 @@ def sealed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with opened(made) as instance:
         put(instance, first_day())
         instance.run_day(FIRST, UNTIL)
-        add_person(instance.wiring.register, "admin", "risk2", "n", ["risk_officer"])
     return made
 
 

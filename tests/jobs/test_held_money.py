@@ -63,7 +63,6 @@ def held(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with opened(home) as instance:
         run_ledger(instance, day)
     desk = Desk(home)
-    desk("person", "add", "risk2", "--name", "n", "--duty", "risk_officer", "--as", "admin")
     lets_in(desk, folder, 1, 3)
     day = Day(SECOND)
     day.opens(*LATER, 3)

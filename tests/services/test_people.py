@@ -89,6 +89,7 @@ def test_from_the_command_line(tmp_path: Path) -> None:
         "fees",
         "maker",
         "risk",
+        "risk2",
     ]
     # What no person or job may do is refused, and stands in the chain: commands and steps alike.
     for arguments in (
