@@ -47,4 +47,9 @@ class CustodyPlugin(AirflowPlugin):  # type: ignore[misc]  # airflow is not type
     timetables: list[Any] = [CustodyDateTimetable, BankBusinessDayTimetable]  # noqa: RUF012
     fastapi_apps: list[Any] = [{"app": pages, "url_prefix": URL_PREFIX, "name": "custody pages"}]  # noqa: RUF012
     # What a desk opens by itself; transactions and loans are a step from there, in the pages' own navigation.
-    external_views: list[Any] = [_view("Day 账务日", "day"), _view("Cases 案件", "cases"), _view("Customers 客户", "customers")]  # noqa: RUF012
+    external_views: list[Any] = [  # noqa: RUF012
+        _view("Day 账务日", "day"),
+        _view("Cases 案件", "cases"),
+        _view("Customers 客户", "customers"),
+        _view("Reports 报表", "reports"),
+    ]
