@@ -15,7 +15,7 @@ from custody.permissions import permitted
 from custody.ports import Row
 from custody.rule_forms import ComplianceTerms
 from custody.services.access import check_permission, duties_of
-from custody.services.outputs import Seal, days_begun, latest_seal
+from custody.services.outputs import Seal, latest_seal, newest_seals
 
 STEP = "compliance"
 _VIEW, _CONFIDENTIAL = "compliance.view", "compliance.confidential.view"
@@ -40,7 +40,7 @@ def sees_confidential(wiring: Wiring, actor: str) -> bool:
 
 def assessed_days(wiring: Wiring) -> list[date]:
     with wiring.register.transaction() as tx:
-        return [day for day in days_begun(tx) if latest_seal(tx, day, STEP) is not None]
+        return [seal.custody_date for seal in newest_seals(tx, STEP)]
 
 
 def findings_on(wiring: Wiring, actor: str, on: date) -> list[Row]:

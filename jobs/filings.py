@@ -46,25 +46,16 @@ def filings_on(wiring: Wiring, on: date) -> list[Filing]:
     return [] if seal is None else filings_of(on, seal.manifest_digest, wiring.lake.rows(seal.path, "filing_rows"))
 
 
-def filing_named(wiring: Wiring, filing_no: str, days: list[date]) -> Filing:
-    """The newest date that has it. Raises UsageError."""
-    for on in reversed(days):
-        for one in filings_on(wiring, on):
-            if one.filing_no == filing_no:
-                return one
-    raise UsageError(f"no filing {filing_no[:40]!r}; see: custody compliance filing list / 无此报送")
-
-
 def send(wiring: Wiring, today: date, actor: str) -> dict[str, Any]:
     """Send what was approved, and deliver what waits. Sending again sends nothing twice. Raises NotPermitted, UsageError."""
-    names = send_filings(wiring.register, wiring.clock, actor, today, _sending(wiring))
+    names, stay = send_filings(wiring.register, wiring.clock, actor, today, _sending(wiring))
     with wiring.register.transaction() as tx:
         for row in tx.find("alert", rule=_RULE, state=["OPEN", "ACKNOWLEDGED"]):
             number = _filing_of(row["subject"])
             if number and standing(tx, number).state not in _OWED:
                 end_alert(tx, SYSTEM, tx.moment(), row["alert_id"], ("it has been filed", "已报送"))
     delivery = deliver_pending(wiring.exchange_ports) if names else None
-    return {"sent": names, "delivered": delivery.delivered if delivery else []}
+    return {"sent": names, "stay": stay, "delivered": delivery.delivered if delivery else []}
 
 
 def _filing_of(subject: str) -> str:

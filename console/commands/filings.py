@@ -6,11 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from connectors.bootstrap import Wiring
+from console.filing_view import StandingFiling, filing_named, standing_filings
 from console.output import ActorOption, JsonOption, NoteOption, command, emit, emit_proposal, wired
 from custody.calendar import custody_date_of
-from custody.names import FileType
-from custody.services.aml_filings import DUE, Filing, standing
 
 FilingArgument = Annotated[str, typer.Argument(help="Its number, as custody compliance filing list shows it. 报送编号")]
 
@@ -24,39 +22,11 @@ def add_filings(group: typer.Typer) -> None:
     group.add_typer(filing, name="filing")
 
 
-def standing_filings(wiring: Wiring) -> list[dict[str, Any]]:
-    """Every filing of every assessed date, the newest version of each, as it stands."""
-    from console.compliance_view import assessed_days
-    from jobs.filings import filings_on
-
-    found: dict[str, Filing] = {}
-    for on in assessed_days(wiring):
-        found |= {one.filing_no: one for one in filings_on(wiring, on)}
-    with wiring.register.transaction() as tx:
-        stands = {number: standing(tx, number) for number in found}
-    return [
-        {
-            "filing": number, "type": str(one.file_type), "date": one.on.isoformat(), "due_on": one.due_on.isoformat(),
-            "rows": len(one.rows), "state": _state(one, stands[number].state), "file": stands[number].file_name,
-            "reason": stands[number].reason, "is_changed": stands[number].content not in ("", one.content),
-        }
-        for number, one in sorted(found.items(), key=lambda item: (item[1].due_on, item[0]))
-    ]  # fmt: skip
-
-
-def _state(one: Filing, state: str) -> str:
-    """Whether a suspicion is to be reported at all, nobody has said before it is proposed."""
-    return "UNDECIDED" if one.file_type is FileType.SUSPICIOUS and state == DUE else state
-
-
 @command
 def list_them(actor: ActorOption, as_json: JsonOption = False) -> int:
     """What is to be filed by when, and what was. 报送清单"""
-    from custody.services.aml_filings import look
-
     with wired() as wiring:
-        look(wiring.register, actor)
-        found = standing_filings(wiring)
+        found = [_row(one) for one in standing_filings(wiring, actor)]
     words = [
         f"{row['filing']:<28} {row['type']:<12} due {row['due_on']}  {row['rows']:>6} rows  {row['state']} {row['file']}"
         + (f": {row['reason']}" if row["reason"] else "") + ("  changed since 内容已变" if row["is_changed"] else "")
@@ -66,16 +36,21 @@ def list_them(actor: ActorOption, as_json: JsonOption = False) -> int:
     return 0
 
 
+def _row(one: StandingFiling) -> dict[str, Any]:
+    filing, stands = one.filing, one.stands
+    return {
+        "filing": filing.filing_no, "type": str(filing.file_type), "date": filing.on.isoformat(), "due_on": filing.due_on.isoformat(),
+        "rows": len(filing.rows), "state": one.state, "file": stands.file_name, "reason": stands.reason, "is_changed": one.is_changed,
+    }  # fmt: skip
+
+
 @command
 def propose(filing: FilingArgument, actor: ActorOption, note: NoteOption, as_json: JsonOption = False) -> int:
     """Propose to file it; another risk officer approves, and it goes out. 提议报送"""
-    from console.compliance_view import assessed_days
-    from custody.services.aml_filings import look, propose_filing
-    from jobs.filings import filing_named
+    from custody.services.aml_filings import propose_filing
 
     with wired() as wiring:
-        look(wiring.register, actor)
-        one = filing_named(wiring, filing, assessed_days(wiring))
+        one = filing_named(wiring, actor, filing).filing
         proposal = propose_filing(wiring.register, wiring.clock, actor, one, note)
     emit_proposal(proposal, as_json)
     return 0
@@ -83,13 +58,16 @@ def propose(filing: FilingArgument, actor: ActorOption, note: NoteOption, as_jso
 
 @command
 def send_them(actor: ActorOption, as_json: JsonOption = False) -> int:
-    """Send what was approved and has not gone out; sending again sends nothing twice. 发送已复核报送"""
+    """Send what was approved and has not gone out; sending again sends nothing twice. 发送已复核报送
+
+    Exits 1 where what was approved is not what its date says now.
+    """
     from jobs.filings import send
 
     with wired() as wiring:
         result = send(wiring, custody_date_of(wiring.clock.now()), actor)
-    emit(result, as_json, result["sent"] or ["nothing waits 无待发送"])
-    return 0
+    emit(result, as_json, [*result["sent"], *result["stay"]] or ["nothing waits 无待发送"])
+    return 1 if result["stay"] else 0
 
 
 @command

@@ -24,6 +24,7 @@ from custody.match_rules import Rule, RuleSet
 from custody.ports import Row
 from custody.rule_forms import Unseen
 from custody.rule_words import condition_words
+from custody.services.aml_filings import filing_no
 from custody.watch_list import HOLD_WORDS, HoldState
 
 router = APIRouter()
@@ -126,6 +127,13 @@ class FindingView:
     def customer(self) -> str | None:
         """The page of the customer whom a hit is about."""
         return query("customer", {"id": self.finding["subject"]}) if self.finding["rule"] == "watch_list" else None
+
+    @property
+    def filing(self) -> str | None:
+        """The page of the filing in which it is reported."""
+        if self.terms.disclosure is not Disclosure.AML:
+            return None
+        return query("filing", {"id": filing_no(self.finding["rule"], self.finding["finding_id"], self.on)})
 
     @property
     def severity(self) -> Words:

@@ -8,6 +8,7 @@ recorded of its receipt. What goes out follows from the sealed rows and the pers
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -27,7 +28,12 @@ from custody.services.outputs import latest_seal
 
 LARGE_RULE = "large_value"
 DUE, PROPOSED, APPROVED, SENT, ACCEPTED, REFUSED = "DUE", "PROPOSED", "APPROVED", "SENT", "ACCEPTED", "REFUSED"
-_SEND, _ANSWER, _VIEW = "aml_filing.send", "aml_filing.answer", "aml_filing.view"
+_SEND, ANSWER, VIEW = "aml_filing.send", "aml_filing.answer", "aml_filing.view"
+
+
+def filing_no(rule: str, finding_id: str, on: date) -> str:
+    """All large values of a date are one filing, each suspicion is one of its own, whenever it is found again."""
+    return f"LV-{on:%Y%m%d}" if rule == LARGE_RULE else f"ST-{finding_id.upper()}"
 
 
 @dataclass(frozen=True)
@@ -41,10 +47,7 @@ class Filing:
 
     @property
     def filing_no(self) -> str:
-        """All large values of a date are one filing, each suspicion is one of its own, whenever it is found again."""
-        if self.file_type is FileType.LARGE_VALUE:
-            return f"LV-{self.on:%Y%m%d}"
-        return f"ST-{self.rows[0]['finding_id'].upper()}"
+        return filing_no(self.rows[0]["rule"], self.rows[0]["finding_id"], self.on)
 
     @property
     def due_on(self) -> date:
@@ -102,7 +105,24 @@ class Standing:
 
 def standing(tx: RegisterTx, filing_no: str) -> Standing:
     """By the newest proposal, and by what became of it."""
-    proposals = tx.find("proposal", ("proposed_at", "proposal_id"), kind=FILING.kind, subject=filing_no)
+    return _standings(tx, subject=filing_no).get(filing_no, Standing(DUE))
+
+
+def standings(tx: RegisterTx) -> dict[str, Standing]:
+    """The same of every filing of which anything was ever proposed; another is DUE."""
+    return _standings(tx)
+
+
+def _standings(tx: RegisterTx, **of: str) -> dict[str, Standing]:
+    proposals, events = defaultdict[str, list[Row]](list), defaultdict[str, list[Row]](list)
+    for row in tx.find("proposal", ("proposed_at", "proposal_id"), kind=FILING.kind, **of):
+        proposals[row["subject"]].append(row)
+    for row in tx.find("audit_event", ("event_no",), action=[_SEND, ANSWER], **of):
+        events[row["subject"]].append(row)
+    return {number: _standing(rows, events[number]) for number, rows in proposals.items()}
+
+
+def _standing(proposals: Sequence[Row], events: Sequence[Row]) -> Standing:
     live = [row for row in proposals if row["state"] != "REJECTED"]
     if not live:
         return Standing(DUE)
@@ -110,13 +130,12 @@ def standing(tx: RegisterTx, filing_no: str) -> Standing:
     content, number = str(json.loads(last["payload"])["content"]), str(last["proposal_id"])
     if last["state"] == "PROPOSED":
         return Standing(PROPOSED, content, number)
-    events = tx.find("audit_event", ("event_no",), action=[_SEND, _ANSWER], subject=filing_no)
     said = [(row["action"], json.loads(row["details"])) for row in events]
     sent = [one for action, one in said if action == _SEND and one["proposal"] == number]
     if not sent:
         return Standing(APPROVED, content, number)
     name = str(sent[-1]["file"])
-    answers = [one for action, one in said if action == _ANSWER and one["file"] == name]
+    answers = [one for action, one in said if action == ANSWER and one["file"] == name]
     if answers:
         return Standing(str(answers[-1]["outcome"]), content, number, name, str(answers[-1]["reason"]))
     return Standing(SENT, content, number, name)
@@ -133,23 +152,21 @@ class Sending:
     name: Callable[[str, str, date, int], str]
 
 
-def send_filings(register: Register, clock: Clock, actor: str, today: date, sending: Sending) -> list[str]:
-    """Queue what was approved and has not gone out; returns the files' names. Doing it again sends nothing twice.
-
-    Raises NotPermitted; UsageError where nobody is there to be filed with, or the date's rows are not those that were approved.
-    """
+def send_filings(register: Register, clock: Clock, actor: str, today: date, sending: Sending) -> tuple[list[str], list[str]]:
+    """Queue what was approved and has not gone out; returns the files' names, and why others stay: the date's rows are not those that
+    were approved. Doing it again sends nothing twice. Raises NotPermitted; UsageError where nobody is there to be filed with."""
     with permitted_transaction(register, actor, _SEND, today.isoformat()) as tx:
         approved = {row["subject"]: json.loads(row["payload"]) for row in tx.find("proposal", kind=FILING.kind, state="APPROVED")}
         waiting = [number for number in sorted(approved) if standing(tx, number).state == APPROVED]
         to = {number: _recipient(tx, today, approved[number]["type"]) for number in waiting}
-    sent = []
+    sent: list[str] = []
+    stay: list[str] = []
     for number in waiting:
         payload = approved[number]
         found = {one.filing_no: one for one in sending.filings(date.fromisoformat(payload["on"]))}.get(number)
         if found is None or found.content != payload["content"]:
-            raise UsageError(
-                f"what was approved as {number} is not what compliance of {payload['on']} says now: propose it again"
-            )
+            stay.append(f"what was approved as {number} is not what compliance of {payload['on']} says now: propose it again")
+            continue
         data = sending.write(found)
         sha256, reference = sending.keep(data)
         with permitted_transaction(register, actor, _SEND, number) as tx:
@@ -163,7 +180,7 @@ def send_filings(register: Register, clock: Clock, actor: str, today: date, send
             queue(tx, clock, to[number], name, sha256, reference)
             tx.audit(actor, _SEND, number, {"file": name, "sha256": sha256, "proposal": now.proposal_id, "rows": len(found.rows)})
             sent.append(name)
-    return sent
+    return sent, stay
 
 
 def _recipient(tx: RegisterTx, on: date, file_type: str) -> str:
@@ -180,17 +197,17 @@ def _recipient(tx: RegisterTx, on: date, file_type: str) -> str:
 def answer(register: Register, actor: str, filing_no: str, outcome: str, reason: str) -> None:
     """Record the receipt of what was sent; the same again changes nothing. Raises NotPermitted; UsageError where nothing was sent, or
     of a refusal without its reason."""
-    if outcome not in (ACCEPTED, REFUSED) or (outcome == REFUSED and not reason.strip()):
-        raise UsageError(f"a receipt says {ACCEPTED}, or {REFUSED} with its reason / 回执为接受，或拒绝并说明原因")
-    with permitted_transaction(register, actor, _ANSWER, filing_no) as tx:
+    with permitted_transaction(register, actor, ANSWER, filing_no) as tx:
+        if outcome not in (ACCEPTED, REFUSED) or (outcome == REFUSED and not reason.strip()):
+            raise UsageError(f"a receipt says {ACCEPTED}, or {REFUSED} with its reason / 回执为接受，或拒绝并说明原因")
         stands = standing(tx, filing_no)
         if not stands.file_name:
             raise UsageError(f"{filing_no} has not been sent / 该报告尚未报送")
         if (stands.state, stands.reason) != (outcome, reason):
-            tx.audit(actor, _ANSWER, filing_no, {"file": stands.file_name, "outcome": outcome, "reason": reason})
+            tx.audit(actor, ANSWER, filing_no, {"file": stands.file_name, "outcome": outcome, "reason": reason})
 
 
 def look(register: Register, actor: str) -> None:
     """Somebody is shown what is filed: it is recorded first. Raises NotPermitted."""
-    with permitted_transaction(register, actor, _VIEW, "filings") as tx:
-        tx.audit(actor, _VIEW, "filings", {})
+    with permitted_transaction(register, actor, VIEW, "filings") as tx:
+        tx.audit(actor, VIEW, "filings", {})

@@ -29,7 +29,7 @@ CHAINS = {
     "custody_fees": ["fees"],
     "customer_maintenance": [f"proposal show {PROPOSAL}", "ask", "proposal", f"customer carry-out {PROPOSAL}"],
     "fee_charges": ["fee due", "fee send"],
-    "file_intake": ["collect", "org admit", "outbound send", "report send"],
+    "file_intake": ["collect", "org admit", "outbound send", "report send", "compliance filing send"],
     "master_data_approvals": [f"proposal show {PROPOSAL}", "ask", "proposal"],
     "platform_results": ["results"],
     "regulatory_reports": ["report", "close"],
@@ -44,7 +44,8 @@ CHAINS = {
 FORKS: dict[tuple[str, str], set[str]] = {
     ("file_intake", "collect"): {"log_ins"},
     ("file_intake", "log_ins"): set(),
-    ("file_intake", "outbound"): {"reports"},
+    ("file_intake", "outbound"): {"reports", "filings"},
+    ("file_intake", "reports"): set(),
 }
 # (emits, listens to): the assets that carry a custody date from one DAG to the next
 ASSETS: dict[str, tuple[set[str], set[str]]] = {

@@ -17,11 +17,12 @@ from instance_kit import Instance, copy_of, opened
 from typer.testing import CliRunner
 
 from console.cli import app
+from console.filing_view import filing_named
 from custody.errors import UsageError
 from custody.services import aml_filings
 from custody.services.aml_filings import FILING, answer, propose_filing, send_filings, standing
 from custody.services.four_eyes import approve, reject
-from jobs.filings import _sending, due_by, filing_named, filings_on, send, warn_of_due
+from jobs.filings import _sending, due_by, filings_on, send, warn_of_due
 
 LARGE = f"LV-{FIRST:%Y%m%d}"
 DUE = date(2020, 1, 7)  # five bank business days after the 30th, the 1st being a holiday and the 4th a Saturday
@@ -45,7 +46,7 @@ def instance(sealed: Path, tmp_path: Path) -> Iterator[Instance]:
 
 def proposed(instance: Instance) -> str:
     w = instance.wiring
-    return propose_filing(w.register, w.clock, "risk", filing_named(w, LARGE, [FIRST]), "n")
+    return propose_filing(w.register, w.clock, "risk", filing_named(w, "risk", LARGE).filing, "n")
 
 
 def approved(instance: Instance) -> None:

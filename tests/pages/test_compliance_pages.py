@@ -10,10 +10,13 @@ from compliance_day import FIRST, UNTIL, first_day
 from fastapi.testclient import TestClient
 from hand_made import Day, hand_made_instance, put
 from instance_kit import Instance, opened
-from pages_kit import Desk, read
+from pages_kit import Desk, Tables, read
 
 from custody.services.four_eyes import approve
 from custody.services.watch_lists import WATCH_LIST, propose_list
+from jobs.filings import send
+
+LARGE = f"LV-{FIRST:%Y%m%d}"
 
 
 @pytest.fixture(scope="module")
@@ -113,3 +116,72 @@ def test_a_release_is_proposed_and_decided_on_the_finding(desk: Desk, home: Path
     assert desk.post("hold-decide", id=number, proposal=proposal, answer="approve", note="n").status_code == 303
     with opened(home) as instance:
         assert instance.find("proposal", proposal_id=proposal)[0]["state"] == "APPROVED"
+
+
+def filing_of_the_day(desk: Desk) -> Tables:
+    return read(desk.get("filing", id=LARGE).text)
+
+
+def proposal_in(shown: Tables) -> str:
+    return next(attrs["value"] or "" for tag, attrs in shown.tags if tag == "input" and attrs.get("name") == "proposal")
+
+
+def test_what_is_to_be_filed_is_there_for_those_alone_who_may_know_and_that_they_looked_is_recorded(
+    desk: Desk, home: Path
+) -> None:
+    for nobody in ("maker", "checker", "admin"):
+        desk.who = nobody
+        assert desk.get("filings").status_code == desk.get("filing", id=LARGE).status_code == 403
+        assert desk.post("filing-propose", id=LARGE, note="n").status_code == 403
+    desk.who = "auditor"
+    listed = read(desk.get("filings").text)
+    large = next(row for row in listed.tables[0] if row[1] == LARGE)
+    assert (
+        large[0].endswith("2020-01-07")
+        and large[2].startswith("large values")
+        and large[4:6] == ["1", "due, not proposed 应报，未提出"]
+    )
+    assert {row[5].split(" ")[0] for row in listed.tables[0][1:] if row[1] != LARGE} == {"suspicion"}
+    assert [row[1] for row in read(desk.get("filings", type="LARGE_VALUE").text).tables[0][1:]] == [LARGE]
+    assert (
+        "None is so." in desk.get("filings", state="SENT").text
+        and "None is so." in desk.get("filings", **{"from": "2030-01-01"}).text
+    )
+    assert desk.get("filings", **{"from": "soon"}).status_code == 400 and desk.get("filing", id="LV-1").status_code == 404
+    shown = filing_of_the_day(desk)
+    assert [(row[2], row[4], row[6]) for row in shown.tables[0][1:]] == [("P001", str(FIRST), "600,000.00")]
+    # An auditor proposes nothing, and whom it is about only the file says.
+    assert not [attrs for tag, attrs in shown.tags if tag == "form"] and "测试" not in shown.text
+    with opened(home) as instance:
+        seen = [row["actor"] for row in instance.find("audit_event", action="aml_filing.view")]
+    assert set(seen) == {"auditor"} and len(seen) >= 5
+
+
+def test_a_filing_is_proposed_decided_by_another_sent_and_answered_on_its_page(desk: Desk, home: Path) -> None:
+    desk.who = "risk"
+    listed = read(desk.get("compliance", rule="large_value").text)
+    (finding,) = (href for href in listed.links if href.startswith("finding?"))
+    assert f"filing?id={LARGE}" in read(desk.client.get(f"/{finding}").text).links
+    assert desk.post("filing-propose", id="LV-1", note="n").status_code == 400
+    assert desk.post("filing-propose", id=LARGE, note="as the rule says").status_code == 303
+    shown = filing_of_the_day(desk)
+    assert "as the rule says" in shown.text and "Another risk officer decides" in shown.text
+    desk.who = "risk2"
+    number = proposal_in(filing_of_the_day(desk))
+    assert desk.post("filing-receipt", id=LARGE, outcome="ACCEPTED").status_code == 400
+    assert desk.post("filing-decide", id=LARGE, proposal=number, answer="reject", note="which rule?").status_code == 303
+    assert desk.post("filing-propose", id=LARGE, note="again").status_code == 303
+    desk.who = "risk"
+    number = proposal_in(filing_of_the_day(desk))
+    assert desk.post("filing-decide", id=LARGE, proposal=number, answer="approve", note="n").status_code == 303
+    assert "goes out with the next sweep" in filing_of_the_day(desk).text
+    with opened(home) as instance:
+        (name,) = send(instance.wiring, FIRST, "system")["sent"]
+    assert name in filing_of_the_day(desk).text
+    assert desk.post("filing-receipt", id=LARGE, outcome="REFUSED").status_code == 400
+    assert desk.post("filing-receipt", id=LARGE, outcome="REFUSED", reason="field 7").status_code == 303
+    shown = filing_of_the_day(desk)
+    assert "refused: propose it again" in shown.text and "field 7" in shown.text
+    assert ("form", "filing-propose") in [(tag, attrs.get("action")) for tag, attrs in shown.tags]
+    assert desk.post("filing-receipt", id=LARGE, outcome="ACCEPTED").status_code == 303
+    assert "✓ accepted" in filing_of_the_day(desk).text
