@@ -49,6 +49,8 @@ class Day:
     seals: Mapping[str, Seal]
     state: str
     platforms: list[dict[str, Any]]
+    # Of each party, whether it is a platform.
+    kinds: Mapping[str, str]
     files_missing: list[Row]
     # Of the validate step, the gravest first; and how many batches nobody could compare with the usual yet.
     batch_findings: list[Row]
@@ -95,6 +97,7 @@ def the_day(wiring: Wiring, on: date) -> Day:
         operational = tx.find("alert", ("rule", "subject", "alert_id"), platform="", raised_on=on)
         operational += tx.find("alert", ("rule", "subject", "alert_id"), rule=[FILE_MISSING, FILE_QUARANTINED], raised_on=on)
         approvals = tx.find("proposal", ("proposed_at", "proposal_id"), state="PROPOSED")
+        kinds = dict(tx.count("party", ["party", "kind"]))
         verified, verified_whole = last_verification(tx, on), last_verification(tx, None)
 
     def rows(step: str, table: str) -> list[Row]:
@@ -110,6 +113,7 @@ def the_day(wiring: Wiring, on: date) -> Day:
         seals=seals,
         state=day_state(seals),
         platforms=_platform_rows(wiring, on, seals),
+        kinds=kinds,
         files_missing=files_wanting(rows("land", "file_outcomes")),
         batch_findings=sorted(rows("validate", "batch_findings"), key=_gravity),
         batches_without_history=_without_history(wiring, seals.get("validate")),

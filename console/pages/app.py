@@ -36,6 +36,7 @@ from console.pages import (
     organisation_deeds,
     organisations,
     people,
+    platforms,
     report_deeds,
     reports,
     results,
@@ -80,6 +81,7 @@ for section in (
     filings,
     filing_deeds,
     loans,
+    platforms,
     organisations,
     organisation_deeds,
     fees,
@@ -103,7 +105,8 @@ def the_days_page(request: Request, user: UserDep, wanted: Annotated[str, Query(
         chosen = date_of(wanted) if wanted else (begun[-1] if begun else first)
         if chosen is None:
             return _message(400, words.NOT_A_DATE, wanted[:40])
-        return show(request, "day.html", view=day.View(the_day(wiring, chosen), first, wiring.settings.instance.bank))
+        view = day.View(the_day(wiring, chosen), first, wiring.settings.instance.bank, dict(request.query_params))
+        return show(request, "day.html", view=view)
 
 
 @app.get("/metrics", response_class=PlainTextResponse)

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
 from console.overview import UNDER_WAY, Day
 from console.pages.links import Link
-from console.pages.listing import query
+from console.pages.listing import Listing, listing, query
 from console.pages.plot import Plot, trend_plot
 from console.pages.words import PROMISES, Words
 from custody.masking import mask_user_numbers
+from custody.names import PartyKind
 from custody.ports import Row
 from custody.services.intake import FILE_QUARANTINED
 from custody.services.promises import FILE_MISSING
 from custody.steps import STATES, STEPS
 
-_STATES: dict[str, Words] = {
+DAY_STATES: dict[str, Words] = {
     "OPEN": ("open", "未日切"),
     "CUT_OFF": ("cut off", "日切"),
     "LANDED": ("landed", "已入库"),
@@ -63,10 +64,25 @@ class Topic:
 class View:
     """A Day, with what the template asks."""
 
-    def __init__(self, day: Day, first: date, bank: str) -> None:
+    def __init__(self, day: Day, first: date, bank: str, params: Mapping[str, str] | None = None) -> None:
         self.day = day
         self.first = first
         self.bank = bank
+        # Parties of which something is wrong stand first, unless the reader wants another order.
+        self.parties: Listing[Row] = listing(
+            day.platforms,
+            {
+                "concern": _concern,
+                "party": lambda p: p["platform"],
+                "landed": lambda p: p["landed"],
+                "wanting": lambda p: p["expected"] - p["landed"],
+                "breaks": lambda p: p["breaks"],
+                "alerts": lambda p: p["alerts"],
+            },
+            {"date": day.on.isoformat(), **(params or {})},
+            "day",
+            "party_",
+        )
 
     @property
     def previous(self) -> date | None:
@@ -98,7 +114,7 @@ class View:
     def states(self) -> list[tuple[str, Words, bool]]:
         """(state, words, whether it is reached), in order."""
         reached = STATES.index(self.day.state)
-        shown = [(state, _STATES[state], at <= reached) for at, state in enumerate(STATES)]
+        shown = [(state, DAY_STATES[state], at <= reached) for at, state in enumerate(STATES)]
         # Every day is open until it is cut off; later that says nothing.
         return shown if self.day.state == STATES[0] else shown[1:]
 
@@ -107,6 +123,13 @@ class View:
         """(step, Chinese name, committed version or None), in order."""
         seals = self.day.seals
         return [(step, _STEPS[step], seals[step].version if step in seals else None) for step in STEPS]
+
+    @property
+    def lists(self) -> dict[str, str]:
+        """Of topics that have a page of their own, the link to it."""
+        on = self.day.on
+        alerts = dict.fromkeys(("liquidity", "alerts", "operations"), "alerts")
+        return {"files": query("files", {"date": on}), **dict.fromkeys(("shortfall", "new", "carried"), "cases"), **alerts}
 
     @property
     def totals(self) -> dict[str, int]:
@@ -150,6 +173,13 @@ class View:
 
     def done(self, step: str) -> bool:
         return step in self.day.seals
+
+    def party(self, row: Row) -> str:
+        """The page of a platform's day; of any other party, its own."""
+        name = row["platform"]
+        if self.day.kinds.get(name) == PartyKind.PLATFORM:
+            return query("platform", {"id": name, "date": self.day.on})
+        return query("organisation", {"party": name})
 
     @property
     def _batches_title(self) -> Words:
@@ -200,6 +230,17 @@ class View:
             _topic("approvals", ("waiting for a second person, now", "当前待复核"), True, day.approvals, _proposal_cells,
                    (("proposal", "提案"), ("kind", "种类"), ("by", "提出人"), ("since", "时间")), "custody proposal list"),
         ]  # fmt: skip
+
+
+def _concern(row: Row) -> tuple[Any, ...]:
+    """The most wanting first: files that are not here, batches not to be trusted, breaks, alerts; among equals by party."""
+    return (
+        row["landed"] - row["expected"],
+        -(row["untrusted"] or 0),
+        -(row["breaks"] or 0),
+        -(row["alerts"] or 0),
+        row["platform"],
+    )
 
 
 def _topic(

@@ -67,7 +67,7 @@ def read(html: str) -> Tables:
 
 
 def party_rows(html: str) -> list[dict[str, Any]]:
-    """The table of every party, as `custody day status --json` has it: None for what is not known yet."""
+    """The table of every party, as `custody day status --json` has it, by party: None for what is not known yet."""
     (table,) = [table for table in read(html).tables if table[0][0].startswith("party ") and len(table[0]) == 9]
     found = []
     for platform, landed, expected, wanting, promised, batches, balanced, breaks, alerts in table[1:-1]:
@@ -89,7 +89,8 @@ def party_rows(html: str) -> list[dict[str, Any]]:
                 "alerts": None if alerts == "–" else int(alerts),
             }
         )
-    return found
+    # The page begins with the parties of which something is wrong.
+    return sorted(found, key=lambda row: str(row["platform"]))
 
 
 # As a party's promised files are counted.

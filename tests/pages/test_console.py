@@ -37,6 +37,7 @@ PAGES = {
     "account": "statement.view",
     "transactions": "transaction.view",
     "transaction": "transaction.view",
+    "platform": "day.view",
     "organisations": "day.view",
     "organisation": "day.view",
     "calendar": "day.view",
@@ -46,6 +47,7 @@ PAGES = {
     "loan": "loan.view",
 }
 SECTIONS = {
+    "platform": "day",
     "alert": "alerts",
     "case": "cases",
     "case-patterns": "cases",
