@@ -70,6 +70,7 @@ RULE_WORDS: Mapping[str, Words] = {
     "REPORT_DUE": ("a report is overdue", "报表逾期未报送"),
     "REPORT_DUE_SOON": ("a report is due soon", "报表即将到期"),
     "REPORT_REFUSED": ("a report was refused by its recipient", "报表被接收方拒收"),
+    "REPORT_RESTATED": ("a file of a reported period was restated", "已报期间的文件被重报"),
     "REPORT_RECEIPT_UNKNOWN": ("a receipt fits no report", "回执无法对应报表"),
     "ALERT_UNDELIVERED": ("messages were given up", "通知未送达"),
 }

@@ -232,6 +232,14 @@ HANDBOOK: Mapping[str, Entry] = {
          ("Put it right and release a new version, which says what differs.", "更正后发布新版本，并附差异说明。")),
         _BY_PERSON,
     ),
+    "REPORT_RESTATED": Entry(
+        ("A file was restated after the period of a report was over: closed days stay as they are, what changed stands in the later period.",
+         "报表期间结束后文件被重报：已关账日不改动，变化计入其后的期间。"),
+        (("Page Reports, the report: what was taken back, posted and withdrawn since; `custody restatement show` before it is accepted. Tell the "
+          "recipients where it matters, and explain it in the next report.",
+          "报表页面查看该报表：其后冲回、新记、撤回的笔数与金额；重报受理前可用 `custody restatement show` 查看。影响重大的，告知接收方并在下期报表中说明。"),),
+        _BY_PERSON,
+    ),
     "REPORT_RECEIPT_UNKNOWN": Entry(
         ("A receipt names a report or a digest that was never sent.", "回执所列报表或摘要并非我行所发。"),
         (("Compare it with page Reports; ask the recipient what it received, and from whom.", "与报表页面核对；询问接收方收到的内容与来源。"),),

@@ -10,9 +10,11 @@ from connectors.engine import engine
 from custody.services.access import SYSTEM
 from custody.services.outputs import Seal
 from custody.services.releases import take_drafts
+from custody.services.restated_reports import tell_restated
 from jobs.reference import load_reference
 from jobs.reporting.drafts import Draft, drafts, files_of
 from jobs.reporting.made import made_tables
+from jobs.reporting.restated import restated_since
 from jobs.reporting.sources import Sources
 from jobs.step import Step, StepContext
 from reports.catalogue import load_catalogue
@@ -52,12 +54,15 @@ def _run(context: StepContext) -> None:
 
 
 def _publish(context: StepContext, seal: Seal) -> None:
-    """The desk learns of the drafts (custody.services.releases)."""
+    """The desk learns of the drafts (custody.services.releases), and of restated files that came too late for a period."""
     lake = context.wiring.lake
     found = drafts_of(seal, lake.manifest(seal.path).files, lambda name: lake.file(seal.path, name))
+    ends = [draft.period_end for draft in found if draft.period_end < seal.custody_date]
+    restated = restated_since(context, load_reference(context), min(ends, default=None))
     with context.wiring.register.transaction() as tx:
         context.lease.check(tx)
         take_drafts(tx, SYSTEM, found)
+        tell_restated(tx, seal.custody_date, restated)
 
 
 STEP = Step("report", _run, _publish)

@@ -16,6 +16,7 @@ from custody.release_checks import explained
 from custody.services import releases
 from custody.services.access import SYSTEM
 from custody.services.releases import ReportKey
+from custody.services.restated_reports import told_of
 
 ReportArgument = Annotated[str, typer.Argument(help="Report id. 报表编号")]
 PeriodArgument = Annotated[str, typer.Argument(help="2019-12, 2019-Q4, 2019 or 2019-12-31. 报告期")]
@@ -75,10 +76,10 @@ def show(
     with wired() as wiring, wiring.register.transaction() as tx:
         row = releases.version(tx, key, draft)
         found = releases.assess(tx, row, SealedDrafts(wiring), wiring.settings.instance.go_live)
-        deliveries, history = releases.deliveries_of(tx, row), releases.history(tx, key)
+        deliveries, history, since = releases.deliveries_of(tx, row), releases.history(tx, key), told_of(tx, row)
     said = json.loads(row["explanations"])
     result = {
-        **_short(row), "deliveries": deliveries, "history": history,
+        **_short(row), "deliveries": deliveries, "history": history, "restated": [[one["words_en"], one["words_zh"]] for one in since],
         "checks": [[one.check, one.subject, one.english, one.chinese, explained(one, said)] for one in found.findings],
     }  # fmt: skip
     words = [
@@ -91,6 +92,7 @@ def show(
         + (f"  [{explained(one, said) or 'explain it'}]" if one.explainable else "")
         for one in found.findings
     ]
+    words += [f"  since: {one['words_en']} / {one['words_zh']}" for one in since]
     words += [f"  to {one['party']}: {one['delivery']} {one['outcome'] or ''} {one['reason'] or ''}" for one in deliveries]
     words += [f"  {one['at'][:19]} draft {one['draft_no']} {one['state']} by {one['actor']}" for one in history]
     emit(result, as_json, words)

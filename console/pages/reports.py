@@ -35,6 +35,7 @@ from custody.services.releases import (
     sealed_inputs,
     versions,
 )
+from custody.services.restated_reports import told_of
 from reports.catalogue import ColumnDefinition, load_catalogue
 from reports.definition import load_definition
 from reports.terms import Terms, load_terms
@@ -46,8 +47,9 @@ _TYPES = {
 }  # fmt: skip
 _NOTHING = "no such report / 无此报表"
 _CELL = re.compile(r"[^\x00-\x1f]{1,60}")
-# A trace asks the engine, in a process of its own: so many at a time.
+# A trace asks the engine, in a process of its own: so many at a time, and so long at most.
 _tracing = threading.BoundedSemaphore(2)
+_LONGEST_TRACE_SECONDS = 60.0
 
 
 @router.get("/reports", response_class=HTMLResponse)
@@ -102,9 +104,24 @@ def _traced(words: list[str]) -> dict[str, Any]:
         raise RetryLater("other figures are being traced / 正在溯源其他数字")
     try:
         told: list[str] = []
-        done = CustodyProcess(words).run(told.append)
+        process = CustodyProcess(words)
+        too_long = threading.Event()
+
+        def end() -> None:
+            too_long.set()
+            process.terminate()
+
+        clock = threading.Timer(_LONGEST_TRACE_SECONDS, end)
+        clock.start()
+        try:
+            done = process.run(told.append)
+        finally:
+            clock.cancel()
     finally:
         _tracing.release()
+    if too_long.is_set() and done.result is None:
+        said = f"the trace took longer than {_LONGEST_TRACE_SECONDS:.0f} s and was ended: ask for it by the command `custody report trace`"
+        raise RetryLater(f"{said} / 溯源超时已终止，请用命令行查询")
     if done.exit_code != DONE or done.result is None:
         raise UsageError(told[-1] if told else done.last_line)
     return done.result
@@ -205,6 +222,7 @@ class OneView:
             unreleased = self.sees_drafts and self.row["state"] in UNRELEASED and self.is_newest
             self.checks = assess(tx, self.row, drafts, wiring.settings.instance.go_live).findings if unreleased else []
             self.deliveries = deliveries_of(tx, self.row)
+            self.restated = told_of(tx, self.row) if self.sees_drafts else []
             self.history = [one for one in reversed(history(tx, self.key)) if self.sees_drafts]
             found = tx.find("proposal", ("proposed_at",), kind=RELEASE.kind, subject=self.key.subject)
         self.proposals = list(reversed(found)) if self.sees_drafts else []

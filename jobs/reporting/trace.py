@@ -10,7 +10,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import reduce
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
 _FIGURES = "report_figures"
 # Of one row so many files and lines are shown with it; ``--row`` pages through all of them.
 MOST_BEHIND_A_ROW = 5
+# By what the movements behind a row are found, the first of these that it has; a claim's are those of its loan that its holder had a part in.
+_KINDS = ("account", "claim_id", "loan_id", "request_no", "sub_account")
+_NAMED_BY = {"claim_id": "loan_id"}
 
 
 @dataclass(frozen=True)
@@ -192,6 +196,7 @@ class Tracer:
     _sources: Sources | None = None
     _digests: dict[str, str] = field(default_factory=dict)
     _views: set[str] = field(default_factory=set)
+    _breaks: dict[str, list[dict[str, Any]]] | None = None
 
     def trace(self, figure: Figure, page: int = 1, size: int = 50) -> Trace:
         """One page of the rows behind a figure. Raises SealBroken when all of them do not add up to it: then something was changed."""
@@ -225,10 +230,11 @@ class Tracer:
         start = (page - 1) * size
         shown = self.sources.rows(f"select * from ({whole}) p order by {_order(figure)} limit {size} offset {start}")
         trace = Trace(figure, sums["total"], sums["n"], page, size)
-        for at, row in enumerate(shown, start=start + 1):
-            behind, in_all = self._behind(row, 1, MOST_BEHIND_A_ROW)
+        numbered = dict(enumerate(shown, start=start + 1))
+        behind = self._behind(numbered, 1, MOST_BEHIND_A_ROW)
+        for at, row in numbered.items():
             place = {name: row[name] for name in figure.row_set.place}
-            trace.rows.append(TracedRow(at, place, row["contributes__"], self._sealed_in(figure.row_set, row), behind, in_all))
+            trace.rows.append(TracedRow(at, place, row["contributes__"], self._sealed_in(figure.row_set, row), *behind[at]))
         return trace
 
     def behind_row(self, figure: Figure, number: int, page: int = 1, size: int = 50) -> TracedRow:
@@ -236,9 +242,9 @@ class Tracer:
         rows = self.sources.rows(f"select * from ({self._query(figure)}) p order by {_order(figure)} limit 1 offset {number - 1}")
         if not rows:
             raise UsageError(f"the figure has no row {number}")
-        behind, in_all = self._behind(rows[0], page, size)
+        behind = self._behind({number: rows[0]}, page, size)[number]
         place = {name: rows[0][name] for name in figure.row_set.place}
-        return TracedRow(number, place, 0, self._sealed_in(figure.row_set, rows[0]), behind, in_all)
+        return TracedRow(number, place, 0, self._sealed_in(figure.row_set, rows[0]), *behind)
 
     @property
     def sources(self) -> Sources:
@@ -273,63 +279,72 @@ class Tracer:
 
     # --- files and lines
 
-    def _behind(self, row: Mapping[str, Any], page: int, size: int) -> tuple[list[Behind], int]:
+    def _behind(self, rows: Mapping[int, Mapping[str, Any]], page: int, size: int) -> dict[int, tuple[list[Behind], int]]:
+        """Of each row, by its number, a page of what is behind it, and how much there is. The engine is asked once for all rows of a kind:
+        a question by row would read the ledger as often."""
+        found: dict[int, tuple[list[Behind], int]] = {number: ([], 0) for number in rows}
         start = (page - 1) * size
-        if row.get("file_name") is not None and row.get("line_no") is not None:
-            return [self._line(row["file_name"], row["line_no"], "", row.get("amount_minor"))], 1
-        if row.get("case_id") is not None:
-            found = list(self._evidence(str(row["case_id"])))
-            return found[start : start + size], len(found)
-        query = self._movements(row)
-        if query is None:
-            return [], 0
-        (counted,) = self.sources.rows(f"select count(*) as n from ({query}) c")
-        moves = self.sources.rows(
-            f"select * from ({query}) m order by on_date, number, file_name, line_no limit {size} offset {start}"
-        )
-        return [self._line(m["file_name"], m["line_no"], m["what"], m["minor"]) for m in moves], counted["n"]
+        keys: dict[str, list[str]] = defaultdict(list)
+        for number, row in rows.items():
+            if row.get("file_name") is not None and row.get("line_no") is not None:
+                found[number] = [self._line(row["file_name"], row["line_no"], "", row.get("amount_minor"))], 1
+            elif row.get("case_id") is not None:
+                evidence = self._evidence(str(row["case_id"]))
+                found[number] = evidence[start : start + size], len(evidence)
+            elif (kind := next((kind for kind in _KINDS if row.get(kind) is not None), None)) is not None:
+                keys[kind].append(f"({number}, {', '.join(_key_of(kind, row))})")
+        for kind, values in keys.items():
+            of = f"(select * from values {', '.join(values)} as v(n, platform, name, other, until))"
+            ranked = (
+                "select *, row_number() over (partition by n order by on_date, number, file_name, line_no, minor) as at__, "
+                f"count(*) over (partition by n) as in_all__ from ({self._movements(kind, of)}) m"
+            )
+            bounds = f"at__ > {start} and at__ <= {start + size}"
+            for move in self.sources.rows(f"select * from ({ranked}) r where {bounds} order by n, at__"):
+                lines, _ = found[move["n"]]
+                lines.append(self._line(move["file_name"], move["line_no"], move["what"], move["minor"]))
+                found[move["n"]] = lines, move["in_all__"]
+        return found
 
-    def _movements(self, row: Mapping[str, Any]) -> str | None:
-        """What moved an account, a claim, a loan or a request, or opened a sub-account, on all dates up to the period's end."""
-        platform = _literal(str(row.get("platform", "")))
-        if row.get("account") is not None:
-            account = _literal(row["account"])
+    def _movements(self, kind: str, keys: str) -> str:
+        """What moved accounts, claims, loans or requests, or opened sub-accounts, on all dates up to the period's end."""
+        if kind == "account":
             # A balance of a date in the period is what moved up to it.
-            until = f" and j.on_date <= date '{row['on_date']}'" if row.get("on_date") is not None else ""
             return (
-                "select j.on_date, j.entry_no as number, t.file_name, t.line_no, concat(j.txn_type, ' ', j.request_no, '|', cast(j.leg as string)) as what, "
-                f"case when j.to_account = {account} then j.amount_minor else -j.amount_minor end as minor "
-                f"from {self._all('journal')} j left join {self._all('ledger_txn')} t on t.platform = j.platform and t.entry_no = j.entry_no "
-                f"where j.platform = {platform} and (j.from_account = {account} or j.to_account = {account}){until}"
+                "select k.n, j.on_date, j.entry_no as number, t.file_name, t.line_no, "
+                "concat(j.txn_type, ' ', j.request_no, '|', cast(j.leg as string)) as what, j.minor "
+                f"from {keys} k join (select *, to_account as account, amount_minor as minor from {self._all('journal')} union all "
+                f"select *, from_account, -amount_minor from {self._all('journal')}) j "
+                "on j.platform = k.platform and j.account = k.name and (k.until is null or j.on_date <= k.until) "
+                f"left join {self._all('ledger_txn')} t on t.platform = j.platform and t.entry_no = j.entry_no"
+            )
+        if kind == "sub_account":
+            return (
+                "select k.n, l.custody_date as on_date, cast(l.line_no as bigint) as number, l.file_name, l.line_no, l.action as what, "
+                f"cast(null as bigint) as minor from {keys} k join {self._all('land_customer', 'land')} l "
+                "on l.party = k.platform and l.role = k.name and l.user_no = k.other"
             )
         legs = (
-            "select on_date, txn_no as number, file_name, line_no, concat(txn_type, ' ', request_no, '|', cast(leg as string)) as what, "
-            f"amount_minor as minor from {self._all('ledger_txn')} where outcome = 'POSTED' and platform = {platform}"
+            "select k.n, t.on_date, t.txn_no as number, t.file_name, t.line_no, concat(t.txn_type, ' ', t.request_no, '|', cast(t.leg as string)) as what, "
+            f"t.amount_minor as minor from {keys} k join {self._all('ledger_txn')} t on t.outcome = 'POSTED' and t.platform = k.platform"
         )
-        if row.get("claim_id") is not None:
-            holder = _literal(row["holder"])
-            return f"{legs} and loan_id = {_literal(row['loan_id'])} and ({_is_of('from_account', holder)} or {_is_of('to_account', holder)})"
-        if row.get("loan_id") is not None:
-            return f"{legs} and loan_id = {_literal(row['loan_id'])}"
-        if row.get("request_no") is not None:
-            return f"{legs} and request_no = {_literal(row['request_no'])}"
-        if row.get("sub_account") is not None:
-            party, role, user = str(row["sub_account"]).split(".", 2)
-            return (
-                "select custody_date as on_date, cast(line_no as bigint) as number, file_name, line_no, action as what, cast(null as bigint) as minor "
-                f"from {self._all('land_customer', 'land')} where party = {_literal(party)} and role = {_literal(role)} and user_no = {_literal(user)}"
-            )
-        return None
+        if kind == "claim_id":
+            return f"{legs} and t.loan_id = k.name where {_is_of('t.from_account', 'k.other')} or {_is_of('t.to_account', 'k.other')}"
+        return f"{legs} and t.{kind} = k.name"
 
-    def _evidence(self, case_id: str) -> Iterator[Behind]:
-        seal = self.sources.context.seal("reconcile", self.sources.period.last)
-        for row in self.wiring.lake.rows(seal.path, "breaks") if seal is not None else ():
-            if row["case_id"] == case_id:
-                for one in json.loads(row["evidence"]):
-                    file_name, _, line = str(one.get("row_ref", "")).rpartition(":")
-                    what, minor = f"side {one.get('side', '-')} {one.get('row_ref', '')}", one.get("amount_minor")
-                    known = line.isdecimal() and file_name.endswith(".csv")
-                    yield self._line(file_name if known else None, int(line) if known else None, what, minor)
+    def _evidence(self, case_id: str) -> list[Behind]:
+        if self._breaks is None:
+            seal = self.sources.context.seal("reconcile", self.sources.period.last)
+            self._breaks = defaultdict(list)
+            for row in self.wiring.lake.rows(seal.path, "breaks") if seal is not None else ():
+                self._breaks[row["case_id"]] += json.loads(row["evidence"])
+        found = []
+        for one in self._breaks.get(case_id, ()):
+            file_name, _, line = str(one.get("row_ref", "")).rpartition(":")
+            what, minor = f"side {one.get('side', '-')} {one.get('row_ref', '')}", one.get("amount_minor")
+            known = line.isdecimal() and file_name.endswith(".csv")
+            found.append(self._line(file_name if known else None, int(line) if known else None, what, minor))
+        return found
 
     def _line(self, file_name: str | None, line_no: int | None, what: str, minor: int | None) -> Behind:
         return Behind(file_name, line_no, self._digest(file_name) if file_name is not None else None, what, minor)
@@ -363,9 +378,19 @@ class Tracer:
         return view
 
 
+def _key_of(kind: str, row: Mapping[str, Any]) -> list[str]:
+    """A row's key as the engine reads it: its platform, its name, what else tells it apart, and the date up to which it counts."""
+    named, on = row[_NAMED_BY.get(kind, kind)], row.get("on_date") if kind == "account" else None
+    platform, other = row.get("platform"), row["holder"] if kind == "claim_id" else None
+    if kind == "sub_account":
+        platform, named, other = str(named).split(".", 2)
+    until = f"date '{on}'" if on is not None else "cast(null as date)"
+    return [*("cast(null as string)" if text is None else _literal(str(text)) for text in (platform, named, other)), until]
+
+
 def _is_of(column: str, account: str) -> str:
     """Whether a column names the account or a part of it."""
-    return f"({column} = {account} or {column} like concat({account}, ':%'))"
+    return f"({column} = {account} or substring({column}, 1, length({account}) + 1) = concat({account}, ':'))"
 
 
 def _order(figure: Figure) -> str:

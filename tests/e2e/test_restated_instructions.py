@@ -3,6 +3,7 @@ is posted, valued on the original day; and when a third version says it all agai
 
 from __future__ import annotations
 
+import json
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,8 +14,11 @@ import pytest
 from instance_kit import GO_LIVE, Instance, copy_of, make_instance, make_world, opened
 from kill_kit import assert_same, content_of, start
 from test_restated_days import Rows, accept, custody, rows_of, send
+from typer.testing import CliRunner
 
+from console.cli import app
 from custody.calendar import dates
+from custody.money import format_amount
 from custody.ports import Row
 from custody.reversals import REVERSAL, request_of
 from custody.services import restatements
@@ -209,3 +213,25 @@ def test_run_anew_for_a_reason_the_same_bytes_come(story: Story, tmp_path: Path)
             (before,) = instance.find("step_output", custody_date=FOURTH, step=step)
             again = instance.step(step, FOURTH, reason="to see whether it comes out the same")
             assert (again.seal.version, again.seal.manifest_digest) == (2, before["manifest_digest"])
+
+
+def test_who_reads_a_report_of_the_restated_period_is_told_what_changed_since(story: Story) -> None:
+    with opened(story.home) as instance:
+        told = {a["subject"]: a for a in instance.find("alert", rule="REPORT_RESTATED")}
+        drafted = {(r["report_id"], r["period"], r["scope"]) for r in instance.find("report_release")}
+        # On the third day and the fourth, of the month that was reported at the end of the second.
+        assert set(told) == {f"2019-12|{name}" for name in story.names}
+        taken = [r for r in legs(instance, THIRD, REVERSAL).values() if r["outcome"] == "POSTED"]
+        posted = [r for r in legs(instance, THIRD, story.names[0]).values() if r["outcome"] == "POSTED"]
+    assert taken and posted
+    words = told[f"2019-12|{story.names[0]}"]["words_en"]
+    for rows in (taken, posted):
+        assert format_amount(sum(r["amount_minor"] for r in rows), "CNY") in words
+    assert f"{len(taken)} legs of it were taken back" in words and f"{len(posted)} posted" in words
+    shown = CliRunner().invoke(
+        app, ["report", "show", "custody_monthly", "2019-12", "--json"], env={"CUSTODY_HOME": str(story.home)}
+    )
+    said = json.loads(shown.stdout.splitlines()[-1])["restated"]
+    assert ("custody_monthly", "2019-12", "") in drafted and [one[0] for one in said] == [
+        told[f"2019-12|{n}"]["words_en"] for n in story.names
+    ]

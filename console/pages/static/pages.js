@@ -13,6 +13,17 @@
     new MutationObserver(follow).observe(outer.document.documentElement, { attributeFilter: ["class"] });
   }
 
+  // What takes seconds says so where it was asked for, and is asked for once.
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[data-slow]");
+    if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    if (link.getAttribute("aria-busy")) event.preventDefault();
+    link.setAttribute("aria-busy", "true");
+  });
+  window.addEventListener("pageshow", () => {
+    document.querySelectorAll("a[aria-busy]").forEach((link) => link.removeAttribute("aria-busy"));
+  });
+
   document.addEventListener("click", (event) => {
     const link = event.target.closest("a[data-airflow]");
     if (!link || !framed || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
