@@ -294,7 +294,8 @@ def usage(
 ) -> int:
     """Propose the text messages and identity checks that a component counted; another person approves. 提交短信与核验用量"""
     from custody.errors import UsageError
-    from custody.services.fee_usages import propose_usage, read_usage
+    from custody.services.access import check_permission
+    from custody.services.fee_usages import USAGE, propose_usage, read_usage
     from schemas.exchange import sha256_hex
 
     try:
@@ -304,6 +305,7 @@ def usage(
     rows = read_usage(data, path.name)
     sha256 = sha256_hex(data)
     with wired() as wiring:
+        check_permission(wiring.register, actor, USAGE.propose_action, platform)
         kept = wiring.archive.keep(data, sha256)
         emit_proposal(propose_usage(wiring.register, wiring.clock, actor, platform, path.name, sha256, kept, rows, note), as_json)
     return 0

@@ -9,6 +9,7 @@ import typer
 from console.filing_view import StandingFiling, filing_named, standing_filings
 from console.output import ActorOption, JsonOption, NoteOption, command, emit, emit_proposal, wired
 from custody.calendar import custody_date_of
+from custody.services.access import SYSTEM
 
 FilingArgument = Annotated[str, typer.Argument(help="Its number, as custody compliance filing list shows it. 报送编号")]
 
@@ -57,7 +58,10 @@ def propose(filing: FilingArgument, actor: ActorOption, note: NoteOption, as_jso
 
 
 @command
-def send_them(actor: ActorOption, as_json: JsonOption = False) -> int:
+def send_them(
+    actor: Annotated[str, typer.Option("--as", help="Who acts. 操作人", envvar="CUSTODY_ACTOR")] = SYSTEM,
+    as_json: JsonOption = False,
+) -> int:
     """Send what was approved and has not gone out; sending again sends nothing twice. 发送已复核报送
 
     Exits 1 where what was approved is not what its date says now.

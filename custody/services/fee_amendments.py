@@ -47,6 +47,12 @@ def _check(tx: RegisterTx, subject: str, payload: Mapping[str, Any]) -> None:
     dated = standing_party(tx, subject)
     if dated.row["kind"] != PartyKind.PLATFORM:
         raise UsageError(f"{subject} is a {dated.row['kind'].lower()}: platforms pay fees")
+    if first < dated.contracts[0]["valid_from"]:
+        raise UsageError(f"{first} is before the first contract of {subject}, of {dated.contracts[0]['valid_from']}")
+    if not (said.in_force(first) and said.in_force(last)):
+        raise UsageError(
+            f"the terms are valid from {said.valid_from} to {said.valid_to or 'no end'}: not on every day from {first} to {last}"
+        )
     before = FeeContract.parse(dated.on(first).contract["fee_contract"])
     # A period that has begun keeps its end, its currency and the day on which it is charged.
     for name in ("currency", "cycle", "charge_business_day"):

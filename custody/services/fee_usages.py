@@ -10,13 +10,15 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
+from custody.calendar import custody_date_of
 from custody.errors import UsageError
+from custody.fee_contract import FeeContract
 from custody.fee_usage import COUNTED, KIND
 from custody.names import PartyKind
 from custody.ports import Clock, Register, RegisterTx
 from custody.services.access import permitted_transaction
 from custody.services.four_eyes import DecisionKind, propose
-from custody.services.organisations import standing_party
+from custody.services.organisations import DatedParty, standing_party
 
 COLUMNS = ("used_on", "component", "pieces", "reference")
 MOST_ROWS = 20_000
@@ -91,16 +93,33 @@ def propose_usage(
     note: str,
 ) -> str:
     """Propose a list as ``read_usage`` gave it, whose bytes are archived; returns the proposal's id. Raises NotPermitted; UsageError when
-    a row was charged before."""
-    payload = {"file_name": file_name, "sha256": sha256, "archive_ref": archive_ref, "rows": [dict(row) for row in rows]}
+    a row was charged before, is of a day to come, or of one for which the platform has no fee contract."""
+    payload: dict[str, Any] = {
+        "file_name": file_name,
+        "sha256": sha256,
+        "archive_ref": archive_ref,
+        "rows": [dict(row) for row in rows],
+    }
+    today = custody_date_of(clock.now())
     with permitted_transaction(register, actor, USAGE.propose_action, platform) as tx:
         _check(tx, platform, payload)
+        for row in payload["rows"]:
+            if date.fromisoformat(row["used_on"]) > today:
+                raise UsageError(
+                    f"{file_name}:{row['line_no']}: used_on is {row['used_on']}, and today is {today}: list what was used"
+                )
     return propose(register, clock, actor, USAGE, platform, payload, note)
 
 
 def _check(tx: RegisterTx, subject: str, payload: Mapping[str, Any]) -> None:
-    if standing_party(tx, subject).row["kind"] != PartyKind.PLATFORM:
+    dated = standing_party(tx, subject)
+    if dated.row["kind"] != PartyKind.PLATFORM:
         raise UsageError(f"{subject} is no platform: platforms pay fees")
+    for day, line_no in {row["used_on"]: row["line_no"] for row in reversed(payload["rows"])}.items():
+        if not _is_paid(dated, date.fromisoformat(day)):
+            raise UsageError(
+                f"{payload['file_name']}:{line_no}: used_on is {day}, on which {subject} has no fee contract: nothing could be charged"
+            )
     wanted = {_key(row): row for row in payload["rows"]}
     for proposal in tx.find("proposal", kind=KIND, subject=subject, state="APPROVED"):
         said = json.loads(proposal["payload"])
@@ -110,6 +129,12 @@ def _check(tx: RegisterTx, subject: str, payload: Mapping[str, Any]) -> None:
                     f"{payload['file_name']}:{wanted[_key(row)]['line_no']}: reference {row['reference']!r} of {row['component']} on "
                     f"{row['used_on']} was let in already, by {said['file_name']}:{row['line_no']} (proposal {proposal['proposal_id']})"
                 )
+
+
+def _is_paid(dated: DatedParty, day: date) -> bool:
+    if day < dated.contracts[0]["valid_from"]:
+        return False
+    return FeeContract.parse(dated.on(day).contract["fee_contract"]).in_force(day)
 
 
 USAGE = DecisionKind(KIND, "fee.propose", "fee.approve", _check)

@@ -29,7 +29,9 @@ CALLS = {
     ],
     "custody_fees": [f"fees {DATED}"],
     "fee_charges": [f"fee due {DATED}", f"fee send {DATED}"],
-    "file_intake": ["collect --json", "org admit --json", "outbound send --json", "report send --json"],
+    "file_intake": [
+        "collect --json", "compliance filing send --json", "org admit --json", "outbound send --json", "report send --json",
+    ],
     "platform_results": [f"results {DATED}"],
     "seal_and_backup": [f"verify --no-store --record {DATED}", "backup --json"],
     "regulatory_reports": [f"report {DATED}", f"close {DATED}"],

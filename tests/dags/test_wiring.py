@@ -108,6 +108,21 @@ def test_the_tasks_are_one_chain_in_the_order_of_the_steps(bag: DagBag, dag_id: 
         assert earlier.downstream_task_ids == FORKS.get((dag_id, earlier.task_id), {later.task_id})
 
 
+def test_every_task_says_all_that_its_command_asks_for(bag: DagBag) -> None:
+    """Tests of runs play the executable; here the real command line says what it cannot do without."""
+    import typer.main
+
+    from console.cli import app
+
+    for dag in bag.dags.values():
+        for task in (one for one in dag.tasks if hasattr(one, "command")):
+            words, command = [*task.command], typer.main.get_command(app)
+            while words and words[0] in getattr(command, "commands", {}):
+                command = command.commands[words.pop(0)]
+            asked = {name for one in command.params if one.required for name in one.opts if name.startswith("-")}
+            assert asked <= {*words, *(["--date"] if task.dated else [])}, (dag.dag_id, task.command)
+
+
 def named(condition: Any) -> set[str]:
     """The names of the assets in a schedule's condition."""
     if not condition:

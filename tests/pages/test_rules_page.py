@@ -19,6 +19,11 @@ from schemas.rule_book import shipped_rules
 HOSTILE = "<script>alert('x')</script>\"'&"
 CHANGE = {"what": "VANISHES", "before": "TIMING", "after": "", "count": 3, "amount_minor": 12345, "examples": []}
 
+# Of a rule of alerts (custody.services.alert_trial).
+TOLD = {
+    "what": "WHEN", "count": 2, "whom": "DUTY", "recipient": "SUPERVISOR", "channel": "SMS", "rule": "FILE_MISSING", "event": "RAISED",
+}  # fmt: skip
+
 
 def test_every_version_stands_with_owner_and_source(desk: Desk) -> None:
     with opened(desk.home) as instance, instance.wiring.register.transaction() as tx:
@@ -47,7 +52,7 @@ def proposed(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     home = copy_of(desk.home, tmp_path / "home")
     (first,) = (rule for rule in shipped_rules() if rule.rule_id == "cut_off_window")
     rule = read_rule({**first.entry, "version": 2, "valid_from": date(2031, 1, 1).isoformat(), "minutes": 60}, "test")
-    days = [{"date": GO_LIVE.isoformat(), "platform": "P001", "breaks": [CHANGE], "rows": []}]
+    days = [{"date": GO_LIVE.isoformat(), "platform": "P001", "breaks": [CHANGE], "rows": [], "messages": [TOLD]}]
     body = {"rules": [{"id": rule.id, "digest": rule.digest}], "from": str(GO_LIVE), "to": str(GO_LIVE), "days": days}
     trial = {**body, "differs": True, "digest": digest_of_json(body)}
     with opened(home) as instance:
@@ -65,6 +70,7 @@ def test_a_proposal_shows_its_trial_and_runs_no_script(desk: Desk, proposed: tup
     row, below = read(answer).tables[0][1:]
     assert row[:5] == [number, "cut_off_window/2", "2031-01-01", "maker", HOSTILE]
     assert "3 breaks would vanish / 不再出现: TIMING → –, 123.45" in row[5]
+    assert "2 × DUTY SUPERVISOR SMS: FILE_MISSING RAISED would be told at another time / 通知时间改变" in row[5]
     assert HOSTILE not in answer
     assert "Another person decides" in below[0] and 'action="rule-decide"' not in answer
 
