@@ -57,7 +57,7 @@ debian-packages: $(INSTALLED)  ## install what the real parts lack on this machi
 
 # The same tests with full counts: kill points, worlds, generated cases.
 SOAK := tests/e2e tests/jobs tests/property tests/simulator tests/exchange
-SOAK_REAL := tests/e2e/test_parts_killed.py tests/jobs/test_engines_agree.py tests/exchange/test_mutated_files_over_sshd.py
+SOAK_REAL := tests/e2e/test_parts_killed.py tests/jobs/test_engines_agree.py tests/exchange/test_mutated_files_over_sshd.py tests/pages/test_pages_in_airflow.py
 CRASH := tests/e2e/test_ledger_crash_matrix.py
 soak: $(INSTALLED)  ## full counts of seeds and kill points; results under build/soak
 	mkdir -p build/soak
@@ -65,7 +65,8 @@ soak: $(INSTALLED)  ## full counts of seeds and kill points; results under build
 	tests=$$?; $(BIN)/python tests/kit/score_table.py build/soak/results.xml --out build/soak/score.json \
 	  && $(BIN)/python tests/kit/fuzz_table.py build/soak/results.xml --out build/soak/fuzz.json \
 	  && $(BIN)/python tests/kit/tamper_table.py build/soak/results.xml --out build/soak/tampering.json && exit $$tests
-	CUSTODY_SEEDS=5 $(BIN)/python -m pytest -m real $(SOAK_REAL) --junitxml=build/soak/real.xml
+	CUSTODY_SEEDS=5 HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -m real $(SOAK_REAL) --junitxml=build/soak/real.xml; \
+	tests=$$?; $(BIN)/python tests/kit/permission_table.py build/soak/real.xml --out build/soak/permissions.json && exit $$tests
 	$(MAKE) crash-matrix
 # The matrix is printed whatever failed, and its last word counts.
 crash-matrix: $(INSTALLED)  ## post and project killed at a hundred points, half of them on HBase; build/soak/crash_matrix.json

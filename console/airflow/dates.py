@@ -6,10 +6,13 @@ triggering asset event carries, then the run's data interval if it is a whole ca
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
+
+from jsonschema import FormatChecker
 
 from custody.calendar import CHINA, ONE_DAY, custody_date_of
 
@@ -17,6 +20,10 @@ KEY = "custody_date"
 # Environment of Airflow's services: the instance's first custody date, and, if it has one, its last.
 FIRST_DATE_VARIABLE = "CUSTODY_FIRST_DATE"
 LAST_DATE_VARIABLE = "CUSTODY_LAST_DATE"
+# What JSON Schema's "date" does not say, as a format of its own: Airflow quotes its name when it refuses to start a run.
+BEGUN_DATE = (
+    "custody date that has begun, from the instance's first date to today (UTC+8) / 首个托管日至今日（东八区）之间的托管日"
+)
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _REMEDY = f'start the run with the configuration {{"{KEY}": "YYYY-MM-DD"}} / 请在触发时给出配置 {{"{KEY}": "YYYY-MM-DD"}}'
 
@@ -39,6 +46,21 @@ def parse_custody_date(text: object, today: date) -> date:
     if day > today:
         raise NoCustodyDate(f"{KEY} {text} lies in the future: today is {today} UTC+8 / 日期晚于今天; {_REMEDY}")
     return day
+
+
+def _has_begun(said: object) -> bool:
+    """Whether a run may be started for it. Empty is no date: it says that the run's own is meant. Raises NoCustodyDate."""
+    if said is None:
+        return True
+    day = parse_custody_date(said, today_utc8())
+    first = os.environ.get(FIRST_DATE_VARIABLE)
+    if first is not None and day < date.fromisoformat(first):
+        raise NoCustodyDate(f"{KEY} {day} lies before the instance's first, {first} / 早于首个托管日; {_REMEDY}")
+    return True
+
+
+# Whoever checks a form (the API server by our plugin, the DAG processor and the tasks by their DAGs) imports this module.
+FormatChecker.checkers[BEGUN_DATE] = (_has_begun, NoCustodyDate)
 
 
 def resolve(given: Iterable[object], events: Iterable[object], interval_end: datetime | None, today: date) -> date:

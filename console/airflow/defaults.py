@@ -12,7 +12,7 @@ from airflow.sdk.definitions.callback import SyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
 from console.airflow.alerts import deadline_missed, task_failed
-from console.airflow.dates import FIRST_DATE_VARIABLE, KEY, LAST_DATE_VARIABLE
+from console.airflow.dates import BEGUN_DATE, FIRST_DATE_VARIABLE, KEY, LAST_DATE_VARIABLE
 from custody.calendar import at
 from custody.file_schedule import SETTLED_AFTER
 
@@ -93,8 +93,10 @@ def dag_settings(
             None,
             type=["null", "string"],
             format="date",
+            allOf=[{"format": BEGUN_DATE}],
             title="custody date / 托管日",
-            description="YYYY-MM-DD. Empty: that of the triggering event or of the run's interval. / 留空取触发事件或区间",
+            description="YYYY-MM-DD, from the first custody date to today. Empty: that of the triggering event or of the run's interval. / "
+            "首个托管日至今日；留空取触发事件或区间",
         )
     return {
         "description": f"{english} / {chinese}",

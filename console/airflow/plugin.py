@@ -8,6 +8,7 @@ from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
+from console.airflow.recorded import Recorded
 from console.airflow.timetables import BankBusinessDayTimetable, CustodyDateTimetable
 
 URL_PREFIX = "/custody"
@@ -46,6 +47,8 @@ class CustodyPlugin(AirflowPlugin):  # type: ignore[misc]  # airflow is not type
     # Airflow declares these as instance variables, so they cannot be ClassVars here.
     timetables: list[Any] = [CustodyDateTimetable, BankBusinessDayTimetable]  # noqa: RUF012
     fastapi_apps: list[Any] = [{"app": pages, "url_prefix": URL_PREFIX, "name": "custody pages"}]  # noqa: RUF012
+    # What people do and are refused in Airflow itself stands in our audit chain.
+    fastapi_root_middlewares: list[Any] = [{"middleware": Recorded, "name": "custody audit"}]  # noqa: RUF012
     # What a desk opens by itself; transactions and loans are a step from there, in the pages' own navigation.
     external_views: list[Any] = [  # noqa: RUF012
         _view("Day 账务日", "day"),

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from console.pages.asking import FormDep, UserDep, approves, asked, show, wired
+from console.pages.asking import FormDep, UserDep, approves, asked, show
 from custody.calendar import COVER_FROM, SettlementCalendar, custody_date_of
 from custody.calendar_table import HEADING, read_table, whole_year
 from custody.errors import UsageError
@@ -41,11 +41,11 @@ def the_calendar(request: Request, user: UserDep, wanted: Annotated[str, Query(a
 def propose(request: Request, user: UserDep, form: FormDep) -> Response:
     """The lines of a table; one with a fault is shown again with what is wrong."""
     text, year = form.get("days", ""), form.get("year", "")
-    first = ",".join(HEADING)
-    days, faults = read_table(text if text.lower().startswith(first) else f"{first}\n{text}")
-    if not faults and form.get("whole") == "yes":
-        days, faults = whole_year(_year(year), days)
-    with wired() as wiring:
+    with asked(user, HOLIDAY.propose_action, "calendar") as wiring:
+        first = ",".join(HEADING)
+        days, faults = read_table(text if text.lower().startswith(first) else f"{first}\n{text}")
+        if not faults and form.get("whole") == "yes":
+            days, faults = whole_year(_year(year), days)
         if faults:
             with wiring.register.transaction() as tx:
                 today = custody_date_of(wiring.clock.now())
@@ -58,8 +58,8 @@ def propose(request: Request, user: UserDep, form: FormDep) -> Response:
 @router.post("/calendar-decide", response_class=RedirectResponse)
 def decide(user: UserDep, form: FormDep) -> RedirectResponse:
     """Approve or reject, as the button says that was pressed."""
-    decision = approve if approves(form) else reject
-    with wired() as wiring:
+    with asked(user, HOLIDAY.approve_action, form.get("proposal", "")[:40]) as wiring:
+        decision = approve if approves(form) else reject
         row = decision(wiring.register, wiring.clock, user.get_name(), HOLIDAY, form.get("proposal", ""), form.get("note", ""))
     return RedirectResponse(f"calendar?year={row['subject'][:4]}", 303)
 

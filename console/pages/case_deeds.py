@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from fastapi.responses import RedirectResponse
 
 from console.case_view import yuan_of
-from console.pages.asking import FormDep, UserDep, approves, date_of, wired
+from console.pages.asking import FormDep, UserDep, approves, asked, date_of, wired
 from console.pages.cases import accounts_named, address
 from console.pages.links import Links
 from custody.services import cases as service
@@ -45,7 +45,7 @@ def propose(user: UserDep, form: FormDep) -> RedirectResponse:
 @router.post("/case-adjust", response_class=RedirectResponse)
 def adjust(user: UserDep, form: FormDep) -> RedirectResponse:
     """An entry puts it right: between accounts that the case names, or others that are written out."""
-    with wired() as wiring:
+    with asked(user, "case.adjust", form.get("id", "")[:40]) as wiring:
         with wiring.register.transaction() as tx:
             row = service.case(tx, form.get("id", ""))
         named = accounts_named(Links(wiring), row)
@@ -69,10 +69,9 @@ def withdraw(user: UserDep, form: FormDep) -> RedirectResponse:
 @router.post("/case-decide", response_class=RedirectResponse)
 def decision(user: UserDep, form: FormDep) -> RedirectResponse:
     """Approve or reject, as the button says that was pressed."""
-    approved = approves(form)
-    with wired() as wiring:
-        proposal, note = form.get("proposal", ""), form.get("note", "")
-        decide(wiring.register, wiring.clock, user.get_name(), proposal, approved, note)
+    proposal, note = form.get("proposal", ""), form.get("note", "")
+    with asked(user, "case.approve", proposal[:40]) as wiring:
+        decide(wiring.register, wiring.clock, user.get_name(), proposal, approves(form), note)
     return _back(form)
 
 

@@ -8,7 +8,7 @@ reader is sent back to the customer's page, so that loading it again does nothin
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from console.pages.asking import FormDep, NotFound, UserDep, approves, show, wired
+from console.pages.asking import FormDep, NotFound, UserDep, approves, asked, show, wired
 from console.pages.customers import FIELDS, address, customer_page
 from console.pages.links import Link, Links
 from custody.masking import mask_user_numbers
@@ -27,7 +27,7 @@ CHANGEABLE = ("name", "phone", "card_no")
 def change(request: Request, user: UserDep, form: FormDep) -> Response:
     """Of one sub-account's owner, what its platform says of him; or the account is closed."""
     customer_id = form.get("id", "")
-    with wired() as wiring:
+    with asked(user, "customer.propose", customer_id[:40]) as wiring:
         row = Links(wiring).chosen(customer_id, form.get("account", ""))
         if row is None:
             raise NotFound("the customer has no such account / 该客户无此子账户")
@@ -79,9 +79,9 @@ def deletion(user: UserDep, form: FormDep) -> RedirectResponse:
 @router.post("/decide", response_class=RedirectResponse)
 def decision(user: UserDep, form: FormDep) -> RedirectResponse:
     """Approve or reject, as the button says that was pressed."""
-    approved = approves(form)
-    with wired() as wiring:
-        decide(wiring.customer_ports, user.get_name(), form.get("proposal", ""), approved, form.get("note", ""))
+    proposal = form.get("proposal", "")
+    with asked(user, "customer.approve", proposal[:40]) as wiring:
+        decide(wiring.customer_ports, user.get_name(), proposal, approves(form), form.get("note", ""))
     return _back(form.get("id", ""))
 
 

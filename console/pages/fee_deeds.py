@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from fastapi.responses import RedirectResponse
 
 from console.fee_view import due_charges
-from console.pages.asking import FormDep, NotFound, UserDep, approves, wired
+from console.pages.asking import FormDep, NotFound, UserDep, approves, asked, wired
 from console.pages.fees import address
 from custody.calendar import custody_date_of
 from custody.services.fee_charges import CHARGE, propose_charge
@@ -21,7 +21,7 @@ router = APIRouter()
 def propose(user: UserDep, form: FormDep) -> RedirectResponse:
     """One charge that is due, as it is computed now."""
     wanted, note = form.get("id", ""), form.get("note", "")
-    with wired() as wiring:
+    with asked(user, CHARGE.propose_action, wanted[:40]) as wiring:
         due = {charge.charge_no: charge for charge in due_charges(wiring, custody_date_of(wiring.clock.now()))}
         if wanted not in due:
             raise NotFound(f"{wanted[:40]!r} is not due / 该笔并非应收")
@@ -51,11 +51,11 @@ def give_back(user: UserDep, form: FormDep) -> RedirectResponse:
 @router.post("/fee-decide", response_class=RedirectResponse)
 def decision(user: UserDep, form: FormDep) -> RedirectResponse:
     """Approve or reject, as the button says that was pressed."""
-    decide = approve if approves(form) else reject
     said = form.get("kind", CHARGE.kind)
     kinds = [kind for kind in (CHARGE, WRITE_OFF, SURPLUS_BACK) if kind.kind == said]
-    if not kinds:
-        raise NotFound(f"nothing is decided of {said[:40]!r} here / 无此事项")
-    with wired() as wiring:
+    with asked(user, CHARGE.approve_action, form.get("proposal", "")[:40]) as wiring:
+        if not kinds:
+            raise NotFound(f"nothing is decided of {said[:40]!r} here / 无此事项")
+        decide = approve if approves(form) else reject
         decide(wiring.register, wiring.clock, user.get_name(), kinds[0], form.get("proposal", ""), form.get("note", ""))
     return RedirectResponse(address(form.get("id", "")), 303)

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from fastapi.responses import RedirectResponse
 
 from console.hold_view import hold_named
-from console.pages.asking import FormDep, UserDep, approves, wired
+from console.pages.asking import FormDep, UserDep, approves, asked, wired
 from console.pages.listing import query
 from custody.errors import UsageError
 from custody.services.access import check_permission
@@ -34,8 +34,8 @@ def propose(user: UserDep, form: FormDep) -> RedirectResponse:
 @router.post("/hold-decide", response_class=RedirectResponse)
 def decision(user: UserDep, form: FormDep) -> RedirectResponse:
     """Approve or reject, as the button says that was pressed."""
-    decide = approve if approves(form) else reject
-    with wired() as wiring:
+    with asked(user, AML_HOLD.approve_action, form.get("proposal", "")[:40]) as wiring:
+        decide = approve if approves(form) else reject
         decide(wiring.register, wiring.clock, user.get_name(), AML_HOLD, form.get("proposal", ""), form.get("note", ""))
     return _back(form.get("id", ""))
 

@@ -12,14 +12,13 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from connectors.bootstrap import Wiring
 from connectors.drop_accounts import follow_register
-from console.pages.asking import FormDep, UserDep, approves, date_of, wired
+from console.pages.asking import FormDep, UserDep, approves, asked, date_of, wired
 from console.pages.contract_form import contract_of
 from console.pages.organisations import Refused, address, organisation_page
 from custody.calendar import custody_date_of
 from custody.errors import UsageError
 from custody.party_status import PartyStatus
 from custody.services import party_contacts, party_keys
-from custody.services.access import check_permission
 from custody.services.contract_changes import CONTRACT, propose_contract
 from custody.services.four_eyes import approve, reject
 from custody.services.organisations import standing_party
@@ -39,9 +38,9 @@ _OF_LOGINS = frozenset({STATUS.kind, KEY.kind, REVOKE.kind})
 def status(user: UserDep, form: FormDep) -> RedirectResponse:
     """Another status from a date on."""
     said = form.get("status", "")
-    if said not in list(PartyStatus):
-        raise UsageError("choose a status / 请选择状态")
-    with wired() as wiring:
+    with asked(user, STATUS.propose_action, form.get("party", "")[:20]) as wiring:
+        if said not in list(PartyStatus):
+            raise UsageError("choose a status / 请选择状态")
         propose_status(
             wiring.register,
             wiring.clock,
@@ -60,8 +59,7 @@ def status(user: UserDep, form: FormDep) -> RedirectResponse:
 def contract(request: Request, user: UserDep, form: FormDep) -> HTMLResponse | RedirectResponse:
     """Another version of its contract from a date on; one that cannot be is shown again, with what is wrong beside each field."""
     name = form.get("party", "")
-    with wired() as wiring:
-        check_permission(wiring.register, user.get_name(), CONTRACT.propose_action, name)
+    with asked(user, CONTRACT.propose_action, name[:20]) as wiring:
         with wiring.register.transaction() as tx:
             of = standing_party(tx, name).on(None)
         said, faults = contract_of(of.kind, of.contract, form)
@@ -79,10 +77,10 @@ def contract(request: Request, user: UserDep, form: FormDep) -> HTMLResponse | R
 @router.post("/organisation-key", response_class=RedirectResponse)
 def key(user: UserDep, form: FormDep) -> RedirectResponse:
     """A log-in key, beside the others or in the place of one of them."""
-    found = party_keys.ssh_key(form.get("key", ""))
-    if found is None:
-        raise UsageError(f"that is not one line of an OpenSSH {party_keys.SSH_TYPE} public key / 不是合法的 OpenSSH 公钥")
-    with wired() as wiring:
+    with asked(user, KEY.propose_action, form.get("party", "")[:20]) as wiring:
+        found = party_keys.ssh_key(form.get("key", ""))
+        if found is None:
+            raise UsageError(f"that is not one line of an OpenSSH {party_keys.SSH_TYPE} public key / 不是合法的 OpenSSH 公钥")
         today = custody_date_of(wiring.clock.now())
         party_keys.propose_key(
             wiring.register,
@@ -114,7 +112,7 @@ def contact(user: UserDep, form: FormDep) -> RedirectResponse:
     """Who is called in a role, or that nobody is any more."""
     party, role, note = form.get("party", ""), form.get("role", ""), form.get("note", "")
     rank = int(form["rank"]) if form.get("rank", "").isdecimal() and len(form["rank"]) < 3 else 0
-    with wired() as wiring:
+    with asked(user, CONTACT.propose_action, party[:20]) as wiring:
         if form.get("answer") == "remove":
             party_contacts.propose_removal(wiring.register, wiring.clock, user.get_name(), party, role, rank, note)
         else:
@@ -135,9 +133,10 @@ def reveal(request: Request, user: UserDep, form: FormDep) -> HTMLResponse:
 @router.post("/organisation-decide", response_class=RedirectResponse)
 def decision(user: UserDep, form: FormDep) -> RedirectResponse:
     """Approve or reject, as the button says that was pressed."""
-    service = approve if approves(form) else reject
     proposal = form.get("proposal", "")
-    with wired() as wiring:
+    # Whatever is decided of an organisation takes the same duty.
+    with asked(user, CONTRACT.approve_action, proposal[:40]) as wiring:
+        service = approve if approves(form) else reject
         with wiring.register.transaction() as tx:
             row = tx.get("proposal", proposal_id=proposal, subject=form.get("party", ""))
         if row is None or row["kind"] not in _KINDS:

@@ -6,7 +6,7 @@ approval task call too; then the reader is sent back.
 from fastapi import APIRouter
 from fastapi.responses import RedirectResponse
 
-from console.pages.asking import FormDep, NotFound, UserDep, approves, wired
+from console.pages.asking import FormDep, NotFound, UserDep, approves, asked
 from console.pages.reports import address
 from console.report_release import SealedDrafts
 from custody.services.four_eyes import approve, reject
@@ -20,11 +20,11 @@ _EXPLAIN = "explain."
 def proposal(user: UserDep, form: FormDep) -> RedirectResponse:
     """The draft that the page showed, with what its maker says of what stands out."""
     said = {name.removeprefix(_EXPLAIN): words for name, words in form.items() if name.startswith(_EXPLAIN)}
-    try:
-        key = ReportKey.read(form.get("id", "")[:120])
-    except (ValueError, TypeError):
-        raise NotFound("no such report / 无此报表") from None
-    with wired() as wiring:
+    with asked(user, RELEASE.propose_action, form.get("id", "")[:80]) as wiring:
+        try:
+            key = ReportKey.read(form.get("id", "")[:120])
+        except (ValueError, TypeError):
+            raise NotFound("no such report / 无此报表") from None
         propose_release(
             wiring.register, wiring.clock, user.get_name(), key, SealedDrafts(wiring), wiring.settings.instance.go_live, said,
             form.get("note", ""), form.get("content", ""),
@@ -35,7 +35,7 @@ def proposal(user: UserDep, form: FormDep) -> RedirectResponse:
 @router.post("/report-decide", response_class=RedirectResponse)
 def decision(user: UserDep, form: FormDep) -> RedirectResponse:
     """Approve or refuse, as the button says that was pressed."""
-    decide = approve if approves(form) else reject
-    with wired() as wiring:
+    with asked(user, RELEASE.approve_action, form.get("proposal", "")[:40]) as wiring:
+        decide = approve if approves(form) else reject
         decide(wiring.register, wiring.clock, user.get_name(), RELEASE, form.get("proposal", ""), form.get("note", ""))
     return RedirectResponse(address(form.get("id", "")), 303)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from console.pages.asking import FormDep, UserDep, approves, asked, date_of, show, wired
+from console.pages.asking import FormDep, UserDep, approves, asked, date_of, show
 from console.pages.listing import Listing, listing
 from console.pages.words import Words
 from custody.calendar import ONE_DAY
@@ -40,10 +40,9 @@ def the_rules(request: Request, user: UserDep, wanted: Annotated[str, Query(alia
 @router.post("/rule-decide", response_class=RedirectResponse)
 def decide(user: UserDep, form: FormDep) -> RedirectResponse:
     """Approve or reject a proposed rule, as the button says that was pressed; the reader is sent back to the book."""
-    approved = approves(form)
-    with wired() as wiring:
-        proposal, note = form.get("proposal", ""), form.get("note", "")
-        decide_rule(wiring.register, wiring.clock, user.get_name(), shipped_rules(), proposal, approved, note)
+    proposal, note = form.get("proposal", ""), form.get("note", "")
+    with asked(user, "rule.approve", proposal[:40]) as wiring:
+        decide_rule(wiring.register, wiring.clock, user.get_name(), shipped_rules(), proposal, approves(form), note)
     return RedirectResponse("rules", 303)
 
 

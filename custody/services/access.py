@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from custody.errors import NotPermitted, UnknownPerson
+from custody.masking import visible
 from custody.permissions import Duty, needed_duties, permitted
 from custody.ports import Register, RegisterTx
 
 SYSTEM = "system"
+_LONGEST_SUBJECT = 200
 
 
 @contextmanager
@@ -35,6 +37,16 @@ def check_permission(register: Register, actor: str, action: str, subject: str) 
     """For work that is more than one register transaction. Raises NotPermitted, and UnknownPerson, which are then recorded."""
     with permitted_transaction(register, actor, action, subject):
         return
+
+
+def record_at_another_door(register: Register, actor: str, door: str, subject: str, *, refused: bool) -> None:
+    """What a person did, or was refused, by a program beside this one, which has checked it by roles of its own: ``door`` names it.
+
+    ``subject`` comes from outside: it is kept printable and short.
+    """
+    action = f"refused:{door}" if refused else door
+    with register.transaction() as tx:
+        tx.audit(actor, action, visible(subject, _LONGEST_SUBJECT), {})
 
 
 def duties_of(tx: RegisterTx, actor: str) -> frozenset[str]:

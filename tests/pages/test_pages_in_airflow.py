@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import http.cookiejar
+import json
+import os
 import re
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
 from instance_kit import GO_LIVE, opened
 from pages_kit import party_rows
+from permission_matrix import PROPERTY, Asked, Asker, airflow_actions, console_actions
+from test_console import PAGES
 from test_day_page import status
+from test_matrix import DEEDS
 
 from cluster.airflow_client import AirflowClient, AirflowRefused
-from custody.services.people import add_person
+from custody.services.people import DUTIES, add_person
 
 if TYPE_CHECKING:
     from real_airflow import AirflowAndInstance
 
 pytestmark = pytest.mark.real
 _ANSWER_SECONDS = 60
+# All of it in the soak; else of each action one whom it is allowed and one whom it is not.
+WHOLE = os.environ.get("HYPOTHESIS_PROFILE") == "soak"
 ANSWER = "dags/customer_maintenance/dagRuns/none/taskInstances/ask/-1/hitlDetails"
 
 
@@ -152,3 +160,30 @@ def test_who_leaves_the_register_can_no_longer_log_in(real_airflow: AirflowAndIn
         airflow.client("leaver").ask("GET", "dags")
     assert refused.value.status == 401
     assert airflow.client("maker").ask("GET", "dags")["total_entries"] == 17
+
+
+def test_the_matrix_of_duties_and_actions(
+    real_airflow: AirflowAndInstance, record_property: Callable[[str, object], None]
+) -> None:
+    """Every duty asks for everything, of Airflow and of the console; who may not changes nothing, and each refusal is on record."""
+    airflow = real_airflow.airflow
+    known = sorted(dag["dag_id"] for dag in airflow.client("maker").ask("GET", "dags")["dags"])
+    dag_ids = known if WHOLE else ["custody_day", "case_approvals"]
+    people = {duty: Asker(airflow.url, f"p.{duty}", airflow.client(f"p.{duty}").token) for duty in DUTIES}
+    with opened(real_airflow.home) as instance:
+        before = {name: rows for name, rows in instance.register_rows().items() if name != "audit_event"}
+    asked = Asked()
+    asked.ask_all(airflow_actions(dag_ids), people, not WHOLE)
+    asked.ask_all(console_actions(PAGES, DEEDS), people, not WHOLE)
+    record_property(PROPERTY, json.dumps(asked.lines))
+    assert asked.wrong == []
+    with opened(real_airflow.home) as instance:
+        rows = instance.register_rows()
+        told = [event for event in instance.find("audit_event") if event["action"].startswith("refused:")]
+    assert {name: found for name, found in rows.items() if name != "audit_event"} == before
+    assert sum(airflow.client("maker").ask("GET", f"dags/{dag_id}/dagRuns")["total_entries"] for dag_id in dag_ids[:2]) == 0
+    by_airflow = {(event["actor"], event["subject"]) for event in told if event["action"] == "refused:airflow"}
+    assert asked.refused_by_airflow and asked.refused_by_airflow <= by_airflow
+    by_pages = [event["actor"] for event in told if event["action"] != "refused:airflow"]
+    assert len(by_pages) >= len(asked.refused_by_pages) > 0
+    assert set(asked.refused_by_pages) <= set(by_pages)
