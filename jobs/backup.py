@@ -16,6 +16,8 @@ import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -259,10 +261,12 @@ def _persons(wiring: Wiring) -> Iterator[bytes]:
             yield cast(bytes, msgpack.packb([table, key, columns]))
 
 
-def _persons_of(path: Path) -> Iterator[tuple[str, list[tuple[bytes, dict[bytes, bytes]]]]]:
+def _persons_of(path: Path) -> Iterator[tuple[str, Iterator[tuple[bytes, dict[bytes, bytes]]]]]:
+    """Table by table."""
     with gzip.open(path) as file:
-        for table, key, columns in msgpack.Unpacker(cast(Any, file), strict_map_key=False, raw=False):
-            yield table, [(key, columns)]
+        rows = msgpack.Unpacker(cast(Any, file), strict_map_key=False, raw=False)
+        for table, of_table in groupby(rows, key=itemgetter(0)):
+            yield table, ((key, columns) for _, key, columns in of_table)
 
 
 def _forget(folder: Path, keep: int) -> None:
