@@ -25,7 +25,30 @@ _NOT_NEEDED = ["GSUB", "GPOS", "GDEF", "BASE", "VORG", "vhea", "vmtx"]
 @contextmanager
 def font_for(texts: Iterable[str]) -> Iterator[Path]:
     """A font file with the glyphs of these texts and of all that is ASCII, for as long as it is needed."""
-    characters = set(string.printable).union(*texts)
+    with TemporaryDirectory(prefix="report-font-") as folder:
+        path = Path(folder) / "NotoSansSC.otf"
+        path.write_bytes(_cuts.with_glyphs_of(set(string.printable).union(*texts)))
+        yield path
+
+
+class _Cuts:
+    """The last cut of this process serves again for texts that need no other characters, as most statements' do."""
+
+    def __init__(self) -> None:
+        self._last: tuple[set[str], bytes] = (set(), b"")
+
+    def with_glyphs_of(self, characters: set[str]) -> bytes:
+        has, font = self._last
+        if not characters <= has:
+            font = _cut(characters)
+            self._last = (characters, font)
+        return font
+
+
+_cuts = _Cuts()
+
+
+def _cut(characters: set[str]) -> bytes:
     options = Options()
     options.layout_features = []
     options.desubroutinize = True
@@ -38,7 +61,4 @@ def font_for(texts: Iterable[str]) -> Iterator[Path]:
     subsetter.subset(font)
     out = io.BytesIO()
     font.save(out)
-    with TemporaryDirectory(prefix="report-font-") as folder:
-        path = Path(folder) / "NotoSansSC.otf"
-        path.write_bytes(out.getvalue())
-        yield path
+    return out.getvalue()
