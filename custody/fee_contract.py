@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from fractions import Fraction
+from functools import cached_property
 from typing import TypeVar, get_args
 
 from custody.errors import UsageError
@@ -36,6 +37,7 @@ _KEYS = _REQUIRED | _BY_PIECE.keys() | {
     "per_mille_year", "day_count", "flat_minor", "onboarding", "per_transaction_minor", "per_mille_of_volume", "minimum_minor",
     "maximum_minor", "annual_minimum_minor", "discounts",
 }  # fmt: skip
+_NOTHING, _ALL = Fraction(0), Fraction(1)
 # Beyond this a charge would wait for the next period's.
 _MOST_BUSINESS_DAYS = 10
 
@@ -72,17 +74,20 @@ class Tariff:
 
     def total(self, quantity: int) -> Fraction:
         """The exact price of a period's first ``quantity`` units, graduated."""
-        exact = Fraction(0)
+        exact = _NOTHING
         for number, (above, price) in enumerate(self.tiers):
+            if quantity <= above:
+                break
             upto = self.tiers[number + 1][0] if number + 1 < len(self.tiers) else quantity
-            exact += max(0, min(quantity, upto) - above) * price
+            exact += (min(quantity, upto) - above) * price
         return exact
 
     def reached(self, quantity: int) -> Fraction:
         """The price of the tier in which the last of ``quantity`` units lies."""
         return [price for above, price in self.tiers if above < quantity or not above][-1]
 
-    def as_text(self) -> str:
+    @cached_property
+    def text(self) -> str:
         """The terms in one cell: ``all_units 0:20 1000:15``. Equal terms have equal text."""
         return f"{self.mode} " + " ".join(f"{above}:{shown(price)}" for above, price in self.tiers)
 
@@ -170,6 +175,11 @@ class FeeContract:
             charge_business_day=business_day,
         )
 
+    @cached_property
+    def rate_text(self) -> str:
+        """``per_mille_year`` as decimal text."""
+        return shown(self.per_mille_year)
+
     def in_force(self, day: date) -> bool:
         return self.valid_from <= day and (self.valid_to is None or day <= self.valid_to)
 
@@ -179,7 +189,7 @@ class FeeContract:
 
     def left(self, component: str | None, day: date) -> Fraction:
         """What part of a component is left to pay on a day after discounts; None asks of what concerns the whole bill."""
-        part = Fraction(1)
+        part = _ALL
         for discount in self.discounts:
             concerns = not discount.of or component in discount.of
             if concerns and discount.valid_from <= day and (discount.valid_to is None or day <= discount.valid_to):

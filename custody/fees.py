@@ -20,7 +20,7 @@ from typing import Any
 from custody.calendar import ONE_DAY
 from custody.digest import canonical_json
 from custody.errors import UsageError
-from custody.fee_contract import BALANCE, FLAT, ONBOARDING, Cycle, FeeContract, Tariff, TierMode, shown, whole
+from custody.fee_contract import BALANCE, FLAT, ONBOARDING, Cycle, FeeContract, Tariff, TierMode, whole
 from custody.money import Rounding, round_minor
 from custody.names import DayCount
 
@@ -318,7 +318,7 @@ def _components(
     if contract.day_count is not None:
         days = days_in_year(contract.day_count, day)
         fee = facts.base_minor * contract.per_mille_year / (1000 * days) * contract.left(BALANCE, day)
-        add(BALANCE, facts.base_minor, f"{shown(contract.per_mille_year)} per mille / {days}", fee)
+        add(BALANCE, facts.base_minor, f"{contract.rate_text} per mille / {days}", fee)
     if contract.flat_minor:
         days = _days(state)
         add(FLAT, 1, f"{contract.flat_minor} / {days}", Fraction(contract.flat_minor, days) * contract.left(FLAT, day))
@@ -330,7 +330,7 @@ def _components(
         if quantity:
             left = contract.left(tariff.component, day)
             fee, before = _priced(tariff, quantity, left, components.get(tariff.component, ComponentState()))
-            add(tariff.component, quantity, tariff.as_text(), fee, before)
+            add(tariff.component, quantity, tariff.text, fee, before)
     return lines, components
 
 
@@ -340,7 +340,7 @@ def _priced(tariff: Tariff, quantity: int, left: Fraction, before: ComponentStat
     if tariff.mode is TierMode.GRADUATED:
         # Prices of all units that come again later begin anew.
         return (tariff.total(total) - tariff.total(before.quantity)) * left, replace(before, terms="")
-    terms = tariff.as_text()
+    terms = tariff.text
     if terms != before.terms:
         before = replace(before, terms=terms, closed=before.fee, weighted=_ZERO)
     before = replace(before, weighted=before.weighted + quantity * left)

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.fee_rows import is_customers, late_moves, taken_back
-from connectors.lake import Lake, arrow_schema
+from connectors.lake import Lake, arrow_schema, has_word, is_word
 from custody.calendar import dates
 from custody.fee_contract import ACCOUNT_OPENED, BALANCE, transactions, volume
 from custody.fee_usage import COUNTED, usage_of
@@ -27,6 +27,7 @@ SCHEMA = arrow_schema(TABLES["fee_facts"])
 # Components that are no transaction type.
 _PLAIN = (ACCOUNT_OPENED, *COUNTED)
 _BY = ["platform", "fact_date", "component"]
+_LEG_WORDS = ("platform", "txn_type", "outcome")
 _ONE_DAY = timedelta(days=1)
 _Rows = Iterable[Mapping[str, Any]]
 
@@ -80,8 +81,9 @@ def _facts(rows: Iterable[tuple[str, date, str, int, int]]) -> pa.Table:
 
 
 def _base(lake: Lake, posted: Seal) -> Iterator[pa.Table]:
-    for part in lake.pieces(posted.path, "balances", {}, ["platform", "book", "account", "closing_minor"]):
-        customers = pc.and_(pc.equal(part["book"], str(Book.CUSTODY)), is_customers(part["account"]))
+    columns = ["platform", "book", "account", "closing_minor"]
+    for part in lake.pieces(posted.path, "balances", {}, columns, words=("platform", "book")):
+        customers = pc.and_(is_word(part["book"], Book.CUSTODY), is_customers(part["account"]))
         sums = (
             part.select(["platform", "closing_minor"])
             .filter(customers)
@@ -102,28 +104,37 @@ def _late(lake: Lake, posted: Seal) -> Iterator[pa.Table]:
 
 def _transactions(lake: Lake, posted: Seal, earlier: Mapping[date, Seal]) -> Iterator[pa.Table]:
     by = ["platform", "txn_type", "value_date"]
-    columns = [*by, "request_no", "leg", "outcome", "amount_minor"]
-    undone: list[dict[str, Any]] = []
-    for part in lake.pieces(posted.path, "ledger_txn", {}, columns):
-        is_posted = pc.equal(part["outcome"], "POSTED")
+    takes_back = False
+    for part in lake.pieces(posted.path, "ledger_txn", {}, [*by, "outcome", "amount_minor"], words=_LEG_WORDS):
         sums = (
             part.select([*by, "amount_minor"])
-            .filter(is_posted)
+            .filter(is_word(part["outcome"], "POSTED"))
             .group_by(by, use_threads=False)
             .aggregate([("amount_minor", "count"), ("amount_minor", "sum")])
         )
+        takes_back |= has_word(sums["txn_type"], TxnType.REVERSAL)
         # What is of a later day is of this one until then.
         day = pc.min_element_wise(sums["value_date"], pa.scalar(posted.custody_date, pa.date32()))
         yield _columns(sums["platform"], day, sums["txn_type"], sums["amount_minor_count"], sums["amount_minor_sum"])
-        undone += part.filter(pc.and_(is_posted, pc.equal(part["txn_type"], str(TxnType.REVERSAL)))).to_pylist()
+    undone = _reversals(lake, posted) if takes_back else []
     for leg, original in taken_back(lake, posted, earlier, undone):
         # What was taken back never was: neither it nor what takes it back is charged.
         for of in (leg, original):
             yield _facts([(leg["platform"], leg["value_date"], of["txn_type"], -1, -of["amount_minor"])])
 
 
+def _reversals(lake: Lake, posted: Seal) -> list[dict[str, Any]]:
+    columns = ["platform", "txn_type", "value_date", "request_no", "leg", "outcome", "amount_minor"]
+    found: list[dict[str, Any]] = []
+    for part in lake.pieces(posted.path, "ledger_txn", {}, columns, words=_LEG_WORDS):
+        wanted = pc.and_(is_word(part["outcome"], "POSTED"), is_word(part["txn_type"], TxnType.REVERSAL))
+        found += part.filter(wanted).to_pylist()
+    return found
+
+
 def _opened(lake: Lake, posted: Seal) -> Iterator[pa.Table]:
-    for part in lake.pieces(posted.path, "sub_accounts", {}, ["platform", "opened_on"]):
+    within = {"opened_on": (posted.custody_date, posted.custody_date)}
+    for part in lake.pieces(posted.path, "sub_accounts", within, ["platform", "opened_on"], words=("platform",)):
         opened = part.filter(pc.equal(part["opened_on"], pa.scalar(posted.custody_date, pa.date32())))
         sums = opened.group_by("platform", use_threads=False).aggregate([("opened_on", "count")])
         yield _columns(sums["platform"], posted.custody_date, ACCOUNT_OPENED, sums["opened_on_count"], 0)

@@ -44,13 +44,21 @@ class Terms:
         self._amendments: dict[str, list[Amendment]] = defaultdict(list)
         for one in amendments:
             self._amendments[one.platform].append(one)
-        self._read: dict[int, FeeContract] = {}
+        self._of: dict[int, FeeContract] = {}
+        self._read: dict[str, FeeContract] = {}
 
     def on(self, platform: str, day: date) -> FeeContract | None:
         said = self._reference.contract_on(platform, day)["fee_contract"]
-        if id(said) not in self._read:
-            self._read[id(said)] = FeeContract.parse(said)
-        return terms_on(day, self._read[id(said)], self._amendments[platform])
+        if id(said) not in self._of:
+            self._of[id(said)] = self._parsed(said)
+        return terms_on(day, self._of[id(said)], self._amendments[platform])
+
+    def _parsed(self, said: Mapping[str, Any]) -> FeeContract:
+        """Thousands of platforms have signed one of some dozens: each is read once."""
+        text = json.dumps(said, sort_keys=True)
+        if text not in self._read:
+            self._read[text] = FeeContract.parse(said)
+        return self._read[text]
 
 
 def amendments_until(context: StepContext) -> tuple[list[Row], list[Amendment]]:

@@ -61,10 +61,13 @@ def rate_caps(book: RuleBook) -> list[tuple[date, int]]:
 
 
 def _rates(exposures: pa.Table, caps: list[tuple[date, int]]) -> Iterator[Finding]:
-    lowest = min(cap for _, cap in caps)
-    # A little below, since a float only picks: the rule compares exactly.
-    rates = pc.cast(exposures["annual_rate"], pa.float64())
-    picked = exposures.filter(pc.greater(rates, lowest / BASIS_POINTS - 1e-9))
+    """Picked by the cap of each loan's own day: by the lowest of all times half of a market might have to be looked at."""
+    above = pa.nulls(exposures.num_rows, pa.float64())
+    for first, cap in caps:
+        # A little below, since a float only picks: the rule compares exactly.
+        is_later = pc.greater_equal(exposures["since"], pa.scalar(first, pa.date32()))
+        above = pc.if_else(is_later, pa.scalar(cap / BASIS_POINTS - 1e-9, pa.float64()), above)
+    picked = exposures.filter(pc.greater(pc.cast(exposures["annual_rate"], pa.float64()), above))
     yield from above_rate_cap(picked.to_pylist(), caps)
 
 

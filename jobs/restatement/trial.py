@@ -6,7 +6,7 @@ doing alone. A file of instructions is posted first, and so is the day without i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -51,8 +51,9 @@ class _TrialLake(Lake):
         within: Mapping[str, tuple[Any, Any]],
         columns: Sequence[str] | None = None,
         coded: bool = False,
+        words: Collection[str] = (),
     ) -> Iterator[pa.Table]:
-        return super().pieces(self._at(relative, table), table, within, columns, coded)
+        return super().pieces(self._at(relative, table), table, within, columns, coded, words)
 
     def _table(self, relative: str, table: str, schema: pa.Schema | None) -> pa.Table:
         return super()._table(self._at(relative, table), table, schema)
