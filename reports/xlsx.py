@@ -57,8 +57,13 @@ def render(report: Report) -> bytes:
 
 def sheet_name(table: Table) -> str:
     """In both languages where that is short enough for a sheet."""
-    both = _both(table.title)
-    return both if len(both) <= _LONGEST_SHEET_NAME else table.title.zh[:_LONGEST_SHEET_NAME]
+    return sheet_title(table.title)
+
+
+def sheet_title(title: Words) -> str:
+    """The name of the sheet of a table of that title."""
+    both = _both(title)
+    return both if len(both) <= _LONGEST_SHEET_NAME else title.zh[:_LONGEST_SHEET_NAME]
 
 
 def address(table: Table, place: Place) -> str:

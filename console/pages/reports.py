@@ -2,10 +2,13 @@
 what was released and nothing else."""
 
 # No `from __future__ import annotations`: FastAPI reads the annotations of its endpoints.
+import csv
+import io
 import json
 import re
 import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -20,6 +23,7 @@ from console.pages.render import amount
 from console.pages.words import REPORT_CHECKS, REPORT_STATES, Words
 from console.report_release import Difference, SealedDrafts, difference, due_reports, titles, today
 from custody.errors import RetryLater, UsageError
+from custody.masking import mask_user_numbers
 from custody.permissions import permitted
 from custody.ports import Row
 from custody.release_checks import FigureValue, ReleaseFinding, explained
@@ -39,12 +43,15 @@ from custody.services.restated_reports import told_of
 from reports.catalogue import ColumnDefinition, load_catalogue
 from reports.definition import load_definition
 from reports.terms import Terms, load_terms
+from reports.xlsx import FIRST_ROW, sheet_title
 
 router = APIRouter()
 _TYPES = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "csv": "text/csv; charset=utf-8", "pdf": "application/pdf",
     "json": "application/json", "zip": "application/zip",
 }  # fmt: skip
+# Of a table of rows so many are shown; its CSV file has all.
+_MOST_LISTED = 200
 _NOTHING = "no such report / 无此报表"
 _CELL = re.compile(r"[^\x00-\x1f]{1,60}")
 # A trace asks the engine, in a process of its own: so many at a time, and so long at most.
@@ -90,9 +97,11 @@ def a_cell(
     """The rows behind a figure, and the files and lines behind them, as `custody report trace` says it."""
     with asked(user, "report.trace.view", id[:80]) as wiring:
         of, _ = _seen(wiring, user.get_name(), id, draft)
-        figures = [one for one in SealedDrafts(wiring).figures(of) if one["cell"] == cell]
+        drafts = SealedDrafts(wiring)
+        figures = [one for one in drafts.figures(of) if one["cell"] == cell]
+        figures += [{"cell": cell, "file_name": t.workbook} for t in listed_tables(of, drafts) if cell in t.cells]
     if not figures or not _CELL.fullmatch(cell):
-        raise NotFound(f"{cell[:60]!r}: no such figure / 无此数字")
+        raise NotFound(f"{cell[:60]!r}: no such figure or row / 无此数字或明细")
     words = ["report", "trace", figures[0]["file_name"], cell, "--page", str(max(1, page)), "--json"]
     said = _traced([*words, "--row", str(row)] if row > 0 else words)
     view = CellView(of, figures[0], said, max(1, page))
@@ -235,6 +244,7 @@ class OneView:
         self.inputs = sealed_inputs(self.row)
         self.title: Words = titles(self.row["report_id"])
         self.tables = _tables(self.row, drafts)
+        self.listed = listed_tables(self.row, drafts)
 
     @property
     def subject(self) -> str:
@@ -289,6 +299,36 @@ def _told(terms: Terms, column: ColumnDefinition, value: str) -> Words:
     """A value in both languages where it is a word of the domain."""
     said = terms.words(column.dimension or "", value)
     return (said.en, said.zh if said.zh != said.en else "")
+
+
+@dataclass(frozen=True)
+class ListedTable:
+    """A table of rows: the first of its sealed CSV file, each with its cell in the workbook, by which it is traced."""
+
+    title: Words
+    heads: list[Words]
+    workbook: str
+    cells: list[str]
+    lines: list[list[str]]
+    rows_in_all: int
+
+
+def listed_tables(row: Row, drafts: SealedDrafts) -> list[ListedTable]:
+    """Of a draft, in the order of its definition; numbers of users are masked."""
+    definition, catalogue, found = load_definition(row["report_id"]), load_catalogue(), []
+    names = json.loads(row["files"])
+    book = next((name for name in names if name.endswith(".xlsx")), "")
+    for table in definition.tables:
+        name = book.removesuffix(".xlsx") + f"_{table.id}.csv"
+        if table.rows is None or name not in names:
+            continue
+        columns = [catalogue.row_set(table.rows).column(one) for one in table.columns]
+        lines = list(csv.reader(io.StringIO(drafts.file(row, name).decode("utf-8-sig"), newline="")))[1:]
+        shown = [[mask_user_numbers(value) for value in line] for line in lines[:_MOST_LISTED]]
+        cells = [f"{sheet_title(table.title)}!A{FIRST_ROW + number}" for number in range(1, len(shown) + 1)]
+        heads = [(column.name.en, column.name.zh) for column in columns]
+        found.append(ListedTable((table.title.en, table.title.zh), heads, book, cells, shown, len(lines)))
+    return found
 
 
 class CellView:

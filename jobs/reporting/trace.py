@@ -18,6 +18,8 @@ from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow.compute as pc
+
 from connectors.engine import engine
 from connectors.lease import Lease
 from custody.errors import SealBroken, StopRun, UsageError
@@ -26,6 +28,7 @@ from custody.services.outputs import Seal, newest_seals, seal_of
 from custody.services.releases import ReportKey, sealed_inputs, versions
 from custody.steps import StepRef
 from jobs.reference import load_reference
+from jobs.reporting.listed import Listed, find_listed
 from jobs.reporting.made import made_tables
 from jobs.reporting.sources import Sources
 from jobs.step import StepContext
@@ -44,7 +47,7 @@ _FIGURES = "report_figures"
 # Of one row so many files and lines are shown with it; ``--row`` pages through all of them.
 MOST_BEHIND_A_ROW = 5
 # By what the movements behind a row are found, the first of these that it has; a claim's are those of its loan that its holder had a part in.
-_KINDS = ("account", "claim_id", "loan_id", "request_no", "sub_account")
+_KINDS = ("order_no", "account", "claim_id", "loan_id", "request_no", "sub_account")
 _NAMED_BY = {"claim_id": "loan_id"}
 
 
@@ -109,6 +112,19 @@ class Trace:
 def find_figure(wiring: Wiring, file: str, cell: str) -> Figure:
     """``file``: a report's file on disk, or its name; ``cell``: of a workbook ``Sheet!C5`` (part of the sheet's name is enough), of a CSV file of
     figures the number of its line, the header being 1. Raises UsageError for what is no figure of a sealed draft."""
+    draft, name = _draft_of(wiring, file)
+    key = ReportKey.of(draft)
+    rows = [
+        row
+        for row in wiring.lake.rows(draft["path"], _FIGURES)
+        if (row["report"], row["period"], row["party"]) == (key.report_id, key.period, key.scope)
+    ]
+    found = _of_line(wiring, draft, name, cell, rows) if name.endswith(".csv") else _of_cell(cell, rows)
+    return _figure(draft, found, load_catalogue())
+
+
+def _draft_of(wiring: Wiring, file: str) -> tuple[Row, str]:
+    """The newest draft that has that file, with the file's name."""
     path = Path(file)
     name = parse_name(path.name)
     if name is None:
@@ -123,14 +139,7 @@ def find_figure(wiring: Wiring, file: str, cell: str) -> Figure:
             raise UsageError(f"{path.name} was not sealed with SHA-256 {sha256}: it was changed, or is not of this instance")
     if not known:
         raise UsageError(f"no draft of {key.subject} has a file {path.name!r}; see: custody report list --files")
-    draft = known[-1]
-    rows = [
-        row
-        for row in wiring.lake.rows(draft["path"], _FIGURES)
-        if (row["report"], row["period"], row["party"]) == (key.report_id, key.period, key.scope)
-    ]
-    found = _of_line(wiring, draft, path.name, cell, rows) if path.suffix == ".csv" else _of_cell(cell, rows)
-    return _figure(draft, found, load_catalogue())
+    return known[-1], path.name
 
 
 def _of_cell(cell: str, rows: Sequence[Row]) -> Row:
@@ -154,7 +163,7 @@ def _of_line(wiring: Wiring, draft: Row, name: str, cell: str, rows: Sequence[Ro
         raise UsageError(f"{cell!r} is no figure of {name}: write the number of a line, 2 to {len(lines) + 1}")
     line = lines[int(number) - 2]
     if "figure_id" not in line:
-        raise UsageError(f"{name} holds rows, not figures: each of its lines is a sealed row by itself")
+        raise UsageError(f"{name} says what columns mean: it holds no figures")
     table = load_definition(draft["report_id"]).table(line["table"])
     told = [line[by] for by in table.by or ()]
     is_total = bool(told) and all(value == "*" for value in told)
@@ -246,6 +255,16 @@ class Tracer:
         place = {name: rows[0][name] for name in figure.row_set.place}
         return TracedRow(number, place, 0, self._sealed_in(figure.row_set, rows[0]), *behind)
 
+    def listed_row(self, listed: Listed, page: int = 1, size: int = 50) -> TracedRow:
+        """What is behind a row that the report lists. Raises SealBroken when the sealed tables do not say the same."""
+        rows = self.sources.rows(listed.query(self.sources.sql(listed.row_set)))
+        if not rows:
+            raise SealBroken(f"the sealed tables have no row {listed.number} of {listed.table.id}")
+        listed.check(rows[0])
+        behind = self._behind({listed.number: rows[0]}, page, size)[listed.number]
+        place = {name: rows[0][name] for name in listed.row_set.place}
+        return TracedRow(listed.number, place, 0, self._sealed_in(listed.row_set, rows[0]), *behind)
+
     @property
     def sources(self) -> Sources:
         if self._sources is None:
@@ -291,6 +310,9 @@ class Tracer:
             elif row.get("case_id") is not None:
                 evidence = self._evidence(str(row["case_id"]))
                 found[number] = evidence[start : start + size], len(evidence)
+            elif row.get("finding_id") is not None:
+                seen = self._seen_by_compliance(str(row["finding_id"]))
+                found[number] = seen[start : start + size], len(seen)
             elif (kind := next((kind for kind in _KINDS if row.get(kind) is not None), None)) is not None:
                 keys[kind].append(f"({number}, {', '.join(_key_of(kind, row))})")
         for kind, values in keys.items():
@@ -318,6 +340,11 @@ class Tracer:
                 "on j.platform = k.platform and j.account = k.name and (k.until is null or j.on_date <= k.until) "
                 f"left join {self._all('ledger_txn')} t on t.platform = j.platform and t.entry_no = j.entry_no"
             )
+        if kind == "order_no":
+            return (
+                "select k.n, l.on_date, cast(l.line_no as bigint) as number, l.file_name, l.line_no, l.action as what, l.amount_minor as minor "
+                f"from {keys} k join {self._all('land_legal_order', 'land')} l on l.platform = k.platform and l.order_no = k.name and l.action = k.other"
+            )
         if kind == "sub_account":
             return (
                 "select k.n, l.custody_date as on_date, cast(l.line_no as bigint) as number, l.file_name, l.line_no, l.action as what, "
@@ -341,10 +368,20 @@ class Tracer:
         found = []
         for one in self._breaks.get(case_id, ()):
             file_name, _, line = str(one.get("row_ref", "")).rpartition(":")
-            what, minor = f"side {one.get('side', '-')} {one.get('row_ref', '')}", one.get("amount_minor")
+            where = one.get("row_ref") or "has no row / 无对应行"
+            what, minor = f"side {one.get('side', '-')} {where}", one.get("amount_minor")
             known = line.isdecimal() and file_name.endswith(".csv")
             found.append(self._line(file_name if known else None, int(line) if known else None, what, minor))
         return found
+
+    def _seen_by_compliance(self, finding_id: str) -> list[Behind]:
+        """The rows that the finding keeps: the first of many."""
+        rows = self.sources.context.table("compliance", "compliance_rows", on=self.sources.period.last)
+        kept = rows.filter(pc.equal(rows["finding_id"], finding_id)).sort_by("row_no").to_pylist() if rows is not None else []
+        return [
+            self._line(one["file_name"], one["line_no"], f"{one['source']} {one['on_date']} {one['ref']}", one["amount_minor"])
+            for one in kept
+        ]
 
     def _line(self, file_name: str | None, line_no: int | None, what: str, minor: int | None) -> Behind:
         return Behind(file_name, line_no, self._digest(file_name) if file_name is not None else None, what, minor)
@@ -381,7 +418,7 @@ class Tracer:
 def _key_of(kind: str, row: Mapping[str, Any]) -> list[str]:
     """A row's key as the engine reads it: its platform, its name, what else tells it apart, and the date up to which it counts."""
     named, on = row[_NAMED_BY.get(kind, kind)], row.get("on_date") if kind == "account" else None
-    platform, other = row.get("platform"), row["holder"] if kind == "claim_id" else None
+    platform, other = row.get("platform"), {"claim_id": row.get("holder"), "order_no": row.get("action")}.get(kind)
     if kind == "sub_account":
         platform, named, other = str(named).split(".", 2)
     until = f"date '{on}'" if on is not None else "cast(null as date)"
@@ -419,8 +456,13 @@ def _seal(tx: RegisterTx, on: date, step: str, version: int) -> Seal:
 
 
 def trace(wiring: Wiring, file: str, cell: str, page: int = 1, size: int = 50, row: int | None = None) -> Trace | TracedRow:
-    """As `custody report trace` asks: a page of the rows behind a figure, or of what is behind one of them. Raises as find_figure and
-    Tracer do."""
+    """As `custody report trace` asks: a page of the rows behind a figure, or of what is behind one of them or behind a row that the report
+    lists. Raises as find_figure, find_listed and Tracer do."""
+    draft, name = _draft_of(wiring, file)
+    listed = find_listed(wiring, draft, name, cell)
+    if listed is not None:
+        with engine(wiring.settings) as spark:
+            return Tracer(wiring, draft, spark).listed_row(listed, page, size)
     figure = find_figure(wiring, file, cell)
     with engine(wiring.settings) as spark:
         tracer = Tracer(wiring, figure.draft, spark)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,10 @@ from console.cli import app
 from custody.calendar import dates
 from custody.errors import SealBroken, UsageError
 from custody.services.releases import ReportKey, all_versions, newest
+from jobs.reporting.listed import find_listed
 from jobs.reporting.trace import Figure, Tracer, figures_of, find_figure
+from reports.definition import load_definition
+from reports.xlsx import sheet_title
 from simulator.simulate import load_faults
 
 FAULTS = Path(__file__).parents[1] / "faults" / "demo.yaml"
@@ -31,7 +36,8 @@ def market(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     """Two days of a market with faults planted; the second ends a month and a year."""
     folder = tmp_path_factory.mktemp("market")
     world = make_world(folder / "world", load_faults(FAULTS), seed=7 + request.param, days=4)
-    with opened(make_instance(folder / "home", world)) as instance:
+    shipped = ("custody_monthly", "judicial_holds", "limit_breaches")
+    with opened(make_instance(folder / "home", world, reports=shipped)) as instance:
         for on in dates(GO_LIVE, 2):
             instance.deliver(world, on)
             instance.run_day(on)
@@ -159,6 +165,35 @@ def test_a_changed_file_is_not_traced_and_a_changed_row_does_not_come_to_the_fig
         Tracer(market.wiring, draft, spark).trace(forged)
 
 
+def test_every_row_that_a_report_lists_leads_to_a_sealed_row_that_says_the_same(market: Instance) -> None:
+    with market.wiring.register.transaction() as tx:
+        drafts = all_versions(tx)
+    led: dict[str, int] = defaultdict(int)
+    with engine(market.wiring.settings) as spark:
+        for draft in drafts:
+            tracer, names = Tracer(market.wiring, draft, spark), json.loads(draft["files"])
+            (book,) = [name for name in names if name.endswith(".xlsx")]
+            for table in load_definition(draft["report_id"]).tables:
+                name = book.replace(".xlsx", f"_{table.id}.csv")
+                if table.rows is None:
+                    continue
+                lines = market.wiring.lake.file(draft["path"], name).decode("utf-8-sig").splitlines()
+                for number in range(2, min(len(lines), 12) + 1):
+                    listed = find_listed(market.wiring, draft, name, str(number))
+                    # The same row by its place in the workbook, whose rows begin below title, note and headings.
+                    assert listed is not None
+                    assert listed == find_listed(market.wiring, draft, book, f"{sheet_title(table.title)}!C{number + 3}")
+                    led[table.rows] += len(tracer.listed_row(listed).behind)
+                    first = next(
+                        name for name in table.columns if listed.row_set.column(name).type in ("amount", "count", "date")
+                    )
+                    with pytest.raises(SealBroken, match=f"says {first} 'another', the sealed row"):
+                        tracer.listed_row(replace(listed, line={**listed.line, first: "another"}))
+                with pytest.raises(UsageError, match="has no rows|its rows are 2 to"):
+                    find_listed(market.wiring, draft, name, str(len(lines) + 1))
+    assert led["legal_orders"]
+
+
 def test_the_command_says_it_in_words_and_in_json(market: Instance, draft: dict[str, Any]) -> None:
     figure = _figure(market, draft, "platforms", "volume", ["P001"])
     home = {"CUSTODY_HOME": str(market.wiring.settings.home)}
@@ -168,5 +203,7 @@ def test_the_command_says_it_in_words_and_in_json(market: Instance, draft: dict[
     done = CliRunner().invoke(app, [*asked, "--json"], env=home)
     said = json.loads(done.stdout.splitlines()[-1])
     assert said["total"] == said["value"] == figure.said["value"] and len(said["rows"]) == 3
+    orders = CliRunner().invoke(app, ["report", "trace", "judicial_holds_2019-12_v1.xlsx", "文书执行!A5"], env=home)
+    assert orders.exit_code == 0 and "_LEGAL_ORDER_" in orders.stdout, orders.output
     one = CliRunner().invoke(app, [*asked, "--row", "2", "--json"], env=home)
     assert json.loads(one.stdout.splitlines()[-1])["row"]["number"] == 2

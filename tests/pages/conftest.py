@@ -30,7 +30,7 @@ def morning(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The instance's folder. ``zhang`` is a regulator, ``gone`` an operator who has left."""
     folder = tmp_path_factory.mktemp("morning")
     world = make_world(folder / "world", load_faults(FAULTS), seed=7)
-    home = make_instance(folder / "home", world)
+    home = make_instance(folder / "home", world, reports=("custody_monthly", "judicial_holds"))
     with opened(home) as instance:
         instance.deliver(world, GO_LIVE)
         instance.run_day(GO_LIVE)

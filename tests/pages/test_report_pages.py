@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote_plus
 
 import pytest
 from instance_kit import GO_LIVE, copy_of, opened
@@ -94,6 +95,12 @@ def test_a_figure_leads_to_its_rows_files_and_lines(year_desk: Desk) -> None:
     (table,) = read(shown.text).tables
     assert "_INSTRUCTION_" in table[1][4] and len(table) > 2
     assert desk.get("report-cell", id=ID, draft="1", cell="Nowhere!A1").status_code == 404
+    # A report that lists rows: each row's number leads to what is behind it.
+    holds = desk.get("report", id=f"judicial_holds|{KEY.period}")
+    assert holds.status_code == 200 and "Orders carried out" in holds.text
+    (cell,) = {cell for cell in ("文书执行 Orders carried out!A5",) if quote_plus(cell) in holds.text}
+    traced = desk.get("report-cell", id=f"judicial_holds|{KEY.period}", cell=cell)
+    assert traced.status_code == 200 and "_LEGAL_ORDER_" in traced.text
 
 
 def test_words_that_a_maker_writes_are_text(year_desk: Desk) -> None:
