@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fuse import Around, Fuse, FusedRegister, Killed
 from instance_kit import MemoryDrop, copy_of, seeds
 from release_kit import MONTH_END, REG, Regulator, begin, day, onboard, proposed, sent
 
@@ -18,61 +16,6 @@ from custody.services.intake import collect
 from custody.services.releases import RELEASE
 
 PACKAGE = "custody_monthly_2019-12_r1.zip"
-
-
-class Killed(BaseException):
-    """The process ends here."""
-
-
-@dataclass
-class Fuse:
-    """Ends the process at the n-th point it passes; 0 never does."""
-
-    at: int
-    passed: int = 0
-
-    def point(self) -> None:
-        self.passed += 1
-        if self.passed == self.at:
-            raise Killed
-
-
-class _Register:
-    """Before, at the end of, and after each transaction."""
-
-    def __init__(self, inner: Any, fuse: Fuse) -> None:
-        self._inner, self._fuse = inner, fuse
-
-    @contextmanager
-    def transaction(self) -> Iterator[Any]:
-        self._fuse.point()
-        with self._inner.transaction() as tx:
-            yield tx
-            self._fuse.point()
-        self._fuse.point()
-
-    def close(self) -> None:
-        self._inner.close()
-
-
-class _Around:
-    """Before and after each call of these names."""
-
-    def __init__(self, inner: Any, fuse: Fuse, names: tuple[str, ...]) -> None:
-        self._inner, self._fuse, self._names = inner, fuse, names
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._inner, name)
-        if name not in self._names:
-            return found
-
-        def call(*args: Any, **kwargs: Any) -> Any:
-            self._fuse.point()
-            result = found(*args, **kwargs)
-            self._fuse.point()
-            return result
-
-        return call
 
 
 @pytest.fixture(scope="module")
@@ -93,9 +36,9 @@ def armed(home: Path, drop: MemoryDrop, fuse: Fuse) -> Wiring:
     wiring = wire(home)
     inner = wiring.register
     around = {
-        "register": _Register(inner, fuse),
-        "drop": _Around(drop, fuse, ("deliver", "take", "remove", "lying", "inbox")),
-        "archive": _Around(wiring.archive, fuse, ("keep",)),
+        "register": FusedRegister(inner, fuse),
+        "drop": Around(drop, fuse, ("deliver", "take", "remove", "lying", "inbox")),
+        "archive": Around(wiring.archive, fuse, ("keep",)),
     }
     wiring.__dict__.update(around)
     return wiring
