@@ -99,9 +99,9 @@ def hand_made_instance(home: Path, folder: Path, go_live: date) -> Path:
     )
 
 
-def put(instance: Instance, day: Day) -> None:
-    """The day's files and seals into the drop, and taken from there."""
-    for party in (P, "GW"):
+def put(instance: Instance, day: Day, parties: Sequence[str] = (P, "GW")) -> None:
+    """The day's files and seals into the drop, and taken from there; ``parties``: whose."""
+    for party in parties:
         files: list[SealedFile] = []
         for file_type, (sender, name) in _LAYOUTS.items():
             if sender == party:
@@ -111,9 +111,9 @@ def put(instance: Instance, day: Day) -> None:
     instance.collect(day.on)
 
 
-def run_ledger(instance: Instance, day: Day, steps: Sequence[str] = LEDGER_STEPS) -> None:
+def run_ledger(instance: Instance, day: Day, steps: Sequence[str] = LEDGER_STEPS, parties: Sequence[str] = (P, "GW")) -> None:
     """Deliver the day and run the steps of which the ledger is made; no core, no platform's claims, no engine."""
-    put(instance, day)
+    put(instance, day, parties)
     for name in steps:
         run_step(instance.wiring, step_named(name), day.on, SYSTEM, among=LEDGER_STEPS)
 
