@@ -132,6 +132,12 @@ class BackupSettings(_Section):
     keep: Annotated[int, Field(ge=1, le=1000)]
 
 
+class LogSettings(_Section):
+    # What commands did, for the bank's log collector: a file a day, and for how many days they are kept.
+    folder: str
+    keep_days: Annotated[int, Field(ge=1, le=3660)]
+
+
 class LeaseSettings(_Section):
     seconds: Annotated[int, Field(ge=5, le=3600)]
 
@@ -169,6 +175,7 @@ class Settings(_Section):
     post: PostSettings
     lease: LeaseSettings
     backup: BackupSettings
+    log: LogSettings
     alerts: AlertSettings
     home: Path
 
@@ -300,6 +307,10 @@ seconds = 60
 [backup]
 folder = "backups"
 keep = 7
+
+[log]
+folder = "logs"
+keep_days = 90
 
 [alerts]
 sms_gateway = "spool:spool/sms"

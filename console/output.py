@@ -15,8 +15,10 @@ from functools import wraps
 from typing import Annotated, Any, ParamSpec
 
 import typer
+from structlog.contextvars import bound_contextvars
 
 from connectors.bootstrap import Wiring, wire
+from connectors.run_log import logged
 from connectors.settings import home_from_environment
 from custody.errors import CustodyError, UsageError
 
@@ -70,7 +72,8 @@ def wired() -> Iterator[Wiring]:
     """The wiring of the instance that CUSTODY_HOME names."""
     wiring = wire(home_from_environment())
     try:
-        yield wiring
+        with logged(wiring.settings):
+            yield wiring
     finally:
         wiring.close()
 
@@ -78,10 +81,13 @@ def wired() -> Iterator[Wiring]:
 def command(function: Callable[P, int | None]) -> Callable[P, None]:
     """Turn a function that returns 0 or 1 into a command: our errors become their exit code and one line of words."""
 
+    name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
+
     @wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            code = function(*args, **kwargs) or 0
+            with bound_contextvars(command=name):
+                code = function(*args, **kwargs) or 0
         except CustodyError as error:
             print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
             if kwargs.get("as_json"):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from connectors.bootstrap import Wiring
+from connectors.run_log import log_of
 from console.commands.organisations import test_party
 from console.commands.restatements import add_restatements
 from console.output import ActorSystem, DateOption, JsonOption, command, emit, parse_date, progress, wired
@@ -19,6 +22,7 @@ from custody.services.acceptance import to_be_tested
 from custody.services.access import SYSTEM
 from custody.services.deliveries import deliver_pending
 from custody.services.file_moves import promise_name
+from custody.services.intake import CollectResult
 from custody.texts import text
 
 # How a list of files may be ordered, by the register's columns.
@@ -59,6 +63,7 @@ def collect(actor: ActorSystem = SYSTEM, as_json: JsonOption = False) -> int:
         with wiring.register.transaction() as tx:
             waiting = to_be_tested(tx)
         tested = [test_party(wiring, actor, party) for party in waiting]
+        _log_sweep(wiring, result, judged.missing)
     for test in tested:
         progress(f"{test.party}: acceptance test {test.test_no} {test.outcome}, told in {test.report}")
     for seal in result.seals:
@@ -84,6 +89,17 @@ def collect(actor: ActorSystem = SYSTEM, as_json: JsonOption = False) -> int:
         return 3
     refused = any(state in ("REFUSED", "QUARANTINED") for state in result.counts())
     return 1 if result.unsafe or result.troubles or judged.missing or refused else 0
+
+
+def _log_sweep(wiring: Wiring, result: CollectResult, missing: Sequence[str]) -> None:
+    log = log_of(wiring.settings)
+    for seal in result.seals:
+        for one in seal.files:
+            log.info("file", party=seal.party, file=one.name, sha256=one.sha256, outcome=one.outcome, rule=one.rule)
+    for party, why in result.troubles:
+        log.warning("party not reached", party=party, words=why)
+    for name in missing:
+        log.warning("file missing", file=name)
 
 
 @command

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from connectors.bootstrap import Wiring
+from connectors.run_log import log_of
 from console.output import ActorSystem, DateOption, JsonOption, command, emit, parse_date, progress, wired
 from custody.errors import UsageError
 from custody.services.access import SYSTEM, check_permission
@@ -64,14 +65,14 @@ def step_callback(step: str) -> Callable[..., None]:
 
 
 def _step_command(step: str) -> Callable[..., None]:
-    @command
     def run(date_: DateOption, reason: ReasonOption = "", actor: ActorSystem = SYSTEM, as_json: JsonOption = False) -> int:
         with wired() as wiring:
             result = run_one(wiring, step, parse_date(date_), actor, reason)
         emit(result, as_json)
         return 1 if result["findings"] else 0
 
-    return run
+    run.__name__ = step
+    return command(run)
 
 
 @command
@@ -108,6 +109,10 @@ def run_one(wiring: Wiring, step: str, custody_date: date, actor: str, reason: s
     rows = {name: entry["rows"] for name, entry in result.tables.items()}
     findings = sum(rows.get(table, 0) for table in _FINDINGS.get(step, ()))
     told = ", ".join(f"{name} {count}" for name, count in rows.items()) or "nothing due"
+    log_of(wiring.settings).info(
+        "step", custody_date=custody_date.isoformat(), step=step, outcome=result.outcome, version=result.seal.version,
+        manifest_digest=result.seal.manifest_digest, rows=rows, findings=findings, seconds=round(time.monotonic() - started, 3),
+    )  # fmt: skip
     progress(f"{custody_date} {step}: {result.outcome} in {time.monotonic() - started:.1f} s ({told})")
     return {
         "date": custody_date.isoformat(),
