@@ -59,7 +59,7 @@ class FigureValue:
     def shown(self, currency: str = "CNY") -> str:
         """As people read it: major units, per cent, or the number."""
         if self.unit == SHARE:
-            return f"{self.value // 100}.{self.value % 100:02d}%"
+            return f"{'-' if self.value < 0 else ''}{abs(self.value) // 100}.{abs(self.value) % 100:02d}%"
         return format_amount(self.value, currency) if self.unit == AMOUNT else str(self.value)
 
 

@@ -254,7 +254,7 @@ def _compared_columns(table: TableDefinition, figure: FigureDefinition) -> list[
         total: Total = "own" if table.total else "none"
         for words, width in zip(_EARLIER_WORDS[against], (_WIDTHS[figure.unit], 12), strict=True):
             name = Words(en=f"{figure.name.en}, {words.en}", zh=f"{figure.name.zh} {words.zh}")
-            columns.append(Column("", name, width, True, total, follows=True))
+            columns.append(Column("", name, width, True, total, follows=True, short=words))
     return columns
 
 

@@ -63,7 +63,7 @@ Total = Literal["none", "sum", "own"]
 @dataclass(frozen=True)
 class Column:
     """``width`` is in characters. ``id``: of the figure or the row set's column that it shows, "" of one derived from another, which
-    ``follows`` it where tables of many columns are parted."""
+    ``follows`` it where tables of many columns are parted; ``short``: its name where it stands beside that one."""
 
     id: str
     name: Words
@@ -71,6 +71,7 @@ class Column:
     is_number: bool = False
     total: Total = "none"
     follows: bool = False
+    short: Words | None = None
 
 
 @dataclass(frozen=True)

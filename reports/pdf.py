@@ -15,7 +15,7 @@ from custody.calendar import CHINA
 from custody.money import format_amount
 from reports.catalogue import Words
 from reports.definition import Language
-from reports.model import Amount, Cell, Chart, Count, Day, Moment, Nothing, Report, Share, Table, Text
+from reports.model import Amount, Cell, Chart, Column, Count, Day, Moment, Nothing, Report, Share, Table, Text
 from reports.pdf_chart import draw_chart
 
 # A printed list of more rows is read by nobody: the rest stands in the CSV file, and the document says so.
@@ -27,7 +27,7 @@ _HEAD_FILL, _TOTAL_FILL, _STRIPE = (220, 230, 241), (242, 242, 242), (250, 250, 
 # Millimetres that a character of a column's width takes at the size of a table's text.
 _MM_PER_CHARACTER = 1.62
 _LEAST_MM = 15
-
+_PADDING_MM = 1.6
 
 _NONE = Words(en="None", zh="无")
 _CUT = Words(
@@ -55,7 +55,8 @@ def texts(report: Report) -> Iterator[str]:
     for words in (title, _NONE, _CUT, *(label for label, _ in report.cover)):
         yield words.en + words.zh
     for table in (*report.all_tables, *([report.inputs] if report.inputs else [])):
-        for words in (table.title, *([table.note] if table.note else []), *(c.name for c in table.columns)):
+        heads = [words for c in table.columns for words in (c.name, c.short) if words is not None]
+        for words in (table.title, *([table.note] if table.note else []), *heads):
             yield words.en + words.zh
         if table.chart is not None:
             yield table.chart.title.en + table.chart.title.zh
@@ -117,11 +118,19 @@ class _Paper(FPDF):
             self.cell(0, 6, self.say(_NONE), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
             return
         self.set_font(_FONT, size=_SMALL if small else _BODY)
-        for chosen, widths in _pages(table, self.epw):
+        for chosen, widths in _pages(table, self.epw, [self._least(column) for column in table.columns]):
             self._grid(table, rows, chosen, widths, _SMALL if small else _BODY)
             self.ln(2)
         if table.chart is not None:
             self._chart(table, table.chart, rows)
+
+    def _head(self, column: Column) -> str:
+        return self.say(column.short or column.name)
+
+    def _least(self, column: Column) -> float:
+        """Millimetres in which no word of the heading is broken; Chinese may be broken anywhere."""
+        words = [word for word in self._head(column).split() if word.isascii()]
+        return max([_LEAST_MM, *(self.get_string_width(word) + 2 * _PADDING_MM + 0.6 for word in words)])
 
     def _heading(self, table: Table) -> None:
         # A heading alone at the foot of a page heads nothing.
@@ -155,13 +164,13 @@ class _Paper(FPDF):
             borders_layout=TableBordersLayout.HORIZONTAL_LINES,
             headings_style=FontFace(fill_color=_HEAD_FILL),
             line_height=size * 0.55,
-            padding=(0.8, 1.6),
+            padding=(0.8, _PADDING_MM),
             cell_fill_color=_STRIPE,
             cell_fill_mode=TableCellFillMode.EVEN_ROWS,
         ) as grid:
             heading = grid.row()
             for number in chosen:
-                heading.cell(self.say(table.columns[number].name))
+                heading.cell(self._head(table.columns[number]))
             for cells in rows:
                 row = grid.row()
                 for number in chosen:
@@ -180,7 +189,8 @@ class _Paper(FPDF):
             case Amount(minor):
                 return _grouped(format_amount(minor, self._report.currency))
             case Share(ten_thousandths):
-                return f"{ten_thousandths // 100 if ten_thousandths >= 0 else -(-ten_thousandths // 100)}.{abs(ten_thousandths) % 100:02}%"
+                sign = "-" if ten_thousandths < 0 else ""
+                return f"{sign}{abs(ten_thousandths) // 100}.{abs(ten_thousandths) % 100:02}%"
             case Day(on):
                 return on.isoformat()
             case Moment(at):
@@ -197,15 +207,21 @@ class _Paper(FPDF):
         draw_chart(self, chart.kind, self.say(chart.title), labels, series)
 
 
-def _pages(table: Table, room: float) -> Iterator[tuple[list[int], list[float]]]:
-    """The columns of a table by as many grids as it takes, each with the keys at its left, and their widths in millimetres."""
-    natural = [max(_LEAST_MM, column.width * _MM_PER_CHARACTER) for column in table.columns]
+def _pages(table: Table, room: float, least: Sequence[float]) -> Iterator[tuple[list[int], list[float]]]:
+    """The columns of a table by as many grids as it takes, each with the keys at its left, and their widths in millimetres, ``least`` of which
+    each column keeps where there is room."""
+    wanted = zip(table.columns, least, strict=True)
+    natural = [max(narrowest, column.width * _MM_PER_CHARACTER) for column, narrowest in wanted]
     keys = list(range(table.keys))
     left = list(range(table.keys, len(table.columns)))
     if sum(natural) <= room * 1.35:
         # Nearly fits, or leaves little: all of it is a little narrower or wider.
         stretched = room / sum(natural) if sum(natural) > room * 0.6 else 1.0
-        yield list(range(len(natural))), [width * stretched for width in natural]
+        widths = [max(narrowest, width * stretched) for width, narrowest in zip(natural, least, strict=True)]
+        over, spare = sum(widths) - room, sum(widths) - sum(least)
+        if over > 0 and spare > over:
+            widths = [width - over * (width - narrowest) / spare for width, narrowest in zip(widths, least, strict=True)]
+        yield list(range(len(natural))), widths
         return
     key_room = sum(natural[k] for k in keys)
     while left:

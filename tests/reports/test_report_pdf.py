@@ -13,7 +13,7 @@ from sample_figures import CATALOGUE, pdf_of, sample_report
 from reports.build import defined_columns
 from reports.catalogue import Words
 from reports.definition import LANGUAGES, Language, load_definitions
-from reports.model import Amount, Column, Report, Table, Text
+from reports.model import Amount, Column, Report, Share, Table, Text
 from reports.pdf import MOST_ROWS
 from reports.terms import load_terms
 
@@ -91,3 +91,15 @@ def test_a_long_list_is_cut_and_says_so() -> None:
 @pytest.mark.parametrize("text", ["长" * 300, "a" * 300, "饕餮龘", "\x00\x07", "‮אב", "🙂"])
 def test_whatever_a_party_calls_itself_is_printed_or_left_out(text: str) -> None:
     assert text_of(pdf_of(of_rows(((Text(text), Amount(1)),)), "zh"))
+
+
+def test_a_share_keeps_its_sign_and_no_word_of_a_heading_is_broken() -> None:
+    columns = (
+        Column("name", Words(en="Name", zh="名称"), 30),
+        *(Column("x", Words(en="Sub-accounts reconsidered", zh="子账户"), 4, True) for _ in range(4)),
+    )
+    rows = ((Text("one"), Share(-50), Share(50), Share(-1234), Share(0)),)
+    said = replace(sample_report(), tables=(Table("x", Words(en="Rows", zh="明细"), None, columns, rows),))
+    text = "\n".join(text_of(pdf_of(said, "en")))
+    assert "-0.50%" in text and "-12.34%" in text and text.count("0.50%") == 2
+    assert text.count("Sub-accounts\r\nreconsidered") == 4
