@@ -62,7 +62,7 @@ def duckdb_sql(folder: Path) -> Run:
     import duckdb
 
     connection = duckdb.connect()
-    connection.execute("set threads = 2")
+    connection.execute("set threads = 2; set enable_progress_bar = false")
     lakes = {name: next((folder / "home").glob(f"lake/{on}/{step}/*/*")) for name, on, step in (
         ("post", DAY, "post"), ("land", DAY, "land"), ("before", BEFORE, "compliance"),
     )}  # fmt: skip

@@ -7,7 +7,6 @@ account in four brings money, one in forty takes some, one in eight lends, as ma
 
 from __future__ import annotations
 
-import json
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bench.committed import commit
-from connectors.bootstrap import wire
-from connectors.lake import Part, StepWriter, arrow_schema, conform
-from schemas.tables import TABLES
+from bench.committed import commit, cut_off, lay, new_instance
+from connectors.lake import StepWriter
 
 DAY = date(2020, 1, 2)
 BEFORE = DAY - timedelta(days=1)
@@ -80,26 +77,17 @@ _TABLES = {
 
 def make_day(home: Path, rows: int) -> int:
     """A new instance; how many sub-accounts it has."""
-    from typer.testing import CliRunner
-
-    from console.cli import app
-
     platforms = max(2, rows // ACCOUNTS)
-    arguments = ["init", "--bank", "Bench", "--go-live", _GO_LIVE.isoformat(), "--sftp-port", "2222"]
-    made = CliRunner().invoke(app, arguments, env={"CUSTODY_HOME": str(home)})
-    assert made.exit_code == 0, made.output
-    wiring = wire(home)
-    try:
+    with new_instance(home, _GO_LIVE) as wiring:
         for on in (_GO_LIVE + timedelta(days=n) for n in range((DAY - _GO_LIVE).days)):
             commit(wiring, on, "post", lambda writer: writer.declare("journal"))
             commit(wiring, on, "reconcile", lambda writer: writer.declare("funds_paths"))
             commit(wiring, on, "compliance", lambda writer, on=on: _sealed(writer, platforms if on == BEFORE else 0))
-        commit(wiring, DAY, "cut_off", lambda writer: _cut_off(writer, platforms))
+        contracts: list[tuple[str, dict[str, str]]] = [(f"P{n:05d}", {}) for n in range(platforms)]
+        commit(wiring, DAY, "cut_off", lambda writer: cut_off(writer, contracts, True))
         commit(wiring, DAY, "land", lambda writer: _land(writer, platforms))
         commit(wiring, DAY, "post", lambda writer: _post(writer, platforms))
         commit(wiring, DAY, "reconcile", lambda writer: writer.declare("funds_paths"))
-    finally:
-        wiring.close()
     return platforms * ACCOUNTS
 
 
@@ -109,21 +97,15 @@ def _sealed(writer: StepWriter, platforms: int) -> None:
     if platforms:
         # By customers: one that stands on several platforms is in no platform's part.
         _write(writer, platforms, "account_days", "contact_digests", "platform_days")
-        whole = duckdb.sql(
-            f"with base as ({_BASE.format(first=0, last=platforms * ACCOUNTS)}) {_TABLES['last_acts']}"
-        ).to_arrow_table()
-        writer.table("last_acts", whole)
+        base = _BASE.format(first=0, last=platforms * ACCOUNTS)
+        whole = _quiet().sql(f"with base as ({base}) {_TABLES['last_acts']}").to_arrow_table()
+        lay(writer, "last_acts", whole, DAY)
 
 
-def _cut_off(writer: StepWriter, platforms: int) -> None:
-    from schemas.rule_book import shipped_rules
-
-    writer.declare("decisions")
-    party = json.dumps({"kind": "PLATFORM", "status": "LIVE", "contract": {}})
-    rows = [{"kind": "party", "id": f"P{n:05d}", "payload": party} for n in range(platforms)]
-    rows += [{"kind": "rule", "id": rule.id, "payload": json.dumps(dict(rule.entry), default=str)} for rule in shipped_rules()]
-    instance = {"bank": "Bench", "risk_horizon_business_days": 3, "reports": []}
-    writer.table("reference", [*rows, {"kind": "instance", "id": "instance", "payload": json.dumps(instance)}])
+def _quiet() -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect()
+    connection.execute("set enable_progress_bar = false")
+    return connection
 
 
 def _land(writer: StepWriter, platforms: int) -> None:
@@ -140,7 +122,7 @@ def _post(writer: StepWriter, platforms: int) -> None:
 
 def _write(writer: StepWriter, platforms: int, *tables: str) -> None:
     """In parts of some platforms each; of every table the same ones."""
-    connection = duckdb.connect()
+    connection = _quiet()
     for first in range(0, platforms, _PART_PLATFORMS):
         last = min(first + _PART_PLATFORMS, platforms)
         base = _BASE.format(first=first * ACCOUNTS, last=last * ACCOUNTS)
@@ -150,20 +132,10 @@ def _write(writer: StepWriter, platforms: int, *tables: str) -> None:
             if table in ("journal", "ledger_txn"):
                 shift = pa.scalar(first * 10_000, pa.int64())
                 found = _shifted(found, shift)
-            writer.part(Part.of(TABLES[table], conform(TABLES[table], _whole(table, found))))
+            lay(writer, table, found, DAY)
 
 
 def _shifted(moves: pa.Table, shift: pa.Scalar[Any]) -> pa.Table:
     numbers = pc.add(pc.cast(moves["entry_no"], pa.int64()), shift)
     moves = moves.set_column(moves.schema.get_field_index("entry_no"), "entry_no", numbers)
     return moves.append_column("txn_no", numbers).append_column("outcome", pa.array(["POSTED"] * moves.num_rows))
-
-
-def _whole(table: str, found: pa.Table) -> pa.Table:
-    """What the query does not say is null, or stands for nothing."""
-    filled = {}
-    for field, column in zip(arrow_schema(TABLES[table]), TABLES[table].columns, strict=True):
-        filler = None if column.nullable else {"int": 0, "text": "x", "date": DAY, "time": 0, "bool": False}[column.type]
-        given = field.name in found.column_names
-        filled[field.name] = found[field.name].cast(field.type) if given else pa.array([filler] * found.num_rows, field.type)
-    return pa.table(filled)

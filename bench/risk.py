@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from bench.committed import commit
+from bench.committed import commit, cut_off, lay, new_instance
 from bench.harness import Run
 
 ROWS = 1_000_000
@@ -37,17 +38,8 @@ Rows = dict[str, Any]
 
 def prepare(folder: Path, rows: int) -> int:
     """An instance whose second day is reconciled, as the steps lay it: in parts, platform by platform."""
-    from typer.testing import CliRunner
-
-    from connectors.bootstrap import wire
-    from console.cli import app
-
-    home, platforms = folder / "home", max(1, rows // _ACCOUNTS)
-    arguments = ["init", "--bank", "Bench", "--go-live", _BEFORE.isoformat(), "--sftp-port", "2222"]
-    made = CliRunner().invoke(app, arguments, env={"CUSTODY_HOME": str(home)})
-    assert made.exit_code == 0, made.output
-    wiring = wire(home)
-    try:
+    platforms = max(1, rows // _ACCOUNTS)
+    with new_instance(folder / "home", _BEFORE) as wiring:
         commit(wiring, _ON, "cut_off", lambda writer: _cut_off(writer, platforms))
         commit(wiring, _ON, "land", lambda writer: writer.declare("land_confirmation"))
         commit(wiring, _ON, "extract", lambda writer: _whole(writer, "core_balance", _core, platforms))
@@ -56,8 +48,6 @@ def prepare(folder: Path, rows: int) -> int:
         commit(wiring, _BEFORE, "fees", lambda writer: _whole(writer, "fee_accruals", _accruals, platforms))
         commit(wiring, _BEFORE, "risk", lambda writer: _risk_before(writer, platforms))
         commit(wiring, _ON, "post", lambda writer: _posted(writer, platforms))
-    finally:
-        wiring.close()
     return platforms * _ACCOUNTS
 
 
@@ -66,44 +56,24 @@ def _name(platform: int) -> str:
 
 
 def _cut_off(writer: Any, platforms: int) -> None:
-    from schemas.rule_book import shipped_rules
-
-    writer.declare("decisions")
-    rows = []
-    for name in map(_name, range(platforms)):
-        contract = {"fee_contract": _TERMS, "layouts": {}, "related_parties": [_related(name)]}
-        party = {"kind": "PLATFORM", "status": "LIVE", "contract": contract}
-        rows.append({"kind": "party", "id": name, "payload": json.dumps(party)})
-    rows.append({"kind": "party", "id": "C1", "payload": json.dumps({"kind": "CHANNEL", "status": "LIVE", "contract": _RATE})})
-    rows += [{"kind": "rule", "id": rule.id, "payload": json.dumps(dict(rule.entry))} for rule in shipped_rules()]
-    instance = {"bank": "Bench", "risk_horizon_business_days": 3, "reports": []}
-    writer.table("reference", [*rows, {"kind": "instance", "id": "instance", "payload": json.dumps(instance)}])
+    contracts = (
+        (name, {"fee_contract": _TERMS, "layouts": {}, "related_parties": [_related(name)]})
+        for name in map(_name, range(platforms))
+    )
+    channel = {"kind": "CHANNEL", "status": "LIVE", "contract": _RATE}
+    cut_off(writer, contracts, True, {"kind": "party", "id": "C1", "payload": json.dumps(channel)})
 
 
 def _whole(writer: Any, table: str, columns: Callable[[range], Rows], platforms: int) -> None:
-    writer.table(table, _filled(table, columns(range(platforms))))
+    lay(writer, table, columns(range(platforms)), _ON)
 
 
 def _posted(writer: Any, platforms: int) -> None:
-    from connectors.lake import Part, conform
-    from schemas.tables import TABLES
-
     made = (("balances", _balances), ("holds", _holds), ("loans", _loans), ("receivables", _receivables), ("under_way", _under_way), ("unsettled", _lots), ("ledger_txn", _legs), ("sub_accounts", _accounts))  # fmt: skip
     for first in range(0, platforms, _PART_PLATFORMS):
         of_part = range(first, min(first + _PART_PLATFORMS, platforms))
         for table, columns in made:
-            writer.part(Part.of(TABLES[table], conform(TABLES[table], _filled(table, columns(of_part)))))
-
-
-def _filled(table: str, columns: Rows) -> pa.Table:
-    from connectors.lake import arrow_schema
-    from schemas.tables import TABLES
-
-    size, filled = len(next(iter(columns.values()))), {}
-    for field, column in zip(arrow_schema(TABLES[table]), TABLES[table].columns, strict=True):
-        filler = None if column.nullable else {"int": 0, "text": "x", "date": _ON, "time": 0, "bool": False}[column.type]
-        filled[field.name] = pa.array(columns[field.name] if field.name in columns else [filler] * size, field.type)
-    return pa.table(filled)
+            lay(writer, table, columns(of_part), _ON)
 
 
 def _each(platforms: range, count: int) -> Iterator[tuple[str, int]]:
@@ -118,6 +88,14 @@ def _user(platform: str, number: int) -> str:
     return f"{platform}.{'BORROWER' if number < _BORROWERS else 'LENDER'}.U{number:06d}"
 
 
+def _users(platforms: range) -> tuple[pa.Array, pa.Array]:
+    """(platform, sub-account) of every customer: by columns, there are a hundred for each loan."""
+    names = pa.array([_name(p) for p in platforms])
+    of = names.take(pa.array(np.repeat(np.arange(len(platforms)), _ACCOUNTS)))
+    tails = pa.array([_user("", n) for n in range(_ACCOUNTS)])
+    return of, pc.binary_join_element_wise(of, tails.take(pa.array(np.tile(np.arange(_ACCOUNTS), len(platforms)))), "")
+
+
 _OWN = (
     ("BANK", "FEE_DUE", -260_000), ("CUSTODY", "CHANNEL_PAYABLE/C1", 900_000), ("CUSTODY", "CHANNEL_RECEIVABLE/C1", -9_000_000),
     ("CUSTODY", "CORE_CASH", -4_900_000_000), ("CUSTODY", "FEE_RECEIVABLE", -30_000), ("CUSTODY", "P_ADVANCE", 400_000),
@@ -126,15 +104,20 @@ _OWN = (
 
 
 def _balances(platforms: range) -> Rows:
-    owners = [(p, _user(p, n)) for p, n in _each(platforms, _ACCOUNTS)]
+    of, users = _users(platforms)
     own = [(_name(p), book, f"{_name(p)}:{account}", minor) for p in platforms for book, account, minor in _OWN]
-    customers = _numbers(platforms, 2 * _ACCOUNTS, 0, 2_500_000)
+    twice = pa.array(np.repeat(np.arange(len(users)), 2))
+    parts = pa.array([":available", ":frozen"]).take(pa.array(np.tile([0, 1], len(users))))
+    customers = pa.array(_numbers(platforms, 2 * _ACCOUNTS, 0, 2_500_000))
+    books = pa.repeat("CUSTODY", len(parts))
     return {
-        "platform": [p for p, _ in owners for _ in range(2)] + [row[0] for row in own],
-        "book": ["CUSTODY"] * (2 * len(owners)) + [row[1] for row in own],
-        "account": [f"{owner}:{part}" for _, owner in owners for part in ("available", "frozen")] + [row[2] for row in own],
-        "closing_minor": [*customers.tolist(), *(row[3] for row in own)],
-        "currency": ["CNY"] * (2 * len(owners) + len(own)),
+        "platform": pa.concat_arrays([of.take(twice), pa.array([row[0] for row in own])]),
+        "book": pa.concat_arrays([books, pa.array([row[1] for row in own])]),
+        "account": pa.concat_arrays(
+            [pc.binary_join_element_wise(users.take(twice), parts, ""), pa.array([row[2] for row in own])]
+        ),
+        "closing_minor": pa.concat_arrays([customers, pa.array([row[3] for row in own])]),
+        "currency": pa.repeat("CNY", len(parts) + len(own)),
     }
 
 
@@ -239,13 +222,13 @@ def _legs(platforms: range) -> Rows:
 
 
 def _accounts(platforms: range) -> Rows:
-    owners = [(p, n) for p, n in _each(platforms, _ACCOUNTS)]
-    return {
-        "platform": [p for p, _ in owners],
-        "sub_account": [_user(p, n) for p, n in owners],
-        # The first borrower of each platform is its related party.
-        "customer_id": [f"{n:016x}{p}" if n else _related(p) for p, n in owners],
-    }
+    of, users = _users(platforms)
+    tails = pa.array([f"{n:016x}" for n in range(_ACCOUNTS)]).take(pa.array(np.tile(np.arange(_ACCOUNTS), len(platforms))))
+    # The first borrower of each platform is its related party.
+    is_related = pa.array(np.tile(np.arange(_ACCOUNTS) == 0, len(platforms)))
+    related = pc.binary_join_element_wise("related", of, "")
+    ids = pc.if_else(is_related, related, pc.binary_join_element_wise(tails, of, ""))
+    return {"platform": of, "sub_account": users, "customer_id": ids}
 
 
 def _related(platform: str) -> str:
@@ -281,7 +264,7 @@ def _risk_before(writer: Any, platforms: int) -> None:
         "platform": names, "period": ["2019-12"] * platforms, "ends_on": [date(2019, 12, 31)] * platforms, "due_on": [_BEFORE] * platforms,
         "gross_minor": [250_000] * platforms, "left_minor": [250_000] * platforms, "state": ["FEE_NOTICED"] * platforms,
     }  # fmt: skip
-    writer.table("fees_due", _filled("fees_due", due))
+    lay(writer, "fees_due", due, _ON)
     writer.declare("confirmations")
     loans = list(_each(range(platforms), _LOANS))
     buckets = ("0", "0", "0", "1-29", "90-179")
@@ -289,7 +272,7 @@ def _risk_before(writer: Any, platforms: int) -> None:
         "platform": [p for p, _ in loans], "loan_id": [f"{p}L{n:03d}" for p, n in loans], "bucket": [buckets[n % 5] for _, n in loans],
         "outstanding_minor": [5] * len(loans), "paid_minor": [7] * len(loans),
     }  # fmt: skip
-    writer.table("loan_risk", _filled("loan_risk", before))
+    lay(writer, "loan_risk", before, _ON)
 
 
 def ours(folder: Path) -> Run:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from bench.committed import commit, cut_off, lay, new_instance
 from bench.harness import Run
 
 ROWS = 1_000_000
@@ -28,33 +29,16 @@ _PLATFORM = "P00001"
 
 def prepare(folder: Path, rows: int) -> None:
     """An instance whose first day is posted."""
-    from typer.testing import CliRunner
-
-    from bench.committed import commit
-    from bench.fees import _ON, _cut_off
-    from connectors.bootstrap import wire
-    from console.cli import app
-
-    arguments = ["init", "--bank", "Bench", "--go-live", _ON.isoformat(), "--sftp-port", "2222"]
-    made = CliRunner().invoke(app, arguments, env={"CUSTODY_HOME": str(folder / "home")})
-    assert made.exit_code == 0, made.output
-    wiring = wire(folder / "home")
-    try:
-        commit(wiring, _ON, "cut_off", lambda writer: _cut_off(writer, 2))
+    with new_instance(folder / "home", _ON) as wiring:
+        contracts: list[tuple[str, dict[str, str]]] = [("P00000", {}), (_PLATFORM, {})]
+        commit(wiring, _ON, "cut_off", lambda writer: cut_off(writer, contracts, False))
         commit(wiring, _ON, "post", lambda writer: _posted(writer, rows))
-    finally:
-        wiring.close()
 
 
 def _posted(writer: Any, accounts: int) -> None:
-    from bench.fees import _whole
-    from connectors.lake import Part, conform
-    from schemas.tables import TABLES
-
     for table, columns in (("balances", _balances), ("sub_accounts", _accounts), ("journal", _journal)):
         for first in range(0, accounts, _PART):
-            found = columns(np.arange(first, min(first + _PART, accounts)), accounts)
-            writer.part(Part.of(TABLES[table], conform(TABLES[table], _whole(table, found))))
+            lay(writer, table, columns(np.arange(first, min(first + _PART, accounts)), accounts), _ON)
 
 
 def _names(numbers: Any) -> list[str]:

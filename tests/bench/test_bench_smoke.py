@@ -121,7 +121,8 @@ def test_a_day_of_fees_is_rated_as_sql_by_hand_rates_it(tmp_path: Path) -> None:
     assert fees_of_a_day(tmp_path, 4_000) == 4_000
     answers = [run(tmp_path).answer for run in RATERS.values()]
     assert answers[0] == answers[1]
-    assert answers[0]["platforms"] == 2 and answers[0]["net_minor"] > 0
+    # Of each platform: its balance, flat fee, recharges and withdrawals; and no more than these two accrue.
+    assert answers[0]["fee_accruals"][0] == 2 and answers[0]["fee_lines"][0] == 8 and answers[0]["net_minor"] > 0
 
 
 def test_statements_are_written_as_their_peer_writes_them(tmp_path: Path) -> None:
