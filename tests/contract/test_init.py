@@ -35,8 +35,9 @@ def people(home: Path, tmp_path: Path) -> str:
 
 
 def state(home: Path) -> dict[str, bytes]:
-    """Every file of the instance but SQLite's own, which opening it changes."""
-    files = [path for path in home.rglob("*") if path.is_file() and not path.name.startswith("register.db")]
+    """Every file of the instance but the log and SQLite's own, which opening it changes."""
+    grows = (home / "logs", home / "register.db")
+    files = [path for path in home.rglob("*") if path.is_file() and not str(path).startswith(tuple(map(str, grows)))]
     return {str(path.relative_to(home)): path.read_bytes() for path in files}
 
 
