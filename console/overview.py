@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import pyarrow.compute as pc
 
 from connectors.bootstrap import Wiring
 from custody.calendar import CalendarUnknown
-from custody.names import TxnStatus
+from custody.names import BreakKind, HoldKind, TxnStatus
 from custody.platform_funds import Concern, Item
 from custody.ports import RegisterTx, Row
 from custody.services.calendars import settlement_calendar
@@ -37,10 +38,7 @@ class TrendPoint:
 
 @dataclass(frozen=True)
 class Day:
-    """One custody date as the desk's page shows it, in the order of domain.md §10. Lists hold rows as the lake has them.
-
-    What has no source yet (returned payouts, legal orders) is not here: an empty list would say that all is well.
-    """
+    """One custody date as the desk's page shows it, in the order of domain.md §10. Lists hold rows as the lake has them."""
 
     on: date
     begun: list[date]
@@ -60,6 +58,10 @@ class Day:
     # By platform what can be paid out on the bank business day after the date (see payout_liquidity).
     liquidity: list[Row]
     unknown_withdrawals: list[Row]
+    # What has no owner yet, and pay-outs that came back and are not settled: what, since when, until when, what is left (see waiting_money).
+    waiting_money: list[Row]
+    # Legal orders that are not carried out in full, and money that stands frozen under one (see legal_matters).
+    legal_matters: list[Row]
     new_breaks: list[Row]
     carried_breaks: list[Row]
     # The risk step's own of this date; and what the register says of the work itself (a task failed, a report is due).
@@ -125,6 +127,8 @@ def the_day(wiring: Wiring, on: date) -> Day:
             for w in rows("post", "under_way")
             if w["status"] == TxnStatus.UNKNOWN
         ],
+        waiting_money=waiting_money(rows("post", "suspense"), breaks),
+        legal_matters=legal_matters(wiring, seals.get("post")),
         new_breaks=[b for b in breaks if b["case_id"] not in known],
         carried_breaks=[b for b in breaks if b["case_id"] in known],
         risk_alerts=sorted(rows("risk", "alerts"), key=lambda a: (a["platform"], a["rule"], a["subject"])),
@@ -135,6 +139,50 @@ def the_day(wiring: Wiring, on: date) -> Day:
         verified=verified,
         verified_whole=verified_whole,
     )
+
+
+def waiting_money(suspense: Iterable[Row], breaks: Iterable[Row]) -> list[Row]:
+    """The oldest first: ``what`` (SUSPENSE or RETURNED), platform, request_no, ``since``, ``due_on`` (None where no limit is named), amount_minor."""
+    found = [
+        {"what": "SUSPENSE", "platform": row["platform"], "request_no": row["request_no"], "since": row["received_on"],
+         "due_on": row["due_on"], "amount_minor": row["left_minor"], "currency": "CNY"}
+        for row in suspense
+        if row["left_minor"]
+    ]  # fmt: skip
+    found += [
+        {"what": "RETURNED", "platform": row["platform"], "request_no": row["subject"].split("|")[1], "since": _first_seen(row),
+         "due_on": None, "amount_minor": row["amount_minor"], "currency": "CNY"}
+        for row in breaks
+        if row["kind"] == BreakKind.RETURNED
+    ]  # fmt: skip
+    return sorted(found, key=lambda row: (row["since"], row["platform"], row["request_no"]))
+
+
+def _first_seen(row: Row) -> date:
+    """The first date of the rows behind a break; the date that found it where none says one."""
+    said = [date.fromisoformat(one["item_date"]) for one in json.loads(row["evidence"]) if one.get("item_date")]
+    return min(said, default=row["as_of"])
+
+
+def legal_matters(wiring: Wiring, post: Seal | None) -> list[Row]:
+    """``what`` (an order's action, or FROZEN), platform, ``number``, account, ``since`` (None of an order), amount_minor: what is ordered and not done,
+    or what stands frozen. Chosen by Arrow: both tables keep what has been done with."""
+    if post is None:
+        return []
+    orders, holds = wiring.lake.read(post.path, "legal_orders"), wiring.lake.read(post.path, "holds")
+    open_ = orders.filter(pc.greater(orders["amount_minor"], orders["used_minor"])).to_pylist()
+    frozen = holds.filter(pc.equal(holds["kind"], str(HoldKind.JUDICIAL))).to_pylist()
+    found = [
+        {"what": row["action"], "platform": row["platform"], "number": row["order_no"], "account": row["account"], "since": None,
+         "amount_minor": row["amount_minor"] - row["used_minor"]}
+        for row in open_
+    ]  # fmt: skip
+    found += [
+        {"what": "FROZEN", "platform": row["platform"], "number": row["hold_id"], "account": row["account"], "since": row["placed_on"],
+         "amount_minor": row["amount_minor"]}
+        for row in frozen
+    ]  # fmt: skip
+    return sorted(found, key=lambda row: (row["what"] == "FROZEN", row["since"] or date.min, row["platform"], row["number"]))
 
 
 # Of withdrawals under way, how far each has come; REQUESTED: not handed on yet.

@@ -200,6 +200,27 @@ class View:
         more = (f"; {short} platforms short", f"；{short} 家平台不足") if short else ("", "")
         return f"{english} on {on}{more[0]}", f"{chinese}（{on}）{more[1]}"
 
+    def _waiting_cells(self, row: Row) -> list[Cell]:
+        where = Link(row["request_no"], query("transactions", {"platform": row["platform"], "request": row["request_no"]}))
+        due_on = row["due_on"]
+        by = "–" if due_on is None else due_on.isoformat() if due_on >= self.day.on else f"{due_on} ✗ overdue 已逾期"
+        since, days = self._age(row["since"])
+        return [_WAITING[row["what"]], row["platform"], where, since, days, by, (row["amount_minor"], row["currency"])]
+
+    def _legal_cells(self, row: Row) -> list[Cell]:
+        account = mask_user_numbers(row["account"])
+        return [
+            _LEGAL[row["what"]],
+            row["platform"],
+            row["number"],
+            account,
+            *self._age(row["since"]),
+            (row["amount_minor"], "CNY"),
+        ]
+
+    def _age(self, since: date | None) -> tuple[str, str]:
+        return ("–", "–") if since is None else (since.isoformat(), str((self.day.on - since).days))
+
     @property
     def topics(self) -> list[Topic]:
         day, done = self.day, self.done
@@ -220,8 +241,15 @@ class View:
             _topic("unknown", ("withdrawals in an unknown state", "状态不明提现"), done("post"), day.unknown_withdrawals,
                    _item_cells,
                    (("party", "机构"), ("subject", "对象"), ("custody day", "账务日"), ("amount, CNY", "金额（元）")), "", summed=True),
+            _topic("waiting", ("returns and suspense", "退回与挂账"), done("post"), day.waiting_money, self._waiting_cells,
+                   (("what", "种类"), ("party", "机构"), ("request", "流水号"), ("since", "起始日"), ("days", "天数"), ("deal with it by", "处理期限"),
+                    ("amount, CNY", "金额（元）")), "", summed=True),
             _topic("new", ("new breaks", "新增差错"), done("reconcile"), day.new_breaks, *breaks, listed),
             _topic("carried", ("breaks carried from earlier days", "跨日未结差错"), done("reconcile"), day.carried_breaks, *breaks, listed),
+            _topic("legal", ("legal orders to be carried out, and money frozen under one", "待执行司法协助及司法冻结"), done("post"), day.legal_matters,
+                   self._legal_cells,
+                   (("what", "事项"), ("party", "机构"), ("order or hold", "协助或冻结编号"), ("account", "账户"), ("since", "起始日"), ("days", "天数"),
+                    ("amount, CNY", "金额（元）")), ""),
             _topic("alerts", ("risk alerts", "风险预警"), done("risk"), day.risk_alerts, _risk_alert_cells,
                    (("severity", "级别"), ("rule", "规则"), ("party", "机构"), ("about", "对象"), ("what", "内容")), "custody alert list"),
             _topic("operations", ("alerts of the runs: a task failed, a deadline missed, a report due, a file missing", "运行预警"), True,
@@ -306,6 +334,11 @@ def _account_cells(row: Row) -> list[Cell]:
     return [row["account"], (row["amount_minor"], row["currency"])]
 
 
+_WAITING = {"SUSPENSE": "without an owner 挂账", "RETURNED": "pay-out came back 提现退回"}
+_LEGAL = {
+    "FREEZE": "to be frozen 待冻结", "RELEASE": "to be released 待解冻", "DEDUCT": "to be deducted 待扣划",
+    "FROZEN": "frozen 已冻结",
+}  # fmt: skip
 _UNDER_WAY: dict[str, Words] = {
     "UNKNOWN": ("unknown", "状态不明"),
     "REMITTING": ("remitting", "汇出中"),

@@ -10,8 +10,10 @@ from console.fee_view import due_charges
 from console.pages.asking import FormDep, NotFound, UserDep, approves, asked, wired
 from console.pages.fees import address
 from custody.calendar import custody_date_of
+from custody.services.fee_amendments import AMENDMENT
 from custody.services.fee_charges import CHARGE, propose_charge
 from custody.services.fee_surplus import SURPLUS_BACK, WRITE_OFF, propose_give_back, propose_write_off
+from custody.services.fee_usages import USAGE
 from custody.services.four_eyes import approve, reject
 
 router = APIRouter()
@@ -52,10 +54,11 @@ def give_back(user: UserDep, form: FormDep) -> RedirectResponse:
 def decision(user: UserDep, form: FormDep) -> RedirectResponse:
     """Approve or reject, as the button says that was pressed."""
     said = form.get("kind", CHARGE.kind)
-    kinds = [kind for kind in (CHARGE, WRITE_OFF, SURPLUS_BACK) if kind.kind == said]
+    kinds = [kind for kind in (CHARGE, WRITE_OFF, SURPLUS_BACK, USAGE, AMENDMENT) if kind.kind == said]
     with asked(user, CHARGE.approve_action, form.get("proposal", "")[:40]) as wiring:
         if not kinds:
             raise NotFound(f"nothing is decided of {said[:40]!r} here / 无此事项")
         decide = approve if approves(form) else reject
         decide(wiring.register, wiring.clock, user.get_name(), kinds[0], form.get("proposal", ""), form.get("note", ""))
-    return RedirectResponse(address(form.get("id", "")), 303)
+    # What is of no charge is decided on the list.
+    return RedirectResponse(address(form["id"]) if form.get("id") else "fees", 303)

@@ -2,6 +2,7 @@
 
 # No `from __future__ import annotations`: FastAPI reads the annotations of its endpoints.
 import json
+from collections import Counter
 from collections.abc import Mapping
 from datetime import date
 from fractions import Fraction
@@ -23,8 +24,10 @@ from custody.fee_words import component_words, exact_amount, line_words
 from custody.permissions import permitted
 from custody.ports import Row
 from custody.services.access import duties_of
+from custody.services.fee_amendments import AMENDMENT
 from custody.services.fee_charges import CHARGE, Charge, charges, left_of
 from custody.services.fee_surplus import SURPLUS_BACK, WRITE_OFF
+from custody.services.fee_usages import USAGE, counted
 
 router = APIRouter()
 
@@ -47,6 +50,11 @@ KINDS: dict[str, Words] = {
     CHARGE.kind: ("to charge it", "收费"),
     WRITE_OFF.kind: ("to write off what is left", "核销余额"),
     SURPLUS_BACK.kind: ("to give back what was taken too much", "退还多扣"),
+}
+# What is proposed of a platform's fees beside charges.
+OF_PLATFORMS: dict[str, Words] = {
+    USAGE.kind: ("to let in a list of usage", "登记用量清单"),
+    AMENDMENT.kind: ("other terms for days that have passed", "追溯调整条款"),
 }
 
 
@@ -79,6 +87,12 @@ class ListView:
         with wiring.register.transaction() as tx:
             self.may_propose = permitted(CHARGE.propose_action, duties_of(tx, reader))
             rows = [dict(row) for row in charges(tx)]
+            duties = duties_of(tx, reader)
+            self.reader, self.may_approve = reader, permitted(CHARGE.approve_action, duties)
+            self.waiting = [
+                _of_platform(row) for row in tx.find("proposal", ("proposed_at",), kind=list(OF_PLATFORMS), state="PROPOSED")
+            ]
+            self.usage = [row for row in counted(tx) if self.asked["platform"] in ("", row["platform"])]
             open_ = [_proposed(row) for row in tx.find("proposal", kind=CHARGE.kind, state="PROPOSED")]
         proposed = {row["charge_no"] for row in open_}
         rows += open_ + [_due(charge) for charge in due if charge.charge_no not in proposed]
@@ -104,6 +118,9 @@ class ListView:
 
     def link(self, row: Row) -> str:
         return address(row["charge_no"])
+
+    def name_of(self, component: str) -> Words:
+        return component_words(component)
 
 
 class OneView:
@@ -161,6 +178,21 @@ def _difference(wiring: Wiring, row: Row) -> Difference | None:
         return fee_difference(wiring, row["platform"], row["period"], int(number) if row["state"] != PROPOSED else None)
     except UsageError:
         return None  # computed anew since
+
+
+def _of_platform(proposal: Row) -> Row:
+    """``said``: what it is about, in words that name the figures."""
+    payload = json.loads(proposal["payload"])
+    if proposal["kind"] == USAGE.kind:
+        pieces = Counter[str]()
+        for row in payload["rows"]:
+            pieces[row["component"]] += row["pieces"]
+        said = [f"{payload['file_name']}: {len(payload['rows'])} rows 行"]
+        said += [f"{' '.join(component_words(name))} {count:,}" for name, count in sorted(pieces.items())]
+    else:
+        said = [f"{payload['valid_from']} – {payload['valid_to']}"]
+        said += [f"{name} {json.dumps(value, ensure_ascii=False)}" for name, value in sorted(payload["terms"].items())]
+    return proposal | {"what": OF_PLATFORMS[proposal["kind"]], "said": said}
 
 
 def _proposed(proposal: Row) -> Row:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -15,7 +16,7 @@ from custody.errors import UsageError
 from custody.fee_contract import FeeContract
 from custody.fee_usage import COUNTED, KIND
 from custody.names import PartyKind
-from custody.ports import Clock, Register, RegisterTx
+from custody.ports import Clock, Register, RegisterTx, Row
 from custody.services.access import permitted_transaction
 from custody.services.four_eyes import DecisionKind, propose
 from custody.services.organisations import DatedParty, standing_party
@@ -129,6 +130,26 @@ def _check(tx: RegisterTx, subject: str, payload: Mapping[str, Any]) -> None:
                     f"{payload['file_name']}:{wanted[_key(row)]['line_no']}: reference {row['reference']!r} of {row['component']} on "
                     f"{row['used_on']} was let in already, by {said['file_name']}:{row['line_no']} (proposal {proposal['proposal_id']})"
                 )
+
+
+def counted(tx: RegisterTx) -> list[Row]:
+    """By platform, month and component, the newest month first: ``let_in`` and ``waiting`` pieces, and of how many ``lists``."""
+    pieces: dict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
+    for proposal in tx.find("proposal", kind=KIND, state=["APPROVED", "PROPOSED"]):
+        column = "let_in" if proposal["state"] == "APPROVED" else "waiting"
+        keys = set()
+        for row in json.loads(proposal["payload"])["rows"]:
+            key = proposal["subject"], row["used_on"][:7], row["component"]
+            pieces[key][column] += row["pieces"]
+            keys.add(key)
+        for key in keys:
+            pieces[key]["lists"] += 1
+    named = (dict(zip(("platform", "month", "component"), key, strict=True)) | _all_of(of) for key, of in sorted(pieces.items()))
+    return sorted(named, key=lambda row: str(row["month"]), reverse=True)
+
+
+def _all_of(of: Counter[str]) -> Row:
+    return {name: of[name] for name in ("let_in", "waiting", "lists")}
 
 
 def _is_paid(dated: DatedParty, day: date) -> bool:

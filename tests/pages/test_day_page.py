@@ -14,7 +14,7 @@ from pages_kit import Desk, party_rows, read
 from typer.testing import CliRunner
 
 from console.cli import app as command_line
-from console.overview import files_wanting, the_day
+from console.overview import files_wanting, the_day, waiting_money
 from console.pages.day import View
 from console.pages.links import Link
 from console.pages.plot import trend_plot
@@ -63,8 +63,10 @@ def test_what_is_planted_stands_in_the_order_of_the_desk(desk: Desk) -> None:
         "channel",
         "liquidity",
         "unknown",
+        "waiting",
         "new",
         "carried",
+        "legal",
         "alerts",
         "operations",
         "approvals",
@@ -96,12 +98,69 @@ def test_no_sum_is_shown_of_breaks_and_the_core_is_more_or_less(desk: Desk) -> N
         day = the_day(instance.wiring, GO_LIVE)
     topics = {topic.name: topic for topic in View(day, GO_LIVE, "bank").topics}
     assert topics["new"].count and topics["shortfall"].count and topics["channel"].count
-    assert [name for name, topic in topics.items() if topic.amounts] == ["channel", "unknown"]
+    assert [name for name, topic in topics.items() if topic.amounts] == ["channel", "unknown", "waiting"]
     one = next(b for b in day.shortfalls if "core" in b["evidence"])
     for core, words in (("2", "core more than ledger"), ("0", "core less than ledger"), ('"absent"', "core has no such account")):
         changed = {**one, "evidence": f'[{{"core":{core},"ledger":1}}]'}
         (told,) = [t for t in View(replace(day, shortfalls=[changed]), GO_LIVE, "bank").topics if t.name == "shortfall"]
         assert words in str(told.rows[0][2])
+
+
+def test_money_without_an_owner_and_legal_orders_say_how_old_they_are(desk: Desk) -> None:
+    with opened(desk.home) as instance:
+        day = the_day(instance.wiring, GO_LIVE)
+        suspense = [row for row in instance.lake_rows(GO_LIVE, "post", "suspense") if row["left_minor"]]
+    topics = {topic.name: topic for topic in View(day, GO_LIVE, "bank").topics}
+    without = [row for row in topics["waiting"].rows if str(row[0]).startswith("without an owner")]
+    assert without and [(row[1], row[3:]) for row in without] == [
+        (s["platform"], [str(GO_LIVE), "0", str(s["due_on"]), (s["left_minor"], "CNY")]) for s in suspense
+    ]
+    later = replace(
+        day,
+        on=GO_LIVE + 40 * ONE_DAY,
+        legal_matters=[
+            {
+                "what": "FREEZE",
+                "platform": "P001",
+                "number": "J1",
+                "account": "P001.LENDER.U001000004",
+                "since": None,
+                "amount_minor": 5,
+            },
+            {
+                "what": "FROZEN",
+                "platform": "P001",
+                "number": "H1",
+                "account": "P001.LENDER.U001000004",
+                "since": GO_LIVE,
+                "amount_minor": 7,
+            },
+        ],
+    )
+    topics = {topic.name: topic for topic in View(later, GO_LIVE, "bank").topics}
+    assert [(row[4], row[5]) for row in topics["legal"].rows] == [("–", "–"), (str(GO_LIVE), "40")]
+    assert all("U001000004" not in str(row) for row in topics["legal"].rows)
+    assert all("overdue 已逾期" in str(row[5]) for row in topics["waiting"].rows if str(row[0]).startswith("without"))
+
+
+def test_what_waits_is_in_the_order_of_its_age_and_what_is_done_does_not_wait() -> None:
+    of = {"platform": "P001", "amount_minor": 9, "due_on": GO_LIVE}
+    suspense = [
+        {**of, "request_no": number, "received_on": GO_LIVE, "left_minor": left} for number, left in (("R2", 9), ("R3", 0))
+    ]
+    evidence = json.dumps([{"item_date": str(GO_LIVE - ONE_DAY)}, {"item_date": str(GO_LIVE)}, {}])
+    returned = {
+        "kind": "RETURNED",
+        "platform": "P001",
+        "subject": "TXN|R1|1",
+        "amount_minor": 4,
+        "as_of": GO_LIVE,
+        "evidence": evidence,
+    }
+    found = waiting_money(suspense, [returned, {**returned, "kind": "AMOUNT"}])
+    assert [(row["request_no"], row["since"], row["amount_minor"]) for row in found] == [
+        ("R1", GO_LIVE - ONE_DAY, 4), ("R2", GO_LIVE, 9),
+    ]  # fmt: skip
 
 
 def test_what_can_be_paid_out_is_cash_and_channel_money_less_what_is_under_way(desk: Desk) -> None:

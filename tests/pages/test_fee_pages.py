@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from instance_kit import GO_LIVE, opened
@@ -10,8 +11,10 @@ from pages_kit import Desk, read
 from console.fee_view import fee_period
 from custody.calendar import month_end
 from custody.money import format_amount
+from custody.services.fee_amendments import propose_amendment
 from custody.services.fee_charges import Charge, propose_charge
 from custody.services.fee_periods import Period, rated_periods
+from custody.services.fee_usages import propose_usage, read_usage
 from custody.services.outputs import latest_seal
 
 if TYPE_CHECKING:
@@ -91,3 +94,30 @@ def the_rest_is_written_off(desk: Desk, charge: Charge) -> None:
 def get_as(desk: Desk, who: str, charge_no: str) -> Response:
     desk.who = who
     return desk.get("fee", id=charge_no)
+
+
+def test_usage_and_terms_wait_for_another_person_and_are_shown_by_component(desk: Desk) -> None:
+    """``morning`` has cut off the two dates of the list."""
+    listed = b"used_on,component,pieces,reference\n2019-12-30,sms,1200,a\n2019-12-31,sms,34,b\n2019-12-31,identity_check,5,c\n"
+    with opened(desk.home) as instance:
+        register, clock = instance.wiring.register, instance.wiring.clock
+        with register.transaction() as tx:
+            terms = json.loads(tx.find("party_contract", party=P)[0]["contract"])["fee_contract"]
+        rows = read_usage(listed, "december.csv")
+        usage = propose_usage(register, clock, "fees", P, "december.csv", "ab" * 32, "ref", rows, "counted")
+        amended = propose_amendment(register, clock, "fees", P, terms | {"per_sms_minor": 7}, GO_LIVE, GO_LIVE, "agreed")
+    desk.who = "fees"
+    shown = read(desk.get("fees", platform=P).text)
+    assert "december.csv: 3 rows" in shown.text and "per_sms_minor 7" in shown.text
+    assert "fee-decide" not in desk.get("fees").text and "Another person decides" in shown.text
+    desk.who = "checker"
+    assert desk.get("fees").text.count('action="fee-decide"') == 2
+    refused = {"kind": "fee_amendment", "proposal": amended, "note": "n", "answer": "reject"}
+    assert desk.post("fee-decide", **refused).headers["location"] == "fees"
+    assert desk.post("fee-decide", kind="fee_usage", proposal=usage, note="n", answer="approve").headers["location"] == "fees"
+    of_usage = next(table for table in read(desk.get("fees", platform=P).text).tables if table[0][0].startswith("month"))
+    assert [(row[0], row[1], row[2].split(" ")[0], *row[3:]) for row in of_usage[1:]] == [
+        ("2019-12", P, "identity", "5", "0", "1"),
+        ("2019-12", P, "text", "1,234", "0", "1"),
+    ]
+    assert "None was let in" in read(desk.get("fees", platform="P002").text).text
