@@ -45,8 +45,8 @@ router = APIRouter()
 
 _FILTERS = ("state", "severity", "rule", "platform", "duty")
 _NOT_CLOSED = "NOT_CLOSED"
-# A plot over more days shows no trend that a person could act on.
-_TREND_DAYS = 30
+# How overdue develops is shown by day, or by week back to a year.
+_TREND_DAYS, _TREND_WEEKS, _WEEK = 30, 52, 7
 _LONGEST_IN_LIST = 140
 # Plots of platforms' money that a page shows at most.
 _FUNDS_PLOTS = 6
@@ -127,7 +127,7 @@ class ListView(_Words):
             self.away = sum(tx.count("alert_message", ["channel"], state=QUEUED, gateway_away=True).values())
             self.rules = sorted(rule for (rule,) in tx.count("alert", ["rule"]))
             self.platforms = sorted(row["party"] for row in tx.find("party"))
-            days = days_begun(tx)[-_TREND_DAYS:]
+            begun = days_begun(tx)
             self.alerts: Listing[Row] = listing_of(
                 lambda order, start, limit: _page(tx, order, start, limit, wanted),
                 total,
@@ -142,7 +142,11 @@ class ListView(_Words):
                 params,
                 "alerts",
             )
-        self.trend = overdue_trend(wiring, days, self.asked["platform"])
+        days = begun[-_TREND_DAYS:]
+        self.is_by_week = params.get("span") == "weeks"
+        over = begun[::-_WEEK][:_TREND_WEEKS][::-1] if self.is_by_week else days
+        self.trend = overdue_trend(wiring, over, self.asked["platform"])
+        self.other_span = query("alerts", {**params, "span": "" if self.is_by_week else "weeks"}) + "#overdue"
         found = assessed(wiring, days, self.asked["platform"])
         self.as_of, self.ahead, self.moves = found.on, found.ahead, found.moves
         self.portfolio: Listing[Row] = listing(

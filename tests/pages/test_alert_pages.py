@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from pages_kit import Desk, read
 from typer.testing import CliRunner
 
 from console.cli import app as command_line
+from custody.calendar import ONE_DAY
 from custody.masking import mask_user_numbers
 from custody.ports import Row
 from custody.services.alert_messages import send_alerts
@@ -106,6 +107,20 @@ def test_an_overdue_loan_shows_the_rows_behind_it_and_the_page_the_trend(own_des
     said = CliRunner().invoke(command_line, ["alert", "explain", found[0]["alert_id"][:12]]).stdout
     assert "loan_risk" in said and found[0]["subject"] in said and mask_user_numbers(found[0]["words_en"]) in said
     assert read(own_desk.get("alerts").text).tables[-1][0][0].startswith("custody date")
+
+
+def test_overdue_by_week_shows_each_seventh_date_back_from_the_newest(own_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Airflow is imported once the fixtures have given it a home.
+    from console.pages import alerts as page
+
+    asked: list[list[date]] = []
+    begun = [GO_LIVE + n * ONE_DAY for n in range(400)]
+    monkeypatch.setattr(page, "days_begun", lambda tx: begun)
+    monkeypatch.setattr(page, "overdue_trend", lambda wiring, days, platform: asked.append(list(days)) or [])
+    (href,) = (one for one in read(own_desk.get("alerts", platform="P001").text).links if "span=weeks" in one)
+    assert href.startswith("alerts?platform=P001") and href.endswith("#overdue")
+    assert "day by day" in own_desk.get("alerts", span="weeks").text
+    assert asked == [begun[-30:], [begun[-1] - timedelta(days=7 * n) for n in reversed(range(52))]]
 
 
 def test_platforms_and_the_days_ahead_are_those_of_the_newest_assessed_date(own_desk: Desk) -> None:
