@@ -24,6 +24,8 @@ from custody.ports import Row
 from custody.services.people import people
 
 _DAGS = Path(__file__).parent.parent / "dags"
+# Not imported here: it reads the instance's directory.toml.
+_FAB_CONFIG = Path(__file__).parent.parent / "console" / "airflow" / "fab_config.py"
 _START_SECONDS = 180
 # Migration, and making the users: seconds each on an idle machine, a minute on a busy one.
 _PREPARE_SECONDS = 300
@@ -110,6 +112,7 @@ class Airflow:
             "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
             "AIRFLOW__CORE__PARALLELISM": str(self._parallelism),
             "AIRFLOW__CORE__AUTH_MANAGER": _AUTH_MANAGER,
+            "AIRFLOW__FAB__CONFIG_FILE": str(_FAB_CONFIG),
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
             "AIRFLOW__CORE__FERNET_KEY": secret["fernet"],
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self._database_url,

@@ -41,12 +41,26 @@ SSHD = Program("sshd", "openssh-server", ["/usr/sbin"])
 # Ends a suspended party's sessions (connectors.system_accounts).
 PKILL = Program("pkill", "procps")
 POSTGRES = tuple(postgresql(name) for name in ("initdb", "postgres", "pg_ctl"))
-ALL = (JAVA, JAVAC, MAVEN, SSHD, PKILL, *POSTGRES)
+# A directory server, and the library by which FAB asks one, which needs a compiler anywhere else: what tests the log-in by LDAP.
+SLAPD, SLAPADD = (Program(name, "slapd", ["/usr/sbin"]) for name in ("slapd", "slapadd"))
+_DEBIAN_PYTHON, _LDAP_PACKAGE = Path("/usr/lib/python3/dist-packages"), "python3-ldap"
+ALL = (JAVA, JAVAC, MAVEN, SSHD, PKILL, *POSTGRES, SLAPD)
 
 
 def missing_packages() -> list[str]:
     """The Debian packages that this machine lacks for a whole cluster."""
-    return sorted({program.package for program in ALL if program.path() is None})
+    lacking = {program.package for program in ALL if program.path() is None}
+    return sorted(lacking if ldap_library() else lacking | {_LDAP_PACKAGE})
+
+
+def ldap_library() -> list[Path]:
+    """python-ldap as Debian builds it for its own Python 3.11: what has to be importable beside our environment; empty where it lacks."""
+    built = sorted(_DEBIAN_PYTHON.glob("_ldap.cpython-311-*.so"))
+    return (
+        [*built, *(_DEBIAN_PYTHON / name for name in ("ldap", "ldapurl.py", "ldif.py", "pyasn1", "pyasn1_modules"))]
+        if built
+        else []
+    )
 
 
 def require(programs: Sequence[Program]) -> None:

@@ -7,10 +7,12 @@ Airflow's own Admin, who could do everything at once. Reads {"people": [...], "p
 from __future__ import annotations
 
 import json
+import secrets
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from console.airflow.directory import AUTH_DB, role_name
 from custody.permissions import Duty
 
 Permission = tuple[str, str]
@@ -71,16 +73,14 @@ ROLES: Mapping[Duty, frozenset[Permission]] = {
 }
 
 
-def role_name(duty: str) -> str:
-    return f"custody {duty}"
-
-
 def synchronise(manager: Any, people: Sequence[Mapping[str, Any]], passwords: Mapping[str, str]) -> list[str]:
     """Make the roles exactly as declared and a user for each active person; returns the ids of users made now.
 
     A user keeps the password that he may have changed. Who is no longer active in the register, or not in it at all, can
-    no longer log in. ``manager``: FAB's security manager.
+    no longer log in. ``manager``: FAB's security manager. Where the bank's directory logs people in, nobody has a password here: FAB
+    would take one for a token, past the directory.
     """
+    directory = manager.auth_type != AUTH_DB
     for duty, wanted in ROLES.items():
         role = manager.add_role(role_name(duty))
         role.permissions = [manager.create_permission(action, resource) for action, resource in sorted(wanted)]
@@ -94,12 +94,16 @@ def synchronise(manager: Any, people: Sequence[Mapping[str, Any]], passwords: Ma
             # FAB wants an address that is nobody else's; it is never written to.
             address = f"{person_id}@localhost"
             name = person["display_name"]
-            if not manager.add_user(person_id, name, "", address, roles, password=passwords[person_id]):
+            if not manager.add_user(
+                person_id, name, "", address, roles, password=secrets.token_urlsafe(32) if directory else passwords[person_id]
+            ):
                 raise RuntimeError(f"Airflow did not take the user {person_id}; its log says why")
             made.append(person_id)
         else:
             user.roles, user.active = roles, True
             manager.update_user(user)
+            if directory:
+                manager.reset_password(user.id, secrets.token_urlsafe(32))
     for user in manager.get_all_users():
         if user.username not in active and user.active:
             user.active = False

@@ -7,8 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import FormatChecker
 
-from console.airflow.dates import NoCustodyDate, custody_date_of_run, parse_custody_date, resolve
+from console.airflow.dates import BEGUN_DATE, FIRST_DATE_VARIABLE, NoCustodyDate, custody_date_of_run, parse_custody_date, resolve
 from custody.calendar import CHINA
 
 TODAY = date(2020, 1, 6)
@@ -73,3 +74,11 @@ def test_a_deadline_callback_reads_the_same_date_from_the_run_as_rest_shows_it()
 @given(st.dates(date(2000, 1, 1), date(2099, 12, 31)))
 def test_every_date_survives_its_text(day: date) -> None:
     assert parse_custody_date(day.isoformat(), day) == day
+
+
+@pytest.mark.parametrize(
+    ("said", "fits"), [(None, True), ("2019-12-30", True), ("2019-12-29", False), ("2999-01-01", False), ("x", False)]
+)
+def test_the_form_takes_a_date_that_has_begun_and_no_other(said: str | None, fits: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(FIRST_DATE_VARIABLE, "2019-12-30")
+    assert FormatChecker().conforms(said, BEGUN_DATE) is fits

@@ -6,10 +6,13 @@ import http.cookiejar
 import json
 import os
 import re
+import subprocess
+import sys
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,10 +24,12 @@ from test_day_page import status
 from test_matrix import DEEDS
 
 from cluster.airflow_client import AirflowClient, AirflowRefused
+from cluster.programs import ldap_library
 from custody.services.people import DUTIES, add_person
 
 if TYPE_CHECKING:
     from real_airflow import AirflowAndInstance
+    from real_slapd import Directory
 
 pytestmark = pytest.mark.real
 _ANSWER_SECONDS = 60
@@ -147,6 +152,32 @@ def test_a_step_through_the_scheduler_returns_its_seal(real_airflow: AirflowAndI
     assert f"custody fees --date {GO_LIVE} --json" in log and "exit 0" in log
 
 
+@pytest.mark.parametrize("said", ["2020-02-30", "tomorrow", "2999-01-01", "2019-12-29"])
+def test_a_date_for_which_nothing_can_run_is_refused_when_a_run_is_asked_for(real_airflow: AirflowAndInstance, said: str) -> None:
+    maker = real_airflow.airflow.client("maker")
+    maker.wait_for_dags(["risk_alerts"], 120)
+    with pytest.raises(AirflowRefused) as refused:
+        maker.ask("POST", "dags/risk_alerts/dagRuns", {"logical_date": None, "conf": {"custody_date": said}})
+    assert (
+        refused.value.status == 400 and "custody date that has begun" in str(refused.value) and "首个托管日" in str(refused.value)
+    )
+    assert maker.runs("risk_alerts") == []
+
+
+def test_any_range_of_past_days_is_backfilled_one_after_the_other(real_airflow: AirflowAndInstance) -> None:
+    """As the form of the UI asks for it with its clock at UTC+8: the first moments of the first and of the last day."""
+    maker = real_airflow.airflow.client("maker")
+    maker.wait_for_dags(["custody_day"], 120)
+    wanted = {"dag_id": "custody_day", "from_date": f"{GO_LIVE}T00:00:00+08:00", "to_date": "2020-01-02T00:00:00+08:00"}
+    assert maker.ask("POST", "backfills/dry_run", wanted)["total_entries"] == 4
+    made = maker.ask("POST", "backfills", {**wanted, "max_active_runs": 1})
+    try:
+        days = sorted(run["data_interval_end"][:10] for run in maker.runs("custody_day") if run["run_type"] == "backfill")
+        assert days == ["2019-12-30", "2019-12-31", "2020-01-01", "2020-01-02"]
+    finally:
+        maker.ask("PUT", f"backfills/{made['id']}/cancel")
+
+
 def test_who_leaves_the_register_can_no_longer_log_in(real_airflow: AirflowAndInstance) -> None:
     airflow = real_airflow.airflow
     with opened(real_airflow.home) as instance:
@@ -170,6 +201,7 @@ def test_the_matrix_of_duties_and_actions(
     known = sorted(dag["dag_id"] for dag in airflow.client("maker").ask("GET", "dags")["dags"])
     dag_ids = known if WHOLE else ["custody_day", "case_approvals"]
     people = {duty: Asker(airflow.url, f"p.{duty}", airflow.client(f"p.{duty}").token) for duty in DUTIES}
+    runs = {dag_id: airflow.client("maker").ask("GET", f"dags/{dag_id}/dagRuns")["total_entries"] for dag_id in dag_ids}
     with opened(real_airflow.home) as instance:
         before = {name: rows for name, rows in instance.register_rows().items() if name != "audit_event"}
     asked = Asked()
@@ -181,9 +213,54 @@ def test_the_matrix_of_duties_and_actions(
         rows = instance.register_rows()
         told = [event for event in instance.find("audit_event") if event["action"].startswith("refused:")]
     assert {name: found for name, found in rows.items() if name != "audit_event"} == before
-    assert sum(airflow.client("maker").ask("GET", f"dags/{dag_id}/dagRuns")["total_entries"] for dag_id in dag_ids[:2]) == 0
+    assert {dag_id: airflow.client("maker").ask("GET", f"dags/{dag_id}/dagRuns")["total_entries"] for dag_id in dag_ids} == runs
     by_airflow = {(event["actor"], event["subject"]) for event in told if event["action"] == "refused:airflow"}
     assert asked.refused_by_airflow and asked.refused_by_airflow <= by_airflow
     by_pages = [event["actor"] for event in told if event["action"] != "refused:airflow"]
     assert len(by_pages) >= len(asked.refused_by_pages) > 0
     assert set(asked.refused_by_pages) <= set(by_pages)
+
+
+# What Airflow's API server does with a name and a password (FabAuthManager.create_token), in a process of its own.
+LOG_IN = """
+import json, sys
+from airflow.api_fastapi.app import create_auth_manager
+from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder
+with get_application_builder():
+    made = {}
+    for name, password in json.load(sys.stdin):
+        user = create_auth_manager().create_token({}, {"username": name, "password": password})
+        made[name + "/" + password] = sorted(role.name for role in user.roles) if user else None
+print(json.dumps(made))
+"""
+
+
+def test_the_banks_directory_logs_people_in_and_its_groups_are_their_roles(
+    real_airflow: AirflowAndInstance, real_slapd: Directory, tmp_path: Path
+) -> None:
+    from real_slapd import OPERATORS, READER, READER_PASSWORD, SUFFIX, SUPERVISORS
+
+    (tmp_path / "library").mkdir()
+    for part in ldap_library():
+        (tmp_path / "library" / part.name).symlink_to(part)
+    (tmp_path / "reader").write_text(READER_PASSWORD + "\n")
+    (tmp_path / "directory.toml").write_text(
+        f'kind = "ldap"\nserver = "{real_slapd.url}"\nsearch = "ou=people,{SUFFIX}"\nuid_field = "uid"\nbind_user = "{READER}"\n'
+        f'bind_password_file = "reader"\n[groups]\n"{OPERATORS}" = ["operator"]\n"{SUPERVISORS}" = ["supervisor", "risk_officer"]\n'
+    )
+    airflow = real_airflow.airflow
+    mine = {"CUSTODY_HOME": str(tmp_path), "PYTHONPATH": str(tmp_path / "library")}
+    tried = [["li.na", "li"], ["li.na", "wrong"], ["wang.wei", "wang"], ["guest", "guest"], ["nobody", "x"], ["maker", "x"]]
+    done = subprocess.run(
+        [sys.executable, "-c", LOG_IN], env={**os.environ, **airflow.environment, **mine}, input=json.dumps(tried), capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert json.loads(done.stdout.splitlines()[-1]) == {
+        "li.na/li": ["custody operator"],
+        "li.na/wrong": None,
+        "wang.wei/wang": ["custody risk_officer", "custody supervisor"],
+        # Whom no group of ours names may log in and sees nothing.
+        "guest/guest": [],
+        "nobody/x": None,
+        "maker/x": None,
+    }
