@@ -108,10 +108,12 @@ class KeyedPersonStore:
         self._keyed.delete_many(PERSON_INDEX, sorted(self._index_keys(self._person(customer_id))), fence)
         self._keyed.delete_many(CUSTOMER, [owner_key(customer_id)], fence)
 
-    def damaged(self) -> Iterator[str]:
-        """What of all customers does not open under its own key, in words that name the customer."""
+    def damaged(self, named: Iterable[str] = ()) -> Iterator[str]:
+        """What of all customers does not open under its own key, and of those ``named`` who is not kept at all, in words that name the customer."""
+        missing = set(named)
         for key, columns in self._keyed.scan(CUSTOMER, b"", b"\xff" * 80):
             customer_id = owner_of_row(key)
+            missing.discard(customer_id)
             try:
                 person = self._opened(customer_id, columns)
                 for name, sealed in columns.items():
@@ -119,6 +121,8 @@ class KeyedPersonStore:
                         self._open(customer_id, person.key, sealed)
             except (SealBroken, ValueError, LookupError) as error:
                 yield f"customer {customer_id}: what is kept of him does not open: {error}"
+        for customer_id in sorted(missing):
+            yield f"customer {customer_id}: he has sub-accounts, was not erased, and nothing is kept of him"
 
     def _person(self, customer_id: str) -> _Person:
         return self._opened(customer_id, self._keyed.get(CUSTOMER, owner_key(customer_id)) or {})

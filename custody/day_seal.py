@@ -41,13 +41,19 @@ MASTERS: Mapping[str, tuple[str, ...]] = {
     "party_status": ("party",),
     "party_contract": ("party",),
     "party_key": ("party",),
+    # Who is called of a party, and how its samples were taken.
+    "party_contact": ("party",),
+    "acceptance_test": ("party",),
     # Decided as tables of days: whoever approves one may change any day.
     "holiday": (),
     "adopted_rule": ("rule_id", "version"),
     "fee_charge": ("charge_no",),
+    # A try is sent with its file; what the core answered comes from sealed postings.
+    "fee_attempt": ("file_name",),
 }
 _CHANGES: Mapping[str, frozenset[str]] = {
-    "fee_charge": frozenset({"state", "collected_minor", "set_off_minor", "written_off_minor", "attempts", "next_try_on"})
+    "fee_charge": frozenset({"state", "collected_minor", "set_off_minor", "written_off_minor", "attempts", "next_try_on"}),
+    "fee_attempt": frozenset({"answered_on", "collected_minor"}),
 }
 _DEEDS: Mapping[str, str] = {"holiday": "calendar.approve"}
 _FIELDS = {"format", "bank", "custody_date", "version", "root", "yesterday", "audit", "register"}

@@ -11,12 +11,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
+import pyarrow.compute as pc
+
 from connectors.bootstrap import Wiring
 from custody.audit import GENESIS
 from custody.day_seal import JOURNALS, MASTERS, SignedDay, journal_faults, master_faults, master_rows, statement_faults
 from custody.errors import SealBroken
 from custody.ports import Row
 from custody.services import verification
+from custody.services.customer_ports import mergers
 from custody.services.seal_keys import seal_keys
 from jobs.day_seal import key_of, number_of
 
@@ -104,7 +107,7 @@ def verify_instance(wiring: Wiring, only: date | None, with_store: bool, progres
         found("archive", _archive_faults(wiring, reference, names))
     if with_store:
         progress("the keyed store")
-        found("store", _store_faults(wiring, only))
+        found("store", _store_faults(wiring, only, outputs, damaged))
     head_no, head_hash = (events[-1]["event_no"], events[-1]["hash"]) if events else (0, GENESIS)
     return Verified(tuple(faults), len(chosen), len(references), head_no, head_hash)
 
@@ -177,15 +180,28 @@ def _archive_faults(wiring: Wiring, reference: str, names: str) -> list[str]:
     return []
 
 
-def _store_faults(wiring: Wiring, only: date | None) -> list[str]:
-    """The keyed store against the lake; of a date that it does not hold yet there is nothing to say."""
+def _store_faults(wiring: Wiring, only: date | None, outputs: list[Row], damaged: dict[str, bool]) -> list[str]:
+    """The keyed store against the lake; of a date that it does not hold yet there is nothing to say. Customers whom the newest ledger names
+    must be there."""
     from jobs.store_proof import store_faults
 
     try:
         found = [fault.words[0] for fault in store_faults(wiring, only) if fault.rule != "store_no_day"]
-        return found + list(wiring.persons.damaged())
+        return found + list(wiring.persons.damaged(_named_customers(wiring, outputs, damaged)))
     except SealBroken as error:
         return [f"the keyed store cannot be compared: {error}"]
+
+
+def _named_customers(wiring: Wiring, outputs: list[Row], damaged: dict[str, bool]) -> set[str]:
+    """Who owns a sub-account and was neither erased nor merged into another."""
+    posted = [row for row in outputs if row["step"] == "post" and not damaged.get(row["path"], False)]
+    newest = max(posted, key=lambda row: (row["custody_date"], row["version"]), default=None)
+    if newest is None or "sub_accounts" not in _tables(wiring, newest):
+        return set()
+    with wiring.register.transaction() as tx:
+        gone = {row["customer_id"] for row in tx.find("erased_customer")} | set(mergers(tx))
+    owners = wiring.lake.read(newest["path"], "sub_accounts", ("customer_id",))
+    return set(pc.unique(owners["customer_id"]).to_pylist()) - gone
 
 
 def _lake_faults(wiring: Wiring, output: Row) -> list[str]:

@@ -252,6 +252,15 @@ _CHARGE = {
     "components": "{}", "accrued_on": SECOND, "seal": "0" * 64, "due_on": SECOND, "state": "COLLECTED", "kind": "RATED", "collected_minor": 1, "set_off_minor": 0,
     "written_off_minor": 0, "attempts": 1,
 }  # fmt: skip
+_ATTEMPT = {
+    "request_no": "P001-1", "charge_no": "P001-2019-12", "attempt": 1, "amount_minor": 1, "vat_minor": 0, "file_name": "BANK_CHARGE_X.csv",
+    "sent_on": SECOND, "answered_on": None, "collected_minor": 0,
+}  # fmt: skip
+_CONTACT = {"party": "P001", "role": "OPERATIONS", "rank": 9, "shown": "{}", "sealed": "x", "wrapped_key": "x"}
+_SAMPLES = {
+    "party": "CH01", "test_no": 7, "basis": "0" * 64, "contract_digest": "0" * 64, "custody_date": SECOND, "outcome": "PASSED", "files": 1, "faults": 0,
+    "report_name": "x", "tested_by": "maker", "tested_at": "2019-12-31T00:00:00",
+}  # fmt: skip
 _RULE = {"rule_id": "INVENTED", "version": 1, "valid_from": FIRST, "entry": "{}", "digest": "0" * 64, "proposal_id": "x"}
 _PERSON = {"person_id": "mallory", "display_name": "M", "roles": '["supervisor"]', "active": True}
 _HOLIDAY = {"day": date(2020, 1, 3), "business_day": False, "reason": "no such decision"}
@@ -274,6 +283,7 @@ DRILL = (
     Tampering("a row of the ledger in the store is changed", _stored(JOURNAL, "changed"), "store", "{}"),
     Tampering("a balance in the store is removed", _stored(BALANCE, "removed"), "store", "{}"),
     Tampering("a loan in the store is added", _stored(LOAN, "added"), "store", "{}"),
+    Tampering("a customer is removed from the store", _stored(CUSTOMER, "removed"), "store", "customer {}: he has sub-accounts"),
     Tampering("a customer's data in the store", _stored(CUSTOMER, "changed"), "store", "customer {}: "),
     Tampering("step_output", _change("step_output", {"manifest_digest": "0" * 64}, step="risk", custody_date=FIRST), "commits", "risk of 2019-12-30 v1 has manifest 0000"),
     Tampering("publication", _change("publication", {"manifest_digest": "0" * 64}, step="fees", custody_date=FIRST), "publications", "fees of 2019-12-30 v1"),
@@ -288,6 +298,9 @@ DRILL = (
     Tampering("holiday", _insert("holiday", _HOLIDAY), "masters", "holiday .*2020-01-03 was added"),
     Tampering("adopted_rule", _insert("adopted_rule", _RULE), "masters", "adopted_rule INVENTED/1 was added"),
     Tampering("fee_charge", _insert("fee_charge", _CHARGE), "masters", "fee_charge P001-2019-12 was added"),
+    Tampering("fee_attempt", _insert("fee_attempt", _ATTEMPT), "masters", r"fee_attempt BANK_CHARGE_X\.csv\|P001-1 was added"),
+    Tampering("party_contact", _insert("party_contact", _CONTACT), "masters", r"party_contact P001\|OPERATIONS\|9 was added"),
+    Tampering("acceptance_test", _insert("acceptance_test", _SAMPLES), "masters", r"acceptance_test CH01\|7 was added"),
     Tampering("file: what it is", _change("file", {"custody_date": FIRST}, 0, "file_name", cut_off_date=SECOND, state="ACCEPTED"), "files", "file {} .* has another custody_date"),
     Tampering("file: its digest", _change("file", {"sha256": "0" * 64}, 1, "file_name", cut_off_date=SECOND, state="ACCEPTED"), "files", "file {} .* is not in the register"),
     Tampering("file: its row", _remove("file", 2, "file_name", cut_off_date=FIRST), "files", "file {} .* is not in the register"),
