@@ -116,8 +116,13 @@ def _long(moves: pa.Table, side: str, given: Mapping[str, Any]) -> pa.Table:
 
 def _sum_up(tables: Sequence[pa.Table]) -> pa.Table:
     whole = pa.concat_tables([_LONG.empty_table(), *tables])
-    summed = whole.group_by(["account", "on_date"]).aggregate([(name, "sum") for name in SUMS])
-    return summed.rename_columns(["account", "on_date", *SUMS]).select(_LONG.names).cast(_LONG)
+    # By a number for each account: texts would be compared once for each of its rows.
+    accounts = pc.dictionary_encode(whole["account"].combine_chunks())
+    whole = whole.set_column(0, "number", accounts.indices)
+    summed = whole.group_by(["number", "on_date"]).aggregate([(name, "sum") for name in SUMS])
+    account = accounts.dictionary.take(summed["number"].combine_chunks())
+    columns = [account, summed["on_date"], *(summed[f"{name}_sum"] for name in SUMS)]
+    return pa.table(columns, _LONG.names).cast(_LONG)
 
 
 def plain(table: pa.Table) -> pa.Table:

@@ -124,13 +124,10 @@ def _waiting(day: ComplianceDay, days: int) -> list[Waiting]:
     figures = day.figures("pooling")
     if day.today - timedelta(days=days) < day.context.wiring.settings.instance.go_live:
         return []  # nothing can have lain so long here
-    balances = day.context.table("post", "balances", columns=("platform", "account", "closing_minor"))
-    assert balances is not None
     exposures = day.exposures.filter(pc.greater(day.exposures["funded_minor"], 0))
     lent = exposures.group_by(["platform"]).aggregate([("minor", "sum")])
     owed = dict(zip(lent["platform"].to_pylist(), lent["minor_sum"].to_pylist(), strict=True))
-    held = balances.filter(pc.greater(balances["closing_minor"], 0))
-    held = held.filter(pc.and_(pc.ends_with(held["account"], ":available"), pc.match_substring(held["account"], ".LENDER.")))
+    held = _held(day)
     # Less than that waits of it: where all would be too little, nothing more is asked.
     all_of_it = held.group_by(["platform"]).aggregate([("closing_minor", "sum"), ("closing_minor", "count")])
     may_be = [
@@ -172,6 +169,20 @@ def _waiting(day: ComplianceDay, days: int) -> list[Waiting]:
             )
             found.append(Waiting(one.platform, one.idle_minor, one.lenders, one.lent_minor, rows))
     return sorted(found, key=lambda one: one.platform)
+
+
+def _held(day: ComplianceDay) -> pa.Table:
+    """What lenders hold that is not frozen (platform, account, closing_minor), where it is more than nothing."""
+    seal = day.context.seal("post")
+    assert seal is not None
+    columns = ("platform", "account", "closing_minor")
+    kept = [arrow_schema(TABLES["balances"]).empty_table().select(columns)]
+    for piece in day.context.wiring.lake.pieces(seal.path, "balances", {}, columns):
+        some = piece.filter(pc.greater(piece["closing_minor"], 0))
+        kept.append(
+            some.filter(pc.and_(pc.ends_with(some["account"], ":available"), pc.match_substring(some["account"], ".LENDER.")))
+        )
+    return plain(pa.concat_tables(kept))
 
 
 def _positions_of_related(day: ComplianceDay) -> list[Row]:
