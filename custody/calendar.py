@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, timezone
-from functools import cache
+from functools import cache, cached_property
 
 import chinese_calendar
 
@@ -55,9 +55,18 @@ class SettlementCalendar:
         """The ``count``-th business day strictly after ``day`` (count >= 1)."""
         if count < 1:
             raise ValueError("count must be at least 1")
-        for _ in range(count):
-            day = self.next_business_day(day)
-        return day
+        found = self._added.get((day, count))
+        if found is None:
+            found = day
+            for _ in range(count):
+                found = self.next_business_day(found)
+            self._added[day, count] = found
+        return found
+
+    @cached_property
+    def _added(self) -> dict[tuple[date, int], date]:
+        """What was asked for: thousands of cases begin on few days."""
+        return {}
 
     def _walk(self, day: date, step: timedelta) -> date:
         at = day

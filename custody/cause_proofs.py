@@ -61,7 +61,7 @@ class Facts:
     def amounts(self) -> list[tuple[int, int]]:
         """Amounts of which one row on each side says something else."""
         # A residue of rounding is known for what it is.
-        if self.kind == BreakKind.ROUNDING or any(len(rows) > 1 for rows in self.by_side.values()):
+        if len(self.by_side) != 2 or self.kind == BreakKind.ROUNDING or any(len(rows) > 1 for rows in self.by_side.values()):
             return []
         pairs = (_pair(self, name) for name in _AMOUNTS)
         return [pair for pair in pairs if pair is not None and pair[0] != pair[1]]

@@ -78,10 +78,14 @@ def digest_of_rows(rows: Iterable[Sequence[object]]) -> str:
     return digest.root()
 
 
+# Made once: a day has tens of thousands of small texts.
+_ONE_SPELLING = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
 def canonical_json(value: object) -> str:
     """JSON with one spelling: sorted keys, no spaces, no floats (a float has no one spelling)."""
     _refuse_floats(value)
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _ONE_SPELLING.encode(value)
 
 
 def digest_of(algorithm: str, pieces: Iterable[bytes]) -> str:

@@ -257,8 +257,13 @@ class RuleSet:
 
     def severity(self, amount_minor: int, age_days: int) -> str:
         """The sum of an age step and an amount step, capped: an old small break and a young large one weigh alike."""
-        weight = self._step("severity_by_age", age_days) + self._step("severity_by_amount", amount_minor)
+        by_age, by_amount = self._severity_steps
+        weight = by_age.weight(age_days) + by_amount.weight(amount_minor)
         return LEVELS[min(weight, len(LEVELS) - 1)]
+
+    @cached_property
+    def _severity_steps(self) -> tuple[Steps, Steps]:
+        return self._steps("severity_by_age"), self._steps("severity_by_amount")
 
     def due_business_days(self, level: str) -> int:
         """Bank business days after its opening within which a case of this severity is to be settled."""
@@ -300,10 +305,10 @@ class RuleSet:
         """By id, those rules in force that a detector judges."""
         return {rule.rule_id: rule for rule in self.rules if isinstance(rule.says, ComplianceTerms)}
 
-    def _step(self, rule_id: str, value: int) -> int:
+    def _steps(self, rule_id: str) -> Steps:
         steps = self.rule(rule_id).says
         assert isinstance(steps, Steps)
-        return steps.weight(value)
+        return steps
 
 
 def refuse_contradictions(rules: RuleSet) -> None:

@@ -82,7 +82,11 @@ class Steps:
     steps: tuple[tuple[int, int], ...]
 
     def weight(self, value: int) -> int:
-        return next((weight for least, weight in self.steps if value >= least), 0)
+        """That of the greatest step that the value reaches."""
+        for least, weight in self.steps:
+            if value >= least:
+                return weight
+        return 0
 
 
 @dataclass(frozen=True)

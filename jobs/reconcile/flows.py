@@ -30,7 +30,7 @@ from jobs.reconcile.numbers import in_order
 from jobs.reconcile.prints import Part, Prints, read_prints, rows_at_most
 from jobs.reconcile.relations import view_of
 from jobs.reconcile.totals import ROW_HASH, Place, Totals, totals_by, totals_of_hashes
-from jobs.reconcile.views import Books, column_view
+from jobs.reconcile.views import Books, column_view, left_over_of
 from schemas.tables import TABLES
 from schemas.xxhash64 import Hashes, xxhash64
 
@@ -64,22 +64,34 @@ def match_flows(day: Day, spark: SparkSession, books: Books, part_rows: int = PA
     """
     matches = FlowMatches(_no_items())
     rest = [matches.rest]
-    for relation in day.relations:
-        others = {side: books.beside_sealed(spark, relation.name, side) for side in (relation.left, relation.right)}
-        broken = _broken(day, relation)
-        left_over, final, null_keys = [], [], False
-        for part in _parts(day, relation, others, part_rows):
-            found = _match_part(day, spark, relation, part, others, broken, books.released, matches)
-            left_over.append(found.left_over)
-            final.append(found.final)
-            null_keys |= found.null_keys
-        matches.final[relation.name] = np.concatenate(final)
-        mine = _rest(day, spark, books, relation, np.unique(np.concatenate(left_over)), null_keys)
-        for side in (relation.left, relation.right):
-            of_side = mine.filter(pc.equal(mine["side"], side))
-            matches.left[relation.name, side] = totals_of_hashes(of_side["row_hash"].to_numpy())
-        rest.append(mine)
+    # What one of them does on one core, another's engine queries fill up.
+    with ThreadPoolExecutor(2) as at_once:
+        for found in at_once.map(lambda relation: _match_relation(day, spark, books, relation, part_rows), day.relations):
+            rest.append(found.rest)
+            matches.clean |= found.clean
+            matches.seen |= found.seen
+            matches.left |= found.left
+            matches.final |= found.final
+            matches.before |= found.before
     matches.rest = pa.concat_tables(rest)
+    return matches
+
+
+def _match_relation(day: Day, spark: SparkSession, books: Books, relation: Relation, part_rows: int) -> FlowMatches:
+    matches = FlowMatches(_no_items())
+    others = {side: books.beside_sealed(spark, relation.name, side) for side in (relation.left, relation.right)}
+    broken = _broken(day, relation)
+    left_over, final, null_keys = [], [], False
+    for part in _parts(day, relation, others, part_rows):
+        found = _match_part(day, spark, relation, part, others, broken, books.released, matches)
+        left_over.append(found.left_over)
+        final.append(found.final)
+        null_keys |= found.null_keys
+    matches.final[relation.name] = np.concatenate(final)
+    matches.rest = _rest(day, spark, books, relation, np.unique(np.concatenate(left_over)), null_keys)
+    for side in (relation.left, relation.right):
+        of_side = matches.rest.filter(pc.equal(matches.rest["side"], side))
+        matches.left[relation.name, side] = totals_of_hashes(of_side["row_hash"].to_numpy())
     return matches
 
 
@@ -157,9 +169,11 @@ class _Pairs:
 def _pairs(left: _Ordered, right: _Ordered, aside: Hashes) -> _Pairs:
     """The keys that stand on each side and whose rows are alike, but those with a hash that is set ``aside`` (ascending), of which each
     that stands twice on a side is one. Found block by block: what is worked on stays in the processor's cache."""
-    mine, theirs, final, rest = [], [], [], []
-    # Of the right side all up to here is dealt with.
-    done = 0
+    most = min(len(left.keys), len(right.keys))
+    mine, theirs, final = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.int64)
+    rest: list[Hashes] = []
+    # Pairs so far, and those that must never match again; of the right side all up to ``done`` is dealt with.
+    many = stay = done = 0
     for start in range(0, len(left.keys), _BLOCK_ROWS):
         some = slice(start, start + _BLOCK_ROWS)
         keys = left.keys[some]
@@ -173,14 +187,15 @@ def _pairs(left: _Ordered, right: _Ordered, aside: Hashes) -> _Pairs:
             of_left, of_right = getattr(left.prints, name), getattr(right.prints, name)
             if len(of_left):
                 alike &= of_left[a] == of_right[b]
-        mine.append(a[alike])
-        theirs.append(b[alike])
-        final.append(keys[meets[alike]][left.prints.final[a[alike]]])
-        rest += [np.delete(keys, meets[alike]), np.delete(others, at[meets[alike]])]
-        done = end
+        clean = slice(many, many + int(np.count_nonzero(alike)))
+        mine[clean], theirs[clean] = a[alike], b[alike]
+        here = meets[alike]
+        stays = keys[here][left.prints.final[mine[clean]]]
+        final[stay : stay + len(stays)] = stays
+        rest += [np.delete(keys, here), np.delete(others, at[here])]
+        many, stay, done = clean.stop, stay + len(stays), end
     rest.append(right.keys[done:])
-    nothing = np.empty(0, np.int64)
-    return _Pairs(*(np.concatenate([nothing, *found]) for found in (mine, theirs, final, rest)))
+    return _Pairs(mine[:many], theirs[:many], final[:stay], np.concatenate(rest))
 
 
 def _among(keys: Hashes, some: Hashes) -> NDArray[np.bool_]:
@@ -202,12 +217,13 @@ def _before(
     hits = hits_of(day, relation.name, hashes)
     if not hits:
         return {}
-    column_view(spark, "seen_before", "h", pa.array(np.unique(np.concatenate(list(hits.values())))))
+    view = f"seen_before_{relation.name.lower()}"
+    column_view(spark, view, "h", pa.array(np.unique(np.concatenate(list(hits.values())))))
     key_hash = key_hash_sql("i.match_key")
     sides = [
         f"""
         select i.match_key, {key_hash} as key_hash from {view_of(relation.name, side)} i
-        left semi join seen_before s on s.h = {key_hash} where i.match_key is not null
+        left semi join {view} s on s.h = {key_hash} where i.match_key is not null
         """
         for side in (relation.left, relation.right)
     ]
@@ -229,14 +245,15 @@ def _broken(day: Day, relation: Relation) -> Hashes:
 def _rest(day: Day, spark: SparkSession, books: Books, relation: Relation, left_over: Hashes, null_keys: bool) -> pa.Table:
     if not len(left_over) and not null_keys:
         return _no_items()
-    column_view(spark, "left_over", "h", pa.array(left_over))
+    column_view(spark, left_over_of(relation.name), "h", pa.array(left_over))
     key_hash = key_hash_sql("i.match_key")
     columns = f"{_ITEM}, {key_hash} as key_hash, {ROW_HASH.format('i')} as row_hash"
     queries = []
     for side in (relation.left, relation.right):
         view = books.left_over_view(day, spark, relation.name, side, null_keys)
         queries.append(
-            f"select {columns} from {view} i left semi join left_over s on s.h = {key_hash} where i.match_key is not null"
+            f"select {columns} from {view} i left semi join {left_over_of(relation.name)} s on s.h = {key_hash} "
+            "where i.match_key is not null"
         )
         if null_keys:
             queries.append(f"select {columns} from {view} i where i.match_key is null")

@@ -71,15 +71,17 @@ def matched_before(
     """Of ``keys``, which have one of the hashes, those that are themselves behind ``hits``: they stood on a side of the relation on
     that day, were open no more at its end, and no restated file has released them since."""
     found: dict[str, date] = {}
+    # Beside today's views, which others may be asking; relations are matched at the same time.
+    of = f"_then_{relation.lower()}"
     for on, hashes in hits.items():
-        column_view(spark, "hits", "h", pa.array(hashes))
-        # Beside today's views, which others may be asking.
-        new_rows(day, spark, on, "_then")
+        column_view(spark, f"hits{of}", "h", pa.array(hashes))
+        new_rows(day, spark, on, of)
         stood = _open_keys(day, relation, on - timedelta(days=1))
-        for (name, _side), items in new_items(day, spark, "_then").items():
+        for (name, _side), items in new_items(day, spark, of).items():
             if name == relation:
-                items.createOrReplaceTempView("stood")
-                query = f"select distinct match_key from stood left semi join hits on hits.h = {key_hash_sql('match_key')}"
+                items.createOrReplaceTempView(f"stood{of}")
+                key_hash = key_hash_sql("match_key")
+                query = f"select distinct match_key from stood{of} left semi join hits{of} h on h.h = {key_hash}"
                 stood |= set(spark.sql(query).toArrow()["match_key"].to_pylist())
         found |= dict.fromkeys((stood - _open_keys(day, relation, on)).intersection(keys), on)
     released = _released(day, relation) if found else {}

@@ -124,7 +124,7 @@ def _compared_sql(today: date, asked: Asked) -> str:
 # What each relation's query stands on, in order; not all of it is there when nothing is later.
 _NEEDS = {
     "AB_BALANCE": ("a_balance", "late_ref", "b_balance", "told_balance"),
-    "AB_CLAIM": ("late_loan", "open_loan", "b_claim", "a_claim"),
+    "AB_CLAIM": ("late_loan", "open_loan", "b_claim", "a_claim", "told_claim"),
     "AB_LOAN": ("a_loan", "running_loan"),
     "AB_CUSTOMER": (),
 }
@@ -176,7 +176,11 @@ _PARTS = {
          concat(file_name, ':', line_no) as row_ref
   from land_balance""",
     "told_balance": """
-  select b.* from b_balance b join told_whole t on t.relation = 'AB_BALANCE' and t.platform = b.platform and t.as_of = b.as_of""",
+  select b.*, t.platform is not null as is_told from b_balance b
+  left join told_whole t on t.relation = 'AB_BALANCE' and t.platform = b.platform and t.as_of = b.as_of""",
+    "told_claim": """
+  select b.*, t.platform is not null as is_told from b_claim b
+  left join told_whole t on t.relation = 'AB_CLAIM' and t.platform = b.platform and t.as_of = b.as_of""",
     "a_loan": """
   select a.*, case when a.state in ('BIDDING', 'FULL', 'MISCARRIED') then 'before' when a.state = 'SETTLED' then 'after'
                    else 'running' end as stage
@@ -191,35 +195,28 @@ _PARTS = {
 }
 _RELATIONS = {
     "AB_BALANCE": """
-select 'AB_BALANCE' as relation, a.platform, a.as_of, concat('BALANCE|', a.who) as subject, a.row_ref, a.is_new, false as is_open,
+select 'AB_BALANCE' as relation, coalesce(a.platform, b.platform), coalesce(a.as_of, b.as_of), concat('BALANCE|', coalesce(a.who, b.who)),
+       a.row_ref, a.row_ref is not null and a.is_new, false as is_open,
        a.available_minor + a.frozen_minor as a_minor, b.available_minor + b.frozen_minor as b_minor,
        concat('available ', a.available_minor, ' frozen ', a.frozen_minor) as a_text,
        concat('available ', b.available_minor, ' frozen ', b.frozen_minor) as b_text, b.later,
-       case when b.who is null and a.available_minor = 0 and a.frozen_minor = 0 then null
+       case when a.row_ref is null then 'MISSING_IN_PLATFORM'
+            when b.who is null and a.available_minor = 0 and a.frozen_minor = 0 then null
             when b.who is null then 'MISSING_IN_LEDGER'
             when a.available_minor <> b.available_minor or a.frozen_minor <> b.frozen_minor then 'AMOUNT' end as kind
-from a_balance a left join b_balance b on a.platform = b.platform and a.as_of = b.as_of and a.who = b.who
-union all
-select 'AB_BALANCE', b.platform, b.as_of, concat('BALANCE|', b.who), cast(null as string), false, false, cast(null as bigint),
-       b.available_minor + b.frozen_minor, cast(null as string),
-       concat('available ', b.available_minor, ' frozen ', b.frozen_minor), b.later, 'MISSING_IN_PLATFORM'
-from told_balance b left anti join a_balance a on a.platform = b.platform and a.as_of = b.as_of and a.who = b.who
-where b.available_minor <> 0 or b.frozen_minor <> 0""",
+from a_balance a full outer join told_balance b on a.platform = b.platform and a.as_of = b.as_of and a.who = b.who
+where a.row_ref is not null or (b.is_told and (b.available_minor <> 0 or b.frozen_minor <> 0))""",
     "AB_CLAIM": """
-select 'AB_CLAIM', a.party, a.custody_date, concat('CLAIM|', a.claim_id), concat(a.file_name, ':', a.line_no), a.is_new, a.is_open,
+select 'AB_CLAIM', coalesce(a.party, b.platform), coalesce(a.custody_date, b.as_of), concat('CLAIM|', coalesce(a.claim_id, b.claim_id)),
+       concat(a.file_name, ':', a.line_no), a.line_no is not null and a.is_new, a.line_no is not null and a.is_open,
        a.principal_minor, b.principal_minor,
        concat(a.loan_id, ' ', a.holder_role, '.', a.holder_user_no, ' ', a.principal_minor),
        concat(b.loan_id, ' ', substring_index(b.holder, '.', -2), ' ', b.principal_minor), cast(null as string),
-       case when b.claim_id is null or a.loan_id <> b.loan_id or concat(a.party, '.', a.holder_role, '.', a.holder_user_no) <> b.holder
+       case when a.line_no is null or b.claim_id is null or a.loan_id <> b.loan_id
+                 or concat(a.party, '.', a.holder_role, '.', a.holder_user_no) <> b.holder
                  or a.principal_minor <> b.principal_minor then 'CLAIM' end
-from a_claim a left join b_claim b on a.party = b.platform and a.custody_date = b.as_of and a.claim_id = b.claim_id
-union all
-select 'AB_CLAIM', b.platform, b.as_of, concat('CLAIM|', b.claim_id), cast(null as string), false, false, cast(null as bigint),
-       b.principal_minor, cast(null as string), concat(b.loan_id, ' ', substring_index(b.holder, '.', -2), ' ', b.principal_minor),
-       cast(null as string), 'CLAIM'
-from b_claim b
-join told_whole t on t.relation = 'AB_CLAIM' and t.platform = b.platform and t.as_of = b.as_of
-left anti join land_claim a on a.party = b.platform and a.custody_date = b.as_of and a.claim_id = b.claim_id""",
+from a_claim a full outer join told_claim b on a.party = b.platform and a.custody_date = b.as_of and a.claim_id = b.claim_id
+where a.line_no is not null or b.is_told""",
     "AB_LOAN": f"""
 select 'AB_LOAN', a.party, a.custody_date, concat('LOAN|', a.loan_id), concat(a.file_name, ':', a.line_no), a.is_new, false,
        a.amount_minor, b.amount_minor, concat({_terms("a", "_user_no")}, ' raised ', a.raised_minor, ' ', a.state),

@@ -43,26 +43,30 @@ from jobs.step import Step, StepContext
 def _run(context: StepContext) -> None:
     day = read_day(context)
     breaks = Breaks(day.today, day.reference.rules.causes, day.rates_on)
-    # No core of the machine waits for the other: what asks nothing of the matching is found out meanwhile.
-    with engine(context.wiring.settings) as spark, ThreadPoolExecutor(1) as beside:
-        books = open_books(day, spark)
-        others = beside.submit(_find_others, day, spark)
-        flows = match_flows(day, spark, books)
-        paid_out = paid_out_keys(day, spark, flows.rest)
-        waiting = _waiting_keys(spark)
-        waiting |= keys_by_way(waiting) if day.has_e_accounts else frozenset()
-        sums = batch_sums(day, spark, flows.rest)
-        verdicts = judge_flows(day, flows, waiting, paid_out, breaks)
-        found = others.result()
+    # No core of the machine waits for the other: what asks nothing of the matching is found out meanwhile, and what asks no engine even
+    # before there is one.
+    with ThreadPoolExecutor(1) as before:
+        of_files = before.submit(_find_in_files, day)
+        with engine(context.wiring.settings) as spark, ThreadPoolExecutor(1) as beside:
+            books = open_books(day, spark)
+            others = beside.submit(_find_others, day, spark)
+            flows = match_flows(day, spark, books)
+            paid_out = paid_out_keys(day, spark, flows.rest)
+            waiting = _waiting_keys(spark)
+            waiting |= keys_by_way(waiting) if day.has_e_accounts else frozenset()
+            sums = batch_sums(day, spark, flows.rest)
+            verdicts = judge_flows(day, flows, waiting, paid_out, breaks)
+            found = others.result()
+        told_in_files = of_files.result()
     for difference in found.states.differences:
         add_difference(breaks, difference)
     batches = add_settlements(day, breaks, sums, verdicts.rows)
     add_invariants(breaks, found.violations)
     add_e_balances(breaks, found.e_balances, day.today)
-    add_use_of_funds(day, breaks, found.funds)
+    add_use_of_funds(day, breaks, told_in_files.funds)
     add_files(breaks, day.outcomes)
     add_postings(breaks, context.rows("post", "posting_findings"))
-    add_shadow(breaks, found.shadow)
+    add_shadow(breaks, told_in_files.shadow)
     add_allocations(day, breaks, found.repayments)
     disclosures = compare_disclosures(day, found.repayments.rows)
     add_disclosures(breaks, disclosures)
@@ -81,11 +85,11 @@ def _run(context: StepContext) -> None:
         context.write("closings", closings(day, stand, matches))
         context.write("suggestions", verdicts.suggestions)
         context.write("settlement_batches", batch_rows(batches, cases, day.resolved))
-        context.write("shadow_differences", kept(found.shadow, cases, day.resolved))
+        context.write("shadow_differences", kept(told_in_files.shadow, cases, day.resolved))
         context.write("repayments", found.repayments.rows)
         context.write("disclosures", disclosures.rows)
         write_matched(context, flows.final, verdicts.matched_hashes())
-        write_funds(day, found.funds)
+        write_funds(day, told_in_files.funds)
         context.write("assessments", assessments(day, matches))
         context.write("released_keys", books.withdrawal.released)
         withdrawn = context.write("withdrawn", books.withdrawal.summary)
@@ -93,11 +97,20 @@ def _run(context: StepContext) -> None:
         items.result()
 
 
-class _Others(NamedTuple):
-    """What a day shows beside its matched flows."""
+class _InFiles(NamedTuple):
+    """What a day shows without an engine."""
 
     shadow: list[Row]
     funds: Funds
+
+
+def _find_in_files(day: Day) -> _InFiles:
+    return _InFiles(shadow=shadow_differences(day), funds=trace_funds(day))
+
+
+class _Others(NamedTuple):
+    """What a day shows beside its matched flows."""
+
     states: StateMatches
     violations: list[Violation]
     e_balances: EBalances
@@ -106,10 +119,8 @@ class _Others(NamedTuple):
 
 
 def _find_others(day: Day, spark: SparkSession) -> _Others:
-    """Of the day's views, files and books."""
+    """Of the day's views and books."""
     return _Others(
-        shadow=shadow_differences(day),
-        funds=trace_funds(day),
         states=match_states(spark, day.today, state_views(day, spark)),
         violations=find_violations(day, spark),
         e_balances=find_e_balances(day, spark),

@@ -42,17 +42,19 @@ class Books:
         return [self._carried(relation, side), *(frame.toArrow() for frame in self._freed(relation, side))]
 
     def left_over_view(self, day: Day, spark: SparkSession, relation: str, side: str, null_keys: bool) -> str:
-        """A view of the items whose key's hash is in view left_over, and of those without a key if there are such. Rows are chosen by
+        """A view of the items whose key's hash is in view ``left_over_of`` the relation, and of those without a key if there are such. Rows are chosen by
         what lies in the lake before anything is made of their cells; a few more may be among them."""
         sealed = SEALED_SIDES.get((relation, side))
         if sealed is None:
             return view_of(relation, side)
         key, row = column(relation, "key"), column(relation, "row")
-        rows = f"select t.* from {sealed.table} t left semi join left_over s on s.h = t.{key}"
+        rows = f"select t.* from {sealed.table} t left semi join {left_over_of(relation)} s on s.h = t.{key}"
         if null_keys:
             rows += f" union all select * from {sealed.table} where {key} is null and {row} is not null"
-        spark.sql(rows).createOrReplaceTempView(f"{sealed.table}_left")
-        items = new_items(day, spark, "_left", ((relation, side),))[relation, side]
+        # Relations are matched at the same time.
+        of = f"_{left_over_of(relation)}"
+        spark.sql(rows).createOrReplaceTempView(f"{sealed.table}{of}")
+        items = new_items(day, spark, of, ((relation, side),))[relation, side]
         self.with_others(spark, items, relation, side).createOrReplaceTempView(f"{view_of(relation, side)}_left")
         return f"{view_of(relation, side)}_left"
 
@@ -70,6 +72,11 @@ class Books:
     def _freed(self, relation: str, side: str) -> list[DataFrame]:
         freed = self.withdrawal.freed
         return [] if freed is None else [freed.where((F.col("relation") == relation) & (F.col("side") == side))]
+
+
+def left_over_of(relation: str) -> str:
+    """The name of the view of the hashes of its keys that are not clean."""
+    return f"left_over_{relation.lower()}"
 
 
 def open_books(day: Day, spark: SparkSession) -> Books:
