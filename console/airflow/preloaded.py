@@ -10,7 +10,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import IO
@@ -24,10 +24,10 @@ _context = multiprocessing.get_context("forkserver")
 class _Forked:
     """Implements console.airflow.command.Running."""
 
-    def __init__(self, arguments: Sequence[str], output: Path) -> None:
+    def __init__(self, arguments: Sequence[str], output: Path, run: Callable[[], None]) -> None:
         reader, writer = _context.Pipe(duplex=False)
         # Not daemonic: a command may start processes of its own.
-        self._process = _context.Process(target=_run, args=(list(arguments), writer, str(output)), daemon=False)
+        self._process = _context.Process(target=_run, args=(list(arguments), writer, str(output), run), daemon=False)
         self._process.start()
         writer.close()
         assert self._process.pid is not None
@@ -45,13 +45,20 @@ class _Forked:
         return code
 
 
-def launch_preloaded(arguments: Sequence[str], output: Path) -> _Forked:
-    """A new `custody` from the fork server, which is started by the first call and ends with this process."""
+def launch_preloaded(arguments: Sequence[str], output: Path, run: Callable[[], None] | None = None) -> _Forked:
+    """A new `custody` from the fork server, which is started by the first call and ends with this process. ``run``: what the child does in
+    its stead, with the command's words in ``sys.argv``."""
     _context.set_forkserver_preload(_PRELOADED)
-    return _Forked(arguments, output)
+    return _Forked(arguments, output, run or _custody)
 
 
-def _run(arguments: list[str], stderr: Connection, output: str) -> None:
+def _custody() -> None:
+    from console.cli import main
+
+    main()
+
+
+def _run(arguments: list[str], stderr: Connection, output: str, run: Callable[[], None]) -> None:
     """The forked child: takes over its streams, then is the command."""
     os.setsid()
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -59,6 +66,4 @@ def _run(arguments: list[str], stderr: Connection, output: str) -> None:
     os.dup2(stderr.fileno(), 2)
     stderr.close()
     sys.argv = ["custody", *arguments]
-    from console.cli import main
-
-    main()
+    run()
