@@ -58,7 +58,7 @@ def _publish(context: StepContext, seal: Seal) -> None:
     lake = context.wiring.lake
     found = drafts_of(seal, lake.manifest(seal.path).files, lambda name: lake.file(seal.path, name))
     ends = [draft.period_end for draft in found if draft.period_end < seal.custody_date]
-    restated = restated_since(context, load_reference(context), min(ends, default=None))
+    restated = restated_since(context, min(ends, default=None))
     with context.wiring.register.transaction() as tx:
         context.lease.check(tx)
         take_drafts(tx, SYSTEM, found)

@@ -13,7 +13,7 @@ from custody.ports import Row
 from custody.reversals import REVERSAL
 from custody.services.outputs import Seal
 from custody.services.restated_reports import Count, Restated
-from jobs.reference import Reference
+from jobs.reference import Reference, load_reference
 from jobs.step import StepContext
 
 # Layouts admit no other (ARCHITECTURE.md, non-goals).
@@ -21,12 +21,19 @@ _CURRENCY = "CNY"
 _LEGS = ("platform", "file_name", "outcome", "amount_minor")
 
 
-def restated_since(context: StepContext, reference: Reference, oldest_end: date | None) -> list[Restated]:
+def restated_since(context: StepContext, oldest_end: date | None) -> list[Restated]:
     """The files that were taken in another's place on the step's date; for reports that it drafts of a period that ended on ``oldest_end``,
     those that were taken since then too."""
     since = context.custody_date if oldest_end is None else oldest_end
+    landed = context.seal("land")
+    # An earlier program's landing knew of no such files.
+    if landed is None or "superseded_files" not in context.wiring.lake.manifest(landed.path).tables:
+        return []
     rows = context.rows("land", "superseded_files")
     late = [row for row in rows if row["superseded_on"] >= since and row["custody_date"] < row["superseded_on"]]
+    if not late:
+        return []
+    reference = load_reference(context)
     by_date: dict[date, list[Row]] = {}
     for row in late:
         by_date.setdefault(row["superseded_on"], []).append(row)
