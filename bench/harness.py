@@ -40,6 +40,7 @@ NAMES = (
     "statements",
     "compliance",
     "risk",
+    "day_page",
 )
 _ROOT = Path(__file__).parents[1]
 

@@ -112,6 +112,7 @@ proposal = Table(
     Column("decision_no", Integer, nullable=True, unique=True),
     Column("decision_note", Text, nullable=True),
     Column("note", Text, nullable=False),
+    Index("ix_proposal_state", "state", "kind"),
 )
 
 # Versions of reconciliation rules that two people adopted; the first versions are the program's own (schemas/rules).
@@ -195,7 +196,7 @@ expected_file = Table(
     Column("misses", Integer, nullable=False),
     _text("missed_at", null=True),
     Column("alert_id", String(64), nullable=True),
-    Index("ix_expected_file_custody_date", "custody_date", "party"),
+    Index("ix_expected_file_custody_date", "custody_date", "party", "state"),
     Index("ix_expected_file_state", "state", "missing_from"),
 )
 
@@ -322,6 +323,7 @@ recon_case = Table(
     Column("due_on", Date, nullable=True),
     # Who opened it again after it was settled: until two people settle it anew it stays open, whatever is found.
     Column("reopened_by", String(60), nullable=True),
+    Index("ix_recon_case_state", "state", "platform"),
 )
 
 # All that ever happened to a case, in order. Nothing is changed or deleted here.
@@ -519,6 +521,8 @@ alert = Table(
     Column("ended_en", Text, nullable=True),
     Column("ended_zh", Text, nullable=True),
     Index("ix_alert_state", "state", "answer_by"),
+    Index("ix_alert_raised_on", "raised_on", "platform"),
+    Index("ix_alert_platform", "platform", "state"),
 )
 
 # All that ever happened to an alert, in order; of what somebody has to be told, whether his message is queued.
@@ -633,4 +637,5 @@ audit_event = Table(
     Column("previous_hash", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
     UniqueConstraint("hash"),
+    Index("ix_audit_event_subject", "subject", "event_no"),
 )

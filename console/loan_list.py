@@ -1,27 +1,73 @@
-"""The loans of the last date that the keyed store holds, as that date's snapshot and risk step sealed them."""
+"""The loans of the last date that the keyed store holds, as that date's snapshot and risk step sealed them: counted and sorted by columns,
+and only the rows of one page made, since a bank has millions of them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.bootstrap import Wiring
 from custody.names import PartyKind
 from custody.ports import Row
 from custody.services.organisations import parties
-from custody.services.outputs import seals_of_day
+from custody.services.outputs import Seal, seals_of_day
+
+_KEY = ("platform", "loan_id")
+_LEFT, _LATE = "left_minor", "days_past_due"
+# What the snapshot itself has of a row of the list; of which columns ``left_minor`` is made.
+_SHOWN = (*_KEY, "borrower", "amount_minor", "currency", "state", "disbursed_on", "funded_minor", "principal_repaid_minor")
+_OF_LEFT = ("funded_minor", "principal_repaid_minor")
+# Up to this row of the order the first rows are chosen; further on all are sorted.
+_CHOSEN = 5000
 
 
 @dataclass(frozen=True)
 class LoanList:
-    """``on`` is None while no day is in the keyed store. Each row: the loan's own, with ``left_minor`` and ``days_past_due`` (None
-    while the date's risk is not assessed)."""
+    """Those that were asked for. ``on`` is None while no day is in the keyed store."""
 
+    wiring: Wiring
     on: date | None
+    seals: Mapping[str, Seal]
     platforms: list[str]
-    rows: list[Row]
+    platform: str
+    found: pa.Table
+
+    @property
+    def total(self) -> int:
+        return int(self.found.num_rows)
+
+    def page(self, order: Sequence[str], start: int, limit: int) -> list[Row]:
+        """Rows in this order of columns (``-`` before one: downwards), each the loan's own with ``left_minor`` and ``days_past_due`` (None while
+        the date's risk is not assessed)."""
+        table = self.found
+        names = [name.removeprefix("-") for name in order]
+        if _LATE in names:
+            table = table.append_column(_LATE, self._late(table))
+        keys = [(name.removeprefix("-"), "descending" if name.startswith("-") else "ascending") for name in order]
+        if start + limit <= _CHOSEN and not any(table[name].null_count for name in names):
+            at = pc.select_k_unstable(table, k=min(start + limit, table.num_rows), sort_keys=keys)
+        else:
+            last = "at_end" if order[0].startswith("-") else "at_start"
+            at = pc.sort_indices(table, sort_keys=keys, null_placement=last)
+        shown = table.take(at[start : start + limit])
+        if _LATE not in names:
+            shown = shown.append_column(_LATE, self._late(shown))
+        rows: list[Row] = shown.to_pylist()
+        return rows
+
+    def _late(self, loans: pa.Table) -> pa.ChunkedArray:
+        """Days past due of each of the loans, nought of one that the risk step has no row of."""
+        risk = self.seals.get("risk")
+        if risk is None:
+            return pa.chunked_array([pa.nulls(loans.num_rows, pa.int64())])
+        known = _read(self.wiring, risk, "loan_risk", self.platform or _one_of(loans), (*_KEY, _LATE))
+        known = known.filter(pc.greater(known[_LATE], 0))
+        keys = [pc.binary_join_element_wise(table["platform"], table["loan_id"], "|") for table in (loans, known)]
+        return pc.fill_null(known[_LATE].combine_chunks().take(pc.index_in(keys[0], value_set=keys[1])), 0)
 
 
 def loans_listed(wiring: Wiring, platform: str, state: str, part_of_id: str) -> LoanList:
@@ -30,23 +76,29 @@ def loans_listed(wiring: Wiring, platform: str, state: str, part_of_id: str) -> 
     with wiring.register.transaction() as tx:
         platforms = sorted(p.party for p in parties(tx) if p.kind == PartyKind.PLATFORM)
         seals = seals_of_day(tx, on) if on else {}
-    if "post" not in seals:
-        return LoanList(on, platforms, [])
-    table = wiring.lake.read(seals["post"].path, "loans")
-    for column, wanted in (("platform", platform), ("state", state)):
-        if wanted:
-            table = table.filter(pc.equal(table[column], wanted))
-    if part_of_id:
-        table = table.filter(pc.match_substring(table["loan_id"], part_of_id))
-    late = {}
-    if "risk" in seals:
-        late = {(r["platform"], r["loan_id"]): r["days_past_due"] for r in wiring.lake.rows(seals["risk"].path, "loan_risk")}
-    rows = [
-        {
-            **row,
-            "left_minor": row["funded_minor"] - row["principal_repaid_minor"],
-            "days_past_due": late.get((row["platform"], row["loan_id"]), 0) if "risk" in seals else None,
-        }
-        for row in table.to_pylist()
+    found = pa.table({name: pa.array([], pa.string()) for name in _SHOWN})
+    if "post" in seals:
+        found = _read(wiring, seals["post"], "loans", platform, _SHOWN)
+        if state:
+            found = found.filter(pc.equal(found["state"], state))
+        if part_of_id:
+            found = found.filter(pc.match_substring(found["loan_id"], part_of_id))
+        found = found.append_column(_LEFT, pc.subtract(*(found[name] for name in _OF_LEFT)))
+    return LoanList(wiring, on, seals, platforms, platform, found)
+
+
+def _one_of(loans: pa.Table) -> str:
+    """The platform of which all the loans are, "" where there are several."""
+    of = pc.unique(loans["platform"]).to_pylist()
+    return str(of[0]) if len(of) == 1 else ""
+
+
+def _read(wiring: Wiring, seal: Seal, table: str, platform: str, columns: Sequence[str]) -> pa.Table:
+    """Of one platform only the row groups that may hold any."""
+    if not platform:
+        return wiring.lake.read(seal.path, table, columns)
+    pieces = [
+        piece.filter(pc.equal(piece["platform"], platform))
+        for piece in wiring.lake.pieces(seal.path, table, {"platform": (platform, platform)}, columns)
     ]
-    return LoanList(on, platforms, rows)
+    return pa.concat_tables(pieces) if pieces else wiring.lake.read(seal.path, table, columns).slice(0, 0)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.bootstrap import Wiring
@@ -18,7 +19,7 @@ from custody.platform_funds import Concern, Item
 from custody.ports import RegisterTx, Row
 from custody.services.calendars import settlement_calendar
 from custody.services.intake import FILE_QUARANTINED
-from custody.services.outputs import Seal, days_begun, seals_of_day
+from custody.services.outputs import Seal, days_begun, newest_seals, seals_of_day
 from custody.services.promises import FILE_MISSING, standing
 from custody.services.verifications import Verification, last_verification
 from custody.steps import day_state
@@ -92,9 +93,9 @@ def the_day(wiring: Wiring, on: date) -> Day:
     with wiring.register.transaction() as tx:
         begun = days_begun(tx)
         seals = seals_of_day(tx, on)
-        before = seals_of_day(tx, on - timedelta(days=1)).get("reconcile")
-        shown = [day for day in begun if day <= on][-_TREND_DAYS:]
-        reconciled = {day: seals_of_day(tx, day).get("reconcile") for day in shown}
+        every = {seal.custody_date: seal for seal in newest_seals(tx, "reconcile")}
+        before = every.get(on - timedelta(days=1))
+        reconciled = {day: every.get(day) for day in [day for day in begun if day <= on][-_TREND_DAYS:]}
         business_day = _business_day(tx, on)
         operational = tx.find("alert", ("rule", "subject", "alert_id"), platform="", raised_on=on)
         operational += tx.find("alert", ("rule", "subject", "alert_id"), rule=[FILE_MISSING, FILE_QUARANTINED], raised_on=on)
@@ -106,8 +107,7 @@ def the_day(wiring: Wiring, on: date) -> Day:
         return wiring.lake.rows(seals[step].path, table) if step in seals else []
 
     breaks = sorted(rows("reconcile", "breaks"), key=lambda b: (-b["amount_minor"], b["case_id"]))
-    known = {b["case_id"] for b in wiring.lake.rows(before.path, "breaks")} if before else set()
-    banks_own = _accounts_of_platforms(wiring, seals["post"]) if "post" in seals else []
+    known = set(wiring.lake.read(before.path, "breaks", ["case_id"])["case_id"].to_pylist()) if before else set()
     return Day(
         on=on,
         begun=begun,
@@ -116,16 +116,15 @@ def the_day(wiring: Wiring, on: date) -> Day:
         state=day_state(seals),
         platforms=_platform_rows(wiring, on, seals),
         kinds=kinds,
-        files_missing=files_wanting(rows("land", "file_outcomes")),
+        files_missing=_files_wanting(wiring, seals.get("land")),
         batch_findings=sorted(rows("validate", "batch_findings"), key=_gravity),
         batches_without_history=_without_history(wiring, seals.get("validate")),
         shortfalls=[b for b in breaks if b["kind"] in _SHORTFALL_KINDS],
-        channel_cash=[{**a, "amount_minor": -a["closing_minor"]} for a in banks_own if ":CHANNEL_RECEIVABLE/" in a["account"]],
+        channel_cash=_channel_cash(wiring, seals.get("post")),
         liquidity=payout_liquidity(wiring, seals.get("risk")),
         unknown_withdrawals=[
             {**w, "subject": f"{w['txn_type']}|{w['request_no']}", "item_date": w["since"]}
-            for w in rows("post", "under_way")
-            if w["status"] == TxnStatus.UNKNOWN
+            for w in _unknown(wiring, seals.get("post"))
         ],
         waiting_money=waiting_money(rows("post", "suspense"), breaks),
         legal_matters=legal_matters(wiring, seals.get("post")),
@@ -197,30 +196,72 @@ def payout_liquidity(wiring: Wiring, risk: Seal | None) -> list[Row]:
     """
     if risk is None or "platform_funds_items" not in wiring.lake.manifest(risk.path).tables:
         return []
-    days: dict[str, list[Row]] = defaultdict(list)
-    for day in wiring.lake.rows(risk.path, "platform_funds"):
-        if day["concern"] == Concern.PAYOUT:
-            days[day["platform"]].append(day)
-    sums: dict[str, Counter[str]] = defaultdict(Counter)
-    for item in wiring.lake.rows(risk.path, "platform_funds_items"):
-        of = days[item["platform"]]
-        if item["concern"] == Concern.PAYOUT and of and item["due_on"] <= of[1]["on_date"]:
-            sums[item["platform"]][item["item"]] += item["amount_minor"]
-    found = [
-        {
-            "platform": platform,
-            "currency": of[1]["currency"],
-            "on_date": of[1]["on_date"],
-            "cash_minor": sums[platform][Item.CASH],
-            "due_minor": sums[platform][Item.RECEIVABLE],
-            "payable_minor": sums[platform][Item.PAYABLE],
-            **{str(status): sums[platform][status] for status in UNDER_WAY},
-            "left_minor": of[1]["have_minor"] - of[1]["need_minor"],
-        }
-        for platform, of in days.items()
-        if of
+    days = _of_payout(wiring, risk, "platform_funds", ("platform", "currency", "on_date", "have_minor", "need_minor"))
+    names = days["platform"].to_pylist()
+    # Each platform's second day: the first is the end of the date itself.
+    second = [at for at in range(1, len(names)) if names[at] == names[at - 1] and (at == 1 or names[at - 2] != names[at])]
+    days = days.take(pa.array(second, pa.int64())).combine_chunks()
+    items = _of_payout(wiring, risk, "platform_funds_items", ("platform", "item", "due_on", "amount_minor"))
+    of = pc.index_in(items["platform"], days["platform"])
+    items = items.filter(pc.fill_null(pc.less_equal(items["due_on"], days["on_date"].take(of)), False))
+    found = {
+        "platform": days["platform"],
+        "currency": days["currency"],
+        "on_date": days["on_date"],
+        "cash_minor": _summed(items, Item.CASH, days["platform"]),
+        "due_minor": _summed(items, Item.RECEIVABLE, days["platform"]),
+        "payable_minor": _summed(items, Item.PAYABLE, days["platform"]),
+        **{str(status): _summed(items, status, days["platform"]) for status in UNDER_WAY},
+        "left_minor": pc.subtract(days["have_minor"], days["need_minor"]),
+    }
+    rows: list[Row] = pa.table(found).sort_by([("left_minor", "ascending"), ("platform", "ascending")]).to_pylist()
+    return rows
+
+
+def _summed(items: pa.Table, item: Item, platforms: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The sum of one kind of item for each of the platforms, nought where it has none."""
+    sums = (
+        items.filter(pc.equal(items["item"], item)).group_by("platform", use_threads=False).aggregate([("amount_minor", "sum")])
+    )
+    return pc.fill_null(sums["amount_minor_sum"].combine_chunks().take(pc.index_in(platforms, sums["platform"])), 0)
+
+
+def _of_payout(wiring: Wiring, risk: Seal, table: str, columns: Sequence[str]) -> pa.Table:
+    found = wiring.lake.read(risk.path, table, ["concern", *columns])
+    return found.filter(pc.equal(found["concern"], Concern.PAYOUT)).select(list(columns))
+
+
+def _channel_cash(wiring: Wiring, post: Seal | None) -> list[Row]:
+    """What each channel is to settle of each platform's receivable, summed over the requests that make it up (invariant 1): by account."""
+    if post is None:
+        return []
+    items = wiring.lake.read(post.path, "receivables", ["account", "amount_minor"])
+    items = items.filter(pc.match_substring(items["account"], ":CHANNEL_RECEIVABLE/"))
+    sums = items.group_by("account", use_threads=False).aggregate([("amount_minor", "sum")]).sort_by("account").to_pylist()
+    return [
+        {"account": s["account"], "amount_minor": abs(s["amount_minor_sum"]), "currency": "CNY"}
+        for s in sums
+        if s["amount_minor_sum"]
     ]
-    return sorted(found, key=lambda row: (row["left_minor"], row["platform"]))
+
+
+def _unknown(wiring: Wiring, post: Seal | None) -> list[Row]:
+    """Withdrawals whose end nobody knows."""
+    if post is None:
+        return []
+    way = wiring.lake.read(post.path, "under_way")
+    found: list[Row] = way.filter(pc.equal(way["status"], TxnStatus.UNKNOWN)).to_pylist()
+    return found
+
+
+def _files_wanting(wiring: Wiring, land: Seal | None) -> list[Row]:
+    """``files_wanting`` of the parties and types of which anything but one landing is said: of thousands of files that is little."""
+    if land is None:
+        return []
+    outcomes = wiring.lake.read(land.path, "file_outcomes")
+    odd = outcomes.filter(pc.not_equal(outcomes["outcome"], "LANDED"))
+    parties = pc.unique(odd["party"])
+    return files_wanting(outcomes.filter(pc.is_in(outcomes["party"], parties)).to_pylist())
 
 
 def _gravity(finding: Row) -> tuple[object, ...]:
@@ -270,19 +311,19 @@ def _platform_rows(wiring: Wiring, on: date, seals: Mapping[str, Seal]) -> list[
     alerts: Counter[str] = Counter()
     land, validate, reconcile, risk = (seals.get(step) for step in ("land", "validate", "reconcile", "risk"))
     if land:
-        for o in wiring.lake.rows(land.path, "file_outcomes"):
-            if o["custody_date"] == on:
-                expected[o["party"]] += o["outcome"] in ("LANDED", "EXPECTED")
-                landed[o["party"]] += o["outcome"] == "LANDED"
+        outcomes = wiring.lake.read(land.path, "file_outcomes", ["party", "custody_date", "outcome"])
+        outcomes = outcomes.filter(pc.equal(outcomes["custody_date"], pa.scalar(on, pa.date32())))
+        expected.update(_counted(outcomes.filter(pc.is_in(outcomes["outcome"], pa.array(["LANDED", "EXPECTED"])))["party"]))
+        landed.update(_counted(outcomes.filter(pc.equal(outcomes["outcome"], "LANDED"))["party"]))
     if validate:
         for f in wiring.lake.rows(validate.path, "batch_findings"):
             batches[f["severity"]].add((f["party"], f["file_type"], f["custody_date"]))
     untrusted = Counter(batch[0] for batch in batches["fail"])
     unusual = Counter(batch[0] for batch in batches["warn"] - batches["fail"])
     if reconcile:
-        breaks.update(b["platform"] for b in wiring.lake.rows(reconcile.path, "breaks"))
+        breaks.update(_counted(wiring.lake.read(reconcile.path, "breaks", ["platform"])["platform"]))
     if risk:
-        alerts.update(a["platform"] for a in wiring.lake.rows(risk.path, "alerts"))
+        alerts.update(_counted(wiring.lake.read(risk.path, "alerts", ["platform"])["platform"]))
     return [
         {
             "platform": p,
@@ -299,13 +340,9 @@ def _platform_rows(wiring: Wiring, on: date, seals: Mapping[str, Seal]) -> list[
     ]
 
 
-def _accounts_of_platforms(wiring: Wiring, post: Seal) -> list[Row]:
-    """Balances, not zero, of accounts that are no customer's. Chosen by Arrow: the table has a row for each sub-account."""
-    table = wiring.lake.read(post.path, "balances")
-    chosen = pc.and_(pc.match_substring(table["account"], ":"), pc.not_equal(table["closing_minor"], 0))
-    chosen = pc.and_(chosen, pc.invert(pc.match_substring_regex(table["account"], ":(available|frozen)$")))
-    found: list[Row] = table.filter(chosen).to_pylist()
-    return found
+def _counted(column: pa.ChunkedArray) -> dict[str, int]:
+    """How often each value stands in a column."""
+    return {found["values"]: found["counts"] for found in pc.value_counts(column).to_pylist()}
 
 
 def _trend_point(wiring: Wiring, on: date, reconcile: Seal | None) -> TrendPoint:

@@ -67,6 +67,7 @@ RULE_WORDS: Mapping[str, Words] = {
     "FEE_UNANSWERED": ("the core has not answered a charge", "核心未应答扣收"),
     "FEE_PAID_AFTER_WRITE_OFF": ("a fee was paid after it was written off", "存管费核销后收回"),
     "KEY_ENDS": ("a key ends soon", "公钥即将失效"),
+    "CALENDAR_ENDS": ("the calendar ends soon", "日历即将到期"),
     "REPORT_DUE": ("a report is overdue", "报表逾期未报送"),
     "REPORT_DUE_SOON": ("a report is due soon", "报表即将到期"),
     "REPORT_REFUSED": ("a report was refused by its recipient", "报表被接收方拒收"),

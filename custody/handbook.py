@@ -214,6 +214,16 @@ HANDBOOK: Mapping[str, Entry] = {
         (("Ask the party for its next key; page Organisation: propose it, another person approves.", "请机构提供新密钥；在机构页面提议，由他人复核。"),),
         _BY_PERSON,
     ),
+    "CALENDAR_ENDS": Entry(
+        ("The calendar of bank business days is known for less than 90 days more: beyond its end each day counts as a holiday, and channels, "
+         "fees and reports get no due dates.",
+         "工作日日历剩余不足 90 天：其后的日期一律按休息日处理，清算、扣费与报送日期无法推定。"),
+        (("Take the holidays and swapped working days of the next year from the State Council's notice (usually in November).",
+          "依据国务院办公厅放假通知（通常 11 月发布）整理下一年度节假日与调休。"),
+         ("Page Calendar: propose the next year as a whole, or `custody calendar propose`; another person approves it.",
+          "日历页面整年提议，或用 `custody calendar propose`；由他人复核。")),
+        ("it ends by itself when the next year is decided", "下一年度日历通过后自动解除"),
+    ),
     "REPORT_DUE": Entry(
         ("A report is due on a bank business day and is not released.", "报表临近或超过报送期限尚未发布。"),
         (("Page Reports: the draft, its checks, what lacks an explanation; propose the release, another person approves.",

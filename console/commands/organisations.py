@@ -20,6 +20,7 @@ from custody.party_status import PartyStatus
 from custody.services import acceptance, organisations, party_contacts, party_keys
 from custody.services.access import SYSTEM
 from custody.services.alerts import raise_alert
+from custody.services.calendars import watch_end
 from custody.services.contract_changes import propose_contract
 from custody.services.organisation_history import SHOWN_DAYS, show_organisation
 from custody.services.organisation_query import OrganisationQuery, find_organisations, missing_files
@@ -364,11 +365,12 @@ def org_admit(as_json: JsonOption = False) -> int:
 
 
 def admit_today(wiring: Wiring) -> list[PartyKey]:
-    """Returns the keys that end soon and have no successor; each is an alert, once."""
+    """Returns the keys that end soon and have no successor; each is an alert, once, and so is the end of the calendar."""
     from connectors.drop_accounts import follow_register
 
     on = today(wiring)
     follow_register(wiring.settings, wiring.register, on)
+    watch_end(wiring.register)
     with wiring.register.transaction() as tx:
         warned = party_keys.ending(party_keys.keys(tx), on)
     for key in warned:

@@ -5,7 +5,7 @@ import calendar
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -19,13 +19,11 @@ from custody.findings import RowFault
 from custody.permissions import permitted
 from custody.ports import RegisterTx, Row
 from custody.services.access import duties_of
-from custody.services.calendars import HOLIDAY, days_of, effects, known_until, propose_days, settlement_calendar
+from custody.services.calendars import HOLIDAY, WARN, days_of, effects, known_until, propose_days, settlement_calendar
 from custody.services.four_eyes import approve, reject
 
 router = APIRouter()
 
-# So long before its end somebody has to be told that the next year must be decided.
-_WARN = timedelta(days=60)
 _LAST_YEAR = 2199
 
 
@@ -91,7 +89,7 @@ class CalendarView:
         self.may_propose, self.may_approve = permitted("calendar.propose", duties), permitted("calendar.approve", duties)
         known = settlement_calendar(tx)
         self.until = known_until(known)
-        self.ends_soon = self.until - today < _WARN
+        self.ends_soon = self.until - today < WARN
         self.decided: list[Row] = [row for row in tx.find("holiday", ["day"]) if row["day"].year == year]
         reasons = {row["day"]: row["reason"] for row in self.decided}
         self.months = [self._month(month, known, reasons) for month in range(1, 13)]

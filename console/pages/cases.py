@@ -4,16 +4,17 @@ A case's id is a digest, so that its address names nobody; user numbers in subje
 """
 
 # No `from __future__ import annotations`: FastAPI reads the annotations of its endpoints.
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
 
 from connectors.bootstrap import Wiring
 from console.case_view import CaseView, cell, line_words, suggestions_for, view_case
 from console.pages.asking import NotFound, UserDep, asked, date_of, show
+from console.pages.export import Cell, columns_of, csv_of, wants_file
 from console.pages.links import Link, Links, loan_link, transaction_link
 from console.pages.listing import Listing, listing, query
 from console.pages.plot import Plot, trend_plot
@@ -39,13 +40,21 @@ _FILTERS = ("platform", "state", "kind", "severity", "owner", "cause", "overdue"
 _DEEDS = ("assign", "comment", "propose", "adjust", "approve", "reopen")
 # A plot shows so many days; a table beside it has all of them.
 _PLOTTED_DAYS = 60
+# As a file has them.
+_EXPORTED: dict[str, Callable[[Row], Cell]] = {
+    **columns_of(("case_id", "severity", "state", "kind", "platform", "subject", "opened_on", "due_on", "owner")),
+    "amount": lambda row: (row["amount_minor"], "CNY"),
+}
 
 
 @router.get("/cases", response_class=HTMLResponse)
-def the_cases(request: Request, user: UserDep) -> HTMLResponse:
+def the_cases(request: Request, user: UserDep) -> Response:
     """Open cases, the most urgent first, unless the filters say otherwise."""
     with asked(user, "case.view", "list of cases") as wiring:
-        return show(request, "cases.html", view=ListView(wiring, dict(request.query_params)))
+        view = ListView(wiring, dict(request.query_params))
+        if wants_file(request.query_params):
+            return csv_of(wiring, user.get_name(), view.cases, {**_EXPORTED, "days": view.age})
+        return show(request, "cases.html", view=view)
 
 
 @router.get("/case", response_class=HTMLResponse)

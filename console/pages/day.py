@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 from typing import Any
 
 from console.overview import UNDER_WAY, Day
@@ -131,7 +132,7 @@ class View:
         alerts = dict.fromkeys(("liquidity", "alerts", "operations"), "alerts")
         return {"files": query("files", {"date": on}), **dict.fromkeys(("shortfall", "new", "carried"), "cases"), **alerts}
 
-    @property
+    @cached_property
     def totals(self) -> dict[str, int]:
         """Over all parties; breaks and alerts only once their step is committed."""
         known = ["landed", "expected"]
@@ -144,7 +145,7 @@ class View:
         states: dict[str, int] = row["promised"]
         return [(words, states[state], state == "MISSING") for state, words in PROMISES.items() if state in states]
 
-    @property
+    @cached_property
     def promised(self) -> list[tuple[Words, int, bool]]:
         """The same of all parties."""
         total: Counter[str] = Counter()
@@ -152,7 +153,7 @@ class View:
             total.update(row["promised"])
         return self.promises({"promised": total})
 
-    @property
+    @cached_property
     def balanced(self) -> tuple[int, int]:
         """(parties without a break, parties)"""
         return sum(p["balanced"] is True for p in self.day.platforms), len(self.day.platforms)

@@ -9,6 +9,8 @@ from urllib.parse import urlencode
 
 T = TypeVar("T")
 ROWS_ON_A_PAGE = 50
+# A file of a list has no more rows.
+MOST_EXPORTED = 100_000
 
 
 def query(page: str, values: Mapping[str, object]) -> str:
@@ -29,6 +31,13 @@ class Listing(Generic[T]):
     link: str
     asked: Mapping[str, str]
     prefix: str
+    # All of them in this order, up to as many as a file takes.
+    every: Callable[[], Sequence[T]]
+
+    @property
+    def as_file(self) -> str:
+        """The link to the same list as a CSV file."""
+        return query(self.link, {**self.asked, "sort": self.sort, "desc": 1 if self.descending else "", "export": "csv"})
 
     @property
     def pages(self) -> int:
@@ -63,7 +72,7 @@ def listing(
     ordered = sorted(sorted(rows, key=_weighed(columns[names[0]])), key=_weighed(columns[sort]), reverse=descending)
     start = (page - 1) * ROWS_ON_A_PAGE
     shown = ordered[start : start + ROWS_ON_A_PAGE]
-    return Listing(shown, len(rows), page, sort, descending, link, _others(params, prefix), prefix)
+    return Listing(shown, len(rows), page, sort, descending, link, _others(params, prefix), prefix, lambda: ordered)
 
 
 def listing_of(
@@ -79,7 +88,8 @@ def listing_of(
     page, sort, descending = _wished(list(columns), total, params, prefix)
     order = [f"-{name}" if descending else name for name in columns[sort]]
     rows = fetch(order, (page - 1) * ROWS_ON_A_PAGE, ROWS_ON_A_PAGE)
-    return Listing(rows, total, page, sort, descending, link, _others(params, prefix), prefix)
+    asked = _others(params, prefix)
+    return Listing(rows, total, page, sort, descending, link, asked, prefix, lambda: fetch(order, 0, MOST_EXPORTED))
 
 
 def _wished(names: Sequence[str], total: int, params: Mapping[str, str], prefix: str) -> tuple[int, str, bool]:

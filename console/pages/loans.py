@@ -2,19 +2,20 @@
 
 # No `from __future__ import annotations`: FastAPI reads the annotations of its endpoints.
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
 
 from connectors.bootstrap import Wiring
 from console.loan_funds import funds_of
 from console.loan_list import LoanList, loans_listed
 from console.pages.asking import NotFound, UserDep, asked, show
+from console.pages.export import Cell, csv_of, wants_file
 from console.pages.links import Link, Links, loan_link, transaction_link
-from console.pages.listing import Listing, listing, query
+from console.pages.listing import Listing, listing, listing_of, query
 from console.pages.plot import Plot, money_plot
 from console.pages.words import LOAN_STATES, Words, term
 from custody.funds_paths import CARD_MARK, LENDERS, is_card
@@ -24,13 +25,38 @@ from custody.services.loans import LoanLife, loan_life
 
 router = APIRouter()
 
+# By which columns each column of the list is ordered.
+_COLUMNS: dict[str, tuple[str, ...]] = {
+    "loan": ("platform", "loan_id"),
+    "state": ("state", "platform", "loan_id"),
+    "amount": ("amount_minor", "platform", "loan_id"),
+    "left": ("left_minor", "platform", "loan_id"),
+    "late": ("days_past_due", "platform", "loan_id"),
+    "disbursed": ("disbursed_on", "platform", "loan_id"),
+}
+# As a file has them.
+_EXPORTED: dict[str, Callable[[Row], Cell]] = {
+    "platform": lambda row: row["platform"],
+    "loan_id": lambda row: row["loan_id"],
+    "state": lambda row: row["state"],
+    "borrower": lambda row: row["borrower"],
+    "disbursed_on": lambda row: row["disbursed_on"],
+    "currency": lambda row: row["currency"],
+    "amount": lambda row: (row["amount_minor"], row["currency"]),
+    "principal_left": lambda row: (row["left_minor"], row["currency"]),
+    "days_past_due": lambda row: row["days_past_due"],
+}
+
 
 @router.get("/loans", response_class=HTMLResponse)
-def the_loans(request: Request, user: UserDep, platform: str = "", state: str = "", id: str = "") -> HTMLResponse:
+def the_loans(request: Request, user: UserDep, platform: str = "", state: str = "", id: str = "") -> Response:
     """Loans by platform, state and part of the id."""
     with asked(user, "loan.view", "list of loans") as wiring:
         found = loans_listed(wiring, platform, state, id.strip()[:40])
-        return show(request, "loans.html", view=ListView(wiring, found, dict(request.query_params)))
+        view = ListView(wiring, found, dict(request.query_params))
+        if wants_file(request.query_params):
+            return csv_of(wiring, user.get_name(), view.loans, _EXPORTED)
+        return show(request, "loans.html", view=view)
 
 
 @router.get("/loan", response_class=HTMLResponse)
@@ -49,19 +75,7 @@ class ListView:
         self.states = [term(state, "loan_state") for state in LOAN_STATES]
         self.platforms = found.platforms
         self.asked = {name: params.get(name, "") for name in ("platform", "state", "id")}
-        self.loans: Listing[Row] = listing(
-            found.rows,
-            {
-                "loan": lambda r: (r["platform"], r["loan_id"]),
-                "state": lambda r: r["state"],
-                "amount": lambda r: r["amount_minor"],
-                "left": lambda r: r["left_minor"],
-                "late": lambda r: r["days_past_due"],
-                "disbursed": lambda r: r["disbursed_on"],
-            },
-            params,
-            "loans",
-        )
+        self.loans: Listing[Row] = listing_of(found.page, found.total, _COLUMNS, params, "loans")
         self._links = Links(wiring)
 
     @property

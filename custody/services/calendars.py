@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from custody.calendar import COVER_TO, ONE_DAY, CalendarUnknown, SettlementCalendar
 from custody.calendar_table import DecidedDay
 from custody.errors import UsageError
 from custody.ports import Clock, Register, RegisterTx
+from custody.services.access import SYSTEM
+from custody.services.alerts import ACKNOWLEDGED, OPEN, end_alert, put_alert
 from custody.services.four_eyes import DecisionKind, propose
 from custody.services.outputs import days_begun
+
+# So long before its end somebody has to be told that the next year must be decided.
+WARN = timedelta(days=90)
+CALENDAR_ENDS = "CALENDAR_ENDS"
 
 
 def settlement_calendar(tx: RegisterTx) -> SettlementCalendar:
@@ -26,6 +32,28 @@ def known_until(calendar: SettlementCalendar) -> date:
     while day + ONE_DAY in calendar.overrides:
         day += ONE_DAY
     return day
+
+
+def watch_end(register: Register) -> date | None:
+    """An alert while the calendar ends within ``WARN`` of the newest custody date, once for each end; it is over when more is decided.
+    Returns the end that is near, None where none is."""
+    with register.transaction() as tx:
+        begun = days_begun(tx)
+        until = known_until(settlement_calendar(tx))
+        near = bool(begun) and until - begun[-1] < WARN
+        for row in tx.find("alert", rule=CALENDAR_ENDS, state=[OPEN, ACKNOWLEDGED]):
+            if not near or row["subject"] != until.isoformat():
+                words = (f"the calendar is known until {until} now", f"日历现已知至 {until}")
+                end_alert(tx, SYSTEM, tx.moment(), row["alert_id"], words)
+        if not near:
+            return None
+        words = (
+            f"the bank's calendar is known until {until} only: decide the next year as a whole; what nobody decided counts as a holiday, and "
+            "what falls due beyond it cannot be dated",
+            f"日历仅知至 {until}：请整年提议下一年度日历；未设置的日期按休息日处理，其后的到期日无法推定",
+        )
+        put_alert(tx, SYSTEM, CALENDAR_ENDS, until.isoformat(), begun[-1], words, "MEDIUM", "", "")
+        return until
 
 
 @dataclass(frozen=True)

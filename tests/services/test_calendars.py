@@ -9,7 +9,16 @@ from connectors.register import SqlRegister
 from custody.calendar import COVER_TO, ONE_DAY
 from custody.calendar_table import DecidedDay, read_table, whole_year
 from custody.errors import NotPermitted, UsageError
-from custody.services.calendars import HOLIDAY, effects, known_until, propose_days, settlement_calendar
+from custody.services.calendars import (
+    CALENDAR_ENDS,
+    HOLIDAY,
+    WARN,
+    effects,
+    known_until,
+    propose_days,
+    settlement_calendar,
+    watch_end,
+)
 from custody.services.four_eyes import approve, reject
 
 NEW_YEAR = date(2020, 1, 1)
@@ -132,3 +141,28 @@ def test_a_table_without_heading_or_days_is_refused() -> None:
     assert [f.rule for f in read_table("day,what,reason\n")[1]] == ["required"]
     _, faults = whole_year(2028, [DecidedDay(date(2027, 1, 1), False, "x")])
     assert [f.rule for f in faults] == ["other_year"]
+
+
+def test_the_end_of_the_calendar_is_an_alert_until_the_next_year_is_decided(register: SqlRegister, clock: SteppingClock) -> None:
+    """Judged from the newest custody date; raised once, and over by itself."""
+
+    def standing() -> list[tuple[str, str]]:
+        with register.transaction() as tx:
+            return [(row["subject"], row["state"]) for row in tx.find("alert", ("raised_on",), rule=CALENDAR_ENDS)]
+
+    def begin(on: date) -> None:
+        named = ("run_digest", "inputs_digest", "manifest_digest", "path", "code_digest", "reason", "committed_at")
+        row = {"custody_date": on, "step": "cut_off", "version": 1, "fence": 1, **dict.fromkeys(named, "")}
+        with register.transaction() as tx:
+            tx.insert("step_output", row)
+
+    assert watch_end(register) is None
+    begin(COVER_TO - WARN)
+    assert watch_end(register) is None and standing() == []
+    begin(COVER_TO - WARN + ONE_DAY)
+    assert watch_end(register) == watch_end(register) == COVER_TO
+    assert standing() == [(str(COVER_TO), "OPEN")]
+    number = propose_days(register, clock, "op1", whole_year(YEAR, [])[0], "note")
+    assert watch_end(register) == COVER_TO
+    approve(register, clock, "sup1", HOLIDAY, number, "")
+    assert watch_end(register) is None and standing() == [(str(COVER_TO), "CLOSED")]
