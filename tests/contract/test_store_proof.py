@@ -115,7 +115,7 @@ def test_what_is_no_row_of_ours_is_found_too(on_store: Instance) -> None:
         ("store_extra", "balance_by_account", ord("P"), str(date.min)),
         ("store_extra", "balance_by_account", 2, "2019-12-30"),
     ]
-    assert len(_store_faults(on_store.wiring, None)) == 4
+    assert len(_store_faults(on_store.wiring, None, [], {})) == 4
 
 
 def test_a_rebuild_that_was_ended_is_gone_on_with(on_store: Instance, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -125,12 +125,14 @@ def _bad_messages(exchange: Exchange) -> Iterator[tuple[str, bytes, str]]:
 
 def test_each_bad_message_is_kept_and_refused_with_its_reason_and_a_good_one_takes_its_place(exchange: Exchange) -> None:
     name = f"{file_name('TXN')}.pgp"
+    out, read = exchange.folder(which="out"), set[Path]()
     for what, message, rule in _bad_messages(exchange):
         (told,) = _send(exchange, message).files
         assert (told.outcome, told.rule) == ("QUARANTINED", rule), what
         (row,) = exchange.rows("file", file_name=name, sha256=sha256(message))
         assert row["plain_ref"] is None and exchange.ports.archive.read(row["archive_ref"]) == message
-        newest = max(exchange.folder(which="out").glob("*.pgp"), key=lambda path: path.stat().st_mtime_ns)
+        (newest,) = set(out.glob("*.pgp")) - read
+        read.add(newest)
         answer = decrypt(newest.read_bytes(), decryptor=_key("P001").decryptor(), store=lambda _: [bank(exchange)]).bytes
         assert answer is not None
         (said,) = json.loads(answer)["files"]
