@@ -2,7 +2,7 @@
 
 A party sees its own folder: it writes, renames and removes files in ``in/``, reads ``out/`` and removes what it took there. The collector sees every
 party's folder: it reads and removes in ``<PARTY>/in``, moves files from there to ``.taken/<PARTY>`` and back, and writes in
-``<PARTY>/out``, where it also sets a file's times. Nobody makes folders or links, changes modes or owners, or follows a link; a file larger than the limit cannot be
+``<PARTY>/out``. Nobody makes folders or links, changes modes or owners, or follows a link; a file larger than the limit cannot be
 written.
 """
 
@@ -135,12 +135,7 @@ class DropFolder(asyncssh.SFTPServer):  # type: ignore[misc]
         _refuse("links are not followed")
 
     def setstat(self, path: bytes, attrs: SFTPAttrs) -> None:
-        found = self._locate(path)
-        only_times = vars(attrs) == vars(SFTPAttrs(atime=attrs.atime, mtime=attrs.mtime))
-        if self._depth == 0 or not only_times or attrs.atime is None or attrs.mtime is None:
-            _refuse("modes, owners and times are the bank's")
-        self._require_folder(found, {self._writable})
-        os.utime(found, (attrs.atime, attrs.mtime), follow_symlinks=False)
+        _refuse("modes, owners and times are the bank's")
 
     def lsetstat(self, path: bytes, attrs: SFTPAttrs) -> None:
         _refuse("modes, owners and times are the bank's")

@@ -30,7 +30,7 @@ from custody.day_seal import NAMESPACE
 from custody.ports import KeyedStore, Row
 from jobs.store_rebuild import rebuild
 from jobs.verification import verify_instance
-from schemas.store_keys import BALANCE, CUSTOMER, JOURNAL, LOAN
+from schemas.store_keys import BALANCE, CUSTOMER, JOURNAL, LOAN, PERSON_TABLES
 
 _ALL = (b"", b"\xff" * 80)
 # Newer than any lease of these instances.
@@ -366,8 +366,11 @@ def test_a_row_of_hbase_is_found_and_located(
 ) -> None:
     one = Tampering(how, _stored(BALANCE, how), "store", "{}")
     with opened(fresh(two_days.home)) as instance:
+        store = open_hbase_store()
+        for table in PERSON_TABLES:
+            store.put_many(table, list(instance.wiring.keyed.scan(table, *_ALL)))
         instance.wiring.keyed.close()
-        instance.wiring.__dict__["keyed"] = open_hbase_store()
+        instance.wiring.__dict__["keyed"] = store
         rebuild(instance.wiring, "admin", "another store", lambda _: None)
         assert findings(instance) == []
         named = one.do(instance)
