@@ -119,7 +119,7 @@ def parse_seal(data: bytes) -> Seal | str:
         return Seal.model_validate_json(data)
     except ValidationError as error:
         first = error.errors()[0]
-        return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg'].removeprefix('Value error, ')}"[:200]
+        return f"{'.'.join(str(part) for part in first['loc']) or 'seal'}: {first['msg'].removeprefix('Value error, ')}"[:200]
 
 
 def sha256_hex(data: bytes) -> str:

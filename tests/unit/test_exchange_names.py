@@ -94,6 +94,7 @@ def test_a_seal_by_sm3_is_read_and_says_nothing_else() -> None:
         (seal(file={"batches": 0}), "files.0.batches"),
         (b" " * (MAX_SEAL_BYTES + 1), "larger than"),
         (b"[" * 200_000, ""),
+        (b'{"files": [', "seal: Invalid JSON"),
     ],
 )
 def test_what_is_no_seal_says_why_in_one_line(data: bytes, words: str) -> None:
