@@ -12,7 +12,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
+
+from recorded import recorded
 
 PROPERTY = "fuzz"
 _COUNTED = ("mutations", "outcomes", "rules")
@@ -20,9 +21,7 @@ _SUMMED = ("files", "seals", "bytes", "amounts", "seconds")
 
 
 def runs_of(junit: Path) -> list[dict[str, Any]]:
-    cases = ElementTree.parse(junit).getroot().iter("testcase")
-    properties = (one.attrib for case in cases for one in case.iter("property"))
-    return [json.loads(said["value"]) for said in properties if said["name"] == PROPERTY]
+    return recorded(junit, PROPERTY)
 
 
 def summed(runs: list[dict[str, Any]]) -> dict[str, Any]:

@@ -11,18 +11,16 @@ import json
 import sys
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 from permission_matrix import PROPERTY
+from recorded import recorded
 
 _MARKS = {"may": "✓", "refused": "–", "sees none": "none", "no such": ""}
 
 
 def answers_of(junit: Path) -> list[dict[str, Any]]:
     """group, name, answers (duty -> what came), wrong (what came though the contract says otherwise): in the order of asking."""
-    cases = ElementTree.parse(junit).getroot().iter("testcase")
-    properties = (one.attrib for case in cases for one in case.iter("property"))
-    return [line for said in properties if said["name"] == PROPERTY for line in json.loads(said["value"])]
+    return [line for lines in recorded(junit, PROPERTY) for line in lines]
 
 
 def markdown(lines: list[dict[str, Any]]) -> str:

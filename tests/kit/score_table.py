@@ -12,8 +12,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
+from recorded import recorded
 from rich.console import Console
 
 from console.scoring import score_table
@@ -27,9 +27,7 @@ Kinds = dict[str, dict[str, Any]]
 
 def scores_of(junit: Path) -> list[Kinds]:
     """The kinds of each world that a run of the tests scored; one whose test failed stands there as well."""
-    cases = ElementTree.parse(junit).getroot().iter("testcase")
-    properties = (one.attrib for case in cases for one in case.iter("property"))
-    return [json.loads(said["value"]) for said in properties if said["name"] == PROPERTY]
+    return recorded(junit, PROPERTY)
 
 
 def summed(worlds: list[Kinds]) -> Kinds:

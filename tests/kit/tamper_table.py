@@ -11,8 +11,8 @@ import json
 import sys
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
+from recorded import recorded
 from rich.console import Console
 from rich.table import Table
 
@@ -21,9 +21,7 @@ PROPERTY = "tampering"
 
 def drill_of(junit: Path) -> list[dict[str, Any]]:
     """In the order of the drill."""
-    cases = ElementTree.parse(junit).getroot().iter("testcase")
-    properties = (one.attrib for case in cases for one in case.iter("property"))
-    return [json.loads(said["value"]) for said in properties if said["name"] == PROPERTY]
+    return recorded(junit, PROPERTY)
 
 
 def main(arguments: list[str]) -> int:

@@ -5,7 +5,6 @@ Three tell the same story: the register's charges, the positions that days seal,
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
@@ -14,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fee_parties import PLATFORM as P
+from fee_parties import put_fee_parties
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -40,12 +41,8 @@ from custody.services.four_eyes import DecisionKind, approve
 from custody.services.outputs import Seal
 from jobs.post.accrual import own_entries
 
-P, FIRST, LAST = "P001", date(2019, 12, 1), date(2019, 12, 31)
+FIRST, LAST = date(2019, 12, 1), date(2019, 12, 31)
 START = date(2020, 1, 2)
-TERMS = {
-    "valid_from": "2019-01-01", "valid_to": None, "currency": "CNY", "vat_rate": "0.06", "rounding": "half_even", "charged": "monthly",
-    "charge_business_day": 1,
-}  # fmt: skip
 TABLES = ("fee_period", "fee_charge", "fee_attempt", "fee_answer", "proposal", "alert", "alert_event", "outbound", "audit_event")
 SENDING = Sending(
     lambda rows, on: b"", lambda rows, on: b"", lambda data: ("0" * 64, "ref"), lambda p, t, on, n: f"{p}_{t}_{on}_{n}"
@@ -64,13 +61,7 @@ def register(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqlRegister]:
     opened = SqlRegister(f"sqlite:///{path}", SystemClock())
     metadata.create_all(opened.engine)
     with opened.transaction() as tx:
-        for person, duty in (("fee1", "fee_officer"), ("sup1", "supervisor")):
-            tx.insert("person", {"person_id": person, "display_name": person, "roles": json.dumps([duty]), "active": True})
-        for party, kind in (("GW", "GATEWAY"), (P, "PLATFORM")):
-            tx.insert("party", {"party": party, "kind": kind, "name_en": party, "name_zh": party})
-            tx.insert("party_status", {"party": party, "valid_from": FIRST, "status": "LIVE"})
-            contract = json.dumps({"fee_contract": TERMS})
-            tx.insert("party_contract", {"party": party, "valid_from": FIRST, "contract": contract})
+        put_fee_parties(tx, FIRST)
     yield opened
     opened.close()
 

@@ -3,7 +3,6 @@ what was taken too much given back, and a period rated anew, charged and given b
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from datetime import date
 from fractions import Fraction
@@ -11,6 +10,8 @@ from pathlib import Path
 from shutil import copy
 from typing import Any
 
+from fee_parties import PLATFORM as P
+from fee_parties import put_fee_parties
 from fuse import Fuse, FusedRegister, Killed
 from instance_kit import seeds
 from stepping_clock import SteppingClock
@@ -32,11 +33,7 @@ from schemas.exchange import ExchangeName, sha256_hex
 LAST, THURSDAY, FRIDAY, MONDAY, TUESDAY, WEDNESDAY = (
     date(2019, 12, 31), date(2020, 1, 2), date(2020, 1, 3), date(2020, 1, 6), date(2020, 1, 7), date(2020, 1, 8),
 )  # fmt: skip
-P, C = "P001", "P001-2019-12"
-CONTRACT = {
-    "valid_from": "2019-01-01", "valid_to": None, "currency": "CNY", "vat_rate": "0.06", "rounding": "half_even", "charged": "monthly",
-    "charge_business_day": 1,
-}  # fmt: skip
+C = f"{P}-2019-12"
 SENDING = Sending(
     charge_file,
     notice_file,
@@ -50,13 +47,7 @@ def begun(path: Path) -> None:
     register = SqlRegister(f"sqlite:///{path}", SteppingClock())
     metadata.create_all(register.engine)
     with register.transaction() as tx:
-        for person, duty in (("fee1", "fee_officer"), ("sup1", "supervisor")):
-            tx.insert("person", {"person_id": person, "display_name": person, "roles": json.dumps([duty]), "active": True})
-        for party, kind in (("GW", "GATEWAY"), (P, "PLATFORM")):
-            tx.insert("party", {"party": party, "kind": kind, "name_en": party, "name_zh": party})
-            tx.insert("party_status", {"party": party, "valid_from": date(2019, 1, 1), "status": "LIVE"})
-            contract = json.dumps({"fee_contract": CONTRACT})
-            tx.insert("party_contract", {"party": party, "valid_from": date(2019, 1, 1), "contract": contract})
+        put_fee_parties(tx, date(2019, 1, 1))
     rated(register, 100_000, LAST)
     register.close()
 
