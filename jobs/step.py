@@ -7,8 +7,10 @@ be repeated.
 
 from __future__ import annotations
 
+import gc
 import hashlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
@@ -27,6 +29,9 @@ from custody.steps import STEPS, StepRef, reads
 
 if TYPE_CHECKING:
     from connectors.bootstrap import Wiring
+
+# So many are made before the collector looks for cycles among them.
+_NEW_OBJECTS = 100_000
 
 
 @dataclass
@@ -93,7 +98,7 @@ def run_step(
     run holds the lease, LeaseLost when it was taken over, StopRun when a committed output no longer fits its inputs and
     no reason for a new version was given.
     """
-    with held(wiring.register, DAY_LEASE, wiring.settings.lease.seconds) as lease:
+    with held(wiring.register, DAY_LEASE, wiring.settings.lease.seconds) as lease, _collected_seldom():
         context = StepContext(wiring, custody_date, resolve_inputs(wiring, step.name, custody_date, among), lease)
         inputs_digest = _inputs_digest(context)
         with wiring.register.transaction() as tx:
@@ -134,6 +139,17 @@ def run_step(
             raise
         _publish(context, step, seal)
         return StepResult(seal, "committed", manifest.tables)
+
+
+@contextmanager
+def _collected_seldom() -> Iterator[None]:
+    """A step's rows are values without cycles. The collector would look through them again and again, and find nothing."""
+    before = gc.get_threshold()
+    gc.set_threshold(_NEW_OBJECTS, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 @cache

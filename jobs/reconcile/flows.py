@@ -12,8 +12,9 @@ the reading of the rest, whatever keys a platform has made up.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
@@ -41,18 +42,41 @@ _Key = TypeVar("_Key", bound=tuple[str, ...])
 _ITEM = ", ".join(f"i.{name}" for name in TABLES["open_items"].names)
 
 
+@dataclass(frozen=True)
+class _Counted:
+    """Of a side: its items as they were read before anything was joined, and the pairs that agree in everything."""
+
+    seen: dict[tuple[str, str], Totals]
+    clean: dict[Place, Totals]
+
+
 @dataclass
 class FlowMatches:
-    """``clean``: of the pairs that agree in everything. ``rest``: all other items, as ITEM_COLUMNS and with their key's hash. ``seen``: all items of a side, as
-    they were read before anything was joined; ``left``: the rest of them, counted the same way. ``final``: by relation the
-    hashes, ascending, of the clean pairs' keys that must never match again. ``before``: the rest's keys that were matched on an earlier day."""
+    """``rest``: all items but clean pairs', as ITEM_COLUMNS and with their key's hash; ``left``: these, counted. ``final``: by relation the
+    hashes, ascending, of the clean pairs' keys that must never match again. ``before``: the rest's keys that were matched on an earlier day.
+    Whoever asks for ``seen`` or ``clean`` waits until they are counted."""
 
     rest: pa.Table
-    clean: dict[Place, Totals] = field(default_factory=dict)
-    seen: dict[tuple[str, str], Totals] = field(default_factory=dict)
     left: dict[tuple[str, str], Totals] = field(default_factory=dict)
     final: dict[str, Hashes] = field(default_factory=dict)
     before: set[tuple[str, str]] = field(default_factory=set)
+    counting: list[Future[_Counted]] = field(default_factory=list)
+
+    @cached_property
+    def seen(self) -> dict[tuple[str, str], Totals]:
+        """All items of a side, as they were read before anything was joined."""
+        found: dict[tuple[str, str], Totals] = {}
+        for counted in self.counting:
+            _add_all(found, counted.result().seen)
+        return found
+
+    @cached_property
+    def clean(self) -> dict[Place, Totals]:
+        """Of the pairs that agree in everything."""
+        found: dict[Place, Totals] = {}
+        for counted in self.counting:
+            _add_all(found, counted.result().clean)
+        return found
 
 
 def match_flows(day: Day, spark: SparkSession, books: Books, part_rows: int = PART_ROWS) -> FlowMatches:
@@ -64,26 +88,33 @@ def match_flows(day: Day, spark: SparkSession, books: Books, part_rows: int = PA
     """
     matches = FlowMatches(_no_items())
     rest = [matches.rest]
-    # What one of them does on one core, another's engine queries fill up.
+    # Nothing but the proof asks for sums of clean pairs: they are counted while what is not clean is read and judged.
+    counter = ThreadPoolExecutor(2)
+    # What one relation does on one core, another's engine queries fill up.
     with ThreadPoolExecutor(2) as at_once:
-        for found in at_once.map(lambda relation: _match_relation(day, spark, books, relation, part_rows), day.relations):
+        each = at_once.map(lambda relation: _match_relation(day, spark, books, relation, part_rows, counter), day.relations)
+        for found in each:
             rest.append(found.rest)
-            matches.clean |= found.clean
-            matches.seen |= found.seen
+            matches.counting += found.counting
             matches.left |= found.left
             matches.final |= found.final
             matches.before |= found.before
+    counter.shutdown(wait=False)
     matches.rest = pa.concat_tables(rest)
     return matches
 
 
-def _match_relation(day: Day, spark: SparkSession, books: Books, relation: Relation, part_rows: int) -> FlowMatches:
+def _match_relation(
+    day: Day, spark: SparkSession, books: Books, relation: Relation, part_rows: int, counter: ThreadPoolExecutor
+) -> FlowMatches:
     matches = FlowMatches(_no_items())
     others = {side: books.beside_sealed(spark, relation.name, side) for side in (relation.left, relation.right)}
     broken = _broken(day, relation)
     left_over, final, null_keys = [], [], False
     for part in _parts(day, relation, others, part_rows):
-        found = _match_part(day, spark, relation, part, others, broken, books.released, matches)
+        # A part's numbers make room before the next one's are read.
+        wait(matches.counting)
+        found = _match_part(day, spark, relation, part, others, broken, books.released, matches, counter)
         left_over.append(found.left_over)
         final.append(found.final)
         null_keys |= found.null_keys
@@ -120,6 +151,7 @@ def _match_part(
     broken: Hashes,
     released: frozenset[tuple[str, str]],
     into: FlowMatches,
+    counter: ThreadPoolExecutor,
 ) -> _PartMatches:
     def read(side: str) -> _Ordered:
         prints = read_prints(day, relation.name, side, others[side], part)
@@ -127,22 +159,23 @@ def _match_part(
 
     with ThreadPoolExecutor(2) as both:
         left, right = both.map(read, (relation.left, relation.right))
-    for side in (left, right):
-        for rows in (side.prints.row, side.prints.without_key):
-            _add(into.seen, (relation.name, side.name), totals_of_hashes(rows))
     repeated = np.concatenate([side.keys[1:][side.keys[1:] == side.keys[:-1]] for side in (left, right)])
     before = _before(day, spark, relation, [left.keys, right.keys], released)
     into.before |= {(relation.name, key) for key in before}
     aside = np.unique(np.concatenate([repeated, *before.values(), broken]))
     pairs = _pairs(left, right, aside)
     for side, rows in ((left, pairs.left), (right, pairs.right)):
-        prints = side.prints
-        counted = totals_by(prints.place, len(prints.places), prints.row, prints.minor, rows)
-        for place, totals in zip(prints.places, counted, strict=True):
-            if totals.rows:
-                _add(into.clean, (relation.name, side.name, *place), totals)
+        into.counting.append(counter.submit(_count, relation.name, side.name, side.prints, rows))
     without_key = any(len(side.prints.without_key) for side in (left, right))
     return _PartMatches(np.unique(pairs.not_clean), pairs.final, without_key)
+
+
+def _count(relation: str, side: str, prints: Prints, clean: NDArray[np.int64]) -> _Counted:
+    """``clean``: the places in the numbers of the rows of clean pairs."""
+    seen = totals_of_hashes(prints.row).plus(totals_of_hashes(prints.without_key))
+    counted = totals_by(prints.place, len(prints.places), prints.row, prints.minor, clean)
+    by_place = {(relation, side, *place): totals for place, totals in zip(prints.places, counted, strict=True) if totals.rows}
+    return _Counted({(relation, side): seen}, by_place)
 
 
 @dataclass(frozen=True)
@@ -267,5 +300,6 @@ def _no_items() -> pa.Table:
     return pa.schema([*fields, pa.field("key_hash", pa.int64()), pa.field("row_hash", pa.int64())]).empty_table()
 
 
-def _add(into: dict[_Key, Totals], key: _Key, more: Totals) -> None:
-    into[key] = into.get(key, Totals()).plus(more)
+def _add_all(into: dict[_Key, Totals], more: Mapping[_Key, Totals]) -> None:
+    for key, totals in more.items():
+        into[key] = into.get(key, Totals()).plus(totals)

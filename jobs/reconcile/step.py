@@ -23,11 +23,11 @@ from jobs.reconcile.day_invariants import add_invariants, find_violations
 from jobs.reconcile.disclosures import add_disclosures, compare_disclosures, told_disclosures
 from jobs.reconcile.e_accounts import keys_by_way
 from jobs.reconcile.e_balances import EBalances, add_e_balances, find_e_balances
-from jobs.reconcile.flow_verdicts import judge_flows, settled_by_decision
-from jobs.reconcile.flows import match_flows
+from jobs.reconcile.flow_verdicts import FlowVerdicts, judge_flows, settled_by_decision
+from jobs.reconcile.flows import FlowMatches, match_flows
 from jobs.reconcile.funds import Funds, add_use_of_funds, trace_funds, write_funds
 from jobs.reconcile.key_history import write_matched
-from jobs.reconcile.proof import Posted, count_posted, prove
+from jobs.reconcile.proof import count_posted, prove
 from jobs.reconcile.repayments import Repayments, add_allocations, tell_repayments, told_today
 from jobs.reconcile.returns import paid_out_keys
 from jobs.reconcile.settlements import add_settlements, batch_rows, batch_sums
@@ -50,6 +50,8 @@ def _run(context: StepContext) -> None:
         with engine(context.wiring.settings) as spark, ThreadPoolExecutor(1) as beside:
             books = open_books(day, spark)
             others = beside.submit(_find_others, day, spark)
+            # Only the proof asks for it: the engine counts while the core judges.
+            counted = beside.submit(count_posted, spark, day.has_e_accounts)
             flows = match_flows(day, spark, books)
             paid_out = paid_out_keys(day, spark, flows.rest)
             waiting = _waiting_keys(spark)
@@ -57,6 +59,7 @@ def _run(context: StepContext) -> None:
             sums = batch_sums(day, spark, flows.rest)
             verdicts = judge_flows(day, flows, waiting, paid_out, breaks)
             found = others.result()
+            posted = counted.result()
         told_in_files = of_files.result()
     for difference in found.states.differences:
         add_difference(breaks, difference)
@@ -78,7 +81,7 @@ def _run(context: StepContext) -> None:
     stand = [b for b in cases if (b["case_id"], b["evidence_digest"]) not in day.resolved]
     with ThreadPoolExecutor(1) as beside:
         # The largest tables, while the others are written.
-        items = beside.submit(lambda: context.write("open_items", verdicts.carried_out()))
+        large = beside.submit(_write_large, context, flows, verdicts)
         matches = context.write("matches", pa.concat_tables([verdicts.matches(), found.states.rows]))
         context.write("match_totals", rows_of(clean))
         context.write("breaks", stand)
@@ -88,13 +91,17 @@ def _run(context: StepContext) -> None:
         context.write("shadow_differences", kept(told_in_files.shadow, cases, day.resolved))
         context.write("repayments", found.repayments.rows)
         context.write("disclosures", disclosures.rows)
-        write_matched(context, flows.final, verdicts.matched_hashes())
         write_funds(day, told_in_files.funds)
         context.write("assessments", assessments(day, matches))
         context.write("released_keys", books.withdrawal.released)
         withdrawn = context.write("withdrawn", books.withdrawal.summary)
-        context.write("proof", prove(context, flows, clean, matches, found.posted, day.outcomes, withdrawn.to_pylist()))
-        items.result()
+        context.write("proof", prove(context, flows, clean, matches, posted, day.outcomes, withdrawn.to_pylist()))
+        large.result()
+
+
+def _write_large(context: StepContext, flows: FlowMatches, verdicts: FlowVerdicts) -> None:
+    context.write("open_items", verdicts.carried_out())
+    write_matched(context, flows.final, verdicts.matched_hashes())
 
 
 class _InFiles(NamedTuple):
@@ -114,7 +121,6 @@ class _Others(NamedTuple):
     states: StateMatches
     violations: list[Violation]
     e_balances: EBalances
-    posted: Posted
     repayments: Repayments
 
 
@@ -124,7 +130,6 @@ def _find_others(day: Day, spark: SparkSession) -> _Others:
         states=match_states(spark, day.today, state_views(day, spark)),
         violations=find_violations(day, spark),
         e_balances=find_e_balances(day, spark),
-        posted=count_posted(spark, day.has_e_accounts),
         repayments=tell_repayments(day, spark),
     )
 
