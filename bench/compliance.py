@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from bench.compliance_day import BEFORE, DAY, make_day
 from bench.harness import Run
+from jobs.compliance.acts import TURNS, whose_turn
 
 ROWS = 1_000_000
 
@@ -63,9 +65,12 @@ def duckdb_sql(folder: Path) -> Run:
 
     connection = duckdb.connect()
     connection.execute("set threads = 2; set enable_progress_bar = false")
-    lakes = {name: next((folder / "home").glob(f"lake/{on}/{step}/*/*")) for name, on, step in (
-        ("post", DAY, "post"), ("land", DAY, "land"), ("before", BEFORE, "compliance"),
+    lakes: dict[str, Any] = {name: next((folder / "home").glob(f"lake/{on}/{step}/*/*")) for name, on, step in (
+        ("post", DAY, "post"), ("land", DAY, "land"), ("before", BEFORE, "compliance"), ("then", DAY - timedelta(days=TURNS), "compliance"),
     )}  # fmt: skip
+    days = (DAY - timedelta(days=n) for n in range(1, TURNS + 1))
+    told = [str(next((folder / "home").glob(f"lake/{on}/compliance/*/*"))) + "/last_acts/*.parquet" for on in days]
+    lakes |= {"told": told, "first": whose_turn(DAY).first, "behind": whose_turn(DAY).behind}
     started = time.perf_counter()
     for name, query in _QUERIES.items():
         connection.execute(f"create temp table {name} as {query.format(**lakes)}")
@@ -100,8 +105,11 @@ _QUERIES = {
       acts, date '2020-01-02' as posted_on from account_days
       union all select platform, account, on_date, customer_id, kind, in_minor, in_count, out_minor, lent_minor, spent_minor, sold_minor, sold_count,
       credit_minor, acts, date '2020-01-01' from '{before}/account_days/*.parquet'""",
+    # Of a sixteenth of the customers a day, as ours.
     "last_acts": """select customer_id, max(last_on) as last_on from (
-      select customer_id, last_on from '{before}/last_acts/*.parquet' union all select customer_id, on_date from account_days where acts > 0) group by customer_id""",
+      select customer_id, last_on from '{then}/last_acts/*.parquet' union all select customer_id, on_date from days where acts > 0)
+      where customer_id >= '{first}' and customer_id < '{behind}' group by customer_id""",
+    "woken": """select customer_id, greatest(sum(in_minor), sum(out_minor)) as minor from account_days group by customer_id having minor >= 5000000""",
     "contact_digests": "select c.* from '{before}/contact_digests/*.parquet' c semi join accounts using (sub_account)",
     "contacts": "select c.*, customer_id, role from contact_digests c join accounts a using (sub_account) where role = 'BORROWER'",
     "platform_days": """select platform, sum(amount_minor)::bigint as repaid_minor, 0 as repaid_by_new_minor from moves
@@ -135,9 +143,11 @@ _QUERIES = {
         having count(*) >= 3 and bool_or(is_new)
       union all select 'fast_in_out', least(went - (got - came), came - spent) from per_customer
         where leaves_today and came >= 5000000 and least(went - (got - came), came - spent) * 10000 >= came * 9000
-      union all select 'dormant_active', greatest(came, went) from (
-        select customer_id, sum(in_minor) as came, sum(out_minor) as went from account_days group by customer_id) t
-        join '{before}/last_acts/*.parquet' b using (customer_id) where greatest(came, went) >= 5000000 and date '2020-01-02' - b.last_on >= 90
+      union all select 'dormant_active', minor from woken join (
+        select customer_id, max(last_on) as last_on from (
+          select customer_id, last_on from read_parquet({told})
+          union all select customer_id, on_date from days where acts > 0 and posted_on < date '2020-01-02') semi join woken using (customer_id) group by customer_id)
+        using (customer_id) where date '2020-01-02' - last_on >= 90
       union all select 'super_lender', sum(sold_minor) from days group by platform, customer_id
         having sum(lent_minor) >= 20000000 and sum(sold_minor) * 10000 >= sum(lent_minor) * 5000 and sum(sold_count) >= 10
       union all select 'packaged_assignment', sum(minor) from (

@@ -1,5 +1,6 @@
 """A posted and reconciled day of many platforms for the bench of compliance, made by one query for each table; and the day before, as
-compliance sealed it: what moved, when each customer last did anything, by which numbers borrowers are reached.
+compliance sealed it: what moved, by which numbers borrowers are reached; and the sixteen days before, each with its share of customers
+and when they last did anything.
 
 Each platform has 2,000 sub-accounts, one in ten a borrower's with a loan of its own; a customer in a hundred is on two platforms. One
 account in four brings money, one in forty takes some, one in eight lends, as many are repaid, a few sell claims.
@@ -17,11 +18,12 @@ import pyarrow.compute as pc
 
 from bench.committed import commit, cut_off, lay, new_instance
 from connectors.lake import StepWriter
+from jobs.compliance.acts import TURNS, whose_turn
 
 DAY = date(2020, 1, 2)
 BEFORE = DAY - timedelta(days=1)
-# Money may have lain longer than pooling asks. Until the day before nothing happened.
-_GO_LIVE = DAY - timedelta(days=12)
+# Of each customer it was told once; and money may have lain longer than pooling asks. Until the day before nothing happened.
+_GO_LIVE = DAY - timedelta(days=TURNS)
 ACCOUNTS = 2_000
 _PART_PLATFORMS = 250
 _EMPTY_OF_LAND = ("land_customer", "decided_customers", "customer_aliases", "watched", "land_mandate", "land_legal_order")
@@ -67,7 +69,8 @@ _TABLES = {
     "account_days": """select platform, sub_account as account, date '2020-01-01' as on_date, customer_id, kind, came as in_minor, 1 as in_count,
       0 as out_minor, 0 as out_count, came // 2 as lent_minor, came // 2 as spent_minor, 0 as sold_minor, 0 as sold_count, came as credit_minor,
       1 as acts from base where i % 6 = 0""",
-    "last_acts": """select customer_id, date '2020-01-01' - (min(i) // 5000 * 37 % 200)::integer as last_on from base group by customer_id""",
+    # None of them acts after the day that tells it, but for the day before.
+    "last_acts": """select customer_id, date '2020-01-01' - (16 + min(i) // 5000 * 37 % 184)::integer as last_on from base group by customer_id""",
     "contact_digests": """select platform, sub_account, field,
       md5(field || if(i % 100000 in (1800, 1801, 1802), i - i % 100000, i)::varchar) as digest, date '2019-03-01' as since, 'F' as file_name, 2 as line_no
       from base, (values ('card_no'), ('phone')) f(field) where role = 'BORROWER'""",
@@ -78,11 +81,13 @@ _TABLES = {
 def make_day(home: Path, rows: int) -> int:
     """A new instance; how many sub-accounts it has."""
     platforms = max(2, rows // ACCOUNTS)
+    base = _BASE.format(first=0, last=platforms * ACCOUNTS)
+    told = _quiet().sql(f"with base as ({base}) {_TABLES['last_acts']}").to_arrow_table()
     with new_instance(home, _GO_LIVE) as wiring:
         for on in (_GO_LIVE + timedelta(days=n) for n in range((DAY - _GO_LIVE).days)):
             commit(wiring, on, "post", lambda writer: writer.declare("journal"))
             commit(wiring, on, "reconcile", lambda writer: writer.declare("funds_paths"))
-            commit(wiring, on, "compliance", lambda writer, on=on: _sealed(writer, platforms if on == BEFORE else 0))
+            commit(wiring, on, "compliance", lambda writer, on=on: _sealed(writer, platforms, told, on))
         contracts: list[tuple[str, dict[str, str]]] = [(f"P{n:05d}", {}) for n in range(platforms)]
         commit(wiring, DAY, "cut_off", lambda writer: cut_off(writer, contracts, True))
         commit(wiring, DAY, "land", lambda writer: _land(writer, platforms))
@@ -91,15 +96,13 @@ def make_day(home: Path, rows: int) -> int:
     return platforms * ACCOUNTS
 
 
-def _sealed(writer: StepWriter, platforms: int) -> None:
-    for table in ("account_days", "last_acts", "contact_digests", "platform_days"):
+def _sealed(writer: StepWriter, platforms: int, told: pa.Table, on: date) -> None:
+    for table in ("account_days", "contact_digests", "platform_days"):
         writer.declare(table)
-    if platforms:
-        # By customers: one that stands on several platforms is in no platform's part.
+    if on == BEFORE:
         _write(writer, platforms, "account_days", "contact_digests", "platform_days")
-        base = _BASE.format(first=0, last=platforms * ACCOUNTS)
-        whole = _quiet().sql(f"with base as ({base}) {_TABLES['last_acts']}").to_arrow_table()
-        lay(writer, "last_acts", whole, DAY)
+    # By customers: one that stands on several platforms is in no platform's part.
+    lay(writer, "last_acts", told.filter(whose_turn(on).holds(told["customer_id"])), DAY)
 
 
 def _quiet() -> duckdb.DuckDBPyConnection:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -187,6 +187,12 @@ class StepWriter:
         for name, added in part.sums.items():
             table.sums[name] += added
 
+    def written(self, table: str, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """What has been written of a table so far, in pieces, as Lake.pieces gives it: so that whoever writes it part by part need not
+        keep it in memory to look at it again."""
+        names = [_part_of(table, number) for number in range(self._open[table].parts)]
+        yield from _pieces(self._lake_files, self.folder, table, names, {}, columns, False, ())
+
     def file(self, name: str, data: bytes) -> None:
         """Write one file for people or parties; its bytes are part of the content."""
         self._write(f"files/{name}", data)
@@ -279,23 +285,8 @@ class Lake:
         least and greatest value of columns; a row group whose statistics say that all its rows lie outside is passed over unread, the
         others' rows are not filtered. ``coded``: a row group at a time, texts as dictionaries. ``words``: texts of few values, which come
         as dictionaries: a fraction of the work of texts that are laid out row by row."""
-        schema = _some(arrow_schema(TABLES[table]), columns)
-        texts = [f.name for f in schema if pa.types.is_string(f.type) and (coded or f.name in words)]
-        for name in () if coded else texts:
-            number = schema.get_field_index(name)
-            schema = schema.set(number, schema.field(number).with_type(_WORD))
-        for name in self.manifest(relative).parts(table):
-            source = self._files.open(f"{relative}/{name}")
-            try:
-                file = pq.ParquetFile(source, read_dictionary=texts)
-                groups = [n for n in range(file.num_row_groups) if _may_hold(file.metadata.row_group(n), within)]
-                if coded:
-                    yield from (file.read_row_group(n, schema.names).select(schema.names) for n in groups)
-                    continue
-                for batch in file.iter_batches(_PIECE_ROWS, row_groups=groups, columns=schema.names) if groups else ():
-                    yield pa.Table.from_batches([batch]).select(schema.names).cast(schema)
-            except pa.ArrowException as error:
-                raise SealBroken(f"{relative}/{table} cannot be read as Parquet: {error}") from error
+        names = self.manifest(relative).parts(table)
+        yield from _pieces(self._files, relative, table, names, within, columns, coded, words)
 
     def parts(self, relative: str, table: str) -> list[str]:
         """The names of a table's parts, in the order of its key."""
@@ -406,6 +397,35 @@ def is_word(column: pa.ChunkedArray, word: str) -> pa.ChunkedArray:
 def has_word(column: pa.ChunkedArray, word: str) -> bool:
     """Whether any row of a column of ``words`` is this one."""
     return bool(pc.any(is_word(column, word)).as_py())
+
+
+def _pieces(
+    files: LakeFiles,
+    relative: str,
+    table: str,
+    names: Iterable[str],
+    within: Mapping[str, tuple[Any, Any]],
+    columns: Sequence[str] | None,
+    coded: bool,
+    words: Collection[str],
+) -> Iterator[pa.Table]:
+    schema = _some(arrow_schema(TABLES[table]), columns)
+    texts = [f.name for f in schema if pa.types.is_string(f.type) and (coded or f.name in words)]
+    for name in () if coded else texts:
+        number = schema.get_field_index(name)
+        schema = schema.set(number, schema.field(number).with_type(_WORD))
+    for name in names:
+        source = files.open(f"{relative}/{name}")
+        try:
+            file = pq.ParquetFile(source, read_dictionary=texts)
+            groups = [n for n in range(file.num_row_groups) if _may_hold(file.metadata.row_group(n), within)]
+            if coded:
+                yield from (file.read_row_group(n, schema.names).select(schema.names) for n in groups)
+                continue
+            for batch in file.iter_batches(_PIECE_ROWS, row_groups=groups, columns=schema.names) if groups else ():
+                yield pa.Table.from_batches([batch]).select(schema.names).cast(schema)
+        except pa.ArrowException as error:
+            raise SealBroken(f"{relative}/{table} cannot be read as Parquet: {error}") from error
 
 
 def _may_hold(group: Any, within: Mapping[str, tuple[Any, Any]]) -> bool:

@@ -46,8 +46,17 @@ _LONG = pa.schema([("account", pa.string()), ("on_date", pa.date32()), *((name, 
 def account_days(pieces: Iterable[pa.Table], people: pa.Table) -> pa.Table:
     """A day's moves summed by account and date of value. ``pieces``: the journal (JOURNAL); ``people``: sub_account, platform,
     customer_id, kind."""
-    summed = _sum_up([_sum_up([_came(piece), _left(piece)]) for piece in pieces])
-    # Whose they are is looked up by number: a join would carry texts along.
+    return with_owners(summed_moves(pieces), people)
+
+
+def summed_moves(pieces: Iterable[pa.Table]) -> pa.Table:
+    """account, on_date and SUMS; also of accounts that are nobody's."""
+    return _sum_up([side for piece in pieces for side in (_came(piece), _left(piece))])
+
+
+def with_owners(summed: pa.Table, people: pa.Table) -> pa.Table:
+    """What is somebody's, and whose it is."""
+    # Looked up by number: a join would carry texts along.
     place = pc.index_in(summed["account"], people["sub_account"].combine_chunks())
     summed, place = summed.filter(pc.is_valid(place)), pc.drop_null(place)
     for name in ("platform", "customer_id", "kind"):

@@ -1,28 +1,47 @@
-"""What a day of compliance reads, each table once."""
+"""What a day of compliance reads: each table once, and what grows with customers in shares (jobs.compliance.shares)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
+from itertools import chain
+from types import MappingProxyType
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.lake import arrow_schema
+from connectors.lake import Part, arrow_schema, conform
+from custody.customer_decisions import resolve
 from custody.match_rules import Rule
 from custody.names import LoanState, PartyKind, Role
+from custody.ports import Row
 from custody.rule_forms import ComplianceTerms
 from custody.services.outputs import Seal
-from jobs.compliance.columns import DAYS, JOURNAL, REPAID, SOLD, account_days, is_one_of, plain
+from jobs.compliance.acts import TURNS
+from jobs.compliance.columns import (
+    DAYS,
+    JOURNAL,
+    REPAID,
+    SOLD,
+    crowded,
+    is_one_of,
+    owner_of,
+    plain,
+    rows_of,
+    summed_moves,
+    with_owners,
+)
+from jobs.compliance.shares import LAST, SHARE_ROWS, IdRange, id_ranges, of_platforms, together
 from jobs.reference import Reference, load_reference
 from jobs.step import StepContext
 from schemas.tables import TABLES
 
 PEOPLE = ("sub_account", "platform", "customer_id", "kind")
+ACCOUNTS = (*PEOPLE, "role", "opened_on", "closed_on")
 MOVES = (*JOURNAL, "loan_id")
-KEPT = (*REPAID, *SOLD)
 _LOANS = (
     "platform",
     "loan_id",
@@ -39,10 +58,33 @@ _LOANS = (
 _CLAIMED = ("party", "custody_date", "loan_id", "state", "raised_minor", "file_name", "line_no")
 
 
+# Rows of the window are looked at one range of customers after another: twice a share's, since each range reads all.
+_WINDOW_SHARE = 2
+_SALE = ["platform", "seller", "buyer", "account", "loan_id", "amount_minor", "entry_no"]
+WINDOW = ("platform", "account", "on_date", "customer_id", "kind", "in_minor", "in_count", "out_minor", "out_count", "lent_minor",
+          "spent_minor", "sold_minor", "sold_count", "credit_minor", "acts")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Walked:
+    """What a walk through the day's journal and sub-accounts leaves: the accounts of few (columns ACCOUNTS), the sales of claims that
+    may be packages, by platform what was repaid, and how many rows of account_days it wrote."""
+
+    borrowers: pa.Table
+    related: pa.Table
+    watched: pa.Table
+    sales: list[Row]
+    repaid: pa.Table
+    account_days: int
+
+
 @dataclass(frozen=True)
 class ComplianceDay:
+    """``share_rows``: how many rows that grow with customers are in memory at once, about."""
+
     context: StepContext
     reference: Reference
+    share_rows: int = SHARE_ROWS
 
     @classmethod
     def of(cls, context: StepContext) -> ComplianceDay:
@@ -79,25 +121,35 @@ class ComplianceDay:
         return {p: self.reference.related_parties(p) for p in self.reference.of_kind(PartyKind.PLATFORM)}
 
     @cached_property
-    def accounts(self) -> pa.Table:
-        return self._of_post("sub_accounts", (*PEOPLE, "role", "opened_on", "closed_on"))
-
-    @cached_property
-    def borrowers(self) -> pa.Table:
-        """Their accounts alone: one in many."""
-        return self.accounts.filter(pc.equal(self.accounts["role"], str(Role.BORROWER)))
-
-    @cached_property
     def everybody_related(self) -> pa.Array:
         return pa.array(sorted({customer for of in self.related.values() for customer in of}), pa.string())
 
     @cached_property
+    def watched(self) -> list[Row]:
+        """The entries of watch lists, by present ids: who was found to be another is watched under his own."""
+        entries = self.context.rows("land", "watched") if "watch_list" in self.rules else []
+        aliases = {row["old"]: row["new"] for row in self.context.rows("land", "customer_aliases")} if entries else {}
+        return [row | {"customer_id": resolve(aliases, row["customer_id"])} for row in entries]
+
+    @property
+    def borrowers(self) -> pa.Table:
+        """Their accounts alone: one in many."""
+        return self.walked.borrowers
+
+    @cached_property
     def of_interest(self) -> pa.Table:
         """The accounts of borrowers, and of related parties in whatever role: of whom it matters by which numbers they are reached."""
-        if not len(self.everybody_related):
-            return self.borrowers
-        is_related = pc.is_in(self.accounts["customer_id"], self.everybody_related)
-        return self.accounts.filter(pc.or_(pc.equal(self.accounts["role"], str(Role.BORROWER)), is_related))
+        related = self.walked.related
+        others = related.filter(pc.not_equal(related["role"], str(Role.BORROWER)))
+        return pa.concat_tables([self.walked.borrowers, others])
+
+    def accounts_of(self, column: str, texts: Iterable[str], columns: Sequence[str]) -> pa.Table:
+        """Of the sub-accounts those with one of some texts in a column; all are looked through."""
+        wanted = pa.array(sorted(set(texts)), pa.string())
+        found = [arrow_schema(TABLES["sub_accounts"]).empty_table().select(columns)]
+        for piece in self.post_pieces("sub_accounts", columns) if len(wanted) else ():
+            found.append(piece.filter(pc.is_in(piece[column], wanted)))
+        return plain(pa.concat_tables(found))
 
     @cached_property
     def loans(self) -> pa.Table:
@@ -138,39 +190,94 @@ class ComplianceDay:
         loans = loans.append_column("since", since).drop_columns(["asked"])
         return loans.filter(pc.greater(loans["minor"], 0))
 
-    @property
-    def moved(self) -> pa.Table:
-        """Today's account_days."""
-        return self._posted[0]
-
-    @property
-    def settled(self) -> pa.Table:
-        """Of today's moves those by which loans are repaid or claims are sold (KEPT)."""
-        return self._posted[1]
-
     @cached_property
-    def _posted(self) -> tuple[pa.Table, pa.Table]:
-        """The journal is read once: by far the most that the day has to read."""
-        kept = [arrow_schema(TABLES["journal"]).empty_table().select(MOVES)]
+    def walked(self) -> Walked:
+        """The journal and the sub-accounts are read once, by far the most that the day has to read: some platforms at a time, of which
+        the account_days are written at once."""
+        writer = self.context.writer
+        assert writer is not None
+        writer.declare("account_days")
+        few: dict[str, list[pa.Table]] = {name: [_NOBODY] for name in ("borrowers", "related", "watched")}
+        watched = pa.array(sorted({row["customer_id"] for row in self.watched}), pa.string())
+        repaid: list[pa.Table] = []
+        sales: list[Row] = []
+        after, rows = "", 0
+        spec, packages = TABLES["account_days"], "packaged_assignment"
+        for upto, moves in chain(of_platforms(self.journal(MOVES), self.share_rows), [(LAST, None)]):
+            # The rest of the platforms posted nothing.
+            summed = summed_moves([] if moves is None else [moves])
+            owners = [_NOBODY]
+            for people in together(self._people(after, upto), self.share_rows):
+                few["borrowers"].append(people.filter(pc.equal(people["role"], str(Role.BORROWER))))
+                for name, ids in (("related", self.everybody_related), ("watched", watched)):
+                    if len(ids):
+                        few[name].append(people.filter(pc.is_in(people["customer_id"], ids)))
+                if moves is not None:
+                    owners.append(people.filter(pc.is_in(people["sub_account"], summed["account"].combine_chunks())))
+            after = upto
+            if moves is None:
+                continue
+            people = plain(pa.concat_tables(owners))
+            found = with_owners(summed, people)
+            if found.num_rows:
+                writer.part(Part.of(spec, conform(spec, found)))
+                rows += found.num_rows
+            paid = moves.filter(is_one_of(moves["txn_type"], REPAID))
+            repaid.append(paid.group_by(["platform"]).aggregate([("amount_minor", "sum")]))
+            if packages in self.rules:
+                sold, keys = assignments(moves.filter(is_one_of(moves["txn_type"], SOLD)), people), ["platform", "seller"]
+                sales += rows_of(sold, keys, crowded(sold, keys, self.figures(packages)["loans"]))
+        accounts = {name: plain(pa.concat_tables(some)) for name, some in few.items()}
+        return Walked(**accounts, sales=sales, repaid=_repaid(repaid), account_days=rows)
 
-        def passing() -> Iterator[pa.Table]:
-            for piece in self.journal(MOVES):
-                kept.append(piece.filter(is_one_of(piece["txn_type"], KEPT)))
-                yield piece
+    def _people(self, after: str, upto: str) -> Iterator[pa.Table]:
+        """The sub-accounts of some platforms (ACCOUNTS), in pieces."""
+        for piece in self.post_pieces("sub_accounts", ACCOUNTS, {"platform": (after, upto)}):
+            platforms = piece["platform"]
+            yield piece.filter(pc.and_(pc.greater(platforms, after), pc.less_equal(platforms, upto)))
 
-        days = account_days(passing(), self.accounts.select(PEOPLE))
-        return days, plain(pa.concat_tables(kept))
+    def days(
+        self, columns: Sequence[str], within: Mapping[str, tuple[Any, Any]] = MappingProxyType({})
+    ) -> Iterator[tuple[date, pa.Table]]:
+        """The account_days of all days that are looked back to, in pieces, today's among them, with the date on which they were posted:
+        those that any rule looks back to, and those since everybody's last act was told. ``within``: as Lake.pieces takes it."""
+        # Today's have been written by then.
+        assert self.walked is not None and self.context.writer is not None
+        for piece in self.context.writer.written("account_days", columns):
+            yield self.today, piece
+        for seal in self._looked_back():
+            for piece in self.context.wiring.lake.pieces(seal.path, "account_days", within, columns):
+                yield seal.custody_date, piece
 
-    @cached_property
-    def window(self) -> pa.Table:
-        """The account_days of all days that a rule looks back to, with ``posted_on``, today's among them; ``customer``: a number for
-        each customer_id, by which rows are gathered in a fraction of the time."""
-        days = [_posted(self.moved, self.today)]
-        for seal in self.earlier("compliance"):
-            days.append(_posted(self.context.wiring.lake.read(seal.path, "account_days"), seal.custody_date))
-        whole = pa.concat_tables(days)
-        codes = pc.dictionary_encode(pa.chunked_array([whole["customer_id"].combine_chunks()]))
-        return whole.append_column("customer", pa.chunked_array([chunk.indices for chunk in codes.chunks], pa.int32()))
+    def _looked_back(self) -> list[Seal]:
+        first = self.today - timedelta(days=max(self.window_days, TURNS) - 1)
+        return [seal for seal in self.context.seals_of("compliance") if first <= seal.custody_date < self.today]
+
+    def looked_back_to(self, window: pa.Table) -> pa.Table:
+        """Of what ``windows`` gives that on which rules look."""
+        if self.window_days >= TURNS:
+            return window
+        first = self.today - timedelta(days=self.window_days - 1)
+        return window.filter(pc.greater_equal(window["posted_on"], pa.scalar(first, pa.date32())))
+
+    def windows(self) -> Iterator[tuple[IdRange, pa.Table]]:
+        """The account_days of ``days`` by ranges of customers, so that each holds some rows at most: with ``posted_on``, dates under the
+        name that custody.compliance_money knows, and ``customer``: a number for each customer_id, by which rows are gathered in a fraction
+        of the time."""
+        lake = self.context.wiring.lake
+        rows = self.walked.account_days + sum(
+            int(lake.manifest(seal.path).tables["account_days"]["rows"]) for seal in self._looked_back()
+        )
+        ranges = id_ranges(min(256, 1 + rows // (_WINDOW_SHARE * self.share_rows)))
+        for among in ranges:
+            found = [_WINDOW.empty_table()]
+            for on, piece in self.days(WINDOW):
+                mine = piece if len(ranges) == 1 else piece.filter(among.holds(piece["customer_id"]))
+                posted = pa.repeat(pa.scalar(on, pa.date32()), mine.num_rows)
+                found.append(plain(mine).append_column("posted_on", posted).rename_columns(_WINDOW.names))
+            whole = pa.concat_tables(found)
+            codes = pc.dictionary_encode(whole["customer_id"].combine_chunks())
+            yield among, whole.append_column("customer", codes.indices)
 
     def earlier(self, step: str) -> list[Seal]:
         """The outputs of the days before today that lie in the window."""
@@ -179,9 +286,19 @@ class ComplianceDay:
 
     def journal(self, columns: Sequence[str], on: date | None = None) -> Iterator[pa.Table]:
         """What was posted on a date, in pieces."""
+        yield from self.post_pieces("journal", columns, on=on)
+
+    def post_pieces(
+        self,
+        table: str,
+        columns: Sequence[str],
+        within: Mapping[str, tuple[Any, Any]] = MappingProxyType({}),
+        on: date | None = None,
+    ) -> Iterator[pa.Table]:
+        """A table of what was posted on a date, in pieces."""
         seal = self.context.seal("post", on)
         assert seal is not None
-        yield from self.context.wiring.lake.pieces(seal.path, "journal", {}, columns)
+        yield from self.context.wiring.lake.pieces(seal.path, table, within, columns)
 
     def of_yesterday(self, table: str) -> pa.Table:
         found = self.context.table("compliance", table, on=self.today - timedelta(days=1))
@@ -193,8 +310,27 @@ class ComplianceDay:
         return plain(found)
 
 
-def _posted(days: pa.Table, on: date) -> pa.Table:
-    """Ready for custody.compliance_money: with ``posted_on``, and dates under the name that it knows."""
-    names = ["on" if name == "on_date" else name for name in DAYS.names]
-    renamed = plain(days).select(DAYS.names).rename_columns(names)
-    return renamed.append_column("posted_on", pa.array([on] * days.num_rows, pa.date32()))
+def assignments(sold: pa.Table, people: pa.Table) -> pa.Table:
+    """Posted assignments of claims (MOVES) with seller and buyer, who are among the people (ACCOUNTS)."""
+    sides = (("to_account", "seller"), ("from_account", "buyer"))
+    owners_of = {side: owner_of(sold[side]) for side, _ in sides}
+    # What is looked up is hashed: of few.
+    either = pa.concat_arrays([owners.combine_chunks() for owners in owners_of.values()])
+    people = people.filter(pc.is_in(people["sub_account"], either))
+    for side, name in sides:
+        owners = owner_of(sold[side])
+        place = pc.index_in(owners, people["sub_account"].combine_chunks())
+        sold = sold.set_column(sold.schema.get_field_index(side), side, owners).filter(pc.is_valid(place))
+        sold = sold.append_column(name, pc.take(people["customer_id"].combine_chunks(), pc.drop_null(place)))
+    return sold.select([n if n != "account" else "to_account" for n in _SALE]).rename_columns(_SALE)
+
+
+def _repaid(shares: Sequence[pa.Table]) -> pa.Table:
+    """platform, amount_minor: no platform lies in two shares."""
+    schema = pa.schema([("platform", pa.string()), ("amount_minor", pa.int64())])
+    columns = [share.select(["platform", "amount_minor_sum"]).rename_columns(schema.names).cast(schema) for share in shares]
+    return pa.concat_tables([schema.empty_table(), *columns])
+
+
+_NOBODY = arrow_schema(TABLES["sub_accounts"]).empty_table().select(ACCOUNTS)
+_WINDOW = pa.schema([*(("on" if n == "on_date" else n, DAYS.field(n).type) for n in WINDOW), ("posted_on", pa.date32())])

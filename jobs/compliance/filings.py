@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import date
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from custody.compliance import Finding, Source
 from custody.compliance_rules import NEEDS, Disclosure
 from custody.ports import Row
@@ -50,5 +47,5 @@ def _rows(finding: Finding, owners: dict[str, Row], due_on: date, today: date) -
 
 
 def _owners(day: ComplianceDay, accounts: set[str]) -> dict[str, Row]:
-    found = day.accounts.filter(pc.is_in(day.accounts["sub_account"], pa.array(sorted(accounts), pa.string())))
-    return {row["sub_account"]: row for row in found.select(["sub_account", "customer_id", "kind"]).to_pylist()}
+    found = day.accounts_of("sub_account", accounts, ("sub_account", "customer_id", "kind"))
+    return {row["sub_account"]: row for row in found.to_pylist()}

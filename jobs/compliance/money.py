@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.lake import arrow_schema
 from custody.compliance import BASIS_POINTS, Figures, Finding
 from custody.compliance_money import fast_in_and_out, large_values, structured, woken
-from jobs.compliance.columns import heavy, plain, rows_of
+from custody.ports import Row
+from jobs.compliance.acts import LAST_ACTS, last_told, told_anew
+from jobs.compliance.columns import heavy, rows_of
 from jobs.compliance.day import ComplianceDay
-from schemas.tables import TABLES
+from jobs.compliance.shares import IdRange
 
 _CUSTOMER, _NUMBER = ["customer_id"], ["customer"]
-_LAST = plain(arrow_schema(TABLES["last_acts"]).empty_table()).schema
 
 
-def money(day: ComplianceDay, before: pa.Table) -> Iterator[Finding]:
-    """``before``: yesterday's last_acts."""
-    window, today = day.window, pa.scalar(day.today, pa.date32())
+def money(day: ComplianceDay, among: IdRange, window: pa.Table) -> Iterator[Finding]:
+    """``window``: what moved on accounts of a range of customers, as ComplianceDay.windows gives it."""
+    everything, window, today = window, day.looked_back_to(window), pa.scalar(day.today, pa.date32())
     posted = window.filter(pc.equal(window["posted_on"], today))
     if "large_value" in day.rules:
         figures, keys = day.figures("large_value"), [*_NUMBER, "on"]
@@ -45,7 +44,7 @@ def money(day: ComplianceDay, before: pa.Table) -> Iterator[Finding]:
     if "dormant_active" in day.rules:
         figures = day.figures("dormant_active")
         rows = rows_of(posted, _NUMBER, either(posted, _NUMBER, figures["minor"]))
-        yield from woken(rows, _last_before(day, before, [row["customer_id"] for row in rows]), figures, day.today)
+        yield from woken(rows, _last_before(day, among, everything, rows), figures, day.today)
 
 
 def either(table: pa.Table, keys: list[str], least: int) -> pa.Table:
@@ -61,25 +60,24 @@ def near_days(days: pa.Table, figures: Figures, customer: str = "customer_id") -
     return near.filter(pc.greater_equal(near["on_count"], figures["times"]))
 
 
-def _last_before(day: ComplianceDay, before: pa.Table, customers: list[str]) -> dict[str, date]:
-    """When these last did anything before today, or opened their first account."""
-    wanted = pa.array(sorted(set(customers)), pa.string())
-    accounts = day.accounts.filter(pc.is_in(day.accounts["customer_id"], wanted))
+def _last_before(day: ComplianceDay, among: IdRange, window: pa.Table, rows: Sequence[Row]) -> dict[str, date]:
+    """When the customers of these rows last did anything before today, or opened their first account."""
+    wanted = pa.array(sorted({row["customer_id"] for row in rows}), pa.string())
+    before = window.filter(
+        pc.and_(pc.less(window["posted_on"], pa.scalar(day.today, pa.date32())), pc.greater(window["acts"], 0))
+    )
+    since = before.filter(pc.is_in(before["customer_id"], wanted)).select(["customer_id", "on"])
+    told = last_told(day.context, among, wanted)
+    known = told_anew(told, since.rename_columns(told.column_names))
+    found = dict(zip(known["customer_id"].to_pylist(), known["last_on"].to_pylist(), strict=True))
+    new = set(wanted.to_pylist()) - set(found)
+    accounts = day.accounts_of("customer_id", new, ("customer_id", "opened_on"))
     opened = accounts.group_by(_CUSTOMER).aggregate([("opened_on", "min")])
-    found = dict(zip(opened["customer_id"].to_pylist(), opened["opened_on_min"].to_pylist(), strict=True))
-    acted = before.filter(pc.is_in(before["customer_id"], wanted))
-    return found | dict(zip(acted["customer_id"].to_pylist(), acted["last_on"].to_pylist(), strict=True))
+    return found | dict(zip(opened["customer_id"].to_pylist(), opened["opened_on_min"].to_pylist(), strict=True))
 
 
-def last_acts(before: pa.Table, moved: pa.Table) -> pa.Table:
-    """Yesterday's with what was done today."""
-    acted = moved.filter(pc.greater(moved["acts"], 0)).select(["customer_id", "on_date"])
-    acted = acted.group_by(_CUSTOMER).aggregate([("on_date", "max")]).rename_columns(_LAST.names).select(_LAST.names).cast(_LAST)
-    place = pc.index_in(acted["customer_id"], before["customer_id"].combine_chunks()).combine_chunks()
-    known = pc.is_valid(place)
-    # Of those who were known before, in place: there are many more than act today.
-    days = before["last_on"].combine_chunks().cast(pa.int32()).to_numpy(zero_copy_only=False).copy()
-    at, to = place.filter(known).to_numpy(), acted["last_on"].filter(known).cast(pa.int32()).to_numpy()
-    days[at] = np.maximum(days[at], to)
-    standing = pa.table([before["customer_id"], pa.array(days, pa.int32()).cast(pa.date32())], _LAST)
-    return pa.concat_tables([standing, acted.filter(pc.invert(known))])
+def acted(window: pa.Table, turn: IdRange) -> pa.Table:
+    """What those did of whom the date tells anew when they last acted (jobs.compliance.acts)."""
+    did = window.filter(pc.and_(pc.greater(window["acts"], 0), turn.holds(window["customer_id"]))).select(["customer_id", "on"])
+    last = did.group_by(_CUSTOMER).aggregate([("on", "max")])
+    return last.rename_columns(LAST_ACTS.names).cast(LAST_ACTS)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -25,8 +27,9 @@ from custody.compliance_platforms import (
 from custody.funds_paths import Way
 from custody.names import FileType, LoanState, TxnType
 from custody.ports import Row
-from jobs.compliance.columns import REPAID, SOLD, crowded, heavy, is_one_of, owner_of, plain, rows_of
+from jobs.compliance.columns import crowded, heavy, is_one_of, plain, rows_of
 from jobs.compliance.day import ComplianceDay
+from jobs.compliance.shares import of_platforms, together
 from schemas.tables import TABLES
 
 _PLATFORM_DAYS = plain(arrow_schema(TABLES["platform_days"]).empty_table()).schema
@@ -38,14 +41,8 @@ _LEG = ("platform", "txn_type", "from_account", "to_account", "amount_minor", "o
 
 def platforms(day: ComplianceDay, contacts: pa.Table, repaid: pa.Table) -> Iterator[Finding]:
     """``repaid``: today's platform_days."""
-    if "super_lender" in day.rules:
-        figures = day.figures("super_lender")
-        picked = heavy(day.window, _KEY, "lent_minor", figures["lent_minor"])
-        yield from super_lenders(rows_of(day.window, _KEY, picked), figures, day.today)
     if "packaged_assignment" in day.rules:
-        figures = day.figures("packaged_assignment")
-        sales, keys = assignments(day), ["platform", "seller"]
-        yield from packaged(rows_of(sales, keys, crowded(sales, keys, figures["loans"])), figures, day.today)
+        yield from packaged(day.walked.sales, day.figures("packaged_assignment"), day.today)
     if "pooling" in day.rules:
         yield from pooled(_waiting(day, day.figures("pooling")["days"]), day.figures("pooling"))
     if "new_for_old" in day.rules:
@@ -61,22 +58,17 @@ def platforms(day: ComplianceDay, contacts: pa.Table, repaid: pa.Table) -> Itera
         yield from _fills(day)
 
 
-def assignments(day: ComplianceDay) -> pa.Table:
-    """Today's posted assignments of claims with seller and buyer."""
-    found = day.settled.filter(is_one_of(day.settled["txn_type"], SOLD))
-    for side, name in (("to_account", "seller"), ("from_account", "buyer")):
-        owners = owner_of(found[side])
-        accounts = day.accounts.filter(pc.is_in(day.accounts["sub_account"], pc.unique(owners)))
-        people = accounts.select(["sub_account", "customer_id"]).rename_columns([side, name])
-        found = found.set_column(found.schema.get_field_index(side), side, owners).join(people, side, join_type="inner")
-    return found.select(["platform", "seller", "buyer", "to_account", "loan_id", "amount_minor", "entry_no"]).rename_columns(
-        ["platform", "seller", "buyer", "account", "loan_id", "amount_minor", "entry_no"]
-    )
+def long_lenders(day: ComplianceDay, window: pa.Table) -> Iterator[Finding]:
+    """``window``: what moved on accounts of some customers, as ComplianceDay.windows gives it."""
+    if "super_lender" in day.rules:
+        window, figures = day.looked_back_to(window), day.figures("super_lender")
+        picked = heavy(window, _KEY, "lent_minor", figures["lent_minor"])
+        yield from super_lenders(rows_of(window, _KEY, picked), figures, day.today)
 
 
 def platform_days(day: ComplianceDay) -> pa.Table:
     """What was repaid today on each platform, and what of it came out of other loans."""
-    repaid = _sums(day.settled.filter(is_one_of(day.settled["txn_type"], REPAID)), "repaid_minor")
+    repaid = _sums(day.walked.repaid, "repaid_minor")
     by_new = _sums(_new_money(day, day.today), "repaid_by_new_minor")
     names = _PLATFORM_DAYS.names
     summed = pa.concat_tables([repaid, by_new]).group_by(["platform"]).aggregate([(name, "sum") for name in names[1:]])
@@ -127,67 +119,74 @@ def _waiting(day: ComplianceDay, days: int) -> list[Waiting]:
     exposures = day.exposures.filter(pc.greater(day.exposures["funded_minor"], 0))
     lent = exposures.group_by(["platform"]).aggregate([("minor", "sum")])
     owed = dict(zip(lent["platform"].to_pylist(), lent["minor_sum"].to_pylist(), strict=True))
-    held = _held(day)
-    # Less than that waits of it: where all would be too little, nothing more is asked.
-    all_of_it = held.group_by(["platform"]).aggregate([("closing_minor", "sum"), ("closing_minor", "count")])
-    may_be = [
-        row["platform"]
-        for row in all_of_it.to_pylist()
-        if list(
-            pooled(
-                [
-                    Waiting(
-                        row["platform"], row["closing_minor_sum"], row["closing_minor_count"], owed.get(row["platform"], 0), ()
-                    )
-                ],
-                figures,
-            )
-        )
-    ]
-    held = held.filter(is_one_of(held["platform"], may_be))
-    owner = pc.utf8_slice_codeunits(held["account"], 0, -len(":available"))
-    held = held.set_column(held.schema.get_field_index("account"), "account", owner)
-    since = pa.scalar(day.today - timedelta(days=days), pa.date32())
-    recent = day.window.filter(pc.greater(day.window["posted_on"], since))
-    lend = day.window.filter(pc.greater(day.window["lent_minor"], 0))
-    held = held.filter(pc.invert(pc.is_in(held["account"], lend["account"].combine_chunks())))
-    came = recent.group_by(["account"]).aggregate([("credit_minor", "sum")])
-    held = held.join(came, "account", join_type="left outer")
-    idle = pc.subtract(held["closing_minor"], pc.fill_null(held["credit_minor_sum"], 0))
-    held = held.append_column("idle_minor", idle).filter(pc.greater(idle, 0))
-    by = held.group_by(["platform"]).aggregate([("idle_minor", "sum"), ("idle_minor", "count")])
     found = []
-    for row in by.to_pylist():
-        one = Waiting(row["platform"], row["idle_minor_sum"], row["idle_minor_count"], owed.get(row["platform"], 0), ())
-        if list(pooled([one], figures)):
-            most = held.filter(pc.equal(held["platform"], one.platform)).sort_by(
-                [("idle_minor", "descending"), ("account", "ascending")]
-            )
-            rows = tuple(
-                Behind(Source.ACCOUNT, one.platform, r["account"], day.today, r["idle_minor"])
-                for r in most.slice(0, MOST_ROWS).to_pylist()
-            )
-            found.append(Waiting(one.platform, one.idle_minor, one.lenders, one.lent_minor, rows))
+    for held in _held(day, owed):
+        idle = _idle(day, held, days)
+        by = idle.group_by(["platform"]).aggregate([("idle_minor", "sum"), ("idle_minor", "count")])
+        for row in by.to_pylist():
+            one = Waiting(row["platform"], row["idle_minor_sum"], row["idle_minor_count"], owed.get(row["platform"], 0), ())
+            if list(pooled([one], figures)):
+                most = idle.filter(pc.equal(idle["platform"], one.platform)).sort_by(
+                    [("idle_minor", "descending"), ("account", "ascending")]
+                )
+                rows = tuple(
+                    Behind(Source.ACCOUNT, one.platform, r["account"], day.today, r["idle_minor"])
+                    for r in most.slice(0, MOST_ROWS).to_pylist()
+                )
+                found.append(replace(one, rows=rows))
     return sorted(found, key=lambda one: one.platform)
 
 
-def _held(day: ComplianceDay) -> pa.Table:
-    """What lenders hold that is not frozen (platform, account, closing_minor), where it is more than nothing."""
-    seal = day.context.seal("post")
-    assert seal is not None
-    columns = ("platform", "account", "closing_minor")
-    kept = [arrow_schema(TABLES["balances"]).empty_table().select(columns)]
-    for piece in day.context.wiring.lake.pieces(seal.path, "balances", {}, columns):
-        some = piece.filter(pc.greater(piece["closing_minor"], 0))
-        kept.append(
-            some.filter(pc.and_(pc.ends_with(some["account"], ":available"), pc.match_substring(some["account"], ".LENDER.")))
-        )
-    return plain(pa.concat_tables(kept))
+def _held(day: ComplianceDay, owed: Mapping[str, int]) -> Iterator[pa.Table]:
+    """What lenders hold that is not frozen (platform, account, closing_minor), where it is more than nothing: of some platforms at a time,
+    whole, and of those alone where it might be too much if all of it waited."""
+    figures = day.figures("pooling")
+
+    def of_lenders() -> Iterator[pa.Table]:
+        for piece in day.post_pieces("balances", ("platform", "account", "closing_minor")):
+            some = piece.filter(pc.greater(piece["closing_minor"], 0))
+            yield some.filter(
+                pc.and_(pc.ends_with(some["account"], ":available"), pc.match_substring(some["account"], ".LENDER."))
+            )
+
+    for _, held in of_platforms(of_lenders(), day.share_rows):
+        all_of_it = held.group_by(["platform"]).aggregate([("closing_minor", "sum"), ("closing_minor", "count")])
+        rows = zip(*(all_of_it[n].to_pylist() for n in ("platform", "closing_minor_sum", "closing_minor_count")), strict=True)
+        all_wait = (Waiting(platform, minor, lenders, owed.get(platform, 0), ()) for platform, minor, lenders in rows)
+        may_be = [one.platform for one in all_wait if list(pooled([one], figures))]
+        if may_be:
+            yield plain(held.filter(is_one_of(held["platform"], may_be)))
+
+
+def _idle(day: ComplianceDay, held: pa.Table, days: int) -> pa.Table:
+    """Of what lenders hold, where they lent nothing, what cannot have come since so many days: platform, account, idle_minor."""
+    bounds = pc.min_max(held["platform"]).as_py()
+    owners = pc.utf8_slice_codeunits(held["account"], 0, -len(":available"))
+    held = held.set_column(held.schema.get_field_index("account"), "account", owners)
+    since, first = day.today - timedelta(days=days), day.today - timedelta(days=day.window_days - 1)
+    lent = np.zeros(held.num_rows, bool)
+    came = np.zeros(held.num_rows, np.int64)
+    wanted = held["account"].combine_chunks()
+    within, platforms = {"platform": (bounds["min"], bounds["max"])}, pc.unique(held["platform"])
+
+    def of_these() -> Iterator[pa.Table]:
+        for on, piece in day.days(("platform", "account", "lent_minor", "credit_minor"), within):
+            if on >= first:
+                some = piece.filter(pc.is_in(piece["platform"], platforms))
+                yield some.append_column("posted_on", pa.repeat(pa.scalar(on, pa.date32()), some.num_rows))
+
+    for moved in together(of_these(), day.share_rows):
+        place = pc.index_in(moved["account"], wanted)
+        mine, at = moved.filter(pc.is_valid(place)), pc.drop_null(place).to_numpy()
+        lent[at[mine["lent_minor"].to_numpy() > 0]] = True
+        new = pc.greater(mine["posted_on"], pa.scalar(since, pa.date32())).to_numpy()
+        np.add.at(came, at[new], mine["credit_minor"].to_numpy()[new])
+    idle = held["closing_minor"].to_numpy() - came
+    return held.append_column("idle_minor", pa.array(idle)).filter(pa.array((idle > 0) & ~lent))
 
 
 def _positions_of_related(day: ComplianceDay) -> list[Row]:
-    everybody = pa.array(sorted({customer for of in day.related.values() for customer in of}), pa.string())
-    mine = day.accounts.filter(pc.is_in(day.accounts["customer_id"], everybody)).select(["sub_account", "customer_id"])
+    mine = day.walked.related.select(["sub_account", "customer_id"])
     if not mine.num_rows:
         return []
     positions = day.context.table("post", "positions", columns=("platform", "holder", "loan_id", "principal_minor"))
@@ -204,7 +203,8 @@ def _payouts(day: ComplianceDay) -> Iterator[Finding]:
         yield from platform_payouts([row | {"account": row["to_account"]} for row in paid.to_pylist()], day.today)
     if "guarantee_by_related" in day.rules:
         is_paid = pc.and_(pc.equal(legs["txn_type"], str(TxnType.COMPENSATION)), pc.equal(legs["outcome"], "POSTED"))
-        people = day.accounts.select(["sub_account", "customer_id"]).rename_columns(["from_account", "customer_id"])
+        # Who is related to nobody is none that the rule asks for.
+        people = day.walked.related.select(["sub_account", "customer_id"]).rename_columns(["from_account", "customer_id"])
         moves = legs.filter(is_paid).join(people, "from_account", join_type="inner").to_pylist()
         moves = [row | {"account": row["from_account"]} for row in moves]
         yield from related_guarantors(moves, day.related, day.figures("guarantee_by_related"), day.today)

@@ -10,25 +10,35 @@ from custody.rule_forms import ComplianceTerms
 from custody.services.access import SYSTEM
 from custody.services.alerts import follow
 from custody.services.outputs import Seal
+from jobs.compliance.acts import told_anew, told_before, whose_turn
 from jobs.compliance.alerts import LASTING, alert_rows, could_tell, unjudged
 from jobs.compliance.borrowers import borrowers
 from jobs.compliance.contacts import contact_digests, with_persons
 from jobs.compliance.day import ComplianceDay
 from jobs.compliance.evidence import rows_behind
 from jobs.compliance.filings import filing_rows
-from jobs.compliance.money import last_acts, money
-from jobs.compliance.platforms import platform_days, platforms
+from jobs.compliance.money import acted, money
+from jobs.compliance.platforms import long_lenders, platform_days, platforms
 from jobs.compliance.watched import watch_hits
 from jobs.filings import due_by, warn_of_due
 from jobs.step import Step, StepContext
 
 
 def _run(context: StepContext) -> None:
-    day = ComplianceDay.of(context)
+    assess(ComplianceDay.of(context))
+
+
+def assess(day: ComplianceDay) -> None:
+    """Write all tables of a day."""
+    context = day.context
     digests = contact_digests(day)
     contacts = with_persons(digests, day.of_interest)
-    acted, repaid = day.of_yesterday("last_acts"), platform_days(day)
-    findings = [*watch_hits(day), *borrowers(day, contacts), *money(day, acted), *platforms(day, contacts, repaid)]
+    repaid = platform_days(day)
+    findings = [*watch_hits(day), *borrowers(day, contacts), *platforms(day, contacts, repaid)]
+    last = told_before(context)
+    for among, window in day.windows():
+        findings += [*money(day, among, window), *long_lenders(day, window)]
+        last = told_anew(last, acted(window, whose_turn(day.today)))
     behind = rows_behind(day, findings)
     context.write("compliance_findings", [_row(day, finding, behind[finding.finding_id][1]) for finding in findings])
     rows = [
@@ -39,8 +49,7 @@ def _run(context: StepContext) -> None:
     context.write("compliance_rows", rows)
     context.write("filing_rows", filing_rows(day, findings))
     context.write("compliance_unjudged", unjudged(day))
-    context.write("account_days", day.moved)
-    context.write("last_acts", last_acts(acted, day.moved))
+    context.write("last_acts", last)
     context.write("contact_digests", digests)
     context.write("platform_days", repaid)
 

@@ -11,6 +11,7 @@ import pytest
 
 from bench.compliance import SIDES as WATCHERS
 from bench.compliance import prepare as compliance_day
+from bench.compliance_day import DAY
 from bench.fees import SIDES as RATERS
 from bench.fees import prepare as fees_of_a_day
 from bench.funds import SIDES as TRACERS
@@ -27,6 +28,11 @@ from bench.statements import SIDES as STATEMENTS
 from bench.statements import prepare as prepare_statements
 from bench.sweep import SIDES as SWEEPERS
 from bench.sweep import prepare as prepare_sweep
+from connectors.bootstrap import wire
+from jobs.compliance.day import ComplianceDay
+from jobs.compliance.step import assess
+from jobs.reference import load_reference
+from jobs.step import Step, StepContext, run_step
 
 ROOT = Path(__file__).parents[2]
 # All faults of the day to be reconciled lie within the first rows.
@@ -137,6 +143,19 @@ def test_a_day_of_compliance_finds_what_sql_by_hand_finds(tmp_path: Path) -> Non
     answers = {side: run(tmp_path).answer for side, run in WATCHERS.items()}
     same_answers("compliance", {side: [{"answer": answer}] for side, answer in answers.items()})
     assert {"large_value", "limit_on_platform", "rate_cap", "shared_contact"} <= answers["ours"]["findings"].keys()
+    # In whatever shares it looks at the day, all tables are the same.
+    wiring = wire(tmp_path / "home")
+    sealed = []
+    for share_rows in (1 << 20, 700, 50):
+
+        def in_shares(context: StepContext, share_rows: int = share_rows) -> None:
+            assess(ComplianceDay(context, load_reference(context), share_rows))
+
+        result = run_step(wiring, Step("compliance", in_shares), DAY, "bench", f"shares of {share_rows}")
+        assert wiring.lake.verify(result.seal.path, result.seal.manifest_digest) == []
+        sealed.append((result.tables, len(wiring.lake.parts(result.seal.path, "account_days"))))
+    wiring.close()
+    assert sealed[0][0] == sealed[1][0] == sealed[2][0] and [parts for _, parts in sealed] == [1, 2, 2]
 
 
 def test_a_day_of_risk_is_as_sql_by_hand_tells_it(tmp_path: Path) -> None:
