@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -69,9 +70,9 @@ def _preimages(batch: pa.RecordBatch) -> pa.Array:
         else:
             text = plain.cast(pa.string())
             sizes = pc.binary_length(text)
-            if pc.max(sizes).as_py() < len(_SIZES) - 1:
+            if pc.max(sizes).as_py() < len(known := _sizes()) - 1:
                 # Looked up sooner than written; null's place is the last.
-                pieces.append(_SIZES.take(pc.if_else(sizes.is_null(), len(_SIZES) - 1, sizes)))
+                pieces.append(known.take(pc.if_else(sizes.is_null(), len(known) - 1, sizes)))
             else:
                 pieces.append(pc.binary_join_element_wise(sizes.cast(pa.string()), "", ":").fill_null("~"))
             if plain.null_count:
@@ -88,8 +89,10 @@ def _followed(pieces: list[pa.Array | str], text: str) -> list[pa.Array | str]:
     return [*pieces[:-1], last + text] if isinstance(last, str) else [*pieces, text]
 
 
-# How a netstring of each size begins, and null.
-_SIZES = pa.array([*(f"{size}:" for size in range(1_000)), "~"])
+@cache
+def _sizes() -> pa.Array:
+    """How a netstring of each size begins, and null. The first array that Arrow makes of a list imports pandas: not before one is needed."""
+    return pa.array([*(f"{size}:" for size in range(1_000)), "~"])
 
 
 class TableDigest:

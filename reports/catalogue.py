@@ -23,6 +23,8 @@ Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 # What every query may name beside its tables: the first and the last custody date of the period.
 Model = TypeVar("Model", bound=BaseModel)
 _PARAMETERS = frozenset({"first", "last"})
+# The parser in C reads them in a tenth of the time; both are the safe one.
+_Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Strict(BaseModel):
@@ -156,6 +158,6 @@ def load_catalogue() -> Catalogue:
 def read_yaml(text: str, model: type[Model], what: str) -> Model:
     """Raises SettingsError that says what is wrong with ``what``."""
     try:
-        return model.model_validate(yaml.safe_load(text))
+        return model.model_validate(yaml.load(text, _Loader))
     except (yaml.YAMLError, ValidationError) as error:
         raise SettingsError(f"{what} is wrong: {error}") from error

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from instance_kit import GO_LIVE, change_settings, copy_of, make_instance, make_world, opened
+from instance_kit import GO_LIVE, MONTHLY, change_settings, copy_of, make_instance, make_world, opened
 from killed_custody import launch
 from test_customer_maintenance import Person, answering
 from test_wiring import DAG_IDS
@@ -77,7 +77,7 @@ def sides(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Side, Side
     """(calm, disturbed): GO_LIVE is closed; the next day's files lie in the drop of each, which is served."""
     made = tmp_path_factory.mktemp("cleared")
     world = make_world(made / "world", [], seed=11, days=2)
-    home = make_instance(made / "home", world)
+    home = make_instance(made / "home", world, reports=MONTHLY)
     with opened(home) as instance:
         instance.deliver(world, GO_LIVE)
         instance.run_day(GO_LIVE)

@@ -10,7 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "kit"))
 
 from customer_kit import Market, make_market
-from instance_kit import GO_LIVE, copy_of, make_instance, make_world, opened
+from instance_kit import GO_LIVE, MONTHLY, copy_of, make_instance, make_world, opened
 from kill_kit import CopyOf, TwoDays, Undisturbed, run_undisturbed
 
 from simulator.simulate import load_faults
@@ -22,7 +22,7 @@ FAULTS = Path(__file__).parents[1] / "faults"
 def two_days(tmp_path_factory: pytest.TempPathFactory) -> TwoDays:
     folder = tmp_path_factory.mktemp("two_days")
     world = make_world(folder / "world", load_faults(FAULTS / "demo.yaml"), seed=7)
-    made = TwoDays(world, make_instance(folder / "home", world), GO_LIVE)
+    made = TwoDays(world, make_instance(folder / "home", world, reports=MONTHLY), GO_LIVE)
     with opened(made.home) as instance:
         for on in made.days[:2]:
             instance.deliver(world, on)

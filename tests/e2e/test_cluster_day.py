@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from instance_kit import Instance, draft_only, make_instance, make_world, opened
+from instance_kit import MONTHLY, Instance, draft_only, make_instance, make_world, opened
 
 from cluster.airflow_client import AirflowClient
 from cluster.cluster import Cluster
@@ -58,7 +58,7 @@ def cluster() -> Iterator[Cluster]:
     try:
         make("cluster-up", made.name)
         # As the embedded instance that it is compared with.
-        draft_only(made.home, ["custody_monthly"])
+        draft_only(made.home, MONTHLY)
         prefix = made.settings.sftp.account_prefix
         assert accounts(prefix) and processes(made)
         yield made
@@ -132,7 +132,7 @@ def test_a_day_through_the_scheduler_seals_what_the_embedded_run_seals(cluster: 
 
     # The same keys, so that a person has the same number; else nothing in common but the parties' files.
     shutil.copytree(cluster.home / "keys", tmp_path / "embedded" / "keys")
-    embedded = make_instance(tmp_path / "embedded", world, DAY)
+    embedded = make_instance(tmp_path / "embedded", world, DAY, reports=MONTHLY)
     with opened(embedded) as instance:
         instance.deliver(world, DAY)
         instance.run_day(DAY)

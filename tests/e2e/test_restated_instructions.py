@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from instance_kit import GO_LIVE, Instance, copy_of, make_instance, make_world, opened
+from instance_kit import GO_LIVE, MONTHLY, Instance, copy_of, make_instance, make_world, opened
 from kill_kit import assert_same, content_of, start
 from test_restated_days import Rows, accept, custody, rows_of, send
 from typer.testing import CliRunner
@@ -62,7 +62,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     folder = tmp_path_factory.mktemp("story")
     world = make_world(folder / "world", [], seed=5, days=4, lenders=8, loans=4, e_account_platform=1)
     good = rows_of(world, "GW", "INSTRUCTION", SECOND)
-    home = make_instance(folder / "home", world)
+    home = make_instance(folder / "home", world, reports=MONTHLY)
     with opened(home) as instance:
         for on in (FIRST, SECOND):
             instance.deliver(world, on)

@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from instance_kit import GO_LIVE, change_settings, copy_of, make_instance, make_world, opened, seeds
+from instance_kit import GO_LIVE, MONTHLY, change_settings, copy_of, make_instance, make_world, opened, seeds
 
 from cluster.spark_connect import SparkConnect
 from custody.calendar import dates
@@ -85,7 +85,7 @@ def test_both_engines_reconcile_e_accounts_alike(spark_connect: SparkConnect, tm
 
 def _compared(folder: Path, world: Path, spark_connect: SparkConnect) -> Digests:
     """What the embedded engine wrote; Apache Spark wrote the same."""
-    embedded = make_instance(folder / "embedded", world)
+    embedded = make_instance(folder / "embedded", world, reports=MONTHLY)
     days = list(dates(GO_LIVE, DAYS))
     run_days(embedded, world, days[:-COMPARED])
     spark = change_settings(copy_of(embedded, folder / "spark"), {"engine.url": spark_connect.url})

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from instance_kit import copy_core, make_instance, opened
+from instance_kit import MONTHLY, copy_core, make_instance, opened
 from typer.testing import CliRunner
 
 from console.cli import app
@@ -57,7 +57,7 @@ def test_what_is_expected_follows_from_the_files(world: Path) -> None:
 
 def test_the_system_finds_exactly_what_is_expected(world: Path, tmp_path: Path) -> None:
     days = list(dates(FREEZE["CONFIG"].start, FREEZE["CONFIG"].days))
-    with opened(make_instance(tmp_path / "home", world, go_live=days[0])) as instance:
+    with opened(make_instance(tmp_path / "home", world, go_live=days[0], reports=MONTHLY)) as instance:
         for on in days:
             for party in sorted(one for one in (world / on.isoformat()).iterdir() if one.name != "CORE"):
                 for path in party.iterdir():

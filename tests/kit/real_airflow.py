@@ -27,14 +27,14 @@ def real_airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowAn
     """GO_LIVE is run; besides the first people there is ``zhang``, a regulator, who may see reports only; one person for each duty,
     called after it (``p.auditor``); and BOSS, an administrator who is operator and supervisor too."""
     # Every run of pytest loads this module: what it takes to make an instance is imported by those who want one.
-    from instance_kit import GO_LIVE, make_instance, make_world, opened
+    from instance_kit import GO_LIVE, MONTHLY, make_instance, make_world, opened
 
     from custody.permissions import Duty
     from custody.services.people import DUTIES, add_person
 
     made = tmp_path_factory.mktemp("airflow_instance")
     world = make_world(made / "world", [], seed=11, days=1)
-    home = make_instance(made / "home", world)
+    home = make_instance(made / "home", world, reports=MONTHLY)
     with opened(home) as instance:
         instance.deliver(world, GO_LIVE)
         instance.run_day(GO_LIVE)
