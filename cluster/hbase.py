@@ -102,10 +102,11 @@ class Hbase:
                 return f"{daemon.name} does not run"
         return self._asked(lambda connection: connection.tables())
 
-    def create_tables(self, namespace: str, tables: Iterable[str]) -> None:
-        """Make the namespace, the tables (one region for each salt) and ``_meta``; what is there already is left alone."""
+    def create_tables(self, namespace: str, tables: Iterable[str], regions: int = SALTS) -> None:
+        """Make the namespace, the tables (one region for each salt) and ``_meta``; what is there already is left alone. ``regions``: fewer, of
+        which the last has the salts that are left, where little is kept: each is assigned again whenever the master is back."""
         require([JAVAC])
-        wanted = [f"{table}={1 if table in UNSALTED else SALTS}" for table in (META, *tables)]
+        wanted = [f"{table}={1 if table in UNSALTED else regions}" for table in (META, *tables)]
         tool = [str(_CREATE_TABLES), namespace, FAMILY.decode(), *wanted]
         try:
             done = subprocess.run(

@@ -24,7 +24,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 # (Apache Spark shares them out in every run, and so does the soak.)
 if os.environ.get("HYPOTHESIS_PROFILE") != "soak":
     os.environ.setdefault("SAIL_EXECUTION__DEFAULT_PARALLELISM", "1")
-    # HBase, HDFS and Apache Spark live for minutes here: what Java's second compiler spends on them, it never earns.
+    # HBase and Apache Spark live for minutes here (HDFS says it by itself): what Java's second compiler spends on them, it never earns.
     os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
 
 # The command line's hundreds of signatures are read once for all calls, not for each of a test's dozens.

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from instance_kit import BANK, GO_LIVE, Instance, make_instance, make_world, opened
 from kill_kit import content_of
-from real_hbase import SETTINGS
+from real_hbase import REGIONS, SETTINGS
 from typer.testing import CliRunner
 
 from cluster.hbase import Hbase
@@ -54,8 +54,8 @@ def test_an_empty_cluster_becomes_the_instance_that_equals_its_seals(
     hbase: Hbase, hdfs: Hdfs, postgres: Postgres, tmp_path: Path
 ) -> None:
     world = make_world(tmp_path / "world", load_faults(FAULTS), seed=7)
-    hbase.create_tables("core_drill", CORE_TABLES)
-    hbase.create_tables("own_drill_old", OWN_TABLES)
+    hbase.create_tables("core_drill", CORE_TABLES, REGIONS)
+    hbase.create_tables("own_drill_old", OWN_TABLES, REGIONS)
     for name in ("drill_old", "drill_new"):
         postgres.create_database(name)
     old, new = tmp_path / "old", tmp_path / "new"
@@ -76,7 +76,7 @@ def test_an_empty_cluster_becomes_the_instance_that_equals_its_seals(
     backups = str(load_settings(old).path(load_settings(old).backup.folder))
     refused = custody(new, "restore", "--in", backups)
     assert refused.exit_code not in (0, 1) and "own_drill_new" in refused.output + refused.stderr
-    hbase.create_tables("own_drill_new", OWN_TABLES)
+    hbase.create_tables("own_drill_new", OWN_TABLES, REGIONS)
     done = custody(new, "restore", "--in", backups)
     assert done.exit_code == 0, done.output + done.stderr
     said = json.loads(done.stdout.splitlines()[-1])

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 from instance_kit import GO_LIVE, Instance, change_settings, copy_of, opened, seeds
 from kill_kit import LEDGER, CopyOf, Undisturbed, assert_same, kill, run_on, start, told, wait_until_stopped
-from real_hbase import SETTINGS
+from real_hbase import REGIONS, SETTINGS
 
 from cluster.hbase import Hbase
 from connectors.hbase_store import HbaseStore
@@ -141,7 +141,7 @@ class HbaseInstances:
 
 @pytest.fixture(scope="module")
 def on_hbase(hbase: Hbase) -> HbaseInstances:
-    hbase.create_tables("crash_matrix", OWN_TABLES)
+    hbase.create_tables("crash_matrix", OWN_TABLES, REGIONS)
     return HbaseInstances(hbase, "crash_matrix")
 
 

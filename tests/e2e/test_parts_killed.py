@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 from instance_kit import BANK, GO_LIVE, copy_core, make_instance, make_world, opened, seeds
 from kill_kit import content_of, start, told, wait_until_stopped
-from real_hbase import SETTINGS
+from real_hbase import REGIONS, SETTINGS
 from real_sshd import RealSshd
 
 from cluster.hbase import Hbase
@@ -113,8 +113,8 @@ def make_parts(
 
     def make(name: str) -> Parts:
         own, core, database = f"own_{name}", f"core_{name}", f"killed_{name}"
-        hbase.create_tables(own, OWN_TABLES)
-        hbase.create_tables(core, CORE_TABLES)
+        hbase.create_tables(own, OWN_TABLES, REGIONS)
+        hbase.create_tables(core, CORE_TABLES, REGIONS)
         postgres.create_database(database)
         databases.append(database)
         home = sshd.fresh_home()
