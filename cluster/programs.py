@@ -44,7 +44,9 @@ POSTGRES = tuple(postgresql(name) for name in ("initdb", "postgres", "pg_ctl"))
 # A directory server, and the library by which FAB asks one, which needs a compiler anywhere else: what tests the log-in by LDAP.
 SLAPD, SLAPADD = (Program(name, "slapd", ["/usr/sbin"]) for name in ("slapd", "slapadd"))
 _DEBIAN_PYTHON, _LDAP_PACKAGE = Path("/usr/lib/python3/dist-packages"), "python3-ldap"
-ALL = (JAVA, JAVAC, MAVEN, SSHD, PKILL, *POSTGRES, SLAPD)
+# The browser in which tests do each role's work.
+CHROMIUM = Program("chromium", "chromium")
+ALL = (JAVA, JAVAC, MAVEN, SSHD, PKILL, *POSTGRES, SLAPD, CHROMIUM)
 
 
 def missing_packages() -> list[str]:

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from connectors.bootstrap import Wiring
 from custody.calendar import CalendarUnknown
-from custody.names import BreakKind, HoldKind, TxnStatus
+from custody.names import BreakKind, HoldKind, PartyKind, TxnStatus
 from custody.platform_funds import Concern, Item
 from custody.ports import RegisterTx, Row
 from custody.services.calendars import settlement_calendar
@@ -49,7 +49,7 @@ class Day:
     state: str
     platforms: list[dict[str, Any]]
     # Of each party, whether it is a platform.
-    kinds: Mapping[str, str]
+    kinds: Mapping[str, PartyKind]
     files_missing: list[Row]
     # Of the validate step, the gravest first; and how many batches nobody could compare with the usual yet.
     batch_findings: list[Row]
@@ -100,7 +100,7 @@ def the_day(wiring: Wiring, on: date) -> Day:
         operational = tx.find("alert", ("rule", "subject", "alert_id"), platform="", raised_on=on)
         operational += tx.find("alert", ("rule", "subject", "alert_id"), rule=[FILE_MISSING, FILE_QUARANTINED], raised_on=on)
         approvals = tx.find("proposal", ("proposed_at", "proposal_id"), state="PROPOSED")
-        kinds = dict(tx.count("party", ["party", "kind"]))
+        kinds = {party: PartyKind(kind) for party, kind in tx.count("party", ["party", "kind"])}
         verified, verified_whole = last_verification(tx, on), last_verification(tx, None)
 
     def rows(step: str, table: str) -> list[Row]:

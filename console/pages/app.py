@@ -124,10 +124,10 @@ def not_logged_in(_request: Request, error: Exception) -> HTMLResponse:
 
 
 @app.exception_handler(CustodyError)
-def cannot_show(_request: Request, error: Exception) -> HTMLResponse:
+def cannot_show(request: Request, error: Exception) -> HTMLResponse:
     """Our errors in their own words; by type, what the reader can do."""
     if isinstance(error, (NotPermitted, UnknownPerson)):
-        return _message(403, words.NOT_PERMITTED, str(error))
+        return _message(403, words.MAY_NOT_SEE if request.method == "GET" else words.MAY_NOT_DO, str(error))
     if isinstance(error, Forged):
         return _message(403, words.FORGED, str(error))
     if isinstance(error, NotFound):

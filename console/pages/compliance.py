@@ -21,10 +21,13 @@ from custody.compliance_rules import Disclosure
 from custody.errors import UsageError
 from custody.masking import mask_user_numbers
 from custody.match_rules import Rule, RuleSet
+from custody.permissions import permitted
 from custody.ports import Row
 from custody.rule_forms import Unseen
 from custody.rule_words import condition_words
+from custody.services.access import duties_of
 from custody.services.aml_filings import filing_no
+from custody.services.aml_holds import AML_HOLD
 from custody.watch_list import HOLD_WORDS, HoldState
 
 router = APIRouter()
@@ -59,7 +62,9 @@ def one_finding(
         except UsageError as why:
             raise NotFound(str(why)) from None
         holds = [] if found.finding["rule"] != "watch_list" else holds_of(wiring, user.get_name(), found.finding["subject"])
-        return show(request, "finding.html", view=FindingView(found, holds))
+        with wiring.register.transaction() as tx:
+            may_decide = permitted(AML_HOLD.propose_action, duties_of(tx, user.get_name()))
+        return show(request, "finding.html", view=FindingView(found, holds, user.get_name(), may_decide))
 
 
 class ComplianceView:
@@ -114,7 +119,8 @@ class ComplianceView:
 class FindingView:
     """One finding, with what the template asks; accounts masked as everywhere."""
 
-    def __init__(self, found: Explained, holds: list[Row]) -> None:
+    def __init__(self, found: Explained, holds: list[Row], reader: str, may_decide: bool) -> None:
+        self.reader, self.may_decide = reader, may_decide
         self.hold = next((row for row in holds if row["hold_id"] == found.finding["finding_id"]), None)
         self.on, self.finding, self.rule, self.terms = found.on, found.finding, found.rule, found.terms
         self.rows = [row | {"ref": mask_user_numbers(row["ref"])} for row in found.rows]

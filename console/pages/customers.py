@@ -22,13 +22,17 @@ from custody.customer_decisions import DELETE
 from custody.errors import UsageError
 from custody.masking import mask_user_numbers
 from custody.names import sub_account_id
+from custody.permissions import permitted
 from custody.ports import Row
+from custody.services.access import duties_of
 from custody.services.customer_history import HistoryEvent, history, proposals_about
 from custody.services.customer_papers import reveal
 from custody.services.customers import AccountView, CustomerSummary, CustomerView, customer, find_customers
 from custody.watch_list import HOLD_WORDS, HoldState
 
 router = APIRouter()
+
+_DEEDS = ("reveal", "propose", "approve")
 
 FIELDS: dict[str, Words] = {
     "name": ("name", "姓名"),
@@ -96,7 +100,9 @@ def _view(wiring: Wiring, actor: str, customer_id: str, on: date | None, params:
     events = history(wiring.customer_ports, actor, customer_id)
     with wiring.register.transaction() as tx:
         about = proposals_about(tx, customer_id)
-    return View(wiring, actor, found, on, events, about, params)
+        duties = duties_of(tx, actor)
+    may = {deed: permitted(f"customer.{deed}", duties) for deed in _DEEDS}
+    return View(wiring, actor, found, on, events, about, params, may)
 
 
 class Found:
@@ -121,8 +127,10 @@ class View:
         events: list[HistoryEvent],
         about: list[Row],
         params: Mapping[str, str],
+        may: Mapping[str, bool],
     ) -> None:
         self.reader = reader
+        self.may = may
         self.customer = found
         self.on = on
         self.fields = FIELDS

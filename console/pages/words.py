@@ -9,7 +9,8 @@ from custody.services.files import SEAL
 Words = tuple[str, str]
 
 LOG_IN: Words = ("Log in to Airflow first", "请先登录 Airflow")
-NOT_PERMITTED: Words = ("You may not see this page", "您无权查看本页")
+MAY_NOT_SEE: Words = ("You may not see this page", "您无权查看本页")
+MAY_NOT_DO: Words = ("You may not do that", "您无权执行此操作")
 NOT_A_DATE: Words = ("That is no date YYYY-MM-DD that we keep", "账务日无效，格式应为 YYYY-MM-DD")
 NOT_SO: Words = ("That cannot be done so", "无法处理")
 NOT_FOUND: Words = ("There is no such row", "未找到")

@@ -109,8 +109,14 @@ def test_a_release_is_proposed_and_decided_on_the_finding(desk: Desk, home: Path
     assert desk.post("hold-propose", id=number, outcome="FORGOTTEN", note="n").status_code == 400
     assert desk.post("hold-propose", id=number, outcome="RELEASED", note="another of that name").status_code == 303
     shown = read(desk.client.get(f"/{link}").text)
-    assert "another of that name" in shown.text
-    proposal = next(attrs["value"] or "" for tag, attrs in shown.tags if tag == "input" and attrs.get("name") == "proposal")
+    assert "another of that name" in shown.text and "Another risk officer decides" in shown.text
+    with opened(home) as instance:
+        (waiting,) = instance.find("proposal", kind="aml_hold", state="PROPOSED")
+    proposal = waiting["proposal_id"]
+    for reader, forms in (("risk", 0), ("auditor", 0), ("risk2", 1)):
+        desk.who = reader
+        assert desk.client.get(f"/{link}").text.count('action="hold-') == forms, reader
+    desk.who = "risk"
     assert desk.post("hold-decide", id=number, proposal=proposal, answer="approve", note="n").status_code == 403
     desk.who = "risk2"
     assert desk.post("hold-decide", id=number, proposal=proposal, answer="approve", note="n").status_code == 303

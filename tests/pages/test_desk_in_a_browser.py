@@ -1,0 +1,276 @@
+"""Each role's work from logging in to done, in a real Chromium against the real console inside Airflow: what a person sees, and what the
+store holds afterwards."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from desk_home import BOSS, MONTH_END
+from instance_kit import opened
+from real_browser import PATIENCE_MS
+
+from custody.money import format_amount
+
+if TYPE_CHECKING:
+    from playwright.sync_api import FrameLocator
+    from real_airflow import AirflowAndInstance
+    from real_browser import Chromium, Person
+
+    from custody.ports import Row
+
+pytestmark = pytest.mark.real
+DAY, CASES, CUSTOMERS, REPORTS = "Day 账务日", "Cases 案件", "Customers 客户", "Reports 报表"
+
+
+@pytest.fixture(scope="module")
+def home(real_airflow: AirflowAndInstance) -> Path:
+    return real_airflow.home
+
+
+def rows(home: Path, table: str, **wanted: object) -> list[Row]:
+    with opened(home) as instance:
+        return instance.find(table, **wanted)
+
+
+def title(frame: FrameLocator, said: str) -> None:
+    """Waits for the page."""
+    frame.get_by_role("heading", level=1).filter(has_text=said).wait_for()
+
+
+def say(frame: FrameLocator, button: str, words: str) -> None:
+    """Types the reason into the button's own form and presses it."""
+    form = frame.locator("form").filter(has=frame.get_by_role("button", name=button, exact=True))
+    form.get_by_role("textbox").last.fill(words)
+    form.get_by_role("button", name=button, exact=True).click()
+
+
+def test_an_operator_finds_a_case_from_the_day_and_proposes_an_adjusting_entry(chromium: Chromium, home: Path) -> None:
+    (case,) = rows(home, "recon_case", kind="WRONG_ACCOUNT", platform="P002")
+    maker = chromium.person("maker")
+    page = maker.section(DAY)
+    title(page, str(MONTH_END))
+    party = page.get_by_role("row").filter(has=page.get_by_role("rowheader", name="P002", exact=True))
+    assert "✗ no" in party.inner_text()
+    party.get_by_role("link", name="P002").click()
+    title(page, "P002")
+    page.get_by_role("row").filter(has_text="WRONG_ACCOUNT").get_by_role("link").first.click()
+    title(page, "WRONG_ACCOUNT")
+    assert "≠" in page.locator("#evidence").inner_text()
+
+    say(page, "comment 添加备注", "called the platform")
+    page.get_by_role("cell", name="called the platform").wait_for()
+    page.get_by_label("responsible").select_option("maker")
+    page.get_by_role("button", name="assign").click()
+    page.locator("dd", has_text="maker").wait_for()
+
+    page.get_by_text("propose an adjusting entry").click()
+    entry = page.locator('form[action="case-adjust"]')
+    payer, payee = (entry.locator(f"select[name={name}]") for name in ("from", "to"))
+    payer.select_option(index=0)
+    payee.select_option(index=1)
+    entry.get_by_label("amount, CNY").fill("12.34")
+    entry.get_by_label("why it puts the case right").fill("paid to the wrong one")
+    entry.get_by_label("why it puts the case right").press("Enter")
+    page.get_by_text("Another person decides").wait_for()
+    assert not page.get_by_role("button", name="approve").count()
+
+    (proposal,) = rows(home, "proposal", kind="adjustment", subject=case["case_id"])
+    assert (proposal["maker"], proposal["state"], json.loads(proposal["payload"])["amount_minor"]) == ("maker", "PROPOSED", 12_34)
+    told = [event["event"] for event in rows(home, "case_event", case_id=case["case_id"])]
+    assert told[-3:] == ["COMMENTED", "ASSIGNED", "PROPOSED"]
+    assert maker.complaints == []
+
+
+def refused_when_forged(person: Person, frame: FrameLocator, deed: str, fields: dict[str, str]) -> None:
+    """What a person's page does not offer he puts there himself, with the token that is his: the answer says that he may not."""
+    token = next(one["value"] for one in person.page.context.cookies() if one["name"] == "custody_form")
+    frame.locator("body").evaluate(_FORGE, [deed, {**fields, "form_token": token}])
+    title(frame, "You may not do that")
+
+
+_FORGE = """(body, [deed, fields]) => {
+    const form = document.createElement("form");
+    Object.assign(form, {method: "post", action: deed});
+    for (const [name, value] of Object.entries(fields)) form.append(Object.assign(document.createElement("input"), {name, value}));
+    body.append(form);
+    form.submit();
+}"""
+
+
+def open_console(chromium: Chromium, who: str, first: str, section: str) -> tuple[Person, FrameLocator]:
+    """``first``: in Airflow's navigation; ``section``: from there in the console's own."""
+    person = chromium.person(who)
+    page = person.section(first)
+    page.get_by_role("navigation", name="console").get_by_role("link", name=section, exact=True).click()
+    title(page, section.split(" ")[0])
+    return person, page
+
+
+def test_a_supervisor_approves_anothers_entry_and_is_refused_on_his_own(chromium: Chromium, home: Path) -> None:
+    (case,) = rows(home, "recon_case", kind="WRONG_ACCOUNT", platform="P002")
+    checker = chromium.person("checker")
+    page = checker.section(CASES)
+    title(page, "Cases")
+    page.get_by_label("owner").select_option("maker")
+    page.get_by_role("button", name="find").click()
+    page.get_by_role("heading", name="1 cases").wait_for()
+    page.get_by_role("link", name=case["case_id"][:10]).click()
+    title(page, "WRONG_ACCOUNT")
+    say(page, "approve 通过", "seen with the platform")
+    page.get_by_text("checker: seen with the platform").wait_for()
+    (proposal,) = rows(home, "proposal", kind="adjustment", subject=case["case_id"])
+    assert (proposal["checker"], proposal["state"]) == ("checker", "APPROVED")
+
+    # Who is operator and supervisor in one proposes and may not decide.
+    (own,) = rows(home, "recon_case", kind="WRONG_LOAN")
+    boss = chromium.person(BOSS)
+    page = boss.section(CASES)
+    page.get_by_role("row").filter(has_text="WRONG_LOAN").get_by_role("link").first.click()
+    title(page, "WRONG_LOAN")
+    say(page, "propose 提出", "the platform has put it right")
+    page.get_by_text("Another person decides").wait_for()
+    assert not page.get_by_role("button", name="approve").count()
+    (proposal,) = rows(home, "proposal", subject=own["case_id"])
+    said = {"id": own["case_id"], "proposal": proposal["proposal_id"], "answer": "approve", "note": "mine"}
+    refused_when_forged(boss, page, "case-decide", said)
+    assert rows(home, "proposal", subject=own["case_id"]) == [proposal]
+    assert checker.complaints == boss.complaints == []
+
+
+def test_a_risk_officer_answers_an_alert_and_two_decide_on_a_hold(chromium: Chromium, home: Path) -> None:
+    alert = next(
+        row for row in rows(home, "alert", state="OPEN") if row["rule"] == "BORROWER_SHORT" and row["platform"] == "P003"
+    )
+    risk, page = open_console(chromium, "risk", DAY, "Alerts 预警")
+    page.get_by_label("party").select_option("P003")
+    page.get_by_role("button", name="find").click()
+    page.get_by_role("link", name=alert["alert_id"][:10]).click()
+    title(page, "borrower")
+    say(page, "acknowledge 确认", "I call the platform")
+    page.get_by_text("acknowledged").first.wait_for()
+    assert rows(home, "alert", alert_id=alert["alert_id"])[0]["acknowledged_by"] == "risk"
+    say(page, "close 关闭", "paid in")
+    page.get_by_text("risk: paid in").wait_for()
+    (closed,) = rows(home, "alert", alert_id=alert["alert_id"])
+    assert (closed["state"], closed["closed_by"], closed["closed_reason"]) == ("CLOSED", "risk", "paid in")
+    assert not page.get_by_role("button", name="close").count()
+
+    found = watch_list_finding(risk, page)
+    assert "No money leaves" in found.locator("#hold").inner_text()
+    say(found, "propose a release 提议解除止付", "another person of that name")
+    found.get_by_text("another person of that name").wait_for()
+    (proposal,) = rows(home, "proposal", kind="aml_hold")
+    said = {"id": proposal["subject"], "proposal": proposal["proposal_id"], "answer": "approve", "note": "mine"}
+    refused_when_forged(risk, found, "hold-decide", said)
+    second, page = open_console(chromium, "risk2", DAY, "Compliance 合规")
+    say(watch_list_finding(second, page), "approve 通过", "compared with the passport")
+    page.get_by_text("compared with the passport").or_(page.locator("#hold form[action=hold-propose]")).first.wait_for()
+    (proposal,) = rows(home, "proposal", kind="aml_hold")
+    assert (proposal["maker"], proposal["checker"], proposal["state"]) == ("risk", "risk2", "APPROVED")
+
+
+def watch_list_finding(person: Person, page: FrameLocator) -> FrameLocator:
+    page.get_by_role("navigation", name="console").get_by_role("link", name="Compliance 合规").click()
+    title(page, "Compliance")
+    page.get_by_role("link", name="watch_list", exact=True).click()
+    page.locator("#hold").wait_for()
+    return page
+
+
+def test_the_fee_officer_proposes_what_is_due_and_a_supervisor_decides(chromium: Chromium, home: Path) -> None:
+    fees, page = open_console(chromium, "fees", DAY, "Fees 存管费")
+    due = page.locator("#due form").filter(has_text="P001-2019-12")
+    due.get_by_label("note").fill("as accrued")
+    due.get_by_role("button", name="propose").click()
+    title(page, "P001 2019-12")
+    page.get_by_text("Another person decides").wait_for()
+    (proposal,) = rows(home, "proposal", kind="fee_charge", subject="P001-2019-12")
+    said = {"id": "P001-2019-12", "proposal": proposal["proposal_id"], "kind": "fee_charge", "answer": "approve", "note": "mine"}
+    refused_when_forged(fees, page, "fee-decide", said)
+    checker, page = open_console(chromium, "checker", CASES, "Fees 存管费")
+    page.get_by_label("state").select_option("PROPOSED")
+    page.get_by_role("button", name="find").click()
+    page.get_by_role("link", name="P001-2019-12").click()
+    title(page, "P001 2019-12")
+    shown = page.get_by_role("row", name="gross").get_by_role("cell").inner_text()
+    say(page, "approve 通过", "agrees with the contract")
+    page.get_by_text("checker: agrees with the contract").wait_for()
+    (charge,) = rows(home, "fee_charge", charge_no="P001-2019-12")
+    assert charge["state"] == "APPROVED" and format_amount(charge["gross_minor"]) == shown.replace(",", "")
+    assert fees.complaints == checker.complaints == []
+
+
+def test_a_report_is_released_by_two_people_and_downloaded_by_the_regulator(chromium: Chromium, home: Path) -> None:
+    officer = chromium.person("p.report_officer")
+    page = officer.section(REPORTS)
+    page.get_by_role("link", name="custody report").first.click()
+    title(page, "2019-12")
+    form = page.locator("form[action=report-propose]")
+    for field in form.get_by_role("textbox", name="explanation").all():
+        field.fill("the first days of a new market")
+    say(page, "propose its release 提出放行", "figures compared with the core")
+    page.get_by_text("Another person decides").wait_for()
+    page = chromium.person("checker").section(REPORTS)
+    page.get_by_role("link", name="custody report").first.click()
+    say(page, "approve 通过", "agreed")
+    page.get_by_text("checker: agreed").wait_for()
+    (release,) = [row for row in rows(home, "report_release", report_id="custody_monthly") if row["period"] == "2019-12"]
+
+    regulator = chromium.person("zhang").page
+    regulator.goto(f"{chromium.at}/custody/reports")
+    assert regulator.get_by_role("navigation", name="console").get_by_role("link").all_inner_texts() == ["Reports 报表"]
+    regulator.get_by_role("link", name="custody report").first.click()
+    name = next(name for name in json.loads(release["files"]) if name.endswith(".xlsx"))
+    with regulator.expect_download() as download:
+        regulator.get_by_role("link", name=name).click()
+    data = Path(download.value.path()).read_bytes()
+    assert [len(data), hashlib.sha256(data).hexdigest()] == json.loads(release["files"])[name]
+    regulator.goto(f"{chromium.at}/custody/day")
+    title(regulator, "may not see this page")
+
+
+def test_the_auditor_reads_the_trail_and_changes_nothing(chromium: Chromium, home: Path) -> None:
+    from playwright.sync_api import expect
+
+    auditor, page = open_console(chromium, "auditor", DAY, "Audit trail 审计")
+    page.get_by_label("操作人").select_option("maker")
+    page.get_by_label("action").fill("case.comment")
+    page.get_by_role("button", name="find").click()
+    events = rows(home, "audit_event", actor="maker", action="case.comment")
+    expect(page.locator("tbody tr")).to_have_count(len(events), timeout=PATIENCE_MS)
+    assert "called the platform" in page.locator("tbody").inner_text()
+    page = auditor.section(CASES)
+    page.locator("tbody").get_by_role("link").first.click()
+    page.locator("#deeds").wait_for()
+    assert not page.locator("main form").count()
+    before = rows(home, "case_event")
+    (one,) = rows(home, "recon_case", kind="WRONG_ACCOUNT", platform="P002")
+    page = auditor.section(CUSTOMERS)
+    refused_when_forged(auditor, page, "case-comment", {"id": one["case_id"], "note": "mine"})
+    assert rows(home, "case_event") == before
+
+
+def test_an_administrator_proposes_a_status_and_cannot_approve_it(chromium: Chromium, home: Path) -> None:
+    admin, page = open_console(chromium, BOSS, DAY, "Organisations 机构")
+    page.get_by_role("link", name="P003").first.click()
+    title(page, "P003")
+    page.get_by_text("propose another status").click()
+    form = page.locator("form[action=organisation-status]")
+    form.get_by_label("status").select_option("SUSPENDED")
+    form.get_by_role("textbox").last.fill("its files are forged")
+    form.get_by_role("button", name="propose").click()
+    page.get_by_text("Another person decides").wait_for()
+    (proposal,) = rows(home, "proposal", state="PROPOSED", subject="P003")
+    assert proposal["maker"] == BOSS
+    said = {"party": "P003", "proposal": proposal["proposal_id"], "answer": "approve", "note": "mine"}
+    refused_when_forged(admin, page, "organisation-decide", said)
+    _, page = open_console(chromium, "checker", CASES, "Organisations 机构")
+    page.get_by_role("link", name="P003").first.click()
+    say(page, "reject 拒绝", "they were not")
+    page.get_by_role("cell", name="checker").first.wait_for()
+    (proposal,) = rows(home, "proposal", proposal_id=proposal["proposal_id"])
+    assert (proposal["checker"], proposal["state"]) == ("checker", "REJECTED")
