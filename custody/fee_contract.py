@@ -13,7 +13,7 @@ from datetime import date
 from enum import StrEnum
 from fractions import Fraction
 from functools import cached_property
-from typing import TypeVar, get_args
+from typing import Any, TypeVar, get_args
 
 from custody.errors import UsageError
 from custody.money import MAX_MINOR, MINOR_DIGITS, Rounding
@@ -179,6 +179,11 @@ class FeeContract:
     def rate_text(self) -> str:
         """``per_mille_year`` as decimal text."""
         return shown(self.per_mille_year)
+
+    @cached_property
+    def memo(self) -> dict[tuple[date, int], Any]:
+        """Where custody.fees keeps what it has reckoned of the terms of one day."""
+        return {}
 
     def in_force(self, day: date) -> bool:
         return self.valid_from <= day and (self.valid_to is None or day <= self.valid_to)

@@ -27,7 +27,10 @@ from custody.names import DayCount
 # What the bill as a whole adds to its components, in this order.
 MAXIMUM, MINIMUM, ANNUAL_MINIMUM = "maximum", "minimum", "annual_minimum"
 WHOLE_BILL = (MAXIMUM, MINIMUM, ANNUAL_MINIMUM)
-_ZERO = Fraction(0)
+_ZERO, _ONE = Fraction(0), Fraction(1)
+_NOTHING = "0/1"
+# Days of which a contract's terms are kept: more than a year's, should all of it be rated anew.
+_MOST_KNOWN = 400
 _PERIOD = re.compile(r"([12][0-9]{3})-(?:(0[1-9]|1[0-2])|Q([1-4]))", re.ASCII)
 
 
@@ -62,6 +65,9 @@ class ComponentState:
     terms: str = ""
     weighted: Fraction = _ZERO
     closed: Fraction = _ZERO
+
+
+_NO_STATE = ComponentState()
 
 
 @dataclass(frozen=True)
@@ -235,29 +241,30 @@ def accrue(contract: FeeContract, day: date, facts: DayFacts, state: FeeState) -
     for name, quantity in facts.quantities.items():
         whole(quantity, f"the quantity of {name}")
 
-    lines, components = _components(contract, day, facts, state)
-    came = sum((line.fee for line in lines), _ZERO)
-    left = contract.left(None, day)
-    days = _days(state)
+    terms = _terms_of(contract, day, _days(state))
+    lines, components = _components(contract, day, facts, state, terms)
+    came = _ZERO
+    for line in lines:
+        came = _sum(came, line.fee)
     capped = contract.maximum_minor is not None
-    year = 366 if isleap(day.year) else 365
-    so_far = replace(
-        state,
-        through=day,
-        components=components,
-        free=state.free + (_ZERO if capped else came),
-        capped=state.capped + (came if capped else _ZERO),
-        cap=state.cap + left * Fraction(contract.maximum_minor or 0, days),
-        floor=state.floor + left * Fraction(contract.minimum_minor, days),
-        year_floor=state.year_floor + left * Fraction(contract.annual_minimum_minor, year),
-    )
-    so_far = replace(so_far, bill=_bill(so_far, _ends_a_year(contract, state.last)))
-    for name, before, now in zip(WHOLE_BILL, state.bill, so_far.bill, strict=True):
+    free = state.free if capped else _sum(state.free, came)
+    under_cap = _sum(state.capped, came) if capped else state.capped
+    cap, floor = _sum(state.cap, terms.cap), _sum(state.floor, terms.floor)
+    year_floor = _sum(state.year_floor, terms.year_floor)
+    total = _sum(free, under_cap)
+    maximum = min(under_cap, cap) - under_cap if capped or under_cap else _ZERO
+    total = _sum(total, maximum)
+    minimum = floor - total if floor > total else _ZERO
+    total = _sum(total, minimum)
+    short = year_floor - state.year_net_minor - total if _ends_a_year(contract, state.last) else _ZERO
+    annual = short if short > 0 else _ZERO
+    total = _sum(total, annual)
+    bill = (maximum, minimum, annual)
+    for name, before, now in zip(WHOLE_BILL, state.bill, bill, strict=True):
         if now != before:
-            lines.append(Line(name, 1, "", Fraction(1), now - before))
-    net = round_minor(so_far.exact, contract.rounding) - state.net_minor
-    vat_rate = contract.vat_rate(day)
-    vat_exact = state.vat + net * vat_rate
+            lines.append(Line(name, 1, "", _ONE, now - before))
+    net = round_minor(total, contract.rounding) - state.net_minor
+    vat_exact = _sum(state.vat, net * terms.vat_rate)
     vat = round_minor(vat_exact, contract.rounding) - state.vat_minor
     return FeeAccrual(
         accrual_date=day,
@@ -267,13 +274,24 @@ def accrue(contract: FeeContract, day: date, facts: DayFacts, state: FeeState) -
         net_minor=net,
         vat_minor=vat,
         gross_minor=net + vat,
-        vat_rate=vat_rate,
+        vat_rate=terms.vat_rate,
         rounding=contract.rounding,
-        state=replace(
-            so_far,
+        state=FeeState(
+            first=state.first,
+            last=state.last,
+            through=day,
+            currency=state.currency,
+            components=components,
+            free=free,
+            capped=under_cap,
+            cap=cap,
+            floor=floor,
+            bill=bill,
             net_minor=state.net_minor + net,
             vat=vat_exact,
             vat_minor=state.vat_minor + vat,
+            year_net_minor=state.year_net_minor,
+            year_floor=year_floor,
             accrued_minor=state.accrued_minor + net + vat,
         ),
     )
@@ -304,33 +322,78 @@ def contract_for(contracts: Iterable[FeeContract], day: date) -> FeeContract:
     return found[0]
 
 
+@dataclass(frozen=True)
+class _DayTerms:
+    """What a contract says of one day of a period of so many days, whoever signed it: thousands sign the same. ``left``: of what concerns
+    the whole bill; ``fixed``: components that cost the same whatever the facts, as (component, terms, left, fee)."""
+
+    vat_rate: Fraction
+    cap: Fraction
+    floor: Fraction
+    year_floor: Fraction
+    balance: tuple[Fraction, str, Fraction] | None
+    fixed: tuple[tuple[str, str, Fraction, Fraction], ...]
+    tariffs: tuple[tuple[Tariff, Fraction], ...]
+
+
+def _terms_of(contract: FeeContract, day: date, days: int) -> _DayTerms:
+    known: dict[tuple[date, int], _DayTerms] = contract.memo
+    found = known.get((day, days))
+    if found is None:
+        if len(known) >= _MOST_KNOWN:
+            known.clear()
+        found = known[day, days] = _reckoned(contract, day, days)
+    return found
+
+
+def _reckoned(contract: FeeContract, day: date, days: int) -> _DayTerms:
+    left = contract.left(None, day)
+    balance = None
+    if contract.day_count is not None:
+        of_year, of_balance = days_in_year(contract.day_count, day), contract.left(BALANCE, day)
+        factor = contract.per_mille_year / (1000 * of_year) * of_balance
+        balance = factor, f"{contract.rate_text} per mille / {of_year}", of_balance
+    fixed = []
+    if contract.flat_minor:
+        of_flat = contract.left(FLAT, day)
+        fixed.append((FLAT, f"{contract.flat_minor} / {days}", of_flat, Fraction(contract.flat_minor, days) * of_flat))
+    if contract.onboarding is not None and contract.onboarding[0] == day:
+        once, of_once = contract.onboarding[1], contract.left(ONBOARDING, day)
+        fixed.append((ONBOARDING, f"{once}", of_once, once * of_once))
+    return _DayTerms(
+        vat_rate=contract.vat_rate(day),
+        cap=left * Fraction(contract.maximum_minor or 0, days),
+        floor=left * Fraction(contract.minimum_minor, days),
+        year_floor=left * Fraction(contract.annual_minimum_minor, 366 if isleap(day.year) else 365),
+        balance=balance,
+        fixed=tuple(fixed),
+        tariffs=tuple((tariff, contract.left(tariff.component, day)) for tariff in contract.tariffs),
+    )
+
+
 def _components(
-    contract: FeeContract, day: date, facts: DayFacts, state: FeeState
+    contract: FeeContract, day: date, facts: DayFacts, state: FeeState, terms: _DayTerms
 ) -> tuple[list[Line], dict[str, ComponentState]]:
     lines: list[Line] = []
     components = dict(state.components)
 
-    def add(name: str, quantity: int, terms: str, fee: Fraction, before: ComponentState | None = None) -> None:
-        before = before or components.get(name, ComponentState())
-        components[name] = replace(before, quantity=before.quantity + quantity, fee=before.fee + fee)
-        lines.append(Line(name, quantity, terms, contract.left(name, day), fee))
+    def add(name: str, quantity: int, text: str, left: Fraction, fee: Fraction, before: ComponentState | None = None) -> None:
+        before = before or components.get(name, _NO_STATE)
+        components[name] = ComponentState(
+            before.quantity + quantity, _sum(before.fee, fee), before.terms, before.weighted, before.closed
+        )
+        lines.append(Line(name, quantity, text, left, fee))
 
-    if contract.day_count is not None:
-        days = days_in_year(contract.day_count, day)
-        fee = facts.base_minor * contract.per_mille_year / (1000 * days) * contract.left(BALANCE, day)
-        add(BALANCE, facts.base_minor, f"{contract.rate_text} per mille / {days}", fee)
-    if contract.flat_minor:
-        days = _days(state)
-        add(FLAT, 1, f"{contract.flat_minor} / {days}", Fraction(contract.flat_minor, days) * contract.left(FLAT, day))
-    if contract.onboarding is not None and contract.onboarding[0] == day:
-        once = contract.onboarding[1]
-        add(ONBOARDING, 1, f"{once}", once * contract.left(ONBOARDING, day))
-    for tariff in contract.tariffs:
+    if terms.balance is not None:
+        factor, text, left = terms.balance
+        add(BALANCE, facts.base_minor, text, left, facts.base_minor * factor)
+    for name, text, left, fee in terms.fixed:
+        add(name, 1, text, left, fee)
+    for tariff, left in terms.tariffs:
         quantity = facts.quantities.get(tariff.component, 0)
         if quantity:
-            left = contract.left(tariff.component, day)
-            fee, before = _priced(tariff, quantity, left, components.get(tariff.component, ComponentState()))
-            add(tariff.component, quantity, tariff.text, fee, before)
+            fee, before = _priced(tariff, quantity, left, components.get(tariff.component, _NO_STATE))
+            add(tariff.component, quantity, tariff.text, left, fee, before)
     return lines, components
 
 
@@ -338,8 +401,11 @@ def _priced(tariff: Tariff, quantity: int, left: Fraction, before: ComponentStat
     """(what the day's units add to the period's fee, the component's state but for its quantity and fee)."""
     total = before.quantity + quantity
     if tariff.mode is TierMode.GRADUATED:
+        added = tariff.total(total)
+        if before.quantity:
+            added -= tariff.total(before.quantity)
         # Prices of all units that come again later begin anew.
-        return (tariff.total(total) - tariff.total(before.quantity)) * left, replace(before, terms="")
+        return added if left == 1 else added * left, replace(before, terms="") if before.terms else before
     terms = tariff.text
     if terms != before.terms:
         before = replace(before, terms=terms, closed=before.fee, weighted=_ZERO)
@@ -347,12 +413,11 @@ def _priced(tariff: Tariff, quantity: int, left: Fraction, before: ComponentStat
     return before.closed + before.weighted * tariff.reached(total) - before.fee, before
 
 
-def _bill(state: FeeState, ends_a_year: bool) -> tuple[Fraction, Fraction, Fraction]:
-    maximum = min(state.capped, state.cap) - state.capped
-    total = state.free + state.capped + maximum
-    minimum = max(total, state.floor) - total
-    short = state.year_floor - state.year_net_minor - total - minimum
-    return maximum, minimum, max(short, _ZERO) if ends_a_year else _ZERO
+def _sum(one: Fraction, other: Fraction) -> Fraction:
+    """Most of what is added up is nothing yet, and to add it exactly takes as long as to add anything."""
+    if not other:
+        return one
+    return one + other if one else other
 
 
 def _ends_a_year(contract: FeeContract, last: date) -> bool:
@@ -372,4 +437,4 @@ def days_in_year(day_count: DayCount, day: date) -> int:
 
 
 def _text(exact: Fraction) -> str:
-    return f"{exact.numerator}/{exact.denominator}"
+    return f"{exact.numerator}/{exact.denominator}" if exact else _NOTHING

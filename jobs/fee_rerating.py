@@ -55,7 +55,7 @@ class Terms:
 
     def _parsed(self, said: Mapping[str, Any]) -> FeeContract:
         """Thousands of platforms have signed one of some dozens: each is read once."""
-        text = json.dumps(said, sort_keys=True)
+        text = repr(said)
         if text not in self._read:
             self._read[text] = FeeContract.parse(said)
         return self._read[text]

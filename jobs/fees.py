@@ -98,7 +98,7 @@ def _write_positions(
     legs = _legs_of_fees(context) if _has(facts, TxnType.CUSTODY_FEE) else []
     found = moved(before, written_off, decisions, [leg for leg in legs if leg["outcome"] == "POSTED"])
     positions = found.positions | {p: found.positions.get(p, Position(p)) for p in accrued}
-    rows = [asdict(positions[p]) | {"accrued_minor": accrued.get(p, positions[p].accrued_minor)} for p in sorted(positions)]
+    rows = [vars(positions[p]) | {"accrued_minor": accrued.get(p, positions[p].accrued_minor)} for p in sorted(positions)]
     context.write("fee_positions", rows)
     context.write("fee_write_offs", [asdict(of) for _, of in sorted(found.write_offs.items()) if of.left_minor])
     entries = sorted((*differences, *found.entries), key=lambda e: (e.platform, e.request_no, e.leg))
