@@ -127,6 +127,8 @@ _QUERIES = {
         where contains(account, '.LENDER.') and account like '%:available' and closing_minor > 0) b
       left join (select account as owner, sum(credit_minor) as came, sum(lent_minor) as lent from days group by account) d using (owner),
       lateral (select closing_minor - coalesce(came, 0) as minor) where coalesce(lent, 0) = 0 and minor > 0 group by platform""",
+    "sold": """select m.platform, s.customer_id as seller, b.customer_id as buyer, loan_id, amount_minor from moves m
+      join accounts s on s.sub_account = payee join accounts b on b.sub_account = payer where txn_type = 'CREDIT_ASSIGNMENT'""",
     "findings": """
       select 'limit_on_platform' as rule, sum(minor) - if(bool_or(kind = 'COMPANY'), 100000000, 20000000) as amount_minor
         from loans group by platform, customer_id having sum(minor) > if(bool_or(kind = 'COMPANY'), 100000000, 20000000)
@@ -137,10 +139,10 @@ _QUERIES = {
       union all select 'shared_identity', 0 from accounts where role = 'BORROWER' group by platform, customer_id having count(*) >= 2
       union all select 'large_value', came from customer_days where is_new and came >= threshold
       union all select 'large_value', went from customer_days where is_new and went >= threshold
-      union all select 'structuring', sum(came) from customer_days where came >= threshold * 8 // 10 and came < threshold group by customer_id
-        having count(*) >= 3 and bool_or(is_new)
-      union all select 'structuring', sum(went) from customer_days where went >= threshold * 8 // 10 and went < threshold group by customer_id
-        having count(*) >= 3 and bool_or(is_new)
+      union all select 'structuring', sum(came) from customer_days where came >= threshold * 4 // 10 and came < threshold group by customer_id
+        having count(*) >= 2 and bool_or(is_new) and sum(came) * 10000 >= any_value(threshold) * 17500
+      union all select 'structuring', sum(went) from customer_days where went >= threshold * 4 // 10 and went < threshold group by customer_id
+        having count(*) >= 2 and bool_or(is_new) and sum(went) * 10000 >= any_value(threshold) * 17500
       union all select 'fast_in_out', least(went - (got - came), came - spent) from per_customer
         where leaves_today and came >= 5000000 and least(went - (got - came), came - spent) * 10000 >= came * 9000
       union all select 'dormant_active', minor from woken join (
@@ -150,10 +152,14 @@ _QUERIES = {
         using (customer_id) where date '2020-01-02' - last_on >= 90
       union all select 'super_lender', sum(sold_minor) from days group by platform, customer_id
         having sum(lent_minor) >= 20000000 and sum(sold_minor) * 10000 >= sum(lent_minor) * 5000 and sum(sold_count) >= 10
-      union all select 'packaged_assignment', sum(minor) from (
-        select m.platform, s.customer_id as seller, b.customer_id as buyer, sum(amount_minor) as minor from moves m
-          join accounts s on s.sub_account = payee join accounts b on b.sub_account = payer where txn_type = 'CREDIT_ASSIGNMENT'
-          group by 1, 2, 3 having count(distinct loan_id) >= 10) group by platform, seller having sum(minor) >= 5000000
+      union all select 'super_lender', sum(amount_minor) from sold join (
+          select s.platform, s.seller, s.loan_id from sold s join loans l using (platform, loan_id) where disbursed_on > date '2020-01-02' - 30
+            group by 1, 2, 3 having count(distinct buyer) > 1 and sum(amount_minor) * 10000 >= any_value(funded_minor) * 5000) using (platform, seller, loan_id)
+        group by platform, seller having count(distinct buyer) >= 3 and sum(amount_minor) >= 3000000
+      union all select 'packaged_assignment', if(many >= 5000000, many, few) from (
+        select platform, seller, sum(minor) as total, sum(if(loans >= 10, minor, 0)) as many, sum(if(loans >= 5, minor, 0)) as few from (
+          select platform, seller, buyer, sum(amount_minor) as minor, count(distinct loan_id) as loans from sold group by 1, 2, 3)
+          group by platform, seller) where many >= 5000000 or (few >= 2000000 and few * 10000 >= total * 8000)
       union all select 'pooling', idle from idle left join (select platform, sum(minor) as lent from loans group by platform) l using (platform)
         where idle * 10000 >= coalesce(lent, 0) * 2000 and lenders >= 5
       union all select 'new_for_old', sum(by_new) from (

@@ -97,7 +97,7 @@ def make_day(home: Path, rows: int) -> int:
 
 
 def _sealed(writer: StepWriter, platforms: int, told: pa.Table, on: date) -> None:
-    for table in ("account_days", "contact_digests", "platform_days"):
+    for table in ("account_days", "contact_digests", "platform_days", "claims_sold"):
         writer.declare(table)
     if on == BEFORE:
         _write(writer, platforms, "account_days", "contact_digests", "platform_days")

@@ -1,4 +1,4 @@
-"""What compliance found against what people and platforms of a simulated world did; and, of kinds that are a matter of degree, recall
+"""What compliance, the risk step and the tracing of loans' money found against what people and platforms of a simulated world did; and, of kinds that are a matter of degree, recall
 and precision over a figure of their rule (each point is a trial of the rule on the sealed days)."""
 
 from __future__ import annotations
@@ -12,24 +12,29 @@ from typing import Any
 from connectors.bootstrap import Wiring
 from connectors.lake import Lake
 from console.pages.plot import RatePoint, rates_svg
+from custody.compensation import REPEATED, Compensated, repeated
 from custody.errors import UsageError
 from custody.match_rules import Rule, read_rule
 from custody.ports import Row
-from custody.rule_forms import ComplianceTerms
+from custody.risk_alerts import Alert
+from custody.rule_forms import ComplianceTerms, RiskFigures
 from custody.services.outputs import latest_seal
 from simulator.score import Score, score
 
 # Of kinds that are a matter of degree: the figure that says how much, and the values over which it is tried.
 CURVES: Mapping[str, tuple[str, tuple[int, ...]]] = {
-    "structuring": ("share_bp", (6000, 7000, 8000, 9000, 9500)),
+    "structuring": ("sum_bp", (12_500, 15_000, 17_500, 20_000, 25_000)),
     "fast_in_out": ("minor", (2_000_000, 3_000_000, 5_000_000, 8_000_000, 13_000_000)),
-    "super_lender": ("sales", (2, 5, 10, 14, 17)),
-    "packaged_assignment": ("loans", (5, 8, 10, 15, 20)),
+    "super_lender": ("buyers", (1, 2, 3, 4, 6)),
+    "packaged_assignment": ("few", (2, 3, 4, 5, 7)),
     "pooling": ("share_bp", (500, 1000, 2000, 3000, 5000)),
     "new_for_old": ("share_bp", (250, 1000, 2000, 4000, 8000)),
     "shared_contact": ("borrowers", (2, 3, 4, 5, 6)),
     "term_splitting": ("loans", (2, 3, 4, 5)),
+    "repeated_compensation": ("times", (1, 2, 3, 4, 5)),
 }
+# Of the other steps' findings those kinds that are done here.
+_OF_RISK, _OF_FUNDS = "repeated_compensation", "borrower_is_related"
 
 
 def behaviour_labels(wiring: Wiring, truth: Path) -> list[dict[str, Any]]:
@@ -81,15 +86,23 @@ def _found(days: Iterable[tuple[date, list[Row]]]) -> list[dict[str, Any]]:
 
 def behaviour_score(wiring: Wiring, labels: list[dict[str, Any]]) -> tuple[Score, date]:
     """By the rules that were in force; and up to which date."""
-    days = []
-    for on in _days(wiring):
-        with wiring.register.transaction() as tx:
-            seal = latest_seal(tx, on, "compliance")
-        assert seal is not None
-        days.append((on, wiring.lake.rows(seal.path, "compliance_findings")))
+    days = [(on, _rows(wiring, on, "compliance", "compliance_findings")) for on in _days(wiring)]
     if not days:
         raise UsageError("compliance has not run on any date yet / 尚未运行合规监测")
-    return score(labels, _found(days), days[-1][0].isoformat()), days[-1][0]
+    found = _found(days)
+    for on, _ in days:
+        alerts = [row for row in _rows(wiring, on, "risk", "alerts") if row["rule"] == REPEATED]
+        found += _found([(on, [row | {"rule": _OF_RISK} for row in alerts])])
+        breaks = [row for row in _rows(wiring, on, "reconcile", "breaks") if row["subject"].endswith(f"|{_OF_FUNDS}")]
+        found += _found([(on, [row | {"rule": _OF_FUNDS, "words_en": row["subject"]} for row in breaks])])
+    return score(labels, found, days[-1][0].isoformat()), days[-1][0]
+
+
+def _rows(wiring: Wiring, on: date, step: str, table: str) -> list[Row]:
+    """Of the step's newest output of the date; none where it has not run."""
+    with wiring.register.transaction() as tx:
+        seal = latest_seal(tx, on, step)
+    return [] if seal is None else wiring.lake.rows(seal.path, table)
 
 
 def curve(
@@ -101,6 +114,8 @@ def curve(
     from schemas.rule_book import shipped_rules
 
     name, values = CURVES[kind]
+    if kind == _OF_RISK:
+        return _compensated_curve(wiring, labels, name, values)
     rule = [rule for rule in shipped_rules() if rule.rule_id == kind][-1]
     assert isinstance(rule.says, ComplianceTerms)
     own, days = rule.says.figures[name], _days(wiring)
@@ -110,12 +125,37 @@ def curve(
         with trial_days(wiring, [_with(rule, name, value)], days[0], days[-1], step="compliance") as (lake, tried):
             found = _found((day.on, _of(lake, day.tried.path, kind)) for day in tried)
         line = score(labels, found, days[-1].isoformat()).kinds
-        points.append(
-            {"kind": kind, "figure": name, "value": value, "operating": value == own}
-            | {n: line[kind][n] for n in ("planted", "found", "recall")}
-            | _precision(line, kind)
-        )
+        points.append(_point(kind, name, value, value == own, line))
     return points
+
+
+def _compensated_curve(wiring: Wiring, labels: list[dict[str, Any]], name: str, values: Iterable[int]) -> list[dict[str, Any]]:
+    """The risk step is not tried anew: what it judges by is sealed whole (table compensations), and judged by the same function."""
+    from schemas.rule_book import shipped_rules
+
+    says = [rule.says for rule in shipped_rules() if rule.rule_id == _OF_RISK][-1]
+    assert isinstance(says, RiskFigures)
+    days = _days(wiring)
+    paid = [(on, [Compensated(**row) for row in _rows(wiring, on, "risk", "compensations")]) for on in days]
+    points = []
+    for value in sorted({*values, says.figures[name]}):
+        figures = {**says.figures, name: value}
+        told = [(on, [_alert(alert) for alert in repeated(rows, figures, on)]) for on, rows in paid]
+        line = score(labels, _found(told), days[-1].isoformat()).kinds
+        points.append(_point(_OF_RISK, name, value, value == says.figures[name], line))
+    return points
+
+
+def _alert(alert: Alert) -> Row:
+    return {"platform": alert.platform, "rule": _OF_RISK, "subject": alert.subject, "words_en": alert.words[0]}
+
+
+def _point(kind: str, name: str, value: int, is_own: bool, line: Mapping[str, Any]) -> dict[str, Any]:
+    return (
+        {"kind": kind, "figure": name, "value": value, "operating": is_own}
+        | {n: line[kind][n] for n in ("planted", "found", "recall")}
+        | _precision(line, kind)
+    )
 
 
 def draw_curves(points: Iterable[Mapping[str, Any]], folder: Path) -> list[Path]:

@@ -106,7 +106,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "{customer} 于 {on} 在 {platforms} 个平台{way_zh} {transactions} 笔共 {moved}，须于 {due_on} 前报告",
     ),
     "structuring": (
-        "{customer}: on {times} days within {days} between {low} and just below {threshold} {way}, {moved} in all",
+        "{customer}: on {times} days within {days} between {low} and less than {threshold} {way}, {moved} in all",
         "{customer}：{days} 日内有 {times} 日{way_zh}金额介于 {low} 与 {threshold} 之间，合计 {moved}",
     ),
     "fast_in_out": (
@@ -122,8 +122,8 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "{subject} 命中名单 {list} 第 {entry} 条，涉及 {platforms} 个平台账户，余额 {held}，自 {since} 起{state_zh}",
     ),
     "super_lender": (
-        "{subject} lent {lent} on {platform} within {days} days and sold {sold} of claims in {sales} assignments",
-        "{subject} {days} 日内在 {platform} 出借 {lent}，并以 {sales} 笔转让债权 {sold}",
+        "{subject} lent {lent} on {platform} within {days} days and sold {sold} of claims in {sales} assignments{split}",
+        "{subject} {days} 日内在 {platform} 出借 {lent}，并以 {sales} 笔转让债权 {sold}{split_zh}",
     ),
     "packaged_assignment": (
         "{subject} sold claims on {loans} loans of {platform} in one piece on {on}, {sold} in all, to {buyers} buyers who each took at least {least}",
@@ -144,6 +144,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "borrower_near_related": (
         "borrower {subject} of {platform} has the {field} of its related party {related}",
         "{platform} 的借款人 {subject} 与其关联方 {related} 共用{field_zh}",
+    ),
+    "borrower_near_guarantor": (
+        "borrower {subject} of {platform} has the {field} of {guarantor}, who answers for {loans} of his loans, {owed} outstanding",
+        "{platform} 的借款人 {subject} 与其标的担保人 {guarantor} 同{field_zh}，涉及 {loans} 笔标的，未还本金 {owed}",
     ),
     "guarantee_by_related": (
         "{subject}, a related party of {platform}, paid {paid} to lenders in borrowers' place",

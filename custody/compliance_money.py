@@ -43,7 +43,8 @@ def large_values(days: Iterable[Row], figures: Figures, calendar: SettlementCale
 
 
 def structured(days: Iterable[Row], figures: Figures, today: date) -> Iterator[Finding]:
-    """Days again and again just below the threshold; it speaks on the last of them, and once a month of a customer and a way."""
+    """Days again and again just below the threshold; it speaks on the last of them, and once a month of a customer and a way. With
+    ``sum_bp`` the nearer they come, the fewer of them it takes: those from ``share_bp`` on must add up to so much of the threshold."""
     first = today - timedelta(days=figures["days"] - 1)
     for customer, rows in _by_customer(row for row in days if first <= row["on"] <= today):
         threshold = limit_of(kind_of(rows), figures)
@@ -53,7 +54,8 @@ def structured(days: Iterable[Row], figures: Figures, today: date) -> Iterator[F
             for row in rows:
                 totals[row["on"]] += row[f"{way}_minor"]
             near = {on: total for on, total in totals.items() if low <= total < threshold}
-            if len(near) >= figures["times"] and _is_new(rows, near, today):
+            is_enough = sum(near.values()) * BASIS_POINTS >= threshold * figures.get("sum_bp", 0)
+            if len(near) >= figures["times"] and is_enough and _is_new(rows, near, today):
                 said: dict[str, int | str] = {
                     "customer": customer,
                     "times": len(near),

@@ -15,10 +15,24 @@ from custody.compliance_borrowers import FIELDS, contact_rows
 from custody.ports import Row
 
 Related = Mapping[str, Set[str]]
+_NEAR = FIELDS | {"identity": ("identity number", "证件号")}
 
 
-def super_lenders(days: Iterable[Row], figures: Figures, today: date) -> Iterator[Finding]:
-    """``days``: accounts' days as in custody.compliance_money, with ``sold_minor`` and ``sold_count`` (claims assigned away)."""
+def super_lenders(
+    days: Iterable[Row], figures: Figures, today: date, sales: Iterable[Row] = (), lent: Iterable[Row] = ()
+) -> Iterator[Finding]:
+    """Who lends much and sells it on in many sales; and, where the rule names ``buyers``, who splits among many what he lent all but alone.
+    ``days``: accounts' days as in custody.compliance_money, with ``sold_minor`` and ``sold_count`` (claims assigned away). ``sales``: the
+    window's assignments as in ``packaged``, with ``on``; ``lent``: platform, loan_id, ``since``, ``funded_minor``, customer_id and
+    ``principal_minor``, which he still holds of it."""
+    found = {(finding.platform, finding.subject): finding for finding in _sellers(days, figures, today)}
+    if "buyers" in figures:
+        for finding in _splitters(sales, lent, figures, today):
+            found.setdefault((finding.platform, finding.subject), finding)
+    yield from (found[key] for key in sorted(found))
+
+
+def _sellers(days: Iterable[Row], figures: Figures, today: date) -> Iterator[Finding]:
     first = today - timedelta(days=figures["days"] - 1)
     of: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in days:
@@ -27,7 +41,8 @@ def super_lenders(days: Iterable[Row], figures: Figures, today: date) -> Iterato
     for (platform, customer), rows in sorted(of.items()):
         lent, sold, sales = (sum(row[name] for row in rows) for name in ("lent_minor", "sold_minor", "sold_count"))
         if lent >= figures["lent_minor"] and sold * BASIS_POINTS >= lent * figures["sold_bp"] and sales >= figures["sales"]:
-            said = {"lent_minor": lent, "sold_minor": sold, "sales": sales, "days": figures["days"]}
+            said: dict[str, int | str] = {"lent_minor": lent, "sold_minor": sold, "sales": sales, "days": figures["days"]}
+            said |= {"split": "", "split_zh": ""}
             behind = tuple(
                 Behind(Source.SALE, platform, row["account"], row["posted_on"], row["sold_minor"])
                 for row in sorted(rows, key=lambda row: (row["on"], row["posted_on"], row["account"]))
@@ -36,29 +51,71 @@ def super_lenders(days: Iterable[Row], figures: Figures, today: date) -> Iterato
             yield Finding("super_lender", platform, customer, "", sold, said, behind)
 
 
+def _splitters(sales: Iterable[Row], lent: Iterable[Row], figures: Figures, today: date) -> Iterator[Finding]:
+    """A loan counts that was lent within the days, of which he had so great a share, and of which two or more bought parts: who leaves
+    sells a claim to one. What he had of it is what he holds and what he sold."""
+    first = today - timedelta(days=figures["days"] - 1)
+    of: dict[tuple[str, str], dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
+    for row in sales:
+        if first <= row["on"] <= today:
+            of[row["platform"], row["seller"]][row["loan_id"]].append(row)
+    loans = {(row["platform"], row["customer_id"], row["loan_id"]): row for row in lent if row["since"] and row["since"] >= first}
+    for (platform, seller), by_loan in sorted(of.items()):
+        had, rows = 0, list[Row]()
+        for loan_id, sold in sorted(by_loan.items()):
+            loan = loans.get((platform, seller, loan_id))
+            share = sum(row["amount_minor"] for row in sold) + (loan["principal_minor"] if loan else 0)
+            is_his = loan is not None and share * BASIS_POINTS >= loan["funded_minor"] * figures["alone_bp"]
+            if is_his and len({row["buyer"] for row in sold}) > 1:
+                had, rows = had + share, rows + sold
+        total, buyers = sum(row["amount_minor"] for row in rows), len({row["buyer"] for row in rows})
+        if buyers >= figures["buyers"] and total >= figures["split_minor"]:
+            number = len({row["loan_id"] for row in rows})
+            said: dict[str, int | str] = {"lent_minor": had, "sold_minor": total, "sales": len(rows), "days": figures["days"]}
+            said["split"] = f", in parts to {buyers} buyers, of {number} loans that he lent all but alone"
+            said["split_zh"] = f"（其几乎独自出借的 {number} 笔标的拆分转让给 {buyers} 人）"
+            behind = tuple(
+                Behind(Source.ENTRY, platform, row["account"], row["on"], row["amount_minor"], row["entry_no"])
+                for row in sorted(rows, key=lambda row: (row["on"], row["entry_no"]))
+            )
+            yield Finding("super_lender", platform, seller, "", total, said, behind)
+
+
 def packaged(moves: Iterable[Row], figures: Figures, today: date) -> Iterator[Finding]:
     """``moves``: today's posted assignments: platform, seller and buyer (customer ids), account (the seller's), loan_id, amount_minor,
     entry_no. A package is what one seller passes to one buyer of so many loans on one day: who leaves sells his claims one by one to
-    whoever bids, and who buys many at once by a mandate buys them of many."""
+    whoever bids, and who buys many at once by a mandate buys them of many. Where the rule names ``few``, so few loans are a package too
+    if nearly all that he sold on the day went that way."""
     of: dict[tuple[str, str], dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
     for row in moves:
         of[row["platform"], row["seller"]][row["buyer"]].append(row)
     for (platform, seller), by_buyer in sorted(of.items()):
-        rows = [row for sold in by_buyer.values() if len({row["loan_id"] for row in sold}) >= figures["loans"] for row in sold]
+        least, least_minor = figures["loans"], figures["minor"]
+        rows = _in_pieces(by_buyer, least)
+        if "few" in figures and sum(row["amount_minor"] for row in rows) < least_minor:
+            least, least_minor = figures["few"], figures["few_minor"]
+            rows = _in_pieces(by_buyer, least)
+            sold_minor = sum(row["amount_minor"] for sold in by_buyer.values() for row in sold)
+            if sum(row["amount_minor"] for row in rows) * BASIS_POINTS < sold_minor * figures["share_bp"]:
+                continue
         total = sum(row["amount_minor"] for row in rows)
-        if rows and total >= figures["minor"]:
+        if rows and total >= least_minor:
             said = {
                 "loans": len({row["loan_id"] for row in rows}),
                 "on": today.isoformat(),
                 "sold_minor": total,
                 "buyers": len({row["buyer"] for row in rows}),
-                "least": figures["loans"],
+                "least": least,
             }
             ordered = sorted(rows, key=lambda row: row["entry_no"])
             behind = tuple(
                 Behind(Source.ENTRY, platform, row["account"], today, row["amount_minor"], row["entry_no"]) for row in ordered
             )
             yield Finding("packaged_assignment", platform, seller, today.isoformat(), total, said, behind)
+
+
+def _in_pieces(by_buyer: Mapping[str, list[Row]], least: int) -> list[Row]:
+    return [row for sold in by_buyer.values() if len({row["loan_id"] for row in sold}) >= least for row in sold]
 
 
 @dataclass(frozen=True)
@@ -131,6 +188,33 @@ def near_related(contacts: Iterable[Row], related: Related) -> Iterator[Finding]
             rows = contact_rows([row, *near])
             found.setdefault(key, Finding("borrower_near_related", row["platform"], row["customer_id"], field, 0, said, rows))
     yield from (found[key] for key in sorted(found))
+
+
+def near_guarantors(loans: Iterable[Row], contacts: Iterable[Row], figures: Figures) -> Iterator[Finding]:
+    """``loans``: lent and guaranteed: platform, loan_id, since, ``minor`` outstanding, borrower and guarantor (sub-accounts) with
+    ``borrower_id`` and ``guarantor_id``, the customers; ``contacts``: of these accounts. A guarantee of oneself is none."""
+    of: dict[str, dict[tuple[str, str], Row]] = defaultdict(dict)
+    for row in contacts:
+        of[row["sub_account"]][row["field"], row["digest"]] = row
+    near: dict[tuple[str, str, str, str], list[tuple[Row, tuple[Behind, ...]]]] = defaultdict(list)
+    for loan in sorted(loans, key=lambda loan: (loan["platform"], loan["loan_id"])):
+        borrower, guarantor = of[loan["borrower"]], of[loan["guarantor"]]
+        shared = sorted(borrower.keys() & guarantor.keys())
+        if loan["borrower_id"] == loan["guarantor_id"]:
+            field, rows = "identity", tuple[Behind, ...]()
+        elif shared:
+            field, rows = shared[0][0], contact_rows([borrower[shared[0]], guarantor[shared[0]]])
+        else:
+            continue
+        near[loan["platform"], loan["borrower_id"], loan["guarantor_id"], field].append((loan, rows))
+    for (platform, borrower_id, guarantor_id, field), found in sorted(near.items()):
+        owed = sum(loan["minor"] for loan, _ in found)
+        if owed < figures["minor"]:
+            continue
+        said: dict[str, int | str] = {"loans": len(found), "owed_minor": owed, "guarantor": guarantor_id}
+        said |= {"field": _NEAR[field][0], "field_zh": _NEAR[field][1]}
+        behind = tuple(Behind(Source.LOAN, platform, loan["loan_id"], loan["since"], loan["minor"]) for loan, _ in found)
+        yield Finding("borrower_near_guarantor", platform, borrower_id, guarantor_id, owed, said, (*behind, *found[0][1]))
 
 
 def related_guarantors(moves: Iterable[Row], related: Related, figures: Figures, today: date) -> Iterator[Finding]:

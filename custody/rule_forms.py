@@ -288,9 +288,11 @@ def _compliance(d: Declared) -> ComplianceTerms:
         raise d.wrong(f"no detector judges this rule; those that do are {', '.join(NEEDS)}")
     needed = NEEDS[rule_id].figures
     found = _figures(d).figures if "figures" in d else MappingProxyType(dict[str, int]())
-    if set(found) != set(needed):
+    more = NEEDS[rule_id].more
+    if set(found) not in (set(needed), {*needed, *more}):
+        besides = f", or {', '.join(more)} besides" if more else ""
         raise d.wrong(
-            f"its detector needs the figures {', '.join(needed) or 'none'}; the entry names {', '.join(found) or 'none'}"
+            f"its detector needs the figures {', '.join(needed) or 'none'}{besides}; the entry names {', '.join(found) or 'none'}"
         )
     disclosure = Disclosure(d.one_of("disclosure", tuple(Disclosure)))
     if disclosure.reach > NEEDS[rule_id].disclosure.reach:

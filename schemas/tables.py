@@ -468,6 +468,12 @@ TABLES: dict[str, TableSpec] = {
             "sub_account field",
             "platform:text sub_account:text field:text digest:text since:date file_name:text line_no:int",
         ),
+        # Today's posted assignments of claims; seller and buyer are customer ids, ``account`` is the seller's.
+        _table(
+            "claims_sold",
+            "platform entry_no",
+            "platform:text entry_no:int seller:text buyer:text account:text loan_id:text? amount_minor:int",
+        ),
         # What was repaid on a platform today, and what of it came out of other loans.
         _table("platform_days", "platform", "platform:text repaid_minor:int repaid_by_new_minor:int"),
         # fees

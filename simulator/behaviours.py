@@ -1,8 +1,9 @@
 """What people and platforms do over weeks that no single row shows: off unless a world asks for it.
 
 Platforms of odd number misbehave: the first boldly in everything, the others of each kind as far as chance has it; those of even number
-are sound but for innocent look-alikes. Each deed is a true one: the money moves, the files agree. Its label says what it is, of whom,
-how bold, and from when on it can be known.
+are sound. On all of them innocents do what looks alike, on all but the first as far as chance has it, so that the mildest misdeed and the
+wildest innocent can be alike: no rule tells all of them apart. Each deed is a true one: the money moves, the files agree. Its label
+says what it is, of whom, how bold, and from when on it can be known.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from simulator.customers import Customers
 from simulator.loans import Claim, Habit, Loan, Tender
 from simulator.movement import YUAN, Holder, Row
 from simulator.parties import related_party
-from simulator.people import Person, make_person
+from simulator.people import Person, make_company, make_person
 from simulator.states import ClaimState
 from simulator.today import Today
 
@@ -41,6 +42,7 @@ class Behaviours:
         self, *, seed: int, platform: str, number: int, platforms: int, start: date, days: int, people: Customers, lent_minor: int
     ) -> None:
         self._rng = Random(f"{seed}|behaviours|{platform}")
+        self._chance = Random(f"{seed}|innocents|{platform}")
         self._seed, self._platform, self._start, self._days, self._people = seed, platform, start, days, people
         self.loans: list[Loan] = []
         self.labels: list[Label] = []
@@ -60,6 +62,7 @@ class Behaviours:
             self._pooling(lent_minor)
             self._new_for_old()
             self._related()
+            self._compensated()
 
     def do(self, part: str, today: Today) -> None:
         for deed in self._deeds[part].pop(today.index, ()):
@@ -198,30 +201,83 @@ class Behaviours:
         near = replace(make_person(self._rng), phone=related.phone)
         self._people.meet(Role.BORROWER, near)
         self._label("borrower_near_related", 0, person=near, bold={})
+        loan = self._loan(self._people.meet(Role.BORROWER, related), 20_000, 4, days=30)
+        self._label("borrower_is_related", 4, subject=f"FUNDS|{loan.loan_id}|borrower_is_related", bold={"yuan": 20_000})
+
+    def _compensated(self) -> None:
+        """One pays a borrower's instalments again and again; one answers for himself, under another name."""
+        guarantor = self._people.meet(Role.GUARANTOR, make_company(self._rng))
+        borrower, _ = self._person(Role.BORROWER)
+        times = self._degree(4, 2, 6)
+        for n in range(times):
+            days, purpose = 2 + n % 2, f"采购第{n + 1}批货物"
+            self._loan(borrower, 8_000, 1 + n, days=days, guarantor=guarantor, habit=Habit.COMPENSATED_LOST, purpose=purpose)
+        # The loan of day n falls due two or three days later, and is paid the day after; the third such payment tells.
+        paid = sorted(1 + n + 2 + n % 2 + 1 for n in range(times))
+        last = paid[min(3, times) - 1]
+        self._label("repeated_compensation", last, subject=_sub_account(self._platform, borrower), bold={"times": times})
+        near, person = self._person(Role.BORROWER)
+        company = replace(make_company(self._rng), phone=person.phone)
+        self._loan(near, 30_000, 2, days=30, guarantor=self._people.meet(Role.GUARANTOR, company))
+        self._label("borrower_near_guarantor", 2, person=person, bold={"yuan": 30_000})
 
     def _innocent(self) -> None:
         """What looks alike and is not: a couple with one phone, somebody who thinks better of it, a saver with large sums, one who sells
-        all that he has."""
+        all that he has, one who sells to his family, one who needs a part of what he lent back, and a borrower who is helped once."""
         first, second = (make_person(self._rng) for _ in range(2))
         self._people.meet(Role.BORROWER, first)
         self._people.meet(Role.BORROWER, replace(second, phone=first.phone))
         lender, _ = self._person(Role.LENDER)
-        self._brings(lender, 42_000, 7)
+        self._brings(lender, self._by_chance(42, 10, 55) * 1_000, 7)
         self._takes(lender, 100, 8)
         lender, _ = self._person(Role.LENDER)
-        for day in (3, 8):
-            self._brings(lender, 420_000, day)
+        share = self._by_chance(84, 30, 95)
+        for day in (3, 8)[: self._by_chance(2, 1, 2)]:
+            self._brings(lender, _LARGE_YUAN * share // 100, day)
             self._takes(lender, 100, day + 4)
-        # Who leaves sells to whoever bids, one claim after the other.
+        # Who leaves sells to whoever bids, one claim after the other; some of them to one who buys by a mandate.
         lender, _ = self._person(Role.LENDER)
+        buyer, _ = self._person(Role.LENDER)
         loans = [self._loan(self._person(Role.BORROWER)[0], 6_000, 2, days=60, by=[lender]) for _ in range(11)]
-        for loan in loans:
-            self._deeds["evening"][9].append(lambda today, loan=loan: _sells(today, loan, lender, None))  # type: ignore[misc]
+        bids = self._by_chance(0, 0, 7)
+        for n, loan in enumerate(loans):
+            to = buyer if n < bids else None
+            self._deeds["evening"][9].append(lambda today, loan=loan, to=to: _sells(today, loan, lender, to))  # type: ignore[misc]
+        self._family()
+        self._needs_money()
+        guarantor = self._people.meet(Role.GUARANTOR, make_company(self._chance))
+        self._loan(self._person(Role.BORROWER)[0], 8_000, 1, days=3, guarantor=guarantor, habit=Habit.COMPENSATED_LOST)
+
+    def _family(self) -> None:
+        """A few claims of one lender go to another whom he knows."""
+        lender, _ = self._person(Role.LENDER)
+        heir, _ = self._person(Role.LENDER)
+        each = self._by_chance(5, 2, 6) * 1_000
+        for _ in range(self._by_chance(3, 1, 5)):
+            loan = self._loan(self._person(Role.BORROWER)[0], each, 2, days=60, by=[lender])
+            self._deeds["evening"][7].append(lambda today, loan=loan: _sells(today, loan, lender, heir))  # type: ignore[misc]
+
+    def _needs_money(self) -> None:
+        """A great lender of one loan sells a part of it, and then another."""
+        lender, _ = self._person(Role.LENDER)
+        share, parts = self._by_chance(100, 30, 100), self._by_chance(2, 1, 3)
+        other = self._rng.choice(self._people.lenders)
+        borrower, _ = self._person(Role.BORROWER)
+        loan = self._loan(borrower, 60_000, 3, days=60, by=[lender])
+        if share < 100:
+            own = 600 * share
+            loan.tenders = [Tender(lender, own * YUAN, 0), Tender(other, (60_000 - own) * YUAN, 0)]
+        for n in range(parts):
+            self._deeds["evening"][6 + n].append(lambda today: _sells(today, loan, lender, None, 12_000 * YUAN))
 
     # How it is done.
 
     def _degree(self, bold: int, least: int, most: int) -> int:
         return bold if self._is_boldest else self._rng.randint(least, most)
+
+    def _by_chance(self, usual: int, least: int, most: int) -> int:
+        """How far an innocent goes."""
+        return usual if self._is_boldest else self._chance.randint(least, most)
 
     def _person(self, role: Role) -> tuple[Holder, Person]:
         person = make_person(self._rng)
@@ -309,6 +365,10 @@ class Behaviours:
                 "known_by": (self._start + timedelta(days=index)).isoformat(),
             }
         )
+
+
+def _sub_account(platform: str, holder: Holder) -> str:
+    return f"{platform}.{holder[0]}.{holder[1]}"
 
 
 def _recharges(today: Today, lender: Holder, amount_minor: int) -> None:

@@ -19,7 +19,7 @@ from simulator.customers import Customers
 from simulator.edits import FaultPlan
 from simulator.files import WHOLE, Batch, Deliver, file_set, monthly_set
 from simulator.movement import DayTruth, PlatformDay
-from simulator.parties import SendingParty, make_customers, make_parties
+from simulator.parties import SendingParty, make_customers
 from simulator.platform_day import PlatformWorld
 from simulator.spoil import FileSet
 from simulator.volume import PlatformSize
@@ -55,7 +55,7 @@ class BlockWorld:
     """The block's platforms as they truly live. Call ``run_day`` once for each platform and date, dates in order."""
 
     def __init__(self, config: SimulationConfig, block: Block) -> None:
-        parties = make_parties(config.platforms, config.channels, config.e_account_platform, config.disclosures)
+        parties = config.parties()
         channels = [party.party for party in parties if party.kind is PartyKind.CHANNEL]
         self.parties = [parties[number - 1] for number in block.platforms]
         self.others = [party for party in parties if party.kind is not PartyKind.PLATFORM]
@@ -88,6 +88,7 @@ def _platform(
         movements_a_day=size.movements,
         has_e_accounts=party.has_e_accounts,
         publishes=party.publishes,
+        changes_on=party.changes_on,
         behaviours=partial(behaviours_of, config, party.party, number) if config.behaviours else None,
     )
 

@@ -229,6 +229,7 @@ _KINDS = (
     # how the core answers what it is charged to collect
     _kind("custody_fee_short", fees.short, "less custody fee is collected than was charged, and the next try fails", "存管费少收", _GW, sized=True),
     _kind("custody_fee_amount", fees.another_amount, "more custody fee is collected than was charged", "存管费多收", _GW, sized=True),
+    _kind("custody_fee_first_terms", fees.by_first_terms, "a custody fee is collected by the terms of before the contract changed", "按变更前合同费率扣收", _GW),
     _kind("custody_fee_twice", fees.twice, "a custody fee is collected twice", "存管费重复扣收", _GW),
     _kind("custody_fee_unknown", fees.unknown_charge, "a custody fee is collected that nobody charged", "扣收无收费记录", _GW, sized=True),
     _kind("custody_fee_late", fees.late, "the core answers a charge a day late", "扣收应答迟到", _GW),

@@ -192,6 +192,8 @@ class PlatformDay:
     e_balances: list[CoreBalance] = field(default_factory=list)
     # On a month's last date, of a platform that publishes its figures.
     published: Published | None = None
+    # What the bank would collect today had the contract's terms not changed.
+    fee_by_first_terms_minor: int = 0
 
 
 @dataclass(slots=True)

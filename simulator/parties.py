@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from random import Random
@@ -13,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from custody.names import FileType, PartyKind
-from simulator.custody_fee import PER_MILLE_YEAR, PER_TRANSACTION_MINOR, VALID_FROM, VALID_TO, VAT_RATE
+from simulator.custody_fee import PER_MILLE_YEAR, PER_TRANSACTION_MINOR, THEN, VALID_FROM, VALID_TO, VAT_RATE
 from simulator.people import Person, make_company, make_person
 from simulator.settlement import FEE_RATE
 
@@ -93,6 +94,7 @@ class SendingParty:
     encoding: str
     has_e_accounts: bool = False
     publishes: bool = False
+    changes_on: date | None = None
 
     @property
     def file_types(self) -> tuple[FileType, ...]:
@@ -106,6 +108,9 @@ class SendingParty:
         # What a contract of the HUB form does not state is left out.
         since = {"core_model_from": VALID_FROM.isoformat()} if self.has_e_accounts else {}
         monthly = (FileType.DISCLOSURE,) if self.publishes else ()
+        # Another version of the contract, which two people let in before that date.
+        changed = _FEE_CONTRACT | {"per_mille_year": THEN.per_mille_year, "per_transaction_minor": THEN.per_transaction_minor}
+        then = {"changes": [{"valid_from": self.changes_on.isoformat(), "fee_contract": changed}]} if self.changes_on else {}
         written = (*self.file_types, *_ANSWERS.get(self.kind, ()), *monthly)
         return {
             "party": self.party,
@@ -117,6 +122,7 @@ class SendingParty:
             "dialect": {},
             "core_model": "E_ACCOUNT" if self.has_e_accounts else "HUB",
             **since,
+            **then,
             "file_types": [file_type.value for file_type in self.file_types],
             "fee_rate": FEE_RATE if self.kind is PartyKind.CHANNEL else None,
             "fee_contract": _FEE_CONTRACT if self.kind is PartyKind.PLATFORM else None,
@@ -135,10 +141,15 @@ def _paper(person: Person) -> dict[str, str]:
 
 
 def make_parties(
-    platforms: int, channels: int, e_account_platform: int | None = None, disclosures: bool = False
+    platforms: int,
+    channels: int,
+    e_account_platform: int | None = None,
+    disclosures: bool = False,
+    changes_on: date | None = None,
 ) -> list[SendingParty]:
     """P001.., CH01.., GW. The second platform writes GB18030, all others UTF-8. ``e_account_platform``: the number of the one whose core
-    is in E_ACCOUNT form. ``disclosures``: platforms publish their figures of each month."""
+    is in E_ACCOUNT form. ``disclosures``: platforms publish their figures of each month. ``changes_on``: when those of odd number have other
+    terms of fees."""
     digits = 3 if platforms < 1_000 else 4
     made = [
         SendingParty(
@@ -149,6 +160,7 @@ def make_parties(
             "gb18030" if n == 2 else "utf-8",
             has_e_accounts=n == e_account_platform,
             publishes=disclosures,
+            changes_on=changes_on if n % 2 else None,
         )
         for n in range(1, platforms + 1)
     ]

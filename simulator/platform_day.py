@@ -41,6 +41,7 @@ class PlatformWorld:
 
     ``movements_a_day``: so many are made at least, by further recharges; None: only what the stories make.
     ``has_e_accounts``: the core's form; ``publishes``: its figures of each month. Neither changes anything of the life.
+    ``changes_on``: when it pays custody fees by other terms.
     ``behaviours``: made from the platform's people and what its loans come to; None: nobody misbehaves.
     """
 
@@ -57,6 +58,7 @@ class PlatformWorld:
         movements_a_day: int | None = None,
         has_e_accounts: bool = False,
         publishes: bool = False,
+        changes_on: date | None = None,
         behaviours: Callable[[Customers, int], Behaviours] | None = None,
     ) -> None:
         self.seed, self.platform, self.number, self.days, self.channels = seed, platform, number, days, channels
@@ -73,7 +75,7 @@ class PlatformWorld:
         self.repayments = Repayments(self.mandates, self.compensations)
         self.assignments = Assignments(self.mandates)
         self.withdrawals, self.suspense, self.orders = Withdrawals(), SuspenseReceipts(), LegalOrders()
-        self.marketing, self.interest, self.fees = Marketing(), BankInterest(), CustodyFees()
+        self.marketing, self.interest, self.fees = Marketing(), BankInterest(), CustodyFees(changes_on)
         self._late_for_tomorrow: list[Movement] = []
         self._e_accounts = EAccounts(self.accounts) if has_e_accounts else None
         self._figures = MonthlyFigures(platform, number, self.people, SettlementCalendar()) if publishes else None
@@ -190,6 +192,7 @@ class PlatformWorld:
             e_flows=e_flows,
             e_balances=e_balances,
             published=published,
+            fee_by_first_terms_minor=self.fees.due_by_first_terms(today),
         )
 
     def _claims(self) -> list[Row]:

@@ -25,7 +25,7 @@ from simulator.faults import FaultRequest, FaultRequestError, load_faults
 from simulator.files import Drop
 from simulator.memory import peak_mib
 from simulator.movement import DayTruth
-from simulator.parties import SendingParty, make_parties, write_keys
+from simulator.parties import SendingParty, write_keys
 from simulator.plant import plant_faults
 from simulator.spoil import FileSet, spoil
 from simulator.victims_answers import ANSWERS
@@ -82,7 +82,7 @@ def simulate(
     """
     if out.exists() and any(out.iterdir()):
         raise FileExistsError(f"{out} is not empty: name a new folder, or remove the old world first")
-    parties = make_parties(config.platforms, config.channels, config.e_account_platform, config.disclosures)
+    parties = config.parties()
     plan = FaultPlan()
     if faults:
         batch_of = {parties[n - 1].party: block.number for block in blocks_of(config) for n in block.platforms}

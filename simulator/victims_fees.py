@@ -74,17 +74,28 @@ def short(scene: Scene) -> Iterator[Victim]:
 def another_amount(scene: Scene) -> Iterator[Victim]:
     """The core takes more than it was asked for."""
     for move, row, flows in _collected(scene):
-        more = scene.size(1, 500)
-        edit = RowEdit("change", order_key(row), {"amount_minor": move.amount_minor + more})
-        yield Victim(
-            party=scene.gateway,
-            keys=keys(row),
-            expects=(told(scene, "FEE_AMOUNT", charge_of(move.request_no)), _surplus(scene)),
-            known_by=scene.day,
-            rows=((scene.key(FileType.INSTRUCTION, scene.gateway), edit),),
-            core=tuple((scene.day, CoreEdit("change", f.account, f.core_ref, amount_minor=f.amount_minor - more)) for f in flows),
-            touches=_touched(scene, flows),
-        )
+        yield _more(scene, move, row, flows, scene.size(1, 500))
+
+
+def _more(scene: Scene, move: Movement, row: Row, flows: list[CoreFlow], more: int) -> Victim:
+    edit = RowEdit("change", order_key(row), {"amount_minor": move.amount_minor + more})
+    return Victim(
+        party=scene.gateway,
+        keys=keys(row),
+        expects=(told(scene, "FEE_AMOUNT", charge_of(move.request_no)), _surplus(scene)),
+        known_by=scene.day,
+        rows=((scene.key(FileType.INSTRUCTION, scene.gateway), edit),),
+        core=tuple((scene.day, CoreEdit("change", f.account, f.core_ref, amount_minor=f.amount_minor - more)) for f in flows),
+        touches=_touched(scene, flows),
+    )
+
+
+def by_first_terms(scene: Scene) -> Iterator[Victim]:
+    """The core takes it by the terms of before the contract changed: more than the bank charged. Where nothing changed there is no place."""
+    for move, row, flows in _collected(scene):
+        more = scene.own.fee_by_first_terms_minor - move.amount_minor
+        if more > 0:
+            yield _more(scene, move, row, flows, more)
 
 
 def twice(scene: Scene) -> Iterator[Victim]:

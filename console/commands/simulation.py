@@ -56,6 +56,9 @@ def simulate(
     behaviours: Annotated[
         bool, typer.Option("--behaviours", help="People and platforms misbehave over weeks, labelled. 行为样本")
     ] = False,
+    contract_change: Annotated[
+        str, typer.Option("--contract-change", help="From this date platforms of odd number have other fee terms. 费率变更日")
+    ] = "",
     faults: Annotated[str, typer.Option("--faults", help="YAML list of faults to plant. 植入差错清单")] = "",
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Processes; else one for each core. The files are the same. 进程数")
@@ -81,6 +84,7 @@ def simulate(
             e_account_platform=e_accounts,
             disclosures=disclosures,
             behaviours=behaviours,
+            contract_change=parse_date(contract_change) if contract_change else None,
             days=days,
             start=parse_date(start),
             seed=seed,

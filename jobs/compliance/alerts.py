@@ -33,6 +33,7 @@ _CONDITIONS = (
     "new_for_old",
     "lender_is_related",
     "borrower_near_related",
+    "borrower_near_guarantor",
     "fill_that_never_was",
 )
 _HELD = "watch_list"

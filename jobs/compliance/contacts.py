@@ -1,4 +1,4 @@
-"""By which card and phone numbers borrowers and related parties are reached, as keyed digests alone (domain.md §8).
+"""By which card and phone numbers borrowers, guarantors and related parties are reached, as keyed digests alone (domain.md §8).
 
 The numbers lie in the keyed store; what each file says of a borrower is looked up once, on the day on which it says it.
 """
@@ -14,8 +14,8 @@ from connectors.lake import arrow_schema, table_of
 from custody.names import Role
 from custody.personal import latest
 from custody.ports import Row
-from jobs.compliance.columns import plain
-from jobs.compliance.day import ComplianceDay
+from jobs.compliance.columns import is_one_of, plain
+from jobs.compliance.day import CONTACT_ROLES, ComplianceDay
 from schemas.tables import TABLES
 
 _FIELDS = ("card_no", "phone")
@@ -23,14 +23,17 @@ _DIGESTS = plain(arrow_schema(TABLES["contact_digests"]).empty_table()).schema
 
 
 def contact_digests(day: ComplianceDay) -> pa.Table:
-    """Yesterday's of accounts that are still open, with what files and decisions say today."""
+    """Yesterday's of accounts that are still open, with what files and decisions say today; of guarantors, who are few, also of whom
+    nothing is known yet: an earlier program asked borrowers alone."""
     before = day.of_yesterday("contact_digests")
     wanted = _said_today(day)
     accounts = day.of_interest.filter(pc.is_null(day.of_interest["closed_on"]))
-    is_borrower = pc.equal(accounts["role"], str(Role.BORROWER))
-    said = pc.and_(is_borrower, pc.is_in(accounts["sub_account"], pa.array(sorted(wanted), pa.string())))
+    says = is_one_of(accounts["role"], CONTACT_ROLES)
+    said = pc.and_(says, pc.is_in(accounts["sub_account"], pa.array(sorted(wanted), pa.string())))
     of_related = pc.is_in(accounts["customer_id"], day.everybody_related)
-    anew = accounts.filter(pc.or_(said, of_related)).to_pylist()
+    is_known = pc.is_in(accounts["sub_account"], before["sub_account"].combine_chunks())
+    is_new = pc.and_(pc.equal(accounts["role"], str(Role.GUARANTOR)), pc.invert(is_known))
+    anew = accounts.filter(pc.or_(pc.or_(said, of_related), is_new)).to_pylist()
     rows = [row for account in anew for row in _digests(day, account, wanted)]
     stays = pc.and_(
         pc.is_in(before["sub_account"], accounts["sub_account"].combine_chunks()),
@@ -53,7 +56,7 @@ def _said_today(day: ComplianceDay) -> dict[str, tuple[date, str, int]]:
         "land", "land_customer", columns=("party", "role", "user_no", "custody_date", "file_name", "line_no")
     )
     assert landed is not None
-    for row in landed.filter(pc.equal(landed["role"], str(Role.BORROWER))).to_pylist():
+    for row in landed.filter(is_one_of(landed["role"], CONTACT_ROLES)).to_pylist():
         found[f"{row['party']}.{row['role']}.{row['user_no']}"] = (row["custody_date"], row["file_name"], row["line_no"])
     for row in day.context.rows("land", "decided_customers"):
         place = row["custody_date"], f"decision:{row['proposal_id']}", row["row_no"]

@@ -42,10 +42,13 @@ from schemas.tables import TABLES
 PEOPLE = ("sub_account", "platform", "customer_id", "kind")
 ACCOUNTS = (*PEOPLE, "role", "opened_on", "closed_on")
 MOVES = (*JOURNAL, "loan_id")
+CONTACT_ROLES = (str(Role.BORROWER), str(Role.GUARANTOR))
+CLAIMS_SOLD = plain(arrow_schema(TABLES["claims_sold"]).empty_table()).schema
 _LOANS = (
     "platform",
     "loan_id",
     "borrower",
+    "guarantor",
     "amount_minor",
     "annual_rate",
     "periods",
@@ -60,19 +63,22 @@ _CLAIMED = ("party", "custody_date", "loan_id", "state", "raised_minor", "file_n
 
 # Rows of the window are looked at one range of customers after another: twice a share's, since each range reads all.
 _WINDOW_SHARE = 2
-_SALE = ["platform", "seller", "buyer", "account", "loan_id", "amount_minor", "entry_no"]
+SELLER = ["platform", "seller"]
 WINDOW = ("platform", "account", "on_date", "customer_id", "kind", "in_minor", "in_count", "out_minor", "out_count", "lent_minor",
           "spent_minor", "sold_minor", "sold_count", "credit_minor", "acts")  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Walked:
-    """What a walk through the day's journal and sub-accounts leaves: the accounts of few (columns ACCOUNTS), the sales of claims that
-    may be packages, by platform what was repaid, and how many rows of account_days it wrote."""
+    """What a walk through the day's journal and sub-accounts leaves: the accounts of few (columns ACCOUNTS), the sales of claims (columns
+    CLAIMS_SOLD), few beside all other moves, those of them that may be packages, by platform what was repaid, and how many rows of
+    account_days it wrote."""
 
     borrowers: pa.Table
+    guarantors: pa.Table
     related: pa.Table
     watched: pa.Table
+    sold: pa.Table
     sales: list[Row]
     repaid: pa.Table
     account_days: int
@@ -138,10 +144,11 @@ class ComplianceDay:
 
     @cached_property
     def of_interest(self) -> pa.Table:
-        """The accounts of borrowers, and of related parties in whatever role: of whom it matters by which numbers they are reached."""
+        """The accounts of borrowers, of guarantors, and of related parties in whatever role: of whom it matters by which numbers they
+        are reached."""
         related = self.walked.related
-        others = related.filter(pc.not_equal(related["role"], str(Role.BORROWER)))
-        return pa.concat_tables([self.walked.borrowers, others])
+        others = related.filter(pc.invert(is_one_of(related["role"], CONTACT_ROLES)))
+        return pa.concat_tables([self.walked.borrowers, self.walked.guarantors, others])
 
     def accounts_of(self, column: str, texts: Iterable[str], columns: Sequence[str]) -> pa.Table:
         """Of the sub-accounts those with one of some texts in a column; all are looked through."""
@@ -197,9 +204,10 @@ class ComplianceDay:
         writer = self.context.writer
         assert writer is not None
         writer.declare("account_days")
-        few: dict[str, list[pa.Table]] = {name: [_NOBODY] for name in ("borrowers", "related", "watched")}
+        few: dict[str, list[pa.Table]] = {name: [_NOBODY] for name in ("borrowers", "guarantors", "related", "watched")}
         watched = pa.array(sorted({row["customer_id"] for row in self.watched}), pa.string())
         repaid: list[pa.Table] = []
+        sold = [CLAIMS_SOLD.empty_table()]
         sales: list[Row] = []
         after, rows = "", 0
         spec, packages = TABLES["account_days"], "packaged_assignment"
@@ -208,7 +216,8 @@ class ComplianceDay:
             summed = summed_moves([] if moves is None else [moves])
             owners = [_NOBODY]
             for people in together(self._people(after, upto), self.share_rows):
-                few["borrowers"].append(people.filter(pc.equal(people["role"], str(Role.BORROWER))))
+                for name, role in (("borrowers", Role.BORROWER), ("guarantors", Role.GUARANTOR)):
+                    few[name].append(people.filter(pc.equal(people["role"], str(role))))
                 for name, ids in (("related", self.everybody_related), ("watched", watched)):
                     if len(ids):
                         few[name].append(people.filter(pc.is_in(people["customer_id"], ids)))
@@ -224,11 +233,46 @@ class ComplianceDay:
                 rows += found.num_rows
             paid = moves.filter(is_one_of(moves["txn_type"], REPAID))
             repaid.append(paid.group_by(["platform"]).aggregate([("amount_minor", "sum")]))
+            sold.append(plain(assignments(moves.filter(is_one_of(moves["txn_type"], SOLD)), people)))
             if packages in self.rules:
-                sold, keys = assignments(moves.filter(is_one_of(moves["txn_type"], SOLD)), people), ["platform", "seller"]
-                sales += rows_of(sold, keys, crowded(sold, keys, self.figures(packages)["loans"]))
+                figures = self.figures(packages)
+                least = min(figures["loans"], figures.get("few", figures["loans"]))
+                sales += rows_of(sold[-1], SELLER, crowded(sold[-1], SELLER, least))
         accounts = {name: plain(pa.concat_tables(some)) for name, some in few.items()}
-        return Walked(**accounts, sales=sales, repaid=_repaid(repaid), account_days=rows)
+        return Walked(**accounts, sold=pa.concat_tables(sold), sales=sales, repaid=_repaid(repaid), account_days=rows)
+
+    @cached_property
+    def split(self) -> tuple[list[Row], list[Row]]:
+        """As custody.compliance_platforms.super_lenders takes them: over the window the sales of whoever sold often enough, and what he lent
+        and still holds of these loans. Days that an earlier version of the program sealed have no table of them."""
+        figures, lake = self.figures("super_lender"), self.context.wiring.lake
+        if "buyers" not in figures:
+            return [], []
+        days = [(self.walked.sold, self.today)]
+        for seal in self.earlier("compliance"):
+            if "claims_sold" in lake.manifest(seal.path).tables:
+                days.append((plain(lake.read(seal.path, "claims_sold")), seal.custody_date))
+        sold = pa.concat_tables([t.append_column("on", pa.repeat(pa.scalar(on, pa.date32()), t.num_rows)) for t, on in days])
+        sales = rows_of(sold, SELLER, crowded(sold, SELLER, figures["buyers"]))
+        if not sales:
+            return [], []
+        wanted = pa.array(sorted({row["loan_id"] for row in sales}), pa.string())
+        loans = self.loans.filter(pc.is_in(self.loans["loan_id"], wanted)).to_pylist()
+        known = {(row["platform"], row["loan_id"]): row for row in loans}
+        accounts = pa.array(sorted({row["account"] for row in sales}), pa.string())
+        held: dict[tuple[str, str], int] = {}
+        for piece in self.post_pieces("positions", ("holder", "loan_id", "principal_minor")):
+            for row in piece.filter(pc.is_in(piece["holder"], accounts)).to_pylist():
+                held[row["holder"], row["loan_id"]] = row["principal_minor"]
+        lent: dict[tuple[str, str, str], Row] = {}
+        for row in sales:
+            loan = known.get((row["platform"], row["loan_id"]))
+            if loan is not None:
+                said = {"platform": row["platform"], "loan_id": row["loan_id"], "customer_id": row["seller"]}
+                said |= {"since": loan["disbursed_on"], "funded_minor": loan["funded_minor"]}
+                key = row["platform"], row["seller"], row["loan_id"]
+                lent[key] = said | {"principal_minor": held.get((row["account"], row["loan_id"]), 0)}
+        return sales, list(lent.values())
 
     def _people(self, after: str, upto: str) -> Iterator[pa.Table]:
         """The sub-accounts of some platforms (ACCOUNTS), in pieces."""
@@ -322,7 +366,8 @@ def assignments(sold: pa.Table, people: pa.Table) -> pa.Table:
         place = pc.index_in(owners, people["sub_account"].combine_chunks())
         sold = sold.set_column(sold.schema.get_field_index(side), side, owners).filter(pc.is_valid(place))
         sold = sold.append_column(name, pc.take(people["customer_id"].combine_chunks(), pc.drop_null(place)))
-    return sold.select([n if n != "account" else "to_account" for n in _SALE]).rename_columns(_SALE)
+    names = CLAIMS_SOLD.names
+    return sold.select([n if n != "account" else "to_account" for n in names]).rename_columns(names)
 
 
 def _repaid(shares: Sequence[pa.Table]) -> pa.Table:

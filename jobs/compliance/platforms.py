@@ -15,6 +15,7 @@ from custody.compliance import MOST_ROWS, Behind, Finding, Source
 from custody.compliance_platforms import (
     Waiting,
     fills_that_never_were,
+    near_guarantors,
     near_related,
     new_for_old,
     packaged,
@@ -29,7 +30,7 @@ from custody.names import FileType, LoanState, TxnType
 from custody.ports import Row
 from jobs.compliance.columns import crowded, heavy, is_one_of, plain, rows_of
 from jobs.compliance.day import ComplianceDay
-from jobs.compliance.shares import of_platforms, together
+from jobs.compliance.shares import IdRange, of_platforms, together
 from schemas.tables import TABLES
 
 _PLATFORM_DAYS = plain(arrow_schema(TABLES["platform_days"]).empty_table()).schema
@@ -52,18 +53,22 @@ def platforms(day: ComplianceDay, contacts: pa.Table, repaid: pa.Table) -> Itera
     if "borrower_near_related" in day.rules:
         keys = ["field", "digest"]
         yield from near_related(rows_of(contacts, keys, crowded(contacts, keys, 2)), day.related)
+    if "borrower_near_guarantor" in day.rules:
+        yield from _near_guarantors(day, contacts)
     if {"guarantee_by_related", "platform_compensation"} & set(day.rules):
         yield from _payouts(day)
     if "fill_that_never_was" in day.rules:
         yield from _fills(day)
 
 
-def long_lenders(day: ComplianceDay, window: pa.Table) -> Iterator[Finding]:
+def long_lenders(day: ComplianceDay, among: IdRange, window: pa.Table) -> Iterator[Finding]:
     """``window``: what moved on accounts of some customers, as ComplianceDay.windows gives it."""
     if "super_lender" in day.rules:
         window, figures = day.looked_back_to(window), day.figures("super_lender")
         picked = heavy(window, _KEY, "lent_minor", figures["lent_minor"])
-        yield from super_lenders(rows_of(window, _KEY, picked), figures, day.today)
+        sales, lent = day.split
+        mine = [row for row in sales if among.has(row["seller"])]
+        yield from super_lenders(rows_of(window, _KEY, picked), figures, day.today, mine, lent)
 
 
 def platform_days(day: ComplianceDay) -> pa.Table:
@@ -193,6 +198,29 @@ def _positions_of_related(day: ComplianceDay) -> list[Row]:
     assert positions is not None
     rows: list[Row] = positions.join(mine.rename_columns(["holder", "customer_id"]), "holder", join_type="inner").to_pylist()
     return rows
+
+
+def _near_guarantors(day: ComplianceDay, contacts: pa.Table) -> Iterator[Finding]:
+    """Loans whose borrower and guarantor are one person or share a number: found by number, since most loans that are guaranteed are by
+    strangers."""
+    loans = day.exposures.filter(pc.and_(pc.is_valid(day.exposures["guarantor"]), pc.greater(day.exposures["funded_minor"], 0)))
+    if not loans.num_rows:
+        return
+    people = day.walked.guarantors.select(["sub_account", "customer_id"]).rename_columns(["guarantor", "guarantor_id"])
+    loans = loans.rename_columns([("borrower_id" if name == "customer_id" else name) for name in loans.schema.names])
+    loans = loans.join(people, "guarantor", join_type="inner")
+    names = ["platform", "loan_id", "since", "minor", "borrower", "guarantor", "borrower_id", "guarantor_id"]
+    keys = ["field", "digest"]
+    said = contacts.select(["sub_account", *keys])
+    shared = loans.select(["platform", "loan_id", "borrower", "guarantor"])
+    shared = shared.join(said, "borrower", "sub_account", join_type="inner")
+    shared = shared.join(said, ["guarantor", *keys], ["sub_account", *keys], join_type="left semi")
+    near = loans.join(shared.select(["platform", "loan_id"]).group_by(["platform", "loan_id"]).aggregate([]), ["platform", "loan_id"], join_type="left semi")  # fmt: skip
+    same = loans.filter(pc.equal(loans["borrower_id"], loans["guarantor_id"]))
+    rows = {(row["platform"], row["loan_id"]): row for table in (near, same) for row in table.select(names).to_pylist()}
+    accounts = pa.array(sorted({row[side] for row in rows.values() for side in ("borrower", "guarantor")}), pa.string())
+    of_them = contacts.filter(pc.is_in(contacts["sub_account"], accounts)).to_pylist()
+    yield from near_guarantors(rows.values(), of_them, day.figures("borrower_near_guarantor"))
 
 
 def _payouts(day: ComplianceDay) -> Iterator[Finding]:

@@ -73,6 +73,9 @@ class IdRange:
         is_behind_first = pc.greater_equal(ids, self.first)
         return is_behind_first if self.behind is None else pc.and_(is_behind_first, pc.less(ids, self.behind))
 
+    def has(self, one: str) -> bool:
+        return self.first <= one and (self.behind is None or one < self.behind)
+
     @property
     def bounds(self) -> tuple[str, str]:
         """As Lake.pieces takes them."""

@@ -37,7 +37,7 @@ def assess(day: ComplianceDay) -> None:
     findings = [*watch_hits(day), *borrowers(day, contacts), *platforms(day, contacts, repaid)]
     last = told_before(context)
     for among, window in day.windows():
-        findings += [*money(day, among, window), *long_lenders(day, window)]
+        findings += [*money(day, among, window), *long_lenders(day, among, window)]
         last = told_anew(last, acted(window, whose_turn(day.today)))
     behind = rows_behind(day, findings)
     context.write("compliance_findings", [_row(day, finding, behind[finding.finding_id][1]) for finding in findings])
@@ -51,6 +51,7 @@ def assess(day: ComplianceDay) -> None:
     context.write("compliance_unjudged", unjudged(day))
     context.write("last_acts", last)
     context.write("contact_digests", digests)
+    context.write("claims_sold", day.walked.sold)
     context.write("platform_days", repaid)
 
 

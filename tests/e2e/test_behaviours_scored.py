@@ -34,7 +34,7 @@ def test_all_is_found_nothing_is_raised_for_nothing_and_rules_are_tried(tmp_path
             instance.run_day(GO_LIVE + timedelta(days=n))
         labels = behaviour_labels(instance.wiring, world / "truth")
         result, _ = behaviour_score(instance.wiring, labels)
-        assert len(labels) == 16 + 1 and result.is_perfect, json.dumps(result.as_json(), indent=1)
+        assert len(labels) == 20 and result.is_perfect, json.dumps(result.as_json(), indent=1)
         assert instance.failing_proofs() == []
         rules_are_tried(instance)
         # What is asked beyond what is done is not found, and what an innocent does is found by too low a figure.

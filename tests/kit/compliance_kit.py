@@ -6,14 +6,18 @@ from datetime import date, timedelta
 from typing import Any
 
 from custody.compliance import Finding
-from schemas.rule_book import book_with
+from schemas.rule_book import book_with, shipped_rules
 
 DAY = date(2020, 3, 10)
 RULES = book_with([]).rules_on(DAY).compliance()
 
 
-def figures(rule_id: str) -> Any:
-    return RULES[rule_id].says.figures  # type: ignore[union-attr]
+def figures(rule_id: str, version: int | None = None) -> Any:
+    """Those in force on DAY, or those of a version."""
+    if version is None:
+        return RULES[rule_id].says.figures  # type: ignore[union-attr]
+    (found,) = (rule for rule in shipped_rules() if (rule.rule_id, rule.version) == (rule_id, version))
+    return found.says.figures  # type: ignore[union-attr]
 
 
 def before(days: int) -> date:

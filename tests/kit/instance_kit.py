@@ -224,7 +224,7 @@ def change_settings(home: Path, changes: Mapping[str, str | int]) -> Path:
     return home
 
 
-def make_world(out: Path, faults: list[FaultRequest], seed: int, start: date = GO_LIVE, **size: int) -> Path:
+def make_world(out: Path, faults: list[FaultRequest], seed: int, start: date = GO_LIVE, **size: Any) -> Path:
     config = SimulationConfig(**{**SMALL, **size}, start=start, seed=seed)
     simulate(config=config, faults=faults, out=out)
     return out
@@ -247,7 +247,21 @@ def make_instance(
     proposed = _custody(home, "org", "onboard", "--from", str(world), "--as", "maker", "--note", "test")
     for number in proposed["proposals"].values():
         _custody(home, "proposal", "approve", number, "--as", "checker", "--note", "test")
+    for party in json.loads((world / "world.json").read_text(encoding="utf-8"))["parties"]:
+        for change in party.get("changes", []):
+            _change_contract(home, party["party"], change)
     return home
+
+
+def _change_contract(home: Path, party: str, change: Mapping[str, Any]) -> None:
+    """What the world says is agreed anew from a date on, by two people."""
+    contract = _custody(home, "org", "contract", "show", party)["versions"][-1]["contract"]
+    path = home / "contract.json"
+    path.write_text(json.dumps({**contract, "fee_contract": change["fee_contract"]}), encoding="utf-8")
+    said = ("--from", change["valid_from"], "--as", "maker", "--note", "test")
+    proposed = _custody(home, "org", "contract", "propose", party, "--file", str(path), *said)
+    _custody(home, "proposal", "approve", proposed["proposal"], "--as", "checker", "--note", "test")
+    path.unlink()
 
 
 def draft_only(home: Path, reports: Sequence[str]) -> None:

@@ -64,12 +64,13 @@ def account_rows(draw: st.DrawFn) -> dict[str, Any]:
 def test_money(rows: list[dict[str, Any]]) -> None:
     window = pa.Table.from_pylist(rows, WINDOW)
     calendar, customer = SettlementCalendar(), ["customer_id"]
-    large, near, fast, first = (figures(r) for r in ("large_value", "structuring", "fast_in_out", "super_lender"))
+    large, fast, first = (figures(r) for r in ("large_value", "fast_in_out", "super_lender"))
     keys = ["customer_id", "on"]
     picked = rows_of(window, keys, either(window, keys, large["person_minor"]))
     assert list(large_values(picked, large, calendar)) == list(large_values(rows, large, calendar))
-    picked = rows_of(window, customer, near_days(window, near))
-    assert list(structured(picked, near, DAY)) == list(structured(rows, near, DAY))
+    for near in (figures("structuring"), figures("structuring", 1)):
+        picked = rows_of(window, customer, near_days(window, near))
+        assert list(structured(picked, near, DAY)) == list(structured(rows, near, DAY))
     picked = rows_of(window, customer, heavy(window, customer, "in_minor", fast["minor"]))
     assert list(fast_in_and_out(picked, fast, DAY)) == list(fast_in_and_out(rows, fast, DAY))
     keys = ["platform", "customer_id"]
@@ -110,9 +111,18 @@ def test_packages(drawn: list[tuple[str, str, str, int]]) -> None:
     table = pa.Table.from_pylist(
         rows, pa.schema([*((n, pa.string()) for n in names), ("amount_minor", pa.int64()), ("entry_no", pa.int64())])
     )
-    said, keys = figures("packaged_assignment"), ["platform", "seller"]
-    picked = rows_of(table, keys, crowded(table, keys, said["loans"]))
-    assert list(packaged(picked, said, DAY)) == list(packaged(rows, said, DAY))
+    keys = ["platform", "seller"]
+    for version in (1, 2):
+        said = figures("packaged_assignment", version)
+        picked = rows_of(table, keys, crowded(table, keys, said.get("few", said["loans"])))
+        assert list(packaged(picked, said, DAY)) == list(packaged(rows, said, DAY))
+    # Who splits sells oftener than he has buyers at least.
+    said = figures("super_lender")
+    his = [{"platform": p, "loan_id": f"L{n}", "customer_id": s, "since": DAY, "funded_minor": 900_000, "principal_minor": 0}
+           for p in ("P1", "P2") for s in ("S1", "S2") for n in range(1, 13)]  # fmt: skip
+    dated = [row | {"on": DAY} for row in rows]
+    picked = [row | {"on": DAY} for row in rows_of(table, keys, crowded(table, keys, said["buyers"]))]
+    assert list(super_lenders([], said, DAY, picked, his)) == list(super_lenders([], said, DAY, dated, his))
 
 
 _TYPES = (

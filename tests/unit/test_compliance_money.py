@@ -42,12 +42,32 @@ def test_a_large_value_is_a_calendar_day_over_all_platforms_in_and_out_apart() -
         ([49, 0, 49], 0),
     ],
 )
-def test_structuring_is_three_days_of_ten_just_below_the_threshold(amounts: list[int], found: int) -> None:
+def test_structuring_was_three_days_of_ten_just_below_the_threshold(amounts: list[int], found: int) -> None:
+    first = figures("structuring", 1)
     days = [account_day(n * 4, in_minor=amount * W) for n, amount in enumerate(amounts)]
-    assert len(list(structured(days, figures("structuring"), DAY))) == found
+    assert len(list(structured(days, first, DAY))) == found
     # Not on a day on which nothing is added, and not beyond ten days.
-    assert told(structured([{**d, "posted_on": before(1)} for d in days], figures("structuring"), DAY)) == []
-    assert told(structured([*days[:2], account_day(10, in_minor=45 * W)], figures("structuring"), DAY)) == []
+    assert told(structured([{**d, "posted_on": before(1)} for d in days], first, DAY)) == []
+    assert told(structured([*days[:2], account_day(10, in_minor=45 * W)], first, DAY)) == []
+
+
+@pytest.mark.parametrize(
+    ("amounts", "found"),
+    [
+        ([49, 39], [880_000_00]),
+        ([45, 42], []),  # 1.74 of the threshold
+        ([30, 30, 28], [880_000_00]),
+        ([20, 20, 20, 28], [880_000_00]),
+        ([49, 19, 19], []),  # the small ones are everybody's
+        ([50, 49, 30], []),  # one is reported by itself
+        ([88], []),
+    ],
+)
+def test_the_nearer_to_the_threshold_the_fewer_days_are_structuring(amounts: list[int], found: list[int]) -> None:
+    days = [account_day(n * 3, out_minor=amount * W, out_count=1) for n, amount in enumerate(amounts)]
+    findings = list(structured(days, figures("structuring"), DAY))
+    assert [f.amount_minor for f in findings] == found
+    assert all(len(f.behind) == f.figures["times"] and f.subject == "C1|OUT" and "less than" in f.words[0] for f in findings)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from custody.compliance import Behind, Source
 from custody.compliance_platforms import (
     Waiting,
     fills_that_never_were,
+    near_guarantors,
     near_related,
     new_for_old,
     packaged,
@@ -49,12 +50,52 @@ def sale(loan: int, buyer: str = "B1", seller: str = "C1", minor: int = 500_000)
     }  # fmt: skip
 
 
+def part(loan: int, buyer: str, minor: int, days_ago: int = 0) -> dict[str, Any]:
+    return sale(loan, buyer, minor=minor) | {"on": before(days_ago)}
+
+
+def lent(loan: int, left: int, funded: int, days_ago: int = 9) -> dict[str, Any]:
+    """What the seller still holds of a loan, and what was lent in all."""
+    said = {"platform": "P001", "loan_id": f"L{loan}", "customer_id": "C1", "since": before(days_ago)}
+    return said | {"principal_minor": left, "funded_minor": funded}
+
+
+THREE = [part(1, "B1", 1_000_000, 3), part(1, "B2", 1_000_000, 2), part(1, "B3", 1_000_000)]
+
+
+@pytest.mark.parametrize(
+    ("sales", "his", "found"),
+    [
+        (THREE, [lent(1, 2_000_000, 10_000_000)], [3_000_000]),
+        (THREE, [lent(1, 1_999_999, 10_000_000)], []),  # others lent the most of it
+        (THREE, [lent(1, 9_000_000, 12_000_000, 30)], []),  # long ago
+        ([*THREE[:2], part(1, "B2", 1_000_000)], [lent(1, 9_000_000, 12_000_000)], []),  # to two
+        ([*THREE[:2], part(1, "B3", 999_999)], [lent(1, 9_000_000, 12_000_000)], []),
+        # Whole claims on three loans, each to another: he leaves.
+        ([part(n, f"B{n}", 1_000_000) for n in (1, 2, 3)], [lent(n, 0, 1_000_000) for n in (1, 2, 3)], []),
+        # Two loans in halves.
+        ([part(n, f"B{n}{b}", 800_000) for n in (1, 2) for b in (1, 2)], [lent(n, 0, 1_600_000) for n in (1, 2)], [3_200_000]),
+    ],
+)
+def test_who_splits_among_many_what_he_lent_alone(
+    sales: list[dict[str, Any]], his: list[dict[str, Any]], found: list[int]
+) -> None:
+    findings = list(super_lenders([], figures("super_lender"), DAY, sales, his))
+    assert [f.amount_minor for f in findings] == found
+    assert [len(f.behind) for f in findings] == [len(sales)] * len(found) and all("all but alone" in f.words[0] for f in findings)
+    assert list(super_lenders([], figures("super_lender", 1), DAY, sales, his)) == []
+
+
 @pytest.mark.parametrize(
     ("moves", "found"),
     [
         ([sale(n) for n in range(10)], [("C1", 5_000_000)]),
-        ([sale(n) for n in range(9)], []),
-        ([sale(n, minor=499_999) for n in range(10)], []),
+        ([sale(n) for n in range(5)], [("C1", 2_500_000)]),
+        ([sale(n) for n in range(4)], []),
+        ([sale(n, minor=399_999) for n in range(5)], []),
+        # Four fifths of what he sells that day go to one.
+        ([*(sale(n) for n in range(8)), sale(8, "B2"), sale(9, "B2")], [("C1", 4_000_000)]),
+        ([*(sale(n) for n in range(7)), sale(8, "B2"), sale(9, "B2")], []),
         # One claim after the other, to whoever bids; or many of many sellers to one who buys by a mandate.
         ([sale(n, buyer=f"B{n}") for n in range(20)], []),
         ([sale(n, seller=f"C{n}") for n in range(20)], []),
@@ -67,6 +108,8 @@ def sale(loan: int, buyer: str = "B1", seller: str = "C1", minor: int = 500_000)
 def test_claims_on_many_loans_that_go_in_one_piece(moves: list[dict[str, Any]], found: list[tuple[str, int]]) -> None:
     told_of = list(packaged(moves, figures("packaged_assignment"), DAY))
     assert [(f.subject, f.amount_minor) for f in told_of] == found and all(f.words and f.occurrence for f in told_of)
+    first = [(f.subject, f.amount_minor) for f in packaged(moves, figures("packaged_assignment", 1), DAY)]
+    assert first == [(subject, minor) for subject, minor in found if minor >= 5_000_000]
 
 
 @pytest.mark.parametrize(
@@ -117,6 +160,36 @@ def test_a_borrower_under_the_number_of_a_related_party() -> None:
     assert told(near_related([related, contact("P001", "BORROWER", "C-related")], RELATED)) == []
     assert told(near_related([related, contact("P002", "BORROWER", "C1")], RELATED)) == []
     assert told(near_related([related, contact("P001", "BORROWER", "C1", "other")], RELATED)) == []
+
+
+def guaranteed(loan_id: str, guarantor: str, minor: int = 5, guarantor_id: str = "") -> dict[str, Any]:
+    said = {
+        "platform": "P001",
+        "loan_id": loan_id,
+        "since": DAY,
+        "minor": minor,
+        "borrower": "P001.BORROWER.C1",
+        "borrower_id": "C1",
+    }
+    return said | {"guarantor": f"P001.GUARANTOR.{guarantor}", "guarantor_id": guarantor_id or guarantor}
+
+
+def test_a_borrower_and_the_guarantor_of_his_loan_under_one_number() -> None:
+    said = figures("borrower_near_guarantor")
+    contacts = [
+        contact("P001", "BORROWER", "C1"),
+        contact("P001", "GUARANTOR", "G1"),
+        contact("P001", "GUARANTOR", "G2", "other"),
+    ]
+    loans = [guaranteed("L1", "G1"), guaranteed("L2", "G2"), guaranteed("L3", "G1", 6)]
+    (found,) = near_guarantors(loans, contacts, said)
+    assert told([found]) == [("borrower_near_guarantor", "P001", "C1", 11)] and found.occurrence == "G1"
+    assert [behind.ref for behind in found.behind] == ["L1", "L3", "P001.BORROWER.C1", "P001.GUARANTOR.G1"]
+    assert "phone number of G1" in found.words[0] and "手机号" in found.words[1]
+    # He himself, under whatever numbers; and nothing when all is repaid.
+    (found,) = near_guarantors([guaranteed("L1", "G9", guarantor_id="C1")], [], said)
+    assert told([found]) == [("borrower_near_guarantor", "P001", "C1", 5)] and "identity number" in found.words[0]
+    assert list(near_guarantors([guaranteed("L1", "G1", 0)], contacts, said)) == []
 
 
 def test_any_payout_of_the_compensation_account() -> None:

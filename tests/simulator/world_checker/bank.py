@@ -29,9 +29,10 @@ def violations(platform: Platform) -> Iterator[Violation]:
 
 def _fees(platform: Platform) -> Iterator[Violation]:
     """Collected on the first business day of a month: what the contract gives for the month before."""
-    contract, prices = platform.fee_contract, platform.fee_contract["per_transaction_minor"]
     exact: dict[tuple[int, int], Fraction] = defaultdict(Fraction)
     for day in platform.dates:
+        contract = [terms for since, terms in platform.fee_contracts if since <= day.isoformat()][-1]
+        prices = contract["per_transaction_minor"]
         for row in platform.instructions[day]:
             if row["txn_type"] == "CUSTODY_FEE" and (row["event_time"].time() < _FEES_FROM or not _collects(day)):
                 yield platform.says("INV_11", day, f"{named(row)} is collected at {row['event_time']}")

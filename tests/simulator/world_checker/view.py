@@ -40,7 +40,7 @@ class Platform:
     """What the world's files say of one platform, by custody date. ``instructions`` stand in order of event time."""
 
     name: str
-    fee_contract: dict[str, Any]
+    fee_contracts: list[tuple[str, dict[str, Any]]]
     channel_rates: dict[str, str]
     dates: list[date]
     customers: Lines = field(default_factory=dict)
@@ -107,7 +107,11 @@ def half_even(exact: Fraction | int) -> int:
 
 def platforms(world: World) -> list[Platform]:
     rates = {party["party"]: party["fee_rate"] for party in world.about["parties"] if party["kind"] == "CHANNEL"}
-    contracts = {party["party"]: party["fee_contract"] for party in world.about["parties"] if party["kind"] == "PLATFORM"}
+    contracts = {
+        party["party"]: [("", party["fee_contract"]), *((c["valid_from"], c["fee_contract"]) for c in party.get("changes", []))]
+        for party in world.about["parties"]
+        if party["kind"] == "PLATFORM"
+    }
     found = {name: Platform(name, contract, rates, world.dates) for name, contract in contracts.items()}
     for day in world.dates:
         for name, own in found.items():
