@@ -10,14 +10,21 @@ from datetime import date
 from typing import Any
 
 from connectors.bootstrap import Wiring
+from console.compliance_view import rules_sealed
 from custody.alert_words import Words
+from custody.compliance import CURRENCY
+from custody.compliance_rules import NEEDS, Disclosure
 from custody.errors import UsageError
 from custody.masking import mask_user_numbers
 from custody.match_rules import Rule
+from custody.money import format_amount
+from custody.permissions import permitted
 from custody.platform_funds import Concern
 from custody.ports import RegisterTx, Row
 from custody.risk_alerts import RULES
+from custody.rule_forms import ComplianceTerms
 from custody.services import alerts as service
+from custody.services.access import duties_of
 from custody.services.alert_messages import messages, told_in
 from custody.services.outbound import UNDELIVERED
 from custody.services.outputs import latest_seal
@@ -50,8 +57,8 @@ class AlertView:
     behind: list[Behind]
 
 
-def view_alert(wiring: Wiring, alert_id: str) -> AlertView:
-    """Raises UsageError for none that is so."""
+def view_alert(wiring: Wiring, alert_id: str, reader: str = "") -> AlertView:
+    """Raises UsageError for none that is so. ``reader``: a person; the rows behind a finding of compliance are for who may see findings."""
     with wiring.register.transaction() as tx:
         row = service.alert_named(tx, alert_id)
         history = service.history(tx, row["alert_id"])
@@ -60,11 +67,39 @@ def view_alert(wiring: Wiring, alert_id: str) -> AlertView:
         name, _ = rules.alerts.for_alert(row["rule"])
         route = next(rule for rule in rules.rules if rule.id == name)
         behind = _in_register(tx, row)
+        sees = bool(reader) and permitted("compliance.view", duties_of(tx, reader))
         seals = {step: latest_seal(tx, row["last_seen_on"], step) for step in ("risk", "validate")}
     behind += [part for step, seal in seals.items() if seal is not None for part in _in_lake(wiring, row, step, seal.path)]
     known = RULES.get(row["rule"])
     source = known.citation if known is not None else (route.basis, route.basis)
-    return AlertView(row, history, sent, route, source, json.loads(row["figures"]), [part for part in behind if part.rows])
+    figures, found = json.loads(row["figures"]), _of_compliance(wiring, row)
+    if found is not None:
+        finding, rule, rows = found
+        assert isinstance(rule.says, ComplianceTerms)
+        cited = f"{rule.says.citation.regulation}, {rule.says.citation.article} · {rule.id}"
+        source, figures = (f"{cited}: {rule.basis}", f"{cited}：{rule.words_zh}"), json.loads(finding["figures"])
+        figures |= {"finding": finding["finding_id"], "rows_in_all": finding["rows_in_all"]}
+        behind += [Behind(f"lake: {row['last_seen_on']} compliance compliance_rows", rows[:_SHOWN])] if sees else []
+    return AlertView(row, history, sent, route, source, figures, [part for part in behind if part.rows])
+
+
+def _of_compliance(wiring: Wiring, row: Row) -> tuple[Row, Rule, list[Row]] | None:
+    """The finding that the alert tells of, its rule as it was in force, and the rows behind it. An alert carries what may leave the bank, and so
+    no number of its finding: the words of its last day are the finding's. What is confidential is in no alert."""
+    rule_id, on = row["rule"].lower(), row["last_seen_on"]
+    if rule_id not in NEEDS or NEEDS[rule_id].disclosure is Disclosure.AML:
+        return None
+    with wiring.register.transaction() as tx:
+        seal = latest_seal(tx, on, "compliance")
+    if seal is None:
+        return None
+    of_rule = (r for r in wiring.lake.rows(seal.path, "compliance_findings") if r["rule"] == rule_id)
+    finding = next((r for r in of_rule if r["words_en"] == row["words_en"]), None)
+    if finding is None:  # its date was assessed anew, or the finding is gone
+        return None
+    rule = next(r for r in rules_sealed(wiring, on).rules if r.rule_id == rule_id)
+    rows = [r for r in wiring.lake.rows(seal.path, "compliance_rows") if r["finding_id"] == finding["finding_id"]]
+    return finding, rule, [{name: value for name, value in r.items() if name != "finding_id"} for r in rows]
 
 
 def _in_register(tx: RegisterTx, row: Row) -> list[Behind]:
@@ -118,6 +153,13 @@ def _rows(wiring: Wiring, path: str, table: str, equals: dict[str, object]) -> l
 def shown(row: Row) -> dict[str, str]:
     """A row for people: what names a person at his platform is masked."""
     return {name: mask_user_numbers(str(value)) for name, value in row.items() if value is not None}
+
+
+def spoken(row: Row) -> str:
+    """A row in a line of text: amounts in yuan, under names without the unit."""
+    currency = str(row.get("currency") or CURRENCY)
+    said = {name: format_amount(int(value), currency) if name.endswith("_minor") else value for name, value in shown(row).items()}
+    return ", ".join(f"{name.removesuffix('_minor')} {value}" for name, value in said.items())
 
 
 def message_text(tx: RegisterTx, message: Row) -> str:

@@ -75,13 +75,32 @@ RULE_WORDS: Mapping[str, Words] = {
     "REPORT_RECEIPT_UNKNOWN": ("a receipt fits no report", "回执无法对应报表"),
     "ALERT_UNDELIVERED": ("messages were given up", "通知未送达"),
 }
+# Of what compliance finds (custody.compliance_rules); what is confidential has no word but that it waits.
+COMPLIANCE_WORDS: Mapping[str, Words] = {
+    "LIMIT_ON_PLATFORM": ("a borrower is over the limit of a platform", "超过单一平台借款上限"),
+    "LIMIT_ON_ALL": ("a borrower is over the limit of all platforms", "超过全部平台借款上限"),
+    "RATE_CAP": ("a loan's rate is above the cap", "借款利率超过上限"),
+    "TERM_SPLITTING": ("a loan's term is split", "期限拆分"),
+    "SHARED_CONTACT": ("borrowers share a card or phone", "多名借款人共用联系方式"),
+    "SHARED_IDENTITY": ("a person borrows under several numbers", "同一证件多个借款账户"),
+    "SUPER_LENDER": ("a super-lender", "超级放款人"),
+    "PACKAGED_ASSIGNMENT": ("claims are sold as a package", "债权打包转让"),
+    "POOLING": ("lenders' money waits without a loan", "资金池"),
+    "NEW_FOR_OLD": ("old lenders are paid with new money", "以新还旧"),
+    "LENDER_IS_RELATED": ("a related party lends", "关联方出借"),
+    "BORROWER_NEAR_RELATED": ("a borrower is near a related party", "借款人与关联方关联"),
+    "BORROWER_NEAR_GUARANTOR": ("a borrower is near his guarantor", "借款人与担保人关联"),
+    "GUARANTEE_BY_RELATED": ("a related party pays lenders", "关联方代偿"),
+    "PLATFORM_COMPENSATION": ("the platform pays customers itself", "平台以备付金赔付"),
+    "FILL_THAT_NEVER_WAS": ("a loan's fill was never bid", "虚构满标"),
+}
 # A digest lists so many; the page has them all.
 _LISTED = 100
 _LONGEST_SMS = 400
 
 
 def rule_words(rule: str) -> Words:
-    return RULE_WORDS.get(rule, (rule, rule))
+    return RULE_WORDS.get(rule) or COMPLIANCE_WORDS.get(rule, (rule, rule))
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from console.alert_view import AlertView, refuse_unknown, shown, view_alert
+from console.alert_view import AlertView, refuse_unknown, shown, spoken, view_alert
 from console.output import ActorOption, ActorSystem, DateOption, JsonOption, NoteOption, command, emit, parse_date, wired
 from custody.alert_rules import SEVERITIES, Channel
 from custody.alert_words import (
@@ -28,6 +28,7 @@ from custody.services import alert_messages
 from custody.services import alerts as alert_service
 from custody.services.access import SYSTEM
 
+ReaderOption = Annotated[str, typer.Option("--as", help="Who reads it: findings' rows are for who may see them. 查看人")]
 AlertArgument = Annotated[str, typer.Argument(help="Alert id, or its beginning. 预警编号")]
 
 
@@ -91,19 +92,23 @@ def show(alert_id: AlertArgument, as_json: JsonOption = False) -> int:
 
 
 @command
-def explain(alert_id: AlertArgument, as_json: JsonOption = False) -> int:
+def explain(alert_id: AlertArgument, actor: ReaderOption = "", as_json: JsonOption = False) -> int:
     """Which rule, in which version and by whose word, which figures, and the rows behind them. 预警说明"""
     with wired() as wiring:
-        view = view_alert(wiring, alert_id)
+        view = view_alert(wiring, alert_id, actor)
     en, zh = condition_words(view.route)
     words = _head(view)
     words += [f"source 依据  {view.source[0]}", f"             {view.source[1]}"]
     words += [f"told by 通知规则  {view.route.id}, owner {view.route.owner}: {view.route.words_en} / {view.route.words_zh}"]
     words += [f"   {en}", f"   {zh}", f"   {view.route.basis}"]
-    words += [f"figure 数据  {name} = {mask_user_numbers(str(value))}" for name, value in view.figures.items()]
+    words += [f"figure 数据  {line}" for line in _figures(view)]
     for part in view.behind:
         words.append(f"rows 明细  {part.place}")
-        words += [f"   {', '.join(f'{name} {value}' for name, value in shown(row).items())}" for row in part.rows]
+        words += [f"   {spoken(row)}" for row in part.rows]
+    if "finding" in view.figures and not view.behind:
+        words.append(
+            f"rows 明细  custody alert explain {view.row['alert_id'][:12]} --as NAME (who may see findings of compliance)"
+        )
     found: dict[str, Any] = {
         "alert": view.row, "figures": view.figures, "source_en": view.source[0], "source_zh": view.source[1],
         "rule": {"id": view.route.id, "digest": view.route.digest, **view.route.entry},
@@ -111,6 +116,13 @@ def explain(alert_id: AlertArgument, as_json: JsonOption = False) -> int:
     }  # fmt: skip
     emit(found, as_json, words)
     return 0
+
+
+def _figures(view: AlertView) -> list[str]:
+    """Amounts in yuan; what is said twice, in two languages, once."""
+    names = [name for name in view.figures if not name.endswith("_zh")]
+    return [spoken({name: view.figures[name], "currency": view.figures.get("currency")}).partition(", currency")[0].replace(" ", " = ", 1)
+            for name in names]  # fmt: skip
 
 
 def _head(view: AlertView) -> list[str]:

@@ -99,7 +99,12 @@ def _day(platform: str, day: str, component: str, as_json: bool) -> int:
 
 
 def _shown(rows: Sequence[Row]) -> list[str]:
-    words = ["  " + "  ".join(f"{name} {value}" for name, value in row.items()) for row in rows[:_MOST]]
+    from console.alert_view import spoken
+
+    words = [
+        "  " + spoken({("amount_minor" if name == "minor" else name): value for name, value in row.items()})
+        for row in rows[:_MOST]
+    ]
     return words + ([f"  ... and {len(rows) - _MOST} more: --json  其余见 --json"] if len(rows) > _MOST else [])
 
 
@@ -195,6 +200,7 @@ def list_charges(
     from dataclasses import asdict
 
     from console.fee_view import standing
+    from custody.compliance import CURRENCY
     from custody.money import format_amount
     from custody.services.fee_charges import charges
 
@@ -207,12 +213,18 @@ def list_charges(
         f"{format_amount(r['collected_minor'], r['currency'])}  tries 次数 {r['attempts']}"
         for r in rows
     ]
-    words += [
-        f"{p.platform}: accrued 计提 {p.accrued_minor} = charged 已计费 {p.charged_minor} + to be charged 待计费 {p.to_be_charged_minor}; "
-        f"written off 核销 {p.written_off_minor} outstanding 未收 {p.outstanding_minor} to give back 待退 {p.to_give_back_minor} "
-        f"surplus 多收 {p.surplus_minor}"
-        for p in where
-    ]
+    for p in where:
+        accrued, charged, left, written_off, outstanding, back, surplus = (
+            format_amount(minor, CURRENCY)
+            for minor in (
+                p.accrued_minor, p.charged_minor, p.to_be_charged_minor, p.written_off_minor, p.outstanding_minor, p.to_give_back_minor,
+                p.surplus_minor,
+            )
+        )  # fmt: skip
+        words.append(
+            f"{p.platform}: accrued 计提 {accrued} = charged 已计费 {charged} + to be charged 待计费 {left}; written off 核销 {written_off} "
+            f"outstanding 未收 {outstanding} to give back 待退 {back} surplus 多收 {surplus}"
+        )
     positions = [
         asdict(p)
         | {

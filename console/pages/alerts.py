@@ -290,7 +290,7 @@ class OneView(_Words):
 
     def __init__(self, wiring: Wiring, reader: str, alert_id: str) -> None:
         try:
-            self.alert: AlertView = view_alert(wiring, alert_id)
+            self.alert: AlertView = view_alert(wiring, alert_id, reader)
         except UsageError as why:
             raise NotFound(f"{why} / 无此预警") from None
         self.row = self.alert.row

@@ -180,3 +180,23 @@ def test_the_same_day_again_is_the_same(instance: Instance) -> None:
     before = instance.find("alert")
     assert instance.step("compliance", SECOND).outcome == "unchanged"
     assert instance.find("alert") == before and instance.damage() == []
+
+
+def test_an_alert_is_explained_by_its_finding(home: Path, instance: Instance) -> None:
+    """Rule with version and citation, figures in yuan, and, for who may see findings, the rows behind it."""
+    (alert,) = instance.find("alert", rule="LIMIT_ON_PLATFORM")
+
+    def explained(*who: str) -> str:
+        done = CliRunner().invoke(app, ["alert", "explain", alert["alert_id"], *who], env={"CUSTODY_HOME": str(home)})
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    told = explained("--as", "maker")
+    assert "limit_on_platform/1" in told and "art. 17" in told and "超过单一平台借款上限" in told
+    assert "owed = 300000.00" in told and "amount 300000.00" in told and "_LOAN_" in told
+    for reader in ((), ("--as", "fees")):
+        assert "_LOAN_" not in (hidden := explained(*reader)) and "--as NAME" in hidden and "limit_on_platform/1" in hidden
+    # What is confidential is explained by no figure of its own.
+    secret = next(row for row in instance.find("alert", rule="CONFIDENTIAL"))
+    done = CliRunner().invoke(app, ["alert", "explain", secret["alert_id"], "--as", "risk"], env={"CUSTODY_HOME": str(home)})
+    assert done.exit_code == 0 and "figure 数据" not in done.stdout

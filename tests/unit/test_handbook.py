@@ -8,7 +8,8 @@ import pytest
 import typer.main
 
 from console.cli import app
-from custody.alert_words import RULE_WORDS
+from custody.alert_words import COMPLIANCE_WORDS, RULE_WORDS, rule_words
+from custody.compliance_rules import NEEDS, Disclosure
 from custody.handbook import COMPLIANCE, HANDBOOK, Entry
 
 EVERY = {**HANDBOOK, "COMPLIANCE": COMPLIANCE}
@@ -20,6 +21,11 @@ def texts(entry: Entry) -> list[tuple[str, str]]:
 
 def test_every_alert_that_has_a_name_has_its_entry() -> None:
     assert set(HANDBOOK) == set(RULE_WORDS)
+    # Each rule of compliance that is named in an alert has words of its own too.
+    assert {rule.lower() for rule in COMPLIANCE_WORDS} == {
+        r for r, needs in NEEDS.items() if needs.disclosure is not Disclosure.AML
+    }
+    assert rule_words("POOLING")[1] == "资金池"
 
 
 @pytest.mark.parametrize("rule", sorted(EVERY))
