@@ -44,6 +44,7 @@ FIELDS: dict[str, Words] = {
     "loan_id": ("loan", "标的"),
     "holder": ("holder", "持有人"),
     "status": ("status", "状态"),
+    "txn_type": ("type", "交易类型"),
     "item_date": ("custody date", "账务日"),
     "event_time": ("event", "交易时间"),
     "as_of": ("as of", "时点"),

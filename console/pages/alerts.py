@@ -72,7 +72,7 @@ def acknowledge(user: UserDep, form: FormDep) -> RedirectResponse:
     """The reader has seen it and answers for it."""
     with wired() as wiring:
         service.acknowledge(wiring.register, user.get_name(), form.get("id", ""), form.get("note", ""))
-    return RedirectResponse(address(form.get("id", "")), 303)
+    return RedirectResponse(address(form.get("id", "")) + "#history", 303)
 
 
 @router.post("/alert-close", response_class=RedirectResponse)
@@ -80,7 +80,7 @@ def close(user: UserDep, form: FormDep) -> RedirectResponse:
     """It is done with, for a reason."""
     with wired() as wiring:
         service.close(wiring.register, user.get_name(), form.get("id", ""), form.get("note", ""))
-    return RedirectResponse(address(form.get("id", "")), 303)
+    return RedirectResponse(address(form.get("id", "")) + "#history", 303)
 
 
 def address(alert_id: str) -> str:

@@ -84,4 +84,4 @@ def reopen(user: UserDep, form: FormDep) -> RedirectResponse:
 
 
 def _back(form: dict[str, str]) -> RedirectResponse:
-    return RedirectResponse(address(form.get("id", "")), 303)
+    return RedirectResponse(address(form.get("id", "")) + "#deeds", 303)

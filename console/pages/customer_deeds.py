@@ -12,6 +12,8 @@ from console.pages.asking import FormDep, NotFound, UserDep, approves, asked, sh
 from console.pages.customers import FIELDS, address, customer_page
 from console.pages.links import Link, Links
 from custody.masking import mask_user_numbers
+from custody.permissions import permitted
+from custody.services.access import duties_of
 from custody.services.customer_desk import decide
 from custody.services.customer_proposals import Proposed, propose_change, propose_merge
 from custody.services.deletion_plan import DeletionPlan, deletion_plan
@@ -64,7 +66,10 @@ def merger(user: UserDep, form: FormDep) -> RedirectResponse:
 def plan(request: Request, user: UserDep, id: str = "") -> HTMLResponse:
     """What deleting him would mean, before anybody proposes it or decides."""
     with wired() as wiring:
-        return show(request, "deletion.html", view=PlanView(deletion_plan(wiring.customer_ports, user.get_name(), id)))
+        found = deletion_plan(wiring.customer_ports, user.get_name(), id)
+        with wiring.register.transaction() as tx:
+            may_propose = permitted("customer.propose", duties_of(tx, user.get_name()))
+        return show(request, "deletion.html", view=PlanView(found, may_propose))
 
 
 @router.post("/propose-deletion", response_class=RedirectResponse)
@@ -86,7 +91,7 @@ def decision(user: UserDep, form: FormDep) -> RedirectResponse:
 
 
 def _back(customer_id: str) -> RedirectResponse:
-    return RedirectResponse(address(customer_id), 303)
+    return RedirectResponse(address(customer_id) + "#waiting", 303)
 
 
 def _faults(done: Proposed) -> list[str]:
@@ -101,7 +106,7 @@ def _faults(done: Proposed) -> list[str]:
 class PlanView:
     """A DeletionPlan, with what the template asks."""
 
-    def __init__(self, found: DeletionPlan) -> None:
-        self.plan = found
+    def __init__(self, found: DeletionPlan, may_propose: bool) -> None:
+        self.plan, self.may_propose = found, may_propose
         self.blockers = [(mask_user_numbers(english), mask_user_numbers(chinese)) for english, chinese in found.blockers]
         self.customer = Link(found.customer_id, address(found.customer_id))

@@ -28,7 +28,7 @@ def propose(user: UserDep, form: FormDep) -> RedirectResponse:
         if wanted not in due:
             raise NotFound(f"{wanted[:40]!r} is not due / 该笔并非应收")
         propose_charge(wiring.register, wiring.clock, user.get_name(), due[wanted], note)
-    return RedirectResponse(address(wanted), 303)
+    return RedirectResponse(address(wanted) + "#decisions", 303)
 
 
 @router.post("/fee-write-off", response_class=RedirectResponse)
@@ -37,7 +37,7 @@ def write_off(user: UserDep, form: FormDep) -> RedirectResponse:
     number = form.get("id", "")
     with wired() as wiring:
         propose_write_off(wiring.register, wiring.clock, user.get_name(), number, form.get("note", ""))
-    return RedirectResponse(address(number), 303)
+    return RedirectResponse(address(number) + "#decisions", 303)
 
 
 @router.post("/fee-give-back", response_class=RedirectResponse)
@@ -47,7 +47,7 @@ def give_back(user: UserDep, form: FormDep) -> RedirectResponse:
     with wired() as wiring:
         today = custody_date_of(wiring.clock.now())
         propose_give_back(wiring.register, wiring.clock, user.get_name(), number, today, form.get("note", ""))
-    return RedirectResponse(address(number), 303)
+    return RedirectResponse(address(number) + "#decisions", 303)
 
 
 @router.post("/fee-decide", response_class=RedirectResponse)
@@ -61,4 +61,4 @@ def decision(user: UserDep, form: FormDep) -> RedirectResponse:
         decide = approve if approves(form) else reject
         decide(wiring.register, wiring.clock, user.get_name(), kinds[0], form.get("proposal", ""), form.get("note", ""))
     # What is of no charge is decided on the list.
-    return RedirectResponse(address(form["id"]) if form.get("id") else "fees", 303)
+    return RedirectResponse(address(form["id"]) + "#decisions" if form.get("id") else "fees", 303)

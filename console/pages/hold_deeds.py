@@ -41,4 +41,4 @@ def decision(user: UserDep, form: FormDep) -> RedirectResponse:
 
 
 def _back(hold_id: str) -> RedirectResponse:
-    return RedirectResponse(query("finding", {"finding": hold_id}), 303)
+    return RedirectResponse(query("finding", {"finding": hold_id}) + "#hold", 303)

@@ -163,4 +163,4 @@ def _date(form: dict[str, str], name: str) -> date | None:
 
 
 def _back(form: dict[str, str]) -> RedirectResponse:
-    return RedirectResponse(address(form.get("party", "")), 303)
+    return RedirectResponse(address(form.get("party", "")) + "#deeds", 303)

@@ -29,7 +29,7 @@ def proposal(user: UserDep, form: FormDep) -> RedirectResponse:
             wiring.register, wiring.clock, user.get_name(), key, SealedDrafts(wiring), wiring.settings.instance.go_live, said,
             form.get("note", ""), form.get("content", ""),
         )  # fmt: skip
-    return RedirectResponse(address(key.subject), 303)
+    return RedirectResponse(address(key.subject) + "#decisions", 303)
 
 
 @router.post("/report-decide", response_class=RedirectResponse)
@@ -38,4 +38,4 @@ def decision(user: UserDep, form: FormDep) -> RedirectResponse:
     with asked(user, RELEASE.approve_action, form.get("proposal", "")[:40]) as wiring:
         decide = approve if approves(form) else reject
         decide(wiring.register, wiring.clock, user.get_name(), RELEASE, form.get("proposal", ""), form.get("note", ""))
-    return RedirectResponse(address(form.get("id", "")), 303)
+    return RedirectResponse(address(form.get("id", "")) + "#decisions", 303)

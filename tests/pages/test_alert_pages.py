@@ -177,7 +177,7 @@ def test_it_is_acknowledged_and_closed_with_a_reason(own_desk: Desk) -> None:
     (one,) = alerts(own_desk, subject="F1")
     to = {"id": one["alert_id"]}
     answer = own_desk.post("alert-acknowledge", **to, note="I call them")
-    assert (answer.status_code, answer.headers["location"]) == (303, f"alert?id={one['alert_id']}")
+    assert (answer.status_code, answer.headers["location"]) == (303, f"alert?id={one['alert_id']}#history")
     assert own_desk.post("alert-close", **to, note=" ").status_code == 400
     assert own_desk.post("alert-close", **to, note=f"{HOSTILE} settled").status_code == 303
     (after,) = alerts(own_desk, subject="F1")

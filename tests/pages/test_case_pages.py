@@ -110,7 +110,7 @@ def test_who_may_only_look_is_offered_nothing_to_do_and_may_do_nothing(desk: Des
 def test_a_case_is_assigned_talked_about_proposed_and_decided(own_desk: Desk, desk: Desk) -> None:
     one = settled_by_decision(own_desk)
     to = {"id": one["case_id"]}
-    back = f"case?id={one['case_id']}"
+    back = f"case?id={one['case_id']}#deeds"
     for path, fields in (
         ("case-assign", {"owner": "maker"}),
         ("case-comment", {"note": "<script>asked</script> the platform"}),

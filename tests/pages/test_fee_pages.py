@@ -63,7 +63,7 @@ def test_a_charge_is_found_decided_and_explained(desk: Desk) -> None:
     # What is not due cannot be proposed.
     assert desk.post("fee-propose", id="P009-2019-12", note="x").status_code == 404
     desk.who = "checker"
-    assert desk.post("fee-decide", **form).headers["location"] == f"fee?id={charge.charge_no}"
+    assert desk.post("fee-decide", **form).headers["location"] == f"fee?id={charge.charge_no}#decisions"
     with opened(desk.home) as instance, instance.wiring.register.transaction() as tx:
         row = tx.get("fee_charge", charge_no=charge.charge_no)
         assert row is not None and row["state"] == "APPROVED"
