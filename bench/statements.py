@@ -1,7 +1,7 @@
 """All customers' daily statements of one platform in one job: the step that seals their lines, and the platform's STATEMENT file
 (``statements``), against DuckDB SQL by hand that writes the same lines, byte for byte, to CSV from the same Parquet.
 
-Ours digests each row, writes the lines twice (sealed Parquet and the file), the file encrypted into the archive, and starts its engine;
+Ours digests each row and writes the lines twice (sealed Parquet and the file), the file encrypted into the archive;
 DuckDB writes plain CSV. Rows are accounts; each has an opening and three
 postings, four lines.
 """

@@ -78,3 +78,12 @@ def test_platforms_are_taken_together_as_far_as_they_fit() -> None:
     counted = [("A", 5), ("B", 4), ("C", 20), ("D", 1), ("E", 9), ("F", 1)]
     assert list(job.platform_ranges(counted, 10)) == [("A", "B"), ("C", "C"), ("D", "E"), ("F", "F")]
     assert list(job.platform_ranges([], 10)) == []
+
+
+def test_accounts_are_shared_out_by_how_often_they_moved() -> None:
+    assert job.account_bounds(list("aabbccdd"), 4) == ["b", "c", "d"]
+    # One that alone has as many as a share or more stands by itself, and a last one leaves nothing behind it.
+    assert job.account_bounds(list("abbbbbbc"), 4) == ["b", "c"]
+    assert job.account_bounds(list("aaaaaaab"), 4) == ["a", "b"]
+    assert job.account_bounds(list("abbbbbbb"), 4) == ["b"]
+    assert job.account_bounds(["a"], 3) == ["a"]
