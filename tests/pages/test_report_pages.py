@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote_plus
+from urllib.parse import parse_qsl, quote_plus, urlsplit
 
 import pytest
 from instance_kit import GO_LIVE, copy_of, opened
@@ -101,6 +102,33 @@ def test_a_figure_leads_to_its_rows_files_and_lines(year_desk: Desk) -> None:
     (cell,) = {cell for cell in ("文书执行 Orders carried out!A5",) if quote_plus(cell) in holds.text}
     traced = desk.get("report-cell", id=f"judicial_holds|{KEY.period}", cell=cell)
     assert traced.status_code == 200 and "_LEGAL_ORDER_" in traced.text
+
+
+def test_a_trace_that_takes_too_long_is_ended(year_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its process is gone with what it started, both places are free again, and the words name the command that has no limit."""
+    from console.airflow.command import CustodyProcess
+    from console.pages import reports
+
+    year_desk.who = "auditor"
+    processes: list[CustodyProcess] = []
+
+    def started(words: list[str]) -> CustodyProcess:
+        processes.append(CustodyProcess(words))
+        return processes[-1]
+
+    monkeypatch.setattr(reports, "CustodyProcess", started)
+    cell = next(link for link in read(year_desk.get("report", id=ID).text).links if link.startswith("report-cell"))
+    asked = dict(parse_qsl(urlsplit(cell).query))
+    # More than it takes to be started, less than the engine takes to begin.
+    monkeypatch.setattr(reports, "_LONGEST_TRACE_SECONDS", 1.0)
+    for _ in range(3):
+        shown = year_desk.get("report-cell", **asked)
+        assert shown.status_code == 503 and "custody report trace" in shown.text and "溯源超时" in shown.text
+    assert len(processes) == 3
+    for process in processes:
+        assert process._process is not None and process._process.poll() is not None
+        with pytest.raises(ProcessLookupError):
+            os.killpg(process._process.pid, 0)
 
 
 def test_words_that_a_maker_writes_are_text(year_desk: Desk) -> None:
