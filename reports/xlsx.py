@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable, Iterator
 from datetime import datetime, time
 from decimal import Decimal
+from itertools import takewhile
+from math import ceil
 from typing import Any
 
 import xlsxwriter
@@ -29,6 +32,15 @@ FIRST_ROW = _HEADINGS_ROW + 1
 _LONGEST_SHEET_NAME = 31
 # A sheet holds more, but nobody reads it there: longer tables are cut here, and say so; the CSV file has all.
 MOST_ROWS = 100_000
+_NONE = Words(en="None", zh="无")
+# A line of text in points, and how many characters of a column's width stand on an A4 page across at full size. A table that is
+# somewhat wider is printed smaller, down to where it can still be read; one that is wider yet on several pages beside each other.
+_LINE, _MOST_HEIGHT = 15, 400
+_PAGE_CHARACTERS, _LEAST_SCALE = 130, 65
+_PAGE_POINTS = 470
+# ... in whatever font a program sets Excel's own.
+_SURELY_FITS = 104
+_POINTS_PER_PIXEL = 0.75
 _CUT = Words(en="Only the first rows; all of them stand in the CSV file", zh="仅列前若干行，全部明细见 CSV 文件")
 
 
@@ -80,20 +92,26 @@ class _Formats:
         self.amount_format = "#,##0" + ("." + "0" * digits if digits else "")
         self.minor_per_major: int = 10**digits
         text = {"quote_prefix": True, "valign": "top", "text_wrap": True}
-        self.text = book.add_format(text)
+        self.text = book.add_format({**text, "align": "left", "indent": 1})
         self.title = book.add_format({"quote_prefix": True, "bold": True, "font_size": 14})
         self.big_title = book.add_format({"quote_prefix": True, "bold": True, "font_size": 18})
         self.note = book.add_format({"quote_prefix": True, "italic": True, "font_color": "#555555"})
         self.label = book.add_format({**text, "bold": True})
         heading = {"quote_prefix": True, "bold": True, "text_wrap": True, "valign": "vcenter", "bg_color": "#DCE6F1", "border": 1}
-        self.heading = book.add_format(heading)
+        self.heading = book.add_format({**heading, "indent": 1})
         self.number_heading = book.add_format({**heading, "align": "right"})
         numbers = {Amount: self.amount_format, Count: "#,##0", Share: "0.00%", Day: "yyyy-mm-dd", Moment: "yyyy-mm-dd hh:mm:ss"}
-        self.of = {kind: book.add_format({"num_format": shown, "valign": "top"}) for kind, shown in numbers.items()}
-        self.of[Nothing] = book.add_format({"quote_prefix": True, "align": "right", "font_color": "#888888"})
+        # A date stands apart from what is at its right.
+        middle = {kind: {"align": "center"} if kind in (Day, Moment) else {} for kind in numbers}
+        self.of = {kind: book.add_format({"num_format": n, "valign": "top", **middle[kind]}) for kind, n in numbers.items()}
+        self.of[Nothing] = book.add_format({"quote_prefix": True, "valign": "top", "align": "right", "font_color": "#888888"})
         total = {"bold": True, "top": 1, "bg_color": "#F2F2F2"}
         self.total = {kind: book.add_format({"num_format": shown, **total}) for kind, shown in numbers.items()}
-        self.total[Text] = self.total[Nothing] = book.add_format({"quote_prefix": True, **total})
+        self.total[Text] = book.add_format({"quote_prefix": True, "align": "left", "indent": 1, **total})
+        self.total[Nothing] = book.add_format({"quote_prefix": True, "align": "right", **total})
+
+
+_COVER_LABELS, _COVER_WIDTH = 44, 24
 
 
 def _cover(book: Any, report: Report, formats: _Formats) -> None:
@@ -102,9 +120,11 @@ def _cover(book: Any, report: Report, formats: _Formats) -> None:
     _done(page.write_string(0, 0, f"{title.zh}  {title.en}", formats.big_title))
     page.set_row(0, 30)
     row = 2
+    right = sum(c.width for c in report.inputs.columns[1:4]) if report.inputs is not None else 3 * _COVER_WIDTH
     for label, value in report.cover:
         _done(page.write_string(row, 0, _both(label), formats.label))
         _done(page.merge_range(row, 1, row, 3, _both(value), formats.text))
+        _fit(page, row, ((_both(label), _COVER_LABELS), (_both(value), right)))
         row += 1
     if report.inputs is not None:
         row += 1
@@ -114,10 +134,10 @@ def _cover(book: Any, report: Report, formats: _Formats) -> None:
             for column, cell in enumerate(cells):
                 _write(page, row + 2 + offset, column, cell, formats)
     # The left column holds the cover's labels too.
-    page.set_column(0, 0, 34)
+    page.set_column(0, 0, _COVER_LABELS)
     if report.inputs is None:
-        page.set_column(1, 3, 24)
-    _print_as(page)
+        page.set_column(1, 3, _COVER_WIDTH)
+    _print_as(page, _COVER_LABELS + right)
 
 
 def _sheet(book: Any, table: Table, formats: _Formats) -> None:
@@ -127,38 +147,96 @@ def _sheet(book: Any, table: Table, formats: _Formats) -> None:
     notes = [*([table.note] if table.note else []), *([_CUT] if len(rows) < len(table.rows) else [])]
     if notes:
         _done(page.write_string(1, 0, "  ".join(_both(note) for note in notes), formats.note))
-    _headings(page, table, _HEADINGS_ROW, formats)
+    heading = _headings(page, table, _HEADINGS_ROW, formats)
+    points = float(_LINE * _HEADINGS_ROW) + heading
     for offset, cells in enumerate(rows):
         for column, cell in enumerate(cells):
             _write(page, FIRST_ROW + offset, column, cell, formats)
+        texts = ((_both(cell), c.width - 1) for c, cell in zip(table.columns, cells, strict=True) if isinstance(cell, Text))
+        points += _fit(page, FIRST_ROW + offset, texts)
+    if not rows:
+        _done(page.write_string(FIRST_ROW, 0, _both(_NONE), formats.text))
     if table.total is not None and rows:
         _total(page, table, formats)
+        points += _LINE
     page.freeze_panes(FIRST_ROW, table.keys)
     if rows:
         page.autofilter(_HEADINGS_ROW, 0, FIRST_ROW + len(rows) - 1, len(table.columns) - 1)
     page.repeat_rows(_HEADINGS_ROW)
-    _print_as(page)
+    scale = _print_as(page, sum(c.width for c in table.columns))
+    breaks = list(_breaks(table))
+    if breaks:
+        page.set_v_pagebreaks(breaks)
+        page.repeat_columns(0, max(table.keys, 1) - 1)
     if table.chart is not None:
-        _chart(book, page, table, table.chart)
+        # What stands in columns that are repeated would be, too.
+        _chart(book, page, table, table.chart, table.keys if breaks else 0, points, _PAGE_POINTS * 100 / scale)
 
 
 def _shown(table: Table) -> tuple[tuple[Cell, ...], ...]:
     return table.rows[:MOST_ROWS]
 
 
-def _headings(page: Any, table: Table, row: int, formats: _Formats) -> None:
+def _headings(page: Any, table: Table, row: int, formats: _Formats) -> float:
+    """Returns their height in points."""
     for number, column in enumerate(table.columns):
         page.set_column(number, number, column.width)
         shown = formats.number_heading if column.is_number else formats.heading
         _done(page.write_string(row, number, f"{column.name.zh}\n{column.name.en}", shown))
-    page.set_row(row, 48)
+    # Bold letters are wider.
+    texts = [(f"{column.name.zh}\n{column.name.en}", 0.9 * (column.width - 1)) for column in table.columns]
+    return _fit(page, row, texts, least_lines=3)
 
 
-def _print_as(page: Any) -> None:
+def _fit(page: Any, row: int, texts: Iterable[tuple[str, float]], least_lines: int = 1) -> float:
+    """Makes a row as high as its longest text needs, each in its characters of width: not every program does so by itself. Returns points."""
+    lines = max([least_lines, *(_lines(text, room) for text, room in texts)])
+    height = min(_LINE * lines, _MOST_HEIGHT)
+    if lines > 1:
+        page.set_row(row, height)
+    return float(height)
+
+
+def _lines(text: str, room: float) -> int:
+    """Widths are those of digits: letters are narrower, a Chinese character takes more than two. Where words end a line some room is left."""
+    lines = 0
+    for line in text.split("\n"):
+        chinese = len(line.encode("gb18030")) - len(line)
+        taken = 2.1 * chinese + 0.86 * (len(line) - chinese)
+        lines += 1 if taken <= room else ceil(1.06 * taken / room)
+    return lines
+
+
+def _print_as(page: Any, characters: float) -> int:
+    """A4 across, no wider than a page unless it could not be read then; returns the scale in per cent, about."""
     page.set_landscape()
-    page.set_paper(9)  # A4
-    page.fit_to_pages(1, 0)
+    page.set_paper(9)
+    page.set_margins(bottom=0.95)
     page.set_footer("&L&A&R&P / &N")
+    # Narrow ones are not fitted: Excel heeds a break before a chart only in these.
+    scale = min(100, int(100 * _PAGE_CHARACTERS / characters))
+    if scale < _LEAST_SCALE:
+        page.set_print_scale(_LEAST_SCALE)
+    elif characters > _SURELY_FITS:
+        page.fit_to_pages(1, 0)
+    return max(scale, _LEAST_SCALE)
+
+
+def _breaks(table: Table) -> Iterator[int]:
+    """Before which columns a page ends, so that those of a page can be read; what is compared with a figure stays beside it."""
+    most = _PAGE_CHARACTERS * 100 / _LEAST_SCALE
+    if sum(column.width for column in table.columns) <= most:
+        return
+    keys = sum(column.width for column in table.columns[: table.keys])
+    taken, at = float(keys), table.keys
+    while at < len(table.columns):
+        behind = sum(1 for _ in takewhile(lambda column: column.follows, table.columns[at + 1 :]))
+        wanted = sum(column.width for column in table.columns[at : at + 1 + behind])
+        if taken > keys and taken + wanted > most:
+            yield at
+            taken = keys
+        taken += wanted
+        at += 1 + behind
 
 
 def _total(page: Any, table: Table, formats: _Formats) -> None:
@@ -217,7 +295,8 @@ def _done(code: int | None) -> None:
         raise UsageError(f"a cell of the report does not fit a workbook (xlsxwriter code {code})")
 
 
-def _chart(book: Any, page: Any, table: Table, chart: Chart) -> None:
+def _chart(book: Any, page: Any, table: Table, chart: Chart, at: int, above: float, on_page: float) -> None:
+    """``at``: the column; ``above``: points that the table takes; ``on_page``: that a printed page has."""
     first, last = FIRST_ROW, FIRST_ROW + len(_shown(table)) - 1
     drawn = book.add_chart({"type": "bar" if chart.kind == "bar" else "line"})
     name = sheet_name(table)
@@ -234,12 +313,19 @@ def _chart(book: Any, page: Any, table: Table, chart: Chart) -> None:
     drawn.set_title({"name": f"{chart.title.zh} {chart.title.en}", "name_font": {"size": 12}})
     drawn.set_legend({"none": True} if len(chart.columns) == 1 else {"position": "bottom"})
     if chart.kind == "bar":
-        drawn.set_y_axis({"reverse": True})
+        drawn.set_y_axis({"reverse": True, "interval_unit": 1})
         drawn.set_x_axis({"num_format": "#,##0", "label_position": "high"})
-        drawn.set_size({"width": 760, "height": 140 + 26 * len(_shown(table)) * len(chart.columns)})
+        bars = len(_shown(table)) * len(chart.columns)
+        # On one page as long as its bars can be told apart there.
+        one_page = int((on_page - 6 * _LINE) / _POINTS_PER_PIXEL)
+        height = min(140 + 26 * bars, max(one_page, 140 + 12 * bars))
     else:
         drawn.set_y_axis({"num_format": "#,##0"})
         drawn.set_x_axis({"num_format": "yyyy-mm-dd", "text_axis": True})
-        drawn.set_size({"width": 760, "height": 320})
-    # Below the table, where it hides no figure whatever the number of columns.
-    page.insert_chart(last + (3 if table.total is not None else 2), 0, drawn)
+        height = 320
+    drawn.set_size({"width": 760, "height": height})
+    # Below the table, where it hides no figure whatever the number of columns; when printed not half of it on a page.
+    row = last + (3 if table.total is not None else 2)
+    page.insert_chart(row, at, drawn)
+    if above % on_page + 2 * _LINE + height * _POINTS_PER_PIXEL > on_page:
+        page.set_h_pagebreaks([row])

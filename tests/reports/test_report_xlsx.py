@@ -176,3 +176,28 @@ def test_no_clock_inside() -> None:
 def test_a_text_too_long_for_a_cell_is_refused_not_left_out() -> None:
     with pytest.raises(UsageError, match="does not fit"):
         render(of_rows((NAME,), ((Text("x" * 32_768),),)))
+
+
+def test_a_long_text_is_whole_and_an_empty_table_says_so() -> None:
+    """No program is asked to make a row as high as its text."""
+    words = Column("words", Words(en="Words", zh="说明"), 20)
+    long, short = (
+        Text("what a reader has to see to its very end, however narrow the column", "读者须看到末尾"),
+        Text("short", "短"),
+    )
+    page = opened(render(of_rows((words,), ((long,), (short,)))))["金额 Amounts"]
+    first, second = (page.row_dimensions[FIRST_LINE + n].height for n in (0, 1))
+    assert first is not None and first >= 4 * 15 and (second is None or second == 15)
+    assert opened(render(of_rows((words,), ())))["金额 Amounts"].cell(FIRST_LINE, 1).value == "无 None"
+
+
+def test_what_is_too_wide_for_a_page_is_printed_on_several() -> None:
+    """Each begins with the keys, and no comparison stands away from its figure; what is a little too wide is made smaller."""
+    compared = replace(AMOUNT, follows=True, total="none")
+    groups = [column for _ in range(5) for column in (AMOUNT, compared, compared)]
+    wide = opened(render(of_rows((NAME, *groups), ((Text("x"), *[Amount(1)] * 15),), keys=1)))["金额 Amounts"]
+    breaks = [one.id for one in wide.col_breaks.brk]
+    assert breaks and all((at - 1) % 3 == 0 for at in breaks)
+    assert wide.print_title_cols == "$A:$A" and not wide.sheet_properties.pageSetUpPr.fitToPage
+    wider = opened(render(of_rows((NAME, *groups[:6]), ((Text("x"), *[Amount(1)] * 6),), keys=1)))["金额 Amounts"]
+    assert not wider.col_breaks.brk and wider.sheet_properties.pageSetUpPr.fitToPage
