@@ -25,7 +25,7 @@ def test_killed_anywhere_and_run_again(step: str, seed: int, undisturbed: Undist
     home, how = fresh(undisturbed.before[step]), KILLS[(seed + ELSE.index(step)) % len(KILLS)]
     point, _ = kill(home, step, how, Random(f"{step}|{seed}"), undisturbed)
     again = run_on(home, undisturbed.on, step, "close")
-    assert_same(again, undisturbed.after["close"], f"seed {seed}: {step} killed at {point}")
+    assert_same(again, undisturbed.after("close"), f"seed {seed}: {step} killed at {point}")
 
 
 @pytest.mark.parametrize("how", ["committed", "published"])
@@ -45,7 +45,7 @@ def test_killed_between_the_commit_and_its_publication(step: str, how: str, undi
         assert instance.step(step, on).outcome == "unchanged"
         assert instance.find("step_output", custody_date=on, step=step) == [committed]
         assert len(instance.find("publication", custody_date=on, step=step)) == 1
-    assert_same(run_on(home, on, step, step), undisturbed.after[step], f"{step} killed when {how}")
+    assert_same(run_on(home, on, step, step), undisturbed.after(step), f"{step} killed when {how}")
 
 
 def test_what_is_committed_but_not_published_cannot_be_closed(undisturbed: Undisturbed, fresh: CopyOf) -> None:

@@ -82,7 +82,7 @@ def assert_whole(home: Path, views: Views, point: str) -> None:
 
 def finish(home: Path, step: str, undisturbed: Undisturbed, point: str) -> None:
     """Run again: everything is what an undisturbed run makes, and the store is proved against the lake besides."""
-    assert_same(run_on(home, undisturbed.on, step, step), undisturbed.after[step], point)
+    assert_same(run_on(home, undisturbed.on, step, step), undisturbed.after(step), point)
     with opened(home) as instance:
         assert [fault.words for fault in store_faults(instance.wiring)] == [], point
 

@@ -56,7 +56,7 @@ def test_a_process_that_slept_through_its_lease_changes_nothing(undisturbed: Und
             content_of(instance), instance.find("step_output"), instance.find("lease"), instance.find("audit_event"),
         )  # fmt: skip
         assert instance.step("post", on).outcome == "unchanged"
-    assert_same(run_on(home, on, "project", "close"), undisturbed.after["close"], "post taken over")
+    assert_same(run_on(home, on, "project", "close"), undisturbed.after("close"), "post taken over")
 
 
 def test_a_process_that_slept_before_its_publication_leaves_it_to_the_next(undisturbed: Undisturbed, fresh: CopyOf) -> None:
@@ -85,7 +85,7 @@ def test_of_two_that_start_at_once_one_commits(step: str, undisturbed: Undisturb
     assert outcomes in (["RetryLater", "committed"], ["committed", "unchanged"]), answers
     with opened(home) as instance:
         assert len(instance.find("step_output", custody_date=on, step=step)) == 1
-    assert_same(run_on(home, on, step, step), undisturbed.after[step], f"two runs of {step}")
+    assert_same(run_on(home, on, step, step), undisturbed.after(step), f"two runs of {step}")
 
 
 def test_a_process_that_slept_for_a_day_does_not_put_old_balances_back(

@@ -76,17 +76,26 @@ def told(child: subprocess.Popen[str], line: str = "") -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Undisturbed:
-    """The third day's run: the instance as it stood before each step, and what came of it.
+    """The third day's run: the closed instance as it stood before each step and at the ``end``.
 
-    ``seconds``: how long each step took; ``after``: the content after each step.
+    ``seconds``: how long each step took.
     """
 
     on: date
     before: dict[str, Path]
     seconds: dict[str, float]
-    after: dict[str, dict[str, Any]]
+    end: Path
     folder: Path
     counted: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    contents: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def after(self, step: str) -> dict[str, Any]:
+        """The content after this step; read when it is first asked, since most steps are never asked about."""
+        if step not in self.contents:
+            stands = self.end if step == STEPS[-1] else self.before[STEPS[STEPS.index(step) + 1]]
+            with opened(stands) as instance:
+                self.contents[step] = content_of(instance)
+        return self.contents[step]
 
     def points(self, step: str, kind: str) -> int:
         """How many points of this kind the step passes; counted when it is first asked."""
@@ -111,14 +120,13 @@ def run_undisturbed(two_days: TwoDays, folder: Path) -> Undisturbed:
     home = copy_of(two_days.home, folder / "home")
     with opened(home) as instance:
         instance.deliver(two_days.world, on)
-    made = Undisturbed(on, {}, {}, {}, folder)
+    made = Undisturbed(on, {}, {}, home, folder)
     for step in STEPS:
         made.before[step] = copy_of(home, folder / step)
         started = time.monotonic()
         with opened(home) as instance:
             instance.step(step, on)
             made.seconds[step] = time.monotonic() - started
-            made.after[step] = content_of(instance)
     return made
 
 

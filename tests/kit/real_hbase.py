@@ -19,7 +19,7 @@ from connectors.settings import HbaseSettings
 # its words are heard.
 SETTINGS = HbaseSettings(timeout_seconds=15, give_up_after_seconds=300)
 # Of a table whose server is killed: several, but not the 16 of a bank's. The 210 of a ledger cost the master 12 seconds of the processor to make
-# and 3 to open again after each death, these 4 and none.
+# and 4 to open again after each death, these 4 and 1.
 REGIONS = 3
 _NUMBERS = count(1)
 _SERVERS: list[Hbase] = []
