@@ -7,7 +7,7 @@ Nothing is changed for the tests: the pages' Content-Security-Policy is in force
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # A busy machine takes several times its quiet time for everything.
 PATIENCE_MS = 180_000
 WIDE, NARROW = (1280, 900), (800, 900)
+_STANDARDS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa")
 PICTURES = Path(__file__).resolve().parents[2] / "build" / "browser"
 
 
@@ -43,6 +44,21 @@ class Person:
         """Airflow's own pages have errors of their own, and that somebody was refused is none."""
         if said.type == "error" and "/custody/" in said.location["url"] and "status of 403" not in said.text:
             self.complaints.append(f"{said.location['url']}: {said.text}")
+
+    def faults(self, only: Sequence[str] = ()) -> list[str]:
+        """What axe-core finds serious on the page that is shown, by WCAG 2.1 AA. ``only``: the rules that are asked."""
+        from axe_playwright_python.base import AXE_SCRIPT
+
+        # Through the debugger: the page's own policy would not let it in.
+        self.page.evaluate(AXE_SCRIPT)
+        asked = {"type": "rule", "values": list(only)} if only else {"type": "tag", "values": list(_STANDARDS)}
+        told = self.page.evaluate("(asked) => axe.run(document, {runOnly: asked, resultTypes: ['violations']})", asked)
+        return [
+            f"{self.page.url} {one['id']}: {node['html'][:200]} {node['failureSummary']}"
+            for one in told["violations"]
+            if one["impact"] in ("serious", "critical")
+            for node in one["nodes"]
+        ]
 
     def picture(self, name: str) -> Path:
         PICTURES.mkdir(parents=True, exist_ok=True)

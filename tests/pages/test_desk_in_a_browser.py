@@ -16,7 +16,7 @@ from real_browser import PATIENCE_MS
 from custody.money import format_amount
 
 if TYPE_CHECKING:
-    from playwright.sync_api import FrameLocator
+    from playwright.sync_api import FrameLocator, Page
     from real_airflow import AirflowAndInstance
     from real_browser import Chromium, Person
 
@@ -274,3 +274,58 @@ def test_an_administrator_proposes_a_status_and_cannot_approve_it(chromium: Chro
     page.get_by_role("cell", name="checker").first.wait_for()
     (proposal,) = rows(home, "proposal", proposal_id=proposal["proposal_id"])
     assert (proposal["checker"], proposal["state"]) == ("checker", "REJECTED")
+
+
+def test_a_frame_follows_airflows_light_and_dark(chromium: Chromium) -> None:
+    maker = chromium.person("maker")
+    page = maker.section(DAY)
+    title(page, str(MONTH_END))
+    html = page.locator("html")
+    assert html.get_attribute("data-theme") == "light"
+    maker.page.evaluate(
+        "document.documentElement.classList.replace('light', 'dark') || document.documentElement.classList.add('dark')"
+    )
+    page.locator("html[data-theme=dark]").wait_for()
+    maker.page.evaluate("document.documentElement.classList.replace('dark', 'light')")
+    page.locator("html[data-theme=light]").wait_for()
+
+
+def test_a_case_is_found_and_commented_by_keyboard_alone(chromium: Chromium, home: Path) -> None:
+    (case,) = rows(home, "recon_case", kind="UNAUTHORISED")
+    page = chromium.log_in("maker").page
+    page.goto(f"{chromium.at}/custody/cases")
+    page.keyboard.press("Tab")
+    skip = page.locator(":focus")
+    assert skip.get_attribute("class") == "skip" and (skip.bounding_box() or {"y": -1})["y"] >= 0
+    page.keyboard.press("Enter")
+    tab_to(page, "select[name=kind]")
+    page.keyboard.type("UNAUTH")
+    tab_to(page, "form[action=cases] button")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**kind=UNAUTHORISED**")
+    tab_to(page, f"a[href*='{case['case_id']}']")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/case?id=*")
+    tab_to(page, "form[action=case-comment] input[name=note]")
+    page.keyboard.type("asked by telephone")
+    page.keyboard.press("Enter")
+    page.get_by_role("cell", name="asked by telephone").wait_for()
+    assert rows(home, "case_event", case_id=case["case_id"])[-1]["note"] == "asked by telephone"
+
+
+def tab_to(page: Page, wanted: str) -> None:
+    """Each stop on the way can be seen to have the focus."""
+    for _ in range(_MOST_STOPS):
+        page.keyboard.press("Tab")
+        outline, is_there = page.evaluate(_FOCUS, wanted)
+        assert outline >= 2, page.evaluate("document.activeElement.outerHTML")
+        if is_there:
+            return
+    raise AssertionError(f"no way by keyboard to {wanted}")
+
+
+_MOST_STOPS = 120
+_FOCUS = """(wanted) => {
+    const here = document.activeElement, style = getComputedStyle(here);
+    return [style.outlineStyle === "none" ? 0 : parseFloat(style.outlineWidth), here.matches(wanted)];
+}"""
