@@ -34,7 +34,7 @@ _STOP_SECONDS = 40.0
 _SAID_LINES = 25
 # Airflow's name of each service in its health answer; the scheduler is stopped first, the API that the others use last.
 _SERVICES = {"scheduler": "scheduler", "dag-processor": "dag_processor", "triggerer": "triggerer", "api-server": "metadatabase"}
-_AUTH_MANAGER = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
+_AUTH_MANAGER = "console.airflow.auth_manager.CustodyAuthManager"
 
 
 class Airflow:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Date, Index, Integer, MetaData, String, Table, Text, UniqueConstraint
 
+from custody.match_rules import LEVELS
+
 metadata = MetaData()
 
 
@@ -16,6 +18,11 @@ def _text(name: str, *, null: bool = False) -> Column[str]:
 
 def _json(name: str) -> Column[str]:
     return Column(name, Text, nullable=False)
+
+
+def _severity() -> Column[str]:
+    """Ordered by weight, and not by letters."""
+    return Column("severity", String(200), nullable=False, info={"in_order": LEVELS})
 
 
 person = Table(
@@ -307,7 +314,7 @@ recon_case = Table(
     Column("subject", Text, nullable=False),
     _text("kind"),
     _text("state"),
-    _text("severity"),
+    _severity(),
     Column("amount_minor", BigInteger, nullable=False),
     Column("opened_on", Date, nullable=False),
     Column("last_seen_on", Date, nullable=False),
@@ -320,7 +327,7 @@ recon_case = Table(
     # The person responsible; null until somebody is.
     Column("owner", String(60), nullable=True),
     # The bank business day by whose end it is to be settled; null for a case of before it was kept.
-    Column("due_on", Date, nullable=True),
+    Column("due_on", Date, nullable=True, info={"null_last": True}),
     # Who opened it again after it was settled: until two people settle it anew it stays open, whatever is found.
     Column("reopened_by", String(60), nullable=True),
     Index("ix_recon_case_state", "state", "platform"),
@@ -499,7 +506,7 @@ alert = Table(
     _text("rule"),
     _text("platform"),
     Column("subject", Text, nullable=False),
-    _text("severity"),
+    _severity(),
     Column("raised_on", Date, nullable=False),
     Column("last_seen_on", Date, nullable=False),
     _json("figures"),

@@ -197,33 +197,33 @@ def payout_liquidity(wiring: Wiring, risk: Seal | None) -> list[Row]:
     if risk is None or "platform_funds_items" not in wiring.lake.manifest(risk.path).tables:
         return []
     days = _of_payout(wiring, risk, "platform_funds", ("platform", "currency", "on_date", "have_minor", "need_minor"))
-    names = days["platform"].to_pylist()
+    names = days["platform"].combine_chunks()
     # Each platform's second day: the first is the end of the date itself.
-    second = [at for at in range(1, len(names)) if names[at] == names[at - 1] and (at == 1 or names[at - 2] != names[at])]
-    days = days.take(pa.array(second, pa.int64())).combine_chunks()
+    as_before = pc.equal(names[1:], names[:-1])
+    second = pc.and_not(as_before[1:], as_before[:-1])
+    days = days.slice(1).filter(pa.concat_arrays([as_before[:1], second])).combine_chunks()
     items = _of_payout(wiring, risk, "platform_funds_items", ("platform", "item", "due_on", "amount_minor"))
     of = pc.index_in(items["platform"], days["platform"])
     items = items.filter(pc.fill_null(pc.less_equal(items["due_on"], days["on_date"].take(of)), False))
+    sums = items.group_by(["platform", "item"], use_threads=False).aggregate([("amount_minor", "sum")])
     found = {
         "platform": days["platform"],
         "currency": days["currency"],
         "on_date": days["on_date"],
-        "cash_minor": _summed(items, Item.CASH, days["platform"]),
-        "due_minor": _summed(items, Item.RECEIVABLE, days["platform"]),
-        "payable_minor": _summed(items, Item.PAYABLE, days["platform"]),
-        **{str(status): _summed(items, status, days["platform"]) for status in UNDER_WAY},
+        "cash_minor": _summed(sums, Item.CASH, days["platform"]),
+        "due_minor": _summed(sums, Item.RECEIVABLE, days["platform"]),
+        "payable_minor": _summed(sums, Item.PAYABLE, days["platform"]),
+        **{str(status): _summed(sums, status, days["platform"]) for status in UNDER_WAY},
         "left_minor": pc.subtract(days["have_minor"], days["need_minor"]),
     }
     rows: list[Row] = pa.table(found).sort_by([("left_minor", "ascending"), ("platform", "ascending")]).to_pylist()
     return rows
 
 
-def _summed(items: pa.Table, item: Item, platforms: pa.ChunkedArray) -> pa.ChunkedArray:
+def _summed(sums: pa.Table, item: Item, platforms: pa.ChunkedArray) -> pa.ChunkedArray:
     """The sum of one kind of item for each of the platforms, nought where it has none."""
-    sums = (
-        items.filter(pc.equal(items["item"], item)).group_by("platform", use_threads=False).aggregate([("amount_minor", "sum")])
-    )
-    return pc.fill_null(sums["amount_minor_sum"].combine_chunks().take(pc.index_in(platforms, sums["platform"])), 0)
+    of = sums.filter(pc.equal(sums["item"], item))
+    return pc.fill_null(of["amount_minor_sum"].combine_chunks().take(pc.index_in(platforms, of["platform"])), 0)
 
 
 def _of_payout(wiring: Wiring, risk: Seal, table: str, columns: Sequence[str]) -> pa.Table:

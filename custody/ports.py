@@ -34,6 +34,14 @@ class Clock(Protocol):
         """The time, aware. Only facts about the run itself (who, when) may use it; never a figure or a file's content."""
 
 
+@dataclass(frozen=True)
+class Within:
+    """In place of a column's value: those from ``first`` to ``last``, both included; None: without that bound."""
+
+    first: object = None
+    last: object = None
+
+
 class RegisterTx(Protocol):
     """One register transaction. Everything done through it commits together, or not at all."""
 
@@ -41,7 +49,7 @@ class RegisterTx(Protocol):
         """The one row with these column values, or None. More than one is a programming error."""
 
     def find(self, table: str, order_by: Sequence[str] = (), **equals: object) -> list[Row]:
-        """All rows with these column values, ordered; a value may be a list, meaning any of them."""
+        """All rows with these column values, ordered; a value may be a list, meaning any of them, or a Within."""
 
     def page(
         self,
@@ -51,17 +59,25 @@ class RegisterTx(Protocol):
         limit: int,
         at_most: Mapping[str, object] | None = None,
         unlike: Mapping[str, object] | None = None,
+        beyond: Sequence[object] | None = None,
         /,
         **equals: object,
     ) -> list[Row]:
         """At most ``limit`` rows from the ``start``-th (0 is the first) of those with these column values, whose columns of ``at_most``
-        are not above its values and those of ``unlike`` are others. A column in ``order_by`` with ``-`` before it is ordered downwards;
-        the primary key decides among equals."""
+        are not above its values and those of ``unlike`` are others. A column in ``order_by`` with ``-`` before it is ordered downwards, one
+        of words that have an order by that; null comes before everything, unless the column says that it comes last; the primary key decides
+        among equals.
+
+        ``beyond``: a row's values of the columns of ``order_by``: only rows that come after it, however many come before. Raises
+        UsageError for values that such columns never have."""
 
     def count(
         self, table: str, by: Sequence[str], unlike: Mapping[str, object] | None = None, /, **equals: object
     ) -> dict[tuple[Any, ...], int]:
         """How many such rows there are, for each combination of the values of columns ``by``, in their order."""
+
+    def total(self, table: str, column: str, /, **equals: object) -> int:
+        """The sum of a column of numbers over such rows."""
 
     def insert(self, table: str, row: Mapping[str, object]) -> None:
         """Raises DuplicateRow; the transaction stays usable."""

@@ -11,7 +11,7 @@ from console.airflow.tasks import CustodyCommand
 # Our pages stand beside Airflow's own (console/airflow/plugin.py).
 _AT_HAND = (
     "\n\n[Open the report: figures, checks, files to download / 打开报表：数字、检查与文件下载]"
-    "(/custody/{{ ti.xcom_pull(task_ids='show')['page'] }})"
+    "(/custody/{{ ti.xcom_pull(task_ids='show').get('page', 'reports') }})"
 )
 
 DOC = """

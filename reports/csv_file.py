@@ -73,11 +73,14 @@ def safe_text(text: str) -> str:
 
 def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
     """A CSV file whose texts have been made safe."""
+    return codecs.BOM_UTF8 + csv_lines([header]) + csv_lines(rows)
+
+
+def csv_lines(rows: Iterable[Sequence[str]]) -> bytes:
+    """A piece of such a file."""
     out = io.StringIO(newline="")
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return codecs.BOM_UTF8 + out.getvalue().encode("utf-8")
+    csv.writer(out, lineterminator="\n").writerows(rows)
+    return out.getvalue().encode("utf-8")
 
 
 def _unit(place: Place, currency: str) -> str:

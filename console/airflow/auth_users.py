@@ -38,7 +38,7 @@ _READS = (
 _STARTS = _all("can_create", "DAG Runs", "Backfills") | _all("can_edit", "DAGs", "DAG Runs", "Task Instances", "Backfills")
 _AUDITS = _all("can_read", "Audit Logs") | _all("menu_access", "Audit Logs")
 # Answers what the customer DAG asks a second person; our service then says whether he may decide (console/airflow/approval.py).
-# In Airflow an answer takes the right to edit its DAG: of those only.
+# In Airflow an answer takes the right to edit its DAG: of those only; to pause one it does not do (console/airflow/auth_manager.py).
 _ANSWERS = _all(
     "can_edit",
     "HITL Detail",

@@ -1,19 +1,20 @@
 """Alerts: what is to be answered, by whom and until when; one with its history, whoever was told, and why; how overdue money develops."""
 
 # No `from __future__ import annotations`: FastAPI reads the annotations of its endpoints.
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from connectors.bootstrap import Wiring
 from console.alert_view import AlertView, Behind, Funds, assessed, message_text, overdue_trend, platform_funds, shown, view_alert
 from console.pages.asking import FormDep, NotFound, UserDep, asked, show, wired
+from console.pages.export import Cell, columns_of, csv_of, wants_file
 from console.pages.links import Link
-from console.pages.listing import Listing, listing, listing_of, query
+from console.pages.listing import Listing, listing, listing_by_place, query, rows_of
 from console.pages.plot import Plot, money_plot
 from console.pages.words import FUNDS, Words
 from custody.alert_rules import SEVERITIES
@@ -23,6 +24,7 @@ from custody.alert_words import (
     EVENT_WORDS,
     MESSAGE_STATES,
     MODE_WORDS,
+    RULE_WORDS,
     SEVERITY_WORDS,
     STATE_WORDS,
     WHOM_WORDS,
@@ -33,7 +35,7 @@ from custody.errors import UsageError
 from custody.handbook import entry_of
 from custody.masking import mask_user_numbers
 from custody.permissions import permitted
-from custody.ports import RegisterTx, Row
+from custody.ports import Row
 from custody.risk import BUCKETS, OverdueRatio
 from custody.rule_words import condition_words
 from custody.services import alerts as service
@@ -45,19 +47,50 @@ router = APIRouter()
 
 _FILTERS = ("state", "severity", "rule", "platform", "duty")
 _NOT_CLOSED = "NOT_CLOSED"
+_STANDING = (service.OPEN, service.ACKNOWLEDGED)
 # How overdue develops is shown by day, or by week back to a year.
 _TREND_DAYS, _TREND_WEEKS, _WEEK = 30, 52, 7
 _LONGEST_IN_LIST = 140
 # Plots of platforms' money that a page shows at most.
 _FUNDS_PLOTS = 6
 _DEEDS = ("acknowledge", "close")
+# By which columns each column of the list is ordered.
+_COLUMNS: dict[str, tuple[str, ...]] = {
+    # The gravest first, then the newest.
+    "severity": ("-severity", "-raised_on", "rule", "alert_id"),
+    "raised": ("raised_on", "alert_id"),
+    "rule": ("rule", "raised_on", "alert_id"),
+    "platform": ("platform", "raised_on", "alert_id"),
+    "due": ("answer_by", "alert_id"),
+    "state": ("state", "raised_on", "alert_id"),
+}
+# As a file has them.
+_EXPORTED: Mapping[str, Callable[[Row], Cell]] = columns_of(
+    (
+        "alert_id",
+        "severity",
+        "state",
+        "rule",
+        "platform",
+        "subject",
+        "words_en",
+        "words_zh",
+        "raised_on",
+        "duty",
+        "answer_by",
+        "acknowledged_by",
+    )
+)
 
 
 @router.get("/alerts", response_class=HTMLResponse)
-def the_alerts(request: Request, user: UserDep) -> HTMLResponse:
+def the_alerts(request: Request, user: UserDep) -> Response:
     """Those that are not closed, the gravest first, unless the filters say otherwise."""
     with asked(user, "alert.view", "list of alerts") as wiring:
-        return show(request, "alerts.html", view=ListView(wiring, dict(request.query_params)))
+        params = dict(request.query_params)
+        if wants_file(params):
+            return csv_of(wiring, user.get_name(), _listed(wiring, _asked(params), params), _EXPORTED)
+        return show(request, "alerts.html", view=ListView(wiring, params))
 
 
 @router.get("/alert", response_class=HTMLResponse)
@@ -92,6 +125,8 @@ class _Words:
     """What both pages call things."""
 
     severities, states, duties, events = SEVERITY_WORDS, STATE_WORDS, DUTY_WORDS, EVENT_WORDS
+    # All that there are, whether one was raised or not: to look among years of alerts costs more than it says.
+    rules = sorted(RULE_WORDS)
 
     def rule(self, row: Row) -> Words:
         """Its id and its name in Chinese."""
@@ -102,46 +137,40 @@ class _Words:
         return mask_user_numbers(text or "–")
 
 
+def _asked(params: Mapping[str, str]) -> dict[str, str]:
+    """The filters. The link without parameters is the desk's: what is not closed."""
+    asked = {name: params.get(name, "")[:60] for name in _FILTERS}
+    return {**asked, "state": asked["state"] or _NOT_CLOSED}
+
+
+def _listed(wiring: Wiring, asked: Mapping[str, str], params: Mapping[str, str]) -> Listing[Row]:
+    wanted: dict[str, object] = {name: said for name, said in asked.items() if said and name != "state"}
+    state = asked["state"]
+    if state in (*service.STATES, _NOT_CLOSED):
+        wanted["state"] = list(_STANDING) if state == _NOT_CLOSED else state
+    with wiring.register.transaction() as tx:
+        total = sum(tx.count("alert", ["state"], **wanted).values())
+    return listing_by_place(rows_of(wiring.register, "alert", **wanted), total, _COLUMNS, params, "alerts")
+
+
 class ListView(_Words):
     """The list as it is asked for, and the plots."""
 
     def __init__(self, wiring: Wiring, params: Mapping[str, str]) -> None:
-        self.asked = {name: params.get(name, "")[:60] for name in _FILTERS}
-        # The link without parameters is the desk's: what is not closed.
-        state = self.asked["state"] or _NOT_CLOSED
-        self.asked["state"] = state
-        standing = [service.OPEN, service.ACKNOWLEDGED]
-        wanted: dict[str, object] = {name: said for name, said in self.asked.items() if said and name != "state"}
-        if state in (*service.STATES, _NOT_CLOSED):
-            wanted["state"] = standing if state == _NOT_CLOSED else state
+        self.asked = _asked(params)
         now = wiring.clock.now().astimezone(CHINA)
         self._now = now.isoformat(timespec="microseconds")
         with wiring.register.transaction() as tx:
-            total = sum(tx.count("alert", ["state"], **wanted).values())
             self.by_severity = dict.fromkeys(reversed(SEVERITIES), 0)
-            for (level,), number in tx.count("alert", ["severity"], state=standing).items():
+            for (level,), number in tx.count("alert", ["severity"], state=_STANDING).items():
                 self.by_severity[level] += number
             self.open = sum(tx.count("alert", ["state"], state=service.OPEN).values())
             self.unanswered = sum(tx.count("alert", ["state"], state=service.OPEN, answer_by=None).values())
             self.waiting = {channel: n for (channel,), n in tx.count("alert_message", ["channel"], state=QUEUED).items()}
             self.away = sum(tx.count("alert_message", ["channel"], state=QUEUED, gateway_away=True).values())
-            self.rules = sorted(rule for (rule,) in tx.count("alert", ["rule"]))
             self.platforms = sorted(row["party"] for row in tx.find("party"))
             begun = days_begun(tx)
-            self.alerts: Listing[Row] = listing_of(
-                lambda order, start, limit: _page(tx, order, start, limit, wanted),
-                total,
-                {
-                    "severity": ("severity",),
-                    "raised": ("raised_on", "alert_id"),
-                    "rule": ("rule", "raised_on"),
-                    "platform": ("platform", "raised_on"),
-                    "due": ("answer_by", "alert_id"),
-                    "state": ("state", "raised_on"),
-                },
-                params,
-                "alerts",
-            )
+        self.alerts = _listed(wiring, self.asked, params)
         days = begun[-_TREND_DAYS:]
         self.is_by_week = params.get("span") == "weeks"
         over = begun[::-_WEEK][:_TREND_WEEKS][::-1] if self.is_by_week else days
@@ -265,21 +294,6 @@ def _ratio(row: Row) -> OverdueRatio:
 def _per_cent(ratio: Fraction | None) -> str:
     """Rounded to a hundredth, half to even; what is compared stays exact."""
     return "–" if ratio is None else f"{Decimal(round(ratio * 10_000)) / 100:.2f}%"
-
-
-def _page(tx: RegisterTx, order: Sequence[str], start: int, limit: int, wanted: Mapping[str, object]) -> list[Row]:
-    """Rows of one page. By severity: the gravest first, then by date; the register would order its words by letter."""
-    if order[0].lstrip("-") != "severity":
-        return tx.page("alert", order, start, limit, **wanted)
-    rows: list[Row] = []
-    for level in SEVERITIES if order[0].startswith("-") else reversed(SEVERITIES):
-        if wanted.get("severity", level) != level:
-            continue
-        of_level = {**wanted, "severity": level}
-        if len(rows) < limit:
-            rows += tx.page("alert", ["-raised_on", "rule", "alert_id"], start, limit - len(rows), **of_level)
-        start = max(0, start - sum(tx.count("alert", ["severity"], **of_level).values()))
-    return rows
 
 
 class OneView(_Words):

@@ -16,7 +16,7 @@ from console.case_view import CaseView, cell, line_words, suggestions_for, view_
 from console.pages.asking import NotFound, UserDep, asked, date_of, show
 from console.pages.export import Cell, columns_of, csv_of, wants_file
 from console.pages.links import Link, Links, loan_link, transaction_link
-from console.pages.listing import Listing, listing, query
+from console.pages.listing import Listing, listing_by_place, query, rows_of
 from console.pages.plot import Plot, trend_plot
 from custody.calendar import dates
 from custody.case_evidence import Line
@@ -25,12 +25,21 @@ from custody.case_words import REMEDIES, SEVERITIES, SIDES, STATES, Words, kind_
 from custody.causes import CAUSES
 from custody.errors import UsageError
 from custody.masking import mask_user_numbers
-from custody.match_rules import LEVELS
 from custody.permissions import permitted
 from custody.ports import Row
 from custody.posting_rules import COUPON_HOLD
 from custody.services.access import duties_of
-from custody.services.case_desk import SORTS, CaseFilter, age_days, find_cases, is_overdue, next_case, standing_on
+from custody.services.case_desk import (
+    ORDERS,
+    CaseFilter,
+    age_days,
+    columns_wanted,
+    count_cases,
+    find_cases,
+    is_overdue,
+    next_case,
+    standing_on,
+)
 from custody.services.cases import LONGEST_NOTE
 from custody.verdict_words import KIND_WORDS
 
@@ -40,6 +49,17 @@ _FILTERS = ("platform", "state", "kind", "severity", "owner", "cause", "overdue"
 _DEEDS = ("assign", "comment", "propose", "adjust", "approve", "reopen")
 # A plot shows so many days; a table beside it has all of them.
 _PLOTTED_DAYS = 60
+# By which columns each column of the list is ordered.
+_COLUMNS: dict[str, tuple[str, ...]] = {
+    "urgency": ORDERS["urgency"],
+    "severity": ("severity", "case_id"),
+    "kind": ("kind", "case_id"),
+    "platform": ("platform", "case_id"),
+    "due": ("due_on", "case_id"),
+    "opened": ("opened_on", "case_id"),
+    "owner": ("owner", "case_id"),
+    "amount": ("amount_minor", "case_id"),
+}
 # As a file has them.
 _EXPORTED: dict[str, Callable[[Row], Cell]] = {
     **columns_of(("case_id", "severity", "state", "kind", "platform", "subject", "opened_on", "due_on", "owner")),
@@ -101,28 +121,14 @@ class ListView:
         )
         with wiring.register.transaction() as tx:
             self.on = standing_on(tx)
-            found = find_cases(tx, wanted)
+            self.counts = count_cases(tx, wanted)
             self.platforms = sorted(row["party"] for row in tx.find("party"))
             self.people = sorted(row["person_id"] for row in tx.find("person") if row["active"])
         self.kinds, self.severities, self.states, self.causes = KIND_WORDS, SEVERITIES, STATES, CAUSES
-        self.overdue = sum(is_overdue(row, self.on) for row in found)
-        self.unowned = sum(row["owner"] is None for row in found)
-        self.amount = sum(row["amount_minor"] for row in found)
-        self.cases: Listing[Row] = listing(
-            found,
-            {
-                "urgency": SORTS["urgency"],
-                "severity": lambda r: LEVELS.index(r["severity"]),
-                "kind": lambda r: r["kind"],
-                "platform": lambda r: r["platform"],
-                "due": lambda r: r["due_on"],
-                "age": self.age,
-                "owner": lambda r: r["owner"],
-                "amount": lambda r: r["amount_minor"],
-            },
-            params,
-            "cases",
-        )
+        equals = columns_wanted(wanted, self.on)
+        # No case has no id.
+        fetch = rows_of(wiring.register, "recon_case", **({"case_id": ""} if equals is None else equals))
+        self.cases: Listing[Row] = listing_by_place(fetch, self.counts.cases, _COLUMNS, params, "cases")
 
     def link(self, row: Row) -> Link:
         return Link(row["case_id"][:10], address(row["case_id"]))

@@ -3,17 +3,18 @@
 # No `from __future__ import annotations`: FastAPI reads the annotations of its endpoints.
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from fractions import Fraction
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
 
 from connectors.bootstrap import Wiring
 from console.fee_view import Difference, FeeDay, due_charges, fee_difference, fee_period, standing
 from console.pages.asking import NotFound, UserDep, asked, show
+from console.pages.export import Cell, columns_of, csv_of, wants_file
 from console.pages.listing import Listing, listing, query
 from console.pages.words import Words
 from custody.calendar import custody_date_of
@@ -57,12 +58,22 @@ OF_PLATFORMS: dict[str, Words] = {
     AMENDMENT.kind: ("other terms for days that have passed", "追溯调整条款"),
 }
 
+# As a file has them.
+_EXPORTED: dict[str, Callable[[Row], Cell]] = {
+    **columns_of(("charge_no", "platform", "period", "due_on", "state", "currency")),
+    "amount_with_vat": lambda row: (row["gross_minor"], row["currency"]),
+    "collected": lambda row: (row["collected_minor"], row["currency"]),
+}
+
 
 @router.get("/fees", response_class=HTMLResponse)
-def the_fees(request: Request, user: UserDep) -> HTMLResponse:
+def the_fees(request: Request, user: UserDep) -> Response:
     """All charges, the newest period first, unless the filters say otherwise."""
     with asked(user, "fee.view", "list of fees") as wiring:
-        return show(request, "fees.html", view=ListView(wiring, user.get_name(), dict(request.query_params)))
+        view = ListView(wiring, user.get_name(), dict(request.query_params))
+        if wants_file(request.query_params):
+            return csv_of(wiring, user.get_name(), view.charges, _EXPORTED)
+        return show(request, "fees.html", view=view)
 
 
 @router.get("/fee", response_class=HTMLResponse)

@@ -3,20 +3,21 @@
 # No `from __future__ import annotations`: FastAPI reads the annotations of its endpoints.
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
 
 from console.pages.asking import NotFound, UserDep, asked, date_of, show
-from console.pages.listing import Listing, listing_of, query
+from console.pages.export import Cell, columns_of, csv_of, wants_file
+from console.pages.listing import Fetch, Listing, listing_by_place, query
 from console.pages.words import DELIVERY_STATES, PROMISES, TYPES, Words
 from custody.errors import UsageError
 from custody.file_life import UNSETTLED
 from custody.masking import mask_user_numbers
-from custody.ports import RegisterTx, Row
+from custody.ports import Register, Row
 from custody.services import files as register
 from custody.services import promises
 from custody.services.file_moves import promise_name
@@ -48,26 +49,36 @@ STATES: dict[str, Words] = {
 }
 _COLUMNS: dict[str, tuple[str, ...]] = {
     "file": ("file_name", "sha256"),
-    "party": ("party", "file_name"),
-    "type": ("file_type", "file_name"),
-    "state": ("state", "file_name"),
-    "rows": ("rows", "file_name"),
-    "bytes": ("bytes", "file_name"),
-    "received": ("received_at", "file_name"),
+    "party": ("party", "file_name", "sha256"),
+    "type": ("file_type", "file_name", "sha256"),
+    "state": ("state", "file_name", "sha256"),
+    "rows": ("rows", "file_name", "sha256"),
+    "bytes": ("bytes", "file_name", "sha256"),
+    "received": ("received_at", "file_name", "sha256"),
+}
+_EXPORTED: dict[str, Callable[[Row], Cell]] = {
+    **columns_of(("file_name", "party", "file_type", "custody_date", "state")),
+    "why_en": lambda row: (words_of(row) or ("", ""))[0],
+    "why_zh": lambda row: (words_of(row) or ("", ""))[1],
+    **columns_of(("rows", "bytes", "received_at", "sha256")),
 }
 
 
 @router.get("/files", response_class=HTMLResponse)
-def the_files(request: Request, user: UserDep) -> HTMLResponse:
+def the_files(request: Request, user: UserDep) -> Response:
     """The files of one custody date; without a date, of the newest that was begun."""
     params = dict(request.query_params)
-    with asked(user, "day.view", "register of files") as wiring, wiring.register.transaction() as tx:
-        begun = days_begun(tx)
+    with asked(user, "day.view", "register of files") as wiring:
+        with wiring.register.transaction() as tx:
+            begun = days_begun(tx)
         wanted = params.get("date", "")
         on = date_of(wanted) if wanted else (begun[-1] if begun else wiring.settings.instance.go_live)
         if on is None:
             raise UsageError(f"{wanted[:40]!r} is not a date YYYY-MM-DD / 日期无效")
-        return show(request, "files.html", view=FilesView(tx, on, params))
+        view = FilesView(wiring.register, on, params)
+        if wants_file(params):
+            return csv_of(wiring, user.get_name(), view.files, _EXPORTED)
+        return show(request, "files.html", view=view)
 
 
 @router.get("/file", response_class=HTMLResponse)
@@ -121,25 +132,26 @@ class DeliveryView(SentView):
 class FilesView(SentView):
     """A date's rows, with what the template asks."""
 
-    def __init__(self, tx: RegisterTx, on: date, params: Mapping[str, str]) -> None:
+    def __init__(self, of_files: Register, on: date, params: Mapping[str, str]) -> None:
         self.on = on
         self.asked = {name: params.get(name, "").strip() for name in _FILTERS}
-        self.parties = [party.party for party in parties(tx)]
         asked = {"party": self.asked["party"], "file_type": self.asked["type"]}
         of: dict[str, object] = {"custody_date": on, **{name: value for name, value in asked.items() if value}}
-        self.counts = register.by_state(tx, **of)
+        with of_files.transaction() as tx:
+            self.parties = [party.party for party in parties(tx)]
+            self.counts = register.by_state(tx, **of)
+            self.owed = deliveries(tx, self.asked["party"] or None, list(UNDELIVERED))
+            self.promised = promises.by_state(tx, **of)
+            self.missing = promises.not_here(tx, on, self.asked["party"] or None, self.asked["type"] or None)
         state = self.asked["state"] if self.asked["state"] in STATES else ""
         wanted = {**of, "state": state} if state else of
-        self.files: Listing[Row] = listing_of(
-            lambda order, start, limit: register.listing(tx, order, start, limit, **wanted).rows,
+        self.files: Listing[Row] = listing_by_place(
+            _fetch(of_files, wanted),
             self.counts.get(state, 0) if state else sum(self.counts.values()),
             _COLUMNS,
             {"date": on.isoformat(), **{name: value for name, value in params.items() if name != "date"}},
             "files",
         )
-        self.owed = deliveries(tx, self.asked["party"] or None, list(UNDELIVERED))
-        self.promised = promises.by_state(tx, **of)
-        self.missing = promises.not_here(tx, on, self.asked["party"] or None, self.asked["type"] or None)
 
     @property
     def promises(self) -> list[tuple[Words, int]]:
@@ -180,6 +192,14 @@ class FilesView(SentView):
 
     def link(self, row: Row) -> str:
         return address(row["file_name"])
+
+
+def _fetch(of_files: Register, wanted: Mapping[str, object]) -> Fetch:
+    def fetch(order: Sequence[str], start: int, limit: int, beyond: Sequence[object] | None) -> list[Row]:
+        with of_files.transaction() as tx:
+            return register.listed(tx, order, start, limit, beyond, **wanted)
+
+    return fetch
 
 
 class OneView(SentView):

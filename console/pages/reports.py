@@ -7,7 +7,7 @@ import io
 import json
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -18,6 +18,7 @@ from fastapi.responses import HTMLResponse, Response
 from connectors.bootstrap import Wiring
 from console.airflow.command import DONE, CustodyProcess
 from console.pages.asking import NotFound, UserDep, asked, show
+from console.pages.export import Cell, columns_of, csv_of, wants_file
 from console.pages.listing import Listing, listing, query
 from console.pages.render import amount
 from console.pages.words import REPORT_CHECKS, REPORT_STATES, Words
@@ -52,6 +53,14 @@ _TYPES = {
 }  # fmt: skip
 # Of a table of rows so many are shown; its CSV file has all.
 _MOST_LISTED = 200
+# As a file has them.
+_EXPORTED: dict[str, Callable[[dict[str, Any]], Cell]] = {
+    "report": lambda row: row["report"],
+    "name_en": lambda row: row["title"][0],
+    "name_zh": lambda row: row["title"][1],
+    **columns_of(("period", "party", "due_on", "state", "draft_no", "release_no")),
+    "overdue": lambda row: "yes" if row["overdue"] else "no",
+}
 _NOTHING = "no such report / 无此报表"
 _CELL = re.compile(r"[^\x00-\x1f]{1,60}")
 # A trace asks the engine, in a process of its own: so many at a time, and so long at most.
@@ -60,10 +69,12 @@ _LONGEST_TRACE_SECONDS = 60.0
 
 
 @router.get("/reports", response_class=HTMLResponse)
-def the_reports(request: Request, user: UserDep) -> HTMLResponse:
+def the_reports(request: Request, user: UserDep) -> Response:
     """Every report of every period that is over, the newest due date first."""
     with asked(user, "report.view", "list of reports") as wiring:
         view = ListView(wiring, user.get_name(), dict(request.query_params))
+        if wants_file(request.query_params):
+            return csv_of(wiring, user.get_name(), view.rows, _EXPORTED)
         return show(request, "reports.html", view=view, only_reports=not view.sees_drafts)
 
 

@@ -6,15 +6,17 @@ customer and a keyed digest of the account; every other filter stands in the add
 """
 
 # No `from __future__ import annotations`: FastAPI reads the annotations of its endpoints.
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from connectors.bootstrap import Wiring
 from console.pages.asking import FormDep, NotFound, UserDep, asked, date_of, show
+from console.pages.export import Cell, columns_of, csv_of_pieces, wants_file
 from console.pages.links import Link, Links, loan_link, transaction_link
-from console.pages.listing import ROWS_ON_A_PAGE, Listing, listing, query
+from console.pages.listing import ROWS_AT_ONCE, ROWS_ON_A_PAGE, Listing, listing, query
+from console.pages.render import when
 from console.pages.words import OUTCOMES, STATUSES, TXN_TYPES, term
 from custody.errors import UsageError
 from custody.names import PartyKind
@@ -40,10 +42,20 @@ _FILTERS = (
     "account",
     "ledger",
 )
+# As a file has them.
+_EXPORTED: dict[str, Callable[[Row], Cell]] = {
+    "custody_date": lambda row: place_of(row).on,
+    **columns_of(("platform", "txn_type", "request_no", "leg", "from_account", "to_account", "loan_id", "currency")),
+    "amount": lambda row: (row["amount_minor"], row["currency"]),
+    "fee": lambda row: (row["fee_minor"], row["currency"]) if row["fee_minor"] is not None else None,
+    **columns_of(("status", "outcome", "channel")),
+    "event_time": lambda row: when(row["event_time"]),
+    **columns_of(("file_name", "line_no")),
+}
 
 
 @router.get("/transactions", response_class=HTMLResponse)
-def the_transactions(request: Request, user: UserDep) -> HTMLResponse:
+def the_transactions(request: Request, user: UserDep) -> Response:
     """Without any filter only the form: nobody means all transactions there ever were."""
     params = request.query_params
     with asked(user, "transaction.view", "list of transactions") as wiring:
@@ -56,12 +68,26 @@ def the_transactions(request: Request, user: UserDep) -> HTMLResponse:
         found = None
         if chosen:
             asked_for = _query(chosen, account)
-            after = params.get("after") or None
-            found = find_transactions(
-                wiring.ledger_reader, wiring.sealed_transactions, platforms, asked_for, ROWS_ON_A_PAGE, after
-            )
+
+            def part(limit: int, after: str | None) -> TxnPage:
+                return find_transactions(wiring.ledger_reader, wiring.sealed_transactions, platforms, asked_for, limit, after)
+
+            if wants_file(params):
+                return csv_of_pieces(wiring, user.get_name(), "transactions", chosen, _pieces(part), _EXPORTED)
+            found = part(ROWS_ON_A_PAGE, params.get("after") or None)
         view = ListView(Links(wiring), found, chosen, account, platforms, channels)
         return show(request, "transactions.html", view=view)
+
+
+def _pieces(part: Callable[[int, str | None], TxnPage]) -> Iterator[Sequence[Row]]:
+    """All of them, from place to place."""
+    after = None
+    while True:
+        found = part(ROWS_AT_ONCE, after)
+        yield found.rows
+        if found.next is None:
+            return
+        after = found.next
 
 
 @router.post("/transactions", response_class=RedirectResponse)
@@ -165,6 +191,7 @@ class ListView:
         )
         self.start = query("transactions", said)
         self.next = query("transactions", {**said, "after": found.next}) if found and found.next else None
+        self.as_file = query("transactions", {**said, "export": "csv"})
 
 
 class OneView:

@@ -103,10 +103,17 @@ class FilePage:
     total: int
 
 
+def listed(
+    tx: RegisterTx, order_by: Sequence[str], start: int, limit: int, beyond: Sequence[object] | None = None, **equals: object
+) -> list[Row]:
+    """The rows of ``listing`` alone; ``beyond``: as custody.ports.RegisterTx.page."""
+    return tx.page("file", order_by, start, limit, None, _unlike(equals), beyond, **equals)
+
+
 def listing(tx: RegisterTx, order_by: Sequence[str], start: int, limit: int, **equals: object) -> FilePage:
     """File rows, of which only ``limit`` from the ``start``-th on are read, of those with these column values; seals are not among
     them unless their type is asked for. ``order_by``: as custody.ports.RegisterTx.page."""
-    rows = tx.page("file", order_by, start, limit, None, _unlike(equals), **equals)
+    rows = listed(tx, order_by, start, limit, None, **equals)
     return FilePage(rows, sum(by_state(tx, **equals).values()))
 
 

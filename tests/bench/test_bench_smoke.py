@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -163,3 +164,22 @@ def test_a_day_of_risk_is_as_sql_by_hand_tells_it(tmp_path: Path) -> None:
     answers = [run(tmp_path).answer for run in ASSESSORS.values()]
     assert answers[0] == answers[1]
     assert all(rows for rows, _ in answers[0].values())
+
+
+# A few platforms and days; each page is asked for once after the first time.
+PAGES = """
+import json, sys
+from pathlib import Path
+from bench import day_page
+day_page._DAYS, day_page._ASKED = 4, 1
+day_page.prepare(Path(sys.argv[1]), 5)
+print(json.dumps([side(Path(sys.argv[1])).answer for side in day_page.SIDES.values()]))
+"""
+
+
+def test_pages_of_thousands_of_platforms_count_what_sql_counts(tmp_path: Path) -> None:
+    environment = {**os.environ, "AIRFLOW_HOME": str(tmp_path / "airflow")}
+    done = subprocess.run([sys.executable, "-c", PAGES, str(tmp_path)], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    ours, theirs = json.loads(done.stdout.splitlines()[-1])
+    assert ours == theirs and set(ours) == {"arrived", "alerts", "loans", "one"} and all(ours.values())

@@ -3,7 +3,9 @@
 import subprocess
 import sys
 import threading
-from datetime import date
+from datetime import date, timedelta
+from functools import partial
+from typing import Any
 
 import pytest
 from sqlalchemy import BigInteger
@@ -14,7 +16,7 @@ from connectors.register import SqlRegister
 from connectors.register_tables import recon_case
 from custody.audit import first_broken
 from custody.errors import StopRun, UsageError
-from custody.ports import DuplicateRow, Row
+from custody.ports import DuplicateRow, Row, Within
 
 DAY = date(2019, 12, 30)
 
@@ -286,6 +288,74 @@ def test_a_row_without_a_required_column_is_not_called_a_duplicate(register: Sql
 
 def test_money_fits_the_column_on_every_database() -> None:
     assert isinstance(recon_case.c.amount_minor.type, BigInteger)
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        ("due_on", "-severity", "-amount_minor", "case_id"),
+        ("-due_on", "case_id"),
+        ("-owner", "-case_id"),
+        ("owner", "severity", "case_id"),
+        ("-severity", "amount_minor", "-case_id"),
+        ("-case_id",),
+    ],
+)
+def test_who_goes_on_from_place_to_place_meets_every_row_once_in_its_order(register: SqlRegister, order: tuple[str, ...]) -> None:
+    """Columns with null in either place, words that have an order, directions that differ; and each row is found from the one before it."""
+    words = ("LOW", "MEDIUM", "HIGH", "CRITICAL")
+    rows = [
+        {
+            "case_id": f"c{n:02d}", "platform": "P001", "sides": "AB", "subject": "s", "kind": "FEE", "state": "OPEN" if n % 11 else "CLOSED",
+            "severity": words[n * 7 % 4], "amount_minor": n % 3, "opened_on": DAY, "last_seen_on": DAY, "episode": 1, "evidence_digest": "e",
+            "evidence": "[]", "owner": (None, "a", "b")[n % 3], "due_on": None if n % 5 == 0 else DAY + timedelta(days=n % 4),
+        }
+        for n in range(40)
+    ]  # fmt: skip
+
+    def weight(name: str, row: dict[str, Any]) -> tuple[int, Any]:
+        value = row[name]
+        if value is None:
+            return (2 if name == "due_on" else 0, 0)
+        return (1, words.index(value) if name == "severity" else value)
+
+    with register.transaction() as tx:
+        tx.insert_all("recon_case", rows)
+        expected = [row for row in rows if row["state"] == "OPEN"]
+        for name in reversed(order):
+            expected.sort(key=partial(weight, name.removeprefix("-")), reverse=name.startswith("-"))
+        wanted = [row["case_id"] for row in expected]
+        assert [row["case_id"] for row in tx.page("recon_case", order, 0, 100, state="OPEN")] == wanted
+        met: list[dict[str, Any]] = []
+        while True:
+            beyond = [met[-1][name.removeprefix("-")] for name in order] if met else None
+            part = tx.page("recon_case", order, 0, 7, None, None, beyond, state="OPEN")
+            met += part
+            if len(part) < 7:
+                break
+        assert [row["case_id"] for row in met] == wanted
+        for wrong in ([], [3.5] * len(order), [()] * len(order)):
+            with pytest.raises(UsageError, match="place in"):
+                tx.page("recon_case", order, 0, 7, None, None, wrong)
+
+
+def test_values_may_lie_within_bounds_and_a_column_is_summed(register: SqlRegister) -> None:
+    rows = [
+        {"party": "P1", "file_type": "TXN", "custody_date": DAY + timedelta(days=n), "batch": n, "state": "EXPECTED",
+         "cut_off_at": "t", "due_at": "t", "missing_from": "t", "misses": n}
+        for n in range(1, 8)
+    ]  # fmt: skip
+    with register.transaction() as tx:
+        assert tx.total("expected_file", "misses") == 0
+        tx.insert_all("expected_file", rows)
+        for within, found in (
+            (Within(DAY + timedelta(days=2), DAY + timedelta(days=4)), [2, 3, 4]),
+            (Within(last=DAY + timedelta(days=1)), [1]),
+            (Within(first=DAY + timedelta(days=6)), [6, 7]),
+        ):
+            assert [row["batch"] for row in tx.find("expected_file", custody_date=within)] == found
+            assert tx.total("expected_file", "misses", custody_date=within) == sum(found)
+            assert tx.count("expected_file", ["party"], custody_date=within) == {("P1",): len(found)}
 
 
 def test_a_page_is_cut_out_of_the_order_and_counted_by_what_was_asked(register: SqlRegister) -> None:

@@ -64,9 +64,7 @@ def airflow_actions(dag_ids: Iterable[str]) -> Iterator[Action]:
         yield Action("clear", f"{dag_id}: a run", "POST", f"{run}/clear", OPERATOR, {"dry_run": False})
         yield Action("mark", f"{dag_id}: a run", "PATCH", run, OPERATOR, {"state": "success"})
         yield Action("mark", f"{dag_id}: a task", "PATCH", f"{run}/taskInstances/none", OPERATOR, {"new_state": "success"})
-        # In Airflow an answer takes the right to edit its DAG: a supervisor could pause those that ask him.
-        pauses = OPERATOR | SUPERVISOR if dag_id in APPROVALS else OPERATOR
-        yield Action("pause", dag_id, "PATCH", f"{at}?update_mask=is_paused", pauses, {"is_paused": True})
+        yield Action("pause", dag_id, "PATCH", f"{at}?update_mask=is_paused", OPERATOR, {"is_paused": True})
         yield Action("backfill", dag_id, "POST", "backfills", OPERATOR, {**_RANGE, "dag_id": dag_id})
         yield Action("delete", dag_id, "DELETE", at, NOBODY)
         yield Action("delete", f"{dag_id}: a run", "DELETE", run, NOBODY)

@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -19,12 +20,15 @@ import pytest
 from instance_kit import GO_LIVE, opened
 from pages_kit import party_rows
 from permission_matrix import PROPERTY, Asked, Asker, airflow_actions, console_actions
+from real_airflow import BOSS
 from test_console import PAGES
 from test_day_page import status
 from test_matrix import DEEDS
 
 from cluster.airflow_client import AirflowClient, AirflowRefused
 from cluster.programs import ldap_library
+from custody.calendar_table import DecidedDay
+from custody.services.calendars import propose_days
 from custody.services.people import DUTIES, add_person
 
 if TYPE_CHECKING:
@@ -134,9 +138,17 @@ def test_what_each_duty_may_do_in_airflow(real_airflow: AirflowAndInstance) -> N
     with pytest.raises(AirflowRefused) as nothing:
         airflow.client("checker").ask("PATCH", ANSWER, {"chosen_options": ["Approve"], "params_input": {}})
     assert nothing.value.status == 404
-    with pytest.raises(AirflowRefused) as refused:
-        airflow.client("checker").ask("PATCH", "dags/custody_fees", {"is_paused": False})
-    assert refused.value.status == 403
+    # Not even those that ask him does he pause, one by one or all at once.
+    for path in (
+        "dags/custody_fees",
+        "dags/customer_maintenance",
+        "dags/customer_maintenance?update_mask=is_paused",
+        "dags?dag_id_pattern=%25",
+    ):
+        with pytest.raises(AirflowRefused) as refused:
+            airflow.client("checker").ask("PATCH", path, {"is_paused": False})
+        assert refused.value.status == 403, path
+    airflow.client("maker").pause("customer_maintenance")
     # A list is not refused as a whole: who may see no DAG sees none.
     assert airflow.client("auditor").ask("GET", "dags")["total_entries"] == 17
 
@@ -150,6 +162,37 @@ def test_a_step_through_the_scheduler_returns_its_seal(real_airflow: AirflowAndI
     assert maker.result("custody_fees", run, "fees")["outcome"] == "unchanged"
     log = maker.log("custody_fees", run, "fees")
     assert f"custody fees --date {GO_LIVE} --json" in log and "exit 0" in log
+
+
+def test_a_maker_who_answers_for_his_own_proposal_in_airflow_is_refused_and_it_is_recorded(
+    real_airflow: AirflowAndInstance,
+) -> None:
+    """As who holds both duties, so that Airflow lets him answer: our service does not let him decide."""
+    airflow, dag_id = real_airflow.airflow, "master_data_approvals"
+    with opened(real_airflow.home) as instance:
+        day = DecidedDay(GO_LIVE.replace(year=2020, month=6, day=1), False, "x")
+        number = propose_days(instance.wiring.register, instance.wiring.clock, BOSS, [day], "his own")
+    boss = airflow.client(BOSS)
+    boss.wait_for_dags([dag_id], 120)
+    boss.unpause(dag_id)
+    run = boss.ask("POST", f"dags/{dag_id}/dagRuns", {"logical_date": None, "conf": {"proposal_id": number}})["dag_run_id"]
+    until = time.monotonic() + 400
+    while boss.task_states(dag_id, run)["ask"] != "awaiting_input":
+        assert time.monotonic() < until, boss.task_states(dag_id, run)
+        time.sleep(2)
+    # An answer sooner than some seconds after the question meets a race of Airflow's own.
+    time.sleep(10)
+    asked = f"dags/{dag_id}/dagRuns/{urllib.parse.quote(run, safe='')}/taskInstances/ask/-1/hitlDetails"
+    boss.ask("PATCH", asked, {"chosen_options": ["Approve"], "params_input": {"note": "mine"}})
+    assert boss.wait_for_run(dag_id, run, 400) == "failed"
+    assert boss.task_states(dag_id, run) == {"show": "success", "ask": "success", "decide": "failed"}
+    assert "may not decide it: another person must" in boss.log(dag_id, run, "decide")
+    with opened(real_airflow.home) as instance:
+        (proposal,) = instance.find("proposal", proposal_id=number)
+        told = [(event["action"], event["subject"]) for event in instance.find("audit_event") if event["actor"] == BOSS]
+    assert (proposal["state"], proposal["checker"]) == ("PROPOSED", None)
+    assert ("refused:calendar.approve", number) in told
+    assert any(action == "airflow" and "hitlDetails" in subject for action, subject in told), told[-6:]
 
 
 @pytest.mark.parametrize("said", ["2020-02-30", "tomorrow", "2999-01-01", "2019-12-29"])

@@ -10,7 +10,7 @@ from connectors.register import SqlRegister
 from custody.case_life import closed
 from custody.errors import NotPermitted, UsageError
 from custody.ports import RegisterTx
-from custody.services.case_desk import CaseFilter, find_cases, next_case
+from custody.services.case_desk import CaseCounts, CaseFilter, count_cases, find_cases, is_overdue, next_case, standing_on
 from custody.services.case_history import history_of, record
 from custody.services.cases import CASE, assign, case, comment, propose_settlement, reopen
 from custody.services.four_eyes import approve, reject
@@ -77,6 +77,23 @@ def test_cases_are_found_by_what_they_are_and_whose(register: SqlRegister) -> No
     assert listed(register, min_age_days=4) == ["c1"] and listed(register, min_age_days=5) == []
     with pytest.raises(UsageError, match="is no order of cases"):
         listed(register, "colour")
+
+
+def test_cases_are_counted_as_they_are_found(register: SqlRegister) -> None:
+    with register.transaction() as tx:
+        tx.update("recon_case", {"case_id": "c1"}, {"due_on": date(2020, 1, 2), "cause": "sign:-1/1", "owner": "op1"})
+        tx.insert("step_output", _RECONCILED)
+        for wanted in (
+            CaseFilter(), CaseFilter(state=""), CaseFilter(owner="op1"), CaseFilter(owner="-", state=""), CaseFilter(cause="sign"),
+            CaseFilter(cause="sig"), CaseFilter(overdue=True), CaseFilter(overdue=True, state="CLOSED"), CaseFilter(platform="P009"),
+        ):  # fmt: skip
+            rows, on = find_cases(tx, wanted), standing_on(tx)
+            assert count_cases(tx, wanted) == CaseCounts(
+                len(rows),
+                sum(is_overdue(row, on) for row in rows),
+                sum(row["owner"] is None for row in rows),
+                sum(row["amount_minor"] for row in rows),
+            ), wanted
 
 
 def test_what_is_due_first_comes_first_and_next_is_mine_or_nobodys(register: SqlRegister) -> None:
