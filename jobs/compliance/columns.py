@@ -141,7 +141,7 @@ def plain(table: pa.Table) -> pa.Table:
 
 def owner_of(ledger_account: Any) -> Any:
     """The sub-account of each ledger account of a customer."""
-    return pc.replace_substring_regex(ledger_account, ":.*$", "")
+    return pc.list_element(pc.split_pattern(ledger_account, ":", max_splits=1), 0)
 
 
 def is_one_of(column: Any, words: Iterable[str]) -> Any:

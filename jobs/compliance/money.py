@@ -39,8 +39,7 @@ def money(day: ComplianceDay, among: IdRange, window: pa.Table) -> Iterator[Find
     if "fast_in_out" in day.rules:
         figures = day.figures("fast_in_out")
         recent = moving.filter(pc.greater(moving["on"], pa.scalar(day.today - timedelta(days=figures["days"]), pa.date32())))
-        picked = heavy(recent, _NUMBER, "in_minor", figures["minor"])
-        yield from fast_in_and_out(rows_of(recent, _NUMBER, picked), figures, day.today)
+        yield from fast_in_and_out(rows_of(recent, _NUMBER, passing(recent, _NUMBER, figures)), figures, day.today)
     if "dormant_active" in day.rules:
         figures = day.figures("dormant_active")
         rows = rows_of(posted, _NUMBER, either(posted, _NUMBER, figures["minor"]))
@@ -51,6 +50,13 @@ def either(table: pa.Table, keys: list[str], least: int) -> pa.Table:
     """The groups in which as much came in, or as much went out."""
     found = [heavy(table, keys, name, least).select(keys) for name in ("in_minor", "out_minor")]
     return pa.concat_tables(found).group_by(keys).aggregate([])
+
+
+def passing(recent: pa.Table, keys: list[str], figures: Figures) -> pa.Table:
+    """The groups in which enough came, and as much left as must have left again of the least that is enough."""
+    came = heavy(recent, keys, "in_minor", figures["minor"])
+    left = heavy(recent, keys, "out_minor", figures["minor"] * figures["share_bp"] // BASIS_POINTS)
+    return came.join(left.select(keys), keys, join_type="left semi")
 
 
 def near_days(days: pa.Table, figures: Figures, customer: str = "customer_id") -> pa.Table:

@@ -17,7 +17,7 @@ from custody.compliance_money import fast_in_and_out, large_values, structured
 from custody.compliance_platforms import packaged, super_lenders
 from custody.names import TxnType
 from jobs.compliance.columns import DAYS, account_days, crowded, heavy, rows_of
-from jobs.compliance.money import either, near_days
+from jobs.compliance.money import either, near_days, passing
 
 LOAN = pa.schema(
     [(n, pa.string()) for n in ("platform", "loan_id", "customer_id", "kind")] + [("since", pa.date32()), ("minor", pa.int64())]
@@ -71,7 +71,7 @@ def test_money(rows: list[dict[str, Any]]) -> None:
     for near in (figures("structuring"), figures("structuring", 1)):
         picked = rows_of(window, customer, near_days(window, near))
         assert list(structured(picked, near, DAY)) == list(structured(rows, near, DAY))
-    picked = rows_of(window, customer, heavy(window, customer, "in_minor", fast["minor"]))
+    picked = rows_of(window, customer, passing(window, customer, fast))
     assert list(fast_in_and_out(picked, fast, DAY)) == list(fast_in_and_out(rows, fast, DAY))
     keys = ["platform", "customer_id"]
     picked = rows_of(window, keys, heavy(window, keys, "lent_minor", first["lent_minor"]))
