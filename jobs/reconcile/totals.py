@@ -67,29 +67,37 @@ def totals_by(
     codes: NDArray[np.int32], many: int, hashes: NDArray[np.int64], minor: NDArray[np.int64], rows: NDArray[np.int64]
 ) -> list[Totals]:
     """Of these rows those of each code from 0 to ``many``. Exact: 32 bits of so few rows add up to less than 2^53."""
-    counts, negative = np.zeros(many, np.int64), np.zeros(many, np.int64)
-    of_hashes, of_minor = np.zeros((2, many), np.int64), np.zeros((2, many), np.int64)
-    # In the order in which they lie, memory is read along and not here and there. A row that is named twice counts twice.
-    rows = np.sort(rows)
+    counts = np.zeros(many, np.int64)
+    # The lower 32 bits of what is summed, as if unsigned, and the upper ones, of hashes unsigned too.
+    sums = np.zeros((4, many), np.int64)
+    rows = _as_they_lie(rows, len(codes))
     for start in range(0, len(rows), _BLOCK_ROWS):
         some = rows[start : start + _BLOCK_ROWS]
-        of, amounts = codes[some].astype(np.intp), minor[some]
-        counts += np.bincount(of, minlength=many)
-        negative += np.bincount(of[amounts < 0], minlength=many)
-        for sums, values in ((of_hashes, hashes[some]), (of_minor, amounts)):
-            pieces = values.view(np.uint64)
-            for half, weights in enumerate((pieces & np.uint64(_LOW), pieces >> np.uint64(32))):
-                sums[half] += np.bincount(of, weights, minlength=many).astype(np.int64)
-    # A negative amount was added as if unsigned: 2^64 too much.
-    return [
-        Totals(
-            int(counts[code]),
-            int(of_minor[0, code]) + (int(of_minor[1, code]) << 32) - (int(negative[code]) << 64),
-            int(of_hashes[1, code]),
-            int(of_hashes[0, code]),
+        of = codes[some]
+        first = np.flatnonzero(np.concatenate([[True], of[1:] != of[:-1]]))
+        np.add.at(counts, of[first], np.diff(first, append=len(some)))
+        amounts, unsigned = minor[some], hashes[some].view(np.uint64)
+        halves = (
+            amounts & _LOW,
+            amounts >> 32,
+            (unsigned & np.uint64(_LOW)).view(np.int64),
+            (unsigned >> np.uint64(32)).view(np.int64),
         )
-        for code in range(many)
+        for half, values in enumerate(halves):
+            np.add.at(sums[half], of[first], np.add.reduceat(values, first))
+    return [
+        Totals(int(counts[of]), int(low) + (int(high) << 32), int(row_high), int(row_low))
+        for of, (low, high, row_low, row_high) in enumerate(sums.T)
     ]
+
+
+def _as_they_lie(rows: NDArray[np.int64], of: int) -> NDArray[np.int64]:
+    """Places in order: memory is read along then and not here and there, and a file's rows follow each other."""
+    named = np.zeros(of, np.bool_)
+    named[rows] = True
+    in_order = np.flatnonzero(named)
+    # A row that is named twice counts twice, whoever named it.
+    return in_order if len(in_order) == len(rows) else np.sort(rows)
 
 
 def rows_of(totals: Mapping[Place, Totals]) -> list[Row]:
