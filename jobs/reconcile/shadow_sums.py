@@ -38,9 +38,11 @@ _KEY = ("of", "role", "user_no")
 _UNLISTED = UNLISTED.partition(".")
 # So many rows wait until they are summed up.
 _HELD_ROWS = 1_000_000
+_PLACES_A_ROW = 8
 _DAY_MICROS, _CHINA_MICROS = 86_400_000_000, 28_800_000_000
 _Judged = Collection[tuple[str, date]]
 _Ints = NDArray[np.int64]
+_Codes = NDArray[np.int32]
 # Of rows their accounts: role and user number, each a column.
 _Accounts = tuple[pa.ChunkedArray, pa.ChunkedArray]
 
@@ -120,9 +122,11 @@ class _Sums:
         (roles, role), (users, user) = (numbered(column) for column in who)
         platform, unlisted = (pc.index(texts, text).as_py() for texts, text in ((roles, _UNLISTED[0]), (users, _UNLISTED[2])))
         kept = (of >= 0) & (role >= 0) & (user >= 0) & ((role != platform) | (user != unlisted))
-        named = [pa.DictionaryArray.from_arrays(codes[kept], texts) for codes, texts in ((role, roles), (user, users))]
         none = np.zeros(len(of), np.int64)
-        rows = pa.table([of[kept], *named, *(figures.get(name, none)[kept] for name in self.figures)], [*_KEY, *self.figures])
+        given = [figures.get(name, none)[kept] for name in self.figures]
+        of, role, user, *sums = _summed_densely((of[kept], len(roles), role[kept], len(users), user[kept]), given)
+        named = [pa.DictionaryArray.from_arrays(codes, texts) for codes, texts in ((role, roles), (user, users))]
+        rows = pa.table([of, *named, *sums], [*_KEY, *self.figures])
         self._held.append(rows)
         self._rows += rows.num_rows
         if self._rows > _HELD_ROWS:
@@ -139,6 +143,30 @@ class _Sums:
 
 
 _NOBODY = pa.chunked_array([], pa.string())
+
+
+def _summed_densely(who: tuple[_Ints, int, _Codes, int, _Codes], figures: Sequence[_Ints]) -> list[Any]:
+    """Rows of one piece, by their (platform, date), role and user: each account once, where a place for each that there could be is not far
+    more than the rows. Of a piece's movements several are of one account, and what is summed up here need not be put in order."""
+    of, roles, role, users, user = who
+    if not len(of):
+        return [of, role, user, *figures]
+    first = int(of.min())
+    key = ((of - first) * roles + role) * users + user
+    places = int(key.max()) + 1
+    if places > _PLACES_A_ROW * len(of):
+        return [of, role, user, *figures]
+    there = np.zeros(places, np.bool_)
+    there[key] = True
+    each = np.flatnonzero(there)
+    sums = []
+    for values in figures:
+        whole = np.zeros(places, np.int64)
+        np.add.at(whole, key, values)
+        sums.append(whole[each])
+    rest, user_of = np.divmod(each, users)
+    of_each, role_of = np.divmod(rest, roles)
+    return [of_each + first, role_of.astype(role.dtype), user_of.astype(user.dtype), *sums]
 
 
 def _summed(rows: pa.Table, figures: Sequence[str]) -> pa.Table:

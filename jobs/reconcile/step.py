@@ -50,16 +50,14 @@ def _run(context: StepContext) -> None:
         with engine(context.wiring.settings) as spark, ThreadPoolExecutor(1) as beside:
             books = open_books(day, spark)
             others = beside.submit(_find_others, day, spark)
-            # Only the proof asks for it: the engine counts while the core judges.
-            counted = beside.submit(count_posted, spark, day.has_e_accounts)
             flows = match_flows(day, spark, books)
+            # Of these the engine makes sums while the core judges.
+            batched = beside.submit(batch_sums, day, spark, flows.rest)
+            counted = beside.submit(count_posted, spark, day.has_e_accounts)
             paid_out = paid_out_keys(day, spark, flows.rest)
-            waiting = _waiting_keys(spark)
-            waiting |= keys_by_way(waiting) if day.has_e_accounts else frozenset()
-            sums = batch_sums(day, spark, flows.rest)
-            verdicts = judge_flows(day, flows, waiting, paid_out, breaks)
             found = others.result()
-            posted = counted.result()
+            verdicts = judge_flows(day, flows, found.waiting, paid_out, breaks)
+            sums, posted = batched.result(), counted.result()
         told_in_files = of_files.result()
     for difference in found.states.differences:
         add_difference(breaks, difference)
@@ -116,8 +114,9 @@ def _find_in_files(day: Day) -> _InFiles:
 
 
 class _Others(NamedTuple):
-    """What a day shows beside its matched flows."""
+    """What a day shows beside its matched flows. ``waiting``: keys of instructions that could not be posted yet."""
 
+    waiting: frozenset[str]
     states: StateMatches
     violations: list[Violation]
     e_balances: EBalances
@@ -127,6 +126,7 @@ class _Others(NamedTuple):
 def _find_others(day: Day, spark: SparkSession) -> _Others:
     """Of the day's views and books."""
     return _Others(
+        waiting=_waiting_keys(day, spark),
         states=match_states(spark, day.today, state_views(day, spark)),
         violations=find_violations(day, spark),
         e_balances=find_e_balances(day, spark),
@@ -134,10 +134,10 @@ def _find_others(day: Day, spark: SparkSession) -> _Others:
     )
 
 
-def _waiting_keys(spark: SparkSession) -> frozenset[str]:
-    """Of instructions that could not be posted yet."""
+def _waiting_keys(day: Day, spark: SparkSession) -> frozenset[str]:
     keys = "select concat(platform, '|', request_no, '|', leg) as match_key from ledger_txn where outcome = 'WAITING'"
-    return frozenset(spark.sql(keys).toArrow()["match_key"].to_pylist())
+    waiting = frozenset(spark.sql(keys).toArrow()["match_key"].to_pylist())
+    return waiting | keys_by_way(waiting) if day.has_e_accounts else waiting
 
 
 STEP = Step("reconcile", _run, publish_cases)
