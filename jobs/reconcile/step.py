@@ -5,7 +5,7 @@ Each part adds what it finds to ``breaks`` and is a file of its own; their order
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -27,22 +27,21 @@ from jobs.reconcile.flow_verdicts import FlowVerdicts, judge_flows, settled_by_d
 from jobs.reconcile.flows import FlowMatches, match_flows
 from jobs.reconcile.funds import Funds, add_use_of_funds, trace_funds, write_funds
 from jobs.reconcile.key_history import write_matched
-from jobs.reconcile.proof import count_posted, prove
+from jobs.reconcile.proof import Posted, count_posted, prove
 from jobs.reconcile.repayments import Repayments, add_allocations, tell_repayments, told_today
 from jobs.reconcile.returns import paid_out_keys
-from jobs.reconcile.settlements import add_settlements, batch_rows, batch_sums
+from jobs.reconcile.settlements import BatchSums, add_settlements, batch_rows, batch_sums
 from jobs.reconcile.shadow import add_shadow, kept, shadow_differences
 from jobs.reconcile.standing import standing
 from jobs.reconcile.state_views import state_views
 from jobs.reconcile.states import StateMatches, match_states
 from jobs.reconcile.totals import rows_of
-from jobs.reconcile.views import open_books
+from jobs.reconcile.views import Books, open_books
 from jobs.step import Step, StepContext
 
 
 def _run(context: StepContext) -> None:
     day = read_day(context)
-    breaks = Breaks(day.today, day.reference.rules.causes, day.rates_on)
     # No core of the machine waits for the other: what asks nothing of the matching is found out meanwhile, and what asks no engine even
     # before there is one.
     with ThreadPoolExecutor(1) as before:
@@ -55,13 +54,30 @@ def _run(context: StepContext) -> None:
             batched = beside.submit(batch_sums, day, spark, flows.rest)
             counted = beside.submit(count_posted, spark, day.has_e_accounts)
             paid_out = paid_out_keys(day, spark, flows.rest)
-            found = others.result()
-            verdicts = judge_flows(day, flows, found.waiting, paid_out, breaks)
-            sums, posted = batched.result(), counted.result()
-        told_in_files = of_files.result()
+            _judge(day, _Matched(books, flows, paid_out, others.result(), batched, counted, of_files))
+
+
+class _Matched(NamedTuple):
+    """What the sides of a day say beside each other; some of it is still being summed up."""
+
+    books: Books
+    flows: FlowMatches
+    paid_out: frozenset[str]
+    others: _Others
+    batched: Future[BatchSums]
+    counted: Future[Posted]
+    of_files: Future[_InFiles]
+
+
+def _judge(day: Day, matched: _Matched) -> None:
+    """Each break with its case, and all tables of the step."""
+    context, flows, found = day.context, matched.flows, matched.others
+    breaks = Breaks(day.today, day.reference.rules.causes, day.rates_on)
+    verdicts = judge_flows(day, flows, found.waiting, matched.paid_out, breaks)
+    told_in_files = matched.of_files.result()
     for difference in found.states.differences:
         add_difference(breaks, difference)
-    batches = add_settlements(day, breaks, sums, verdicts.rows)
+    batches = add_settlements(day, breaks, matched.batched.result(), verdicts.rows)
     add_invariants(breaks, found.violations)
     add_e_balances(breaks, found.e_balances, day.today)
     add_use_of_funds(day, breaks, told_in_files.funds)
@@ -77,27 +93,30 @@ def _run(context: StepContext) -> None:
     verdicts = settled_by_decision(verdicts, cases, day.resolved)
     clean = flows.clean | found.states.clean
     stand = [b for b in cases if (b["case_id"], b["evidence_digest"]) not in day.resolved]
-    with ThreadPoolExecutor(1) as beside:
-        # The largest tables, while the others are written.
-        large = beside.submit(_write_large, context, flows, verdicts)
-        matches = context.write("matches", pa.concat_tables([verdicts.matches(), found.states.rows]))
+    with ThreadPoolExecutor(2) as beside:
+        # The largest tables take the longest; each of the others waits for a disk.
+        open_items = beside.submit(_write_open, context, flows, verdicts)
+        match_rows = beside.submit(context.write, "matches", pa.concat_tables([verdicts.matches(), found.states.rows]))
         context.write("match_totals", rows_of(clean))
         context.write("breaks", stand)
-        context.write("closings", closings(day, stand, matches))
         context.write("suggestions", verdicts.suggestions)
         context.write("settlement_batches", batch_rows(batches, cases, day.resolved))
         context.write("shadow_differences", kept(told_in_files.shadow, cases, day.resolved))
         context.write("repayments", found.repayments.rows)
         context.write("disclosures", disclosures.rows)
         write_funds(day, told_in_files.funds)
+        context.write("released_keys", matched.books.withdrawal.released)
+        withdrawn = context.write("withdrawn", matched.books.withdrawal.summary)
+        matches = match_rows.result()
+        context.write("closings", closings(day, stand, matches))
         context.write("assessments", assessments(day, matches))
-        context.write("released_keys", books.withdrawal.released)
-        withdrawn = context.write("withdrawn", books.withdrawal.summary)
-        context.write("proof", prove(context, flows, clean, matches, posted, day.outcomes, withdrawn.to_pylist()))
-        large.result()
+        context.write(
+            "proof", prove(context, flows, clean, matches, matched.counted.result(), day.outcomes, withdrawn.to_pylist())
+        )
+        open_items.result()
 
 
-def _write_large(context: StepContext, flows: FlowMatches, verdicts: FlowVerdicts) -> None:
+def _write_open(context: StepContext, flows: FlowMatches, verdicts: FlowVerdicts) -> None:
     context.write("open_items", verdicts.carried_out())
     write_matched(context, flows.final, verdicts.matched_hashes())
 
