@@ -20,6 +20,7 @@ from connectors.bootstrap import wire
 from connectors.loopback import LOOPBACK
 from connectors.settings import HOME_VARIABLE
 from console.airflow.dates import FIRST_DATE_VARIABLE
+from console.airflow.pools import DAY as POOL
 from custody.ports import Row
 from custody.services.people import people
 
@@ -146,7 +147,7 @@ class Airflow:
     def synchronise_users(self) -> None:
         """Users and roles as the register has the people now; nothing when they are as they were. Raises ServiceFailed."""
         persons = self.people()
-        made_for, now = self._folder / "people.json", json.dumps(persons)
+        made_for, now = self._folder / "people.json", json.dumps({"people": persons, "pool": POOL})
         if made_for.exists() and made_for.read_text(encoding="utf-8") == now:
             return
         known = self.passwords() if self.passwords_file.exists() else {}

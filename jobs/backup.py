@@ -58,12 +58,18 @@ class Backup:
 
 def back_up(wiring: Wiring, actor: str, folder: Path, keep: int, told: Callable[[str], None]) -> Backup:
     """A new state in ``folder``; older ones but the newest ``keep`` in all are removed. No day runs meanwhile, for the moment that the
-    register takes: what is large was copied before. Raises RetryLater while a day runs, DiskFull, UsageError."""
+    register takes: what is large was copied before. A state that a run had made when it was ended is the one, where nothing happened since.
+    Raises RetryLater while a day runs, DiskFull, UsageError."""
     if keep < 1:
         raise UsageError("keep one state at least / 至少保留一份")
     check_permission(wiring.register, actor, "store.backup", folder.name)
     folder.mkdir(parents=True, exist_ok=True)
-    before = {name: said for state in states(folder) for name, said in state.files.items()}
+    known = states(folder)
+    if known and _is_untold(wiring, known[-1]):
+        told(f"{known[-1].state} was made by a run that was ended; nothing has happened since")
+        _forget(folder, keep)
+        return _tell(wiring, actor, known[-1])
+    before = {name: said for state in known for name, said in state.files.items()}
     copier = _Copier(folder, before)
     _copy_unchanging(wiring, copier)
     told(f"{copier.copied} files of lake and archive copied, {len(copier.names) - copier.copied} were here")
@@ -94,8 +100,18 @@ def back_up(wiring: Wiring, actor: str, folder: Path, keep: int, told: Callable[
     place.rename(folder / state)
     sync_folder(folder)
     _forget(folder, keep)
+    return _tell(wiring, actor, done)
+
+
+def _is_untold(wiring: Wiring, newest: Backup) -> bool:
+    """Whether the trail says as little as it did when the state was made."""
     with wiring.register.transaction() as tx:
-        tx.audit(actor, "store.backup", state, {"closed": done.closed, "root": done.root, "files": len(done.files)})
+        return tx.count("audit_event", ()).get((), 0) == newest.rows["audit_event"]
+
+
+def _tell(wiring: Wiring, actor: str, done: Backup) -> Backup:
+    with wiring.register.transaction() as tx:
+        tx.audit(actor, "store.backup", done.state, {"closed": done.closed, "root": done.root, "files": len(done.files)})
     return done
 
 

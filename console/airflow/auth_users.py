@@ -1,4 +1,4 @@
-"""Airflow's users and roles, made from the people of our register: one process, `python -m console.airflow.auth_users`.
+"""Airflow's users and roles, made from the people of our register, and its pool: one process, `python -m console.airflow.auth_users`.
 
 Our register says who may decide what; these roles only say what of Airflow itself a duty sees and starts. Nobody is made
 Airflow's own Admin, who could do everything at once. Reads {"people": [...], "passwords": {id: password}} from standard input.
@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from console.airflow.directory import AUTH_DB, role_name
+from console.airflow.pools import make_pool
 from custody.permissions import Duty
 
 Permission = tuple[str, str]
@@ -117,6 +118,7 @@ def main() -> None:
     asked = json.load(sys.stdin)
     with get_application_builder() as builder:
         made = synchronise(builder.sm, asked["people"], asked["passwords"])
+        make_pool()
     print(json.dumps({"made": made}))
 
 

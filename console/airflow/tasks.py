@@ -10,6 +10,7 @@ from airflow.sdk import Asset, BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from console.airflow.dates import KEY, NoCustodyDate, custody_date_of_task, parse_custody_date, today_utc8
+from console.airflow.pools import pool_of
 
 if TYPE_CHECKING:
     import jinja2
@@ -34,6 +35,8 @@ class CustodyCommand(BaseOperator):  # type: ignore[misc]  # airflow is not type
     ui_color = "#e8f0e4"
 
     def __init__(self, *, command: Sequence[str], dated: bool = True, custody_date: str | None = None, **kwargs: Any) -> None:
+        if (pool := pool_of(command)) is not None:
+            kwargs.setdefault("pool", pool)
         super().__init__(**kwargs)
         self.command = command
         self.dated = dated

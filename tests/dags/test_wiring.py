@@ -99,6 +99,13 @@ def test_every_dag_tells_an_operator_what_to_do_and_whom_to_warn(bag: DagBag, da
         assert task.on_failure_callback == [task_failed]
 
 
+def test_what_works_on_a_day_waits_in_one_pool_and_nothing_else_does(bag: DagBag) -> None:
+    from console.airflow.pools import DAY
+
+    waits = {" ".join(task.command) for dag in bag.dags.values() for task in dag.tasks if task.pool == DAY}
+    assert waits == {*CHAINS["custody_day"], *CHAINS["custody_fees"], "report", "close", "risk", "compliance", "backup"}
+
+
 @pytest.mark.parametrize("dag_id", DAG_IDS)
 def test_the_tasks_are_one_chain_in_the_order_of_the_steps(bag: DagBag, dag_id: str) -> None:
     dag = bag.dags[dag_id]

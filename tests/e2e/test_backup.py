@@ -54,6 +54,27 @@ def content(home: Path) -> dict[str, Any]:
     return {name: rows for name, rows in found.items() if name not in OWN_EVENTS}
 
 
+def test_a_state_whose_run_was_ended_before_it_said_so_is_the_backup(
+    two_days: TwoDays, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = copy_of(two_days.home, tmp_path / "home")
+    folder = home / load_settings(home).backup.folder
+
+    def ended(*of: object) -> None:
+        raise KeyboardInterrupt
+
+    with opened(home) as instance:
+        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+            patched.setattr("jobs.backup._tell", ended)
+            back_up(instance.wiring, "admin", folder, 2, lambda words: None)
+        (made,) = states(folder)
+        again = back_up(instance.wiring, "admin", folder, 2, lambda words: None)
+        assert again == made and states(folder) == [made]
+        assert [e["subject"] for e in instance.find("audit_event", action="store.backup")] == [made.state]
+        # Now it is told, which is more than nothing: the next one is a state of its own.
+        assert back_up(instance.wiring, "admin", folder, 2, lambda words: None).state != made.state
+
+
 def test_an_empty_machine_becomes_the_instance_and_goes_on_like_it(
     backed_up: tuple[Path, Path], two_days: TwoDays, tmp_path: Path, fresh: CopyOf
 ) -> None:

@@ -17,16 +17,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from desk_home import BOSS
 from instance_kit import GO_LIVE, opened
 from pages_kit import party_rows
 from permission_matrix import PROPERTY, Asked, Asker, airflow_actions, console_actions
-from real_airflow import BOSS
 from test_console import PAGES
 from test_day_page import status
 from test_matrix import DEEDS
 
 from cluster.airflow_client import AirflowClient, AirflowRefused
 from cluster.programs import ldap_library
+from console.airflow.pools import DAY as DAY_POOL
 from custody.calendar_table import DecidedDay
 from custody.services.calendars import propose_days
 from custody.services.people import DUTIES, add_person
@@ -155,6 +156,7 @@ def test_what_each_duty_may_do_in_airflow(real_airflow: AirflowAndInstance) -> N
 
 def test_a_step_through_the_scheduler_returns_its_seal(real_airflow: AirflowAndInstance) -> None:
     maker = real_airflow.airflow.client("maker")
+    assert maker.ask("GET", f"pools/{DAY_POOL}")["slots"] == 1
     maker.wait_for_dags(["custody_fees"], 120)
     maker.unpause("custody_fees")
     run = maker.trigger("custody_fees", GO_LIVE)
@@ -162,6 +164,7 @@ def test_a_step_through_the_scheduler_returns_its_seal(real_airflow: AirflowAndI
     assert maker.result("custody_fees", run, "fees")["outcome"] == "unchanged"
     log = maker.log("custody_fees", run, "fees")
     assert f"custody fees --date {GO_LIVE} --json" in log and "exit 0" in log
+    assert maker.ask("GET", f"dags/custody_fees/dagRuns/{run}/taskInstances/fees")["pool"] == DAY_POOL
 
 
 def test_a_maker_who_answers_for_his_own_proposal_in_airflow_is_refused_and_it_is_recorded(
