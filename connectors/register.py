@@ -357,6 +357,10 @@ def _where(table: Table, equals: Mapping[str, object]) -> Any:
     return and_(True, *conditions)
 
 
+# A database's whole numbers end before.
+_NO_NUMBER = 1 << 63
+
+
 class _Wish:
     """One column of an order."""
 
@@ -379,9 +383,11 @@ class _Wish:
         return wished.nulls_first() if self._null_first else wished.nulls_last()
 
     def _weight(self, value: object) -> object:
-        of_kind = isinstance(value, self.column.type.python_type) or (value is None and self.column.nullable)
-        if not of_kind or (self._weights and value not in self._weights):
-            raise UsageError(f"{str(value)[:40]!r} is no place in the order of {self.column.table.name} by {self.column.name}")
+        # Not isinstance: true is no number to a database.
+        of_kind = type(value) is self.column.type.python_type or (value is None and self.column.nullable)
+        if not of_kind or (self._weights and value not in self._weights) or (isinstance(value, int) and abs(value) >= _NO_NUMBER):
+            where = f"{self.column.table.name}, {self.column.name}"
+            raise UsageError(f"{str(value)[:40]!r} is no place in an order: {where} / 排序位置无效：{where}")
         _checked_text(self.column, value)
         return self._weights[str(value)] if self._weights else value
 
@@ -406,7 +412,7 @@ class _Wish:
 def _beyond(wished: Sequence[_Wish], values: Sequence[object]) -> Any:
     """Rows that come after the one with these values."""
     if len(values) != len(wished):
-        raise UsageError(f"{len(values)} values are no place in an order by {len(wished)} columns")
+        raise UsageError(f"{len(values)} values are no place in an order by {len(wished)} columns / 排序位置的字段数不符")
     found: Any = false()
     for wish, value in reversed(list(zip(wished, values, strict=True))):
         found = or_(wish.past(value), and_(wish.same(value), found))

@@ -85,7 +85,7 @@ def view_alert(wiring: Wiring, alert_id: str, reader: str = "") -> AlertView:
 
 def _of_compliance(wiring: Wiring, row: Row) -> tuple[Row, Rule, list[Row]] | None:
     """The finding that the alert tells of, its rule as it was in force, and the rows behind it. An alert carries what may leave the bank, and so
-    no number of its finding: the words of its last day are the finding's. What is confidential is in no alert."""
+    no number of its finding: its own is made of it. What is confidential is in no alert."""
     rule_id, on = row["rule"].lower(), row["last_seen_on"]
     if rule_id not in NEEDS or NEEDS[rule_id].disclosure is Disclosure.AML:
         return None
@@ -94,10 +94,12 @@ def _of_compliance(wiring: Wiring, row: Row) -> tuple[Row, Rule, list[Row]] | No
     if seal is None:
         return None
     of_rule = (r for r in wiring.lake.rows(seal.path, "compliance_findings") if r["rule"] == rule_id)
-    finding = next((r for r in of_rule if r["words_en"] == row["words_en"]), None)
-    if finding is None:  # its date was assessed anew, or the finding is gone
+    finding = next(
+        (r for r in of_rule if service.alert_id_of(row["rule"], row["subject"], r["finding_id"]) == row["alert_id"]), None
+    )
+    rule = next((r for r in rules_sealed(wiring, on).rules if r.rule_id == rule_id), None)
+    if finding is None or rule is None:  # its date was assessed anew, or the finding is gone
         return None
-    rule = next(r for r in rules_sealed(wiring, on).rules if r.rule_id == rule_id)
     rows = [r for r in wiring.lake.rows(seal.path, "compliance_rows") if r["finding_id"] == finding["finding_id"]]
     return finding, rule, [{name: value for name, value in r.items() if name != "finding_id"} for r in rows]
 

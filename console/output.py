@@ -50,7 +50,7 @@ def emit(result: Mapping[str, Any], as_json: bool, words: Sequence[str] = ()) ->
 
 def emit_proposal(proposal: str, as_json: bool) -> None:
     """What was proposed, and what a second person does about it."""
-    words = f"proposal {proposal}: another person approves it: custody proposal approve {proposal} --as checker"
+    words = f"proposal {proposal}: another person approves it: custody proposal approve {proposal} --as SOMEBODY-ELSE"
     emit({"proposal": proposal}, as_json, [words])
 
 

@@ -180,7 +180,9 @@ def near_related(contacts: Iterable[Row], related: Related) -> Iterator[Finding]
     for (field, _), sharing in sorted(of.items()):
         for row in sharing:
             own = related.get(row["platform"], frozenset())
-            near = [other for other in sharing if other["customer_id"] in own]
+            near = sorted(
+                (other for other in sharing if other["customer_id"] in own), key=lambda other: str(other["sub_account"])
+            )
             if row["role"] != "BORROWER" or not near or row["customer_id"] in own:
                 continue
             said = {"field": FIELDS[field][0], "field_zh": FIELDS[field][1], "related": near[0]["customer_id"]}

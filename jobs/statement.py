@@ -57,8 +57,13 @@ def _run(context: StepContext) -> None:
 
 
 def _part(folder: Path, share: int, on: date) -> Part | None:
-    balances, moves = _taken(folder / "balances", share), _taken(folder / "moves", share)
-    if balances is None or moves is None:
+    moves = _taken(folder / "moves", share)
+    if moves is None:
+        return None
+    moved = pc.unique(pa.chunked_array([*_owners(moves["from_account"]).chunks, *_owners(moves["to_account"]).chunks]))
+    # Of a quiet day's accounts few have moved.
+    balances = _taken(folder / "balances", share, moved)
+    if balances is None:
         return None
     spec = TABLES[_TABLE]
     return Part.of(spec, conform(spec, lines_of(moves, balances, on)))
@@ -145,15 +150,19 @@ def _lay_by(folder: Path, firsts: Sequence[str], pieces: Iterable[pa.Table], acc
                     written[share].write_table(rows)
 
 
-def _taken(folder: Path, share: int) -> pa.Table | None:
-    """What was laid by for a share; its file is gone then."""
+def _taken(folder: Path, share: int, of: pa.Array | None = None) -> pa.Table | None:
+    """What was laid by for a share, of these sub-accounts only if they are given; its file is gone then."""
     path = _laid(folder, share)
     if not path.exists():
         return None
     with pa.OSFile(str(path), "rb") as file, pa.ipc.open_stream(file) as rows:
-        found = rows.read_all()
+        found = rows.read_all() if of is None else pa.Table.from_batches([_of_owners(some, of) for some in rows], rows.schema)
     path.unlink()
     return found
+
+
+def _of_owners(balances: pa.RecordBatch, owners: pa.Array) -> pa.RecordBatch:
+    return balances.filter(pc.is_in(_owners(balances["account"]), value_set=owners))
 
 
 def _laid(folder: Path, share: int) -> Path:

@@ -122,7 +122,7 @@ def _figures(view: AlertView) -> list[str]:
     """Amounts in yuan; what is said twice, in two languages, once."""
     names = [name for name in view.figures if not name.endswith("_zh")]
     return [spoken({name: view.figures[name], "currency": view.figures.get("currency")}).partition(", currency")[0].replace(" ", " = ", 1)
-            for name in names]  # fmt: skip
+            for name in names if view.figures[name] is not None]  # fmt: skip
 
 
 def _head(view: AlertView) -> list[str]:

@@ -20,6 +20,7 @@ from console.pages.words import FUNDS, Words
 from custody.alert_rules import SEVERITIES
 from custody.alert_words import (
     CHANNEL_WORDS,
+    COMPLIANCE_WORDS,
     DUTY_WORDS,
     EVENT_WORDS,
     MESSAGE_STATES,
@@ -126,7 +127,7 @@ class _Words:
 
     severities, states, duties, events = SEVERITY_WORDS, STATE_WORDS, DUTY_WORDS, EVENT_WORDS
     # All that there are, whether one was raised or not: to look among years of alerts costs more than it says.
-    rules = sorted(RULE_WORDS)
+    rules = sorted({*RULE_WORDS, *COMPLIANCE_WORDS})
 
     def rule(self, row: Row) -> Words:
         """Its id and its name in Chinese."""

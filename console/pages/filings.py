@@ -41,7 +41,7 @@ STATES: dict[str, Words] = {
     UNDECIDED: ("suspicion that nobody has decided on", "可疑线索，待研判"),
     PROPOSED: ("waits for a second person", "待复核"),
     APPROVED: ("approved, goes out with the next sweep", "已通过，待发送"),
-    SENT: ("sent, not answered yet", "已报送，待回执"),
+    SENT: ("file made, not answered yet", "已出文件，待回执"),
     ACCEPTED: ("accepted", "已接收"),
     REFUSED: ("refused: propose it again", "被退回，须重新提出"),
 }

@@ -124,6 +124,11 @@ def raise_alert(
         return put_alert(tx, actor, rule, subject, on, (english, chinese), "HIGH", "", occurrence)
 
 
+def alert_id_of(rule: str, subject: str, occurrence: str) -> str:
+    """``occurrence``: what tells two alerts of one rule on one subject apart."""
+    return digest_of_json([rule, subject, occurrence])
+
+
 def put_alert(
     tx: RegisterTx,
     actor: str,
@@ -136,7 +141,7 @@ def put_alert(
     occurrence: str,
 ) -> str:
     """The same within a transaction whose actor may raise it. ``words`` and ``severity`` count when it is first raised."""
-    alert_id = digest_of_json([rule, subject, occurrence])
+    alert_id = alert_id_of(rule, subject, occurrence)
     standing = tx.get("alert", alert_id=alert_id)
     if standing is not None:
         tx.update("alert", {"alert_id": alert_id}, _seen_again(tx, actor, standing, on))

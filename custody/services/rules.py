@@ -27,9 +27,15 @@ _PROPOSE, _APPROVE = "rule.propose", "rule.approve"
 
 
 def rule_book(tx: RegisterTx, shipped: Sequence[Rule]) -> RuleBook:
-    """All versions that are known: the program's own and those that were adopted."""
-    adopted = [read_rule(json.loads(row["entry"]), f"adopted by {row['proposal_id']}") for row in tx.find("adopted_rule")]
-    return RuleBook.of([*shipped, *adopted])
+    """All versions that are known: the program's own and those that were adopted. From the first version on that two people adopted a
+    rule is the bank's: what a later program ships of it under that number or a higher one is not in force."""
+    rows = tx.find("adopted_rule")
+    adopted = [read_rule(json.loads(row["entry"]), f"adopted by {row['proposal_id']}") for row in rows]
+    first: dict[str, int] = {}
+    for row in rows:
+        first[row["rule_id"]] = min(row["version"], first.get(row["rule_id"], row["version"]))
+    own = [rule for rule in shipped if rule.version < first.get(rule.rule_id, rule.version + 1)]
+    return RuleBook.of([*own, *adopted])
 
 
 def alert_rules(tx: RegisterTx, shipped: Sequence[Rule], on: date) -> AlertRules:

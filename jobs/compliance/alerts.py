@@ -13,9 +13,10 @@ from datetime import date
 import pyarrow.compute as pc
 
 from custody.compliance_rules import Disclosure
-from custody.digest import canonical_json, digest_of_json
+from custody.digest import canonical_json
 from custody.names import FileType
 from custody.ports import Row
+from custody.services.alerts import alert_id_of
 from jobs.compliance.columns import is_one_of
 from jobs.compliance.day import ComplianceDay
 
@@ -70,7 +71,7 @@ def _secret(subject: str, severity: str, words: tuple[str, str]) -> Row:
 
 def _row(rule: str, subject: str, severity: str, words: tuple[str, str], platform: str, occurrence: str) -> Row:
     return {
-        "alert_id": digest_of_json([rule, subject, occurrence]),
+        "alert_id": alert_id_of(rule, subject, occurrence),
         "rule": rule,
         "platform": platform,
         "subject": subject,

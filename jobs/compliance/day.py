@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -264,6 +265,10 @@ class ComplianceDay:
         for piece in self.post_pieces("positions", ("holder", "loan_id", "principal_minor")):
             for row in piece.filter(pc.is_in(piece["holder"], accounts)).to_pylist():
                 held[row["holder"], row["loan_id"]] = row["principal_minor"]
+        # One customer may have lent from several accounts of his.
+        own: dict[tuple[str, str], set[str]] = defaultdict(set)
+        for row in sales:
+            own[row["platform"], row["seller"]].add(row["account"])
         lent: dict[tuple[str, str, str], Row] = {}
         for row in sales:
             loan = known.get((row["platform"], row["loan_id"]))
@@ -271,7 +276,8 @@ class ComplianceDay:
                 said = {"platform": row["platform"], "loan_id": row["loan_id"], "customer_id": row["seller"]}
                 said |= {"since": loan["disbursed_on"], "funded_minor": loan["funded_minor"]}
                 key = row["platform"], row["seller"], row["loan_id"]
-                lent[key] = said | {"principal_minor": held.get((row["account"], row["loan_id"]), 0)}
+                still = sum(held.get((account, row["loan_id"]), 0) for account in own[key[:2]])
+                lent[key] = said | {"principal_minor": still}
         return sales, list(lent.values())
 
     def _people(self, after: str, upto: str) -> Iterator[pa.Table]:

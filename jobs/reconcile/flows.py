@@ -88,7 +88,7 @@ def match_flows(day: Day, spark: SparkSession, books: Books, part_rows: int = PA
     """
     matches = FlowMatches(_no_items())
     rest = [matches.rest]
-    # Nothing but the proof asks for sums of clean pairs: they are counted while what is not clean is read and judged.
+    # What the engine reads next does not wait for sums of clean pairs, nor does the judging of what it reads.
     counter = ThreadPoolExecutor(2)
     # What one relation does on one core, another's engine queries fill up.
     with ThreadPoolExecutor(2) as at_once:

@@ -66,7 +66,7 @@ def totals_of_hashes(hashes: NDArray[np.int64]) -> Totals:
 def totals_by(
     codes: NDArray[np.int32], many: int, hashes: NDArray[np.int64], minor: NDArray[np.int64], rows: NDArray[np.int64]
 ) -> list[Totals]:
-    """Of these rows those of each code from 0 to ``many``. Exact: 32 bits of so few rows add up to less than 2^53."""
+    """Of these rows those of each code from 0 to ``many``. Exact: 32 bits of so few rows add up to less than 2^63."""
     counts = np.zeros(many, np.int64)
     # The lower 32 bits of what is summed, as if unsigned, and the upper ones, of hashes unsigned too.
     sums = np.zeros((4, many), np.int64)

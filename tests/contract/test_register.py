@@ -334,7 +334,8 @@ def test_who_goes_on_from_place_to_place_meets_every_row_once_in_its_order(regis
             if len(part) < 7:
                 break
         assert [row["case_id"] for row in met] == wanted
-        for wrong in ([], [3.5] * len(order), [()] * len(order)):
+        numbers = ([True] * len(order), [10**30] * len(order), [-(10**30)] * len(order))
+        for wrong in ([], [3.5] * len(order), [()] * len(order), *numbers):
             with pytest.raises(UsageError, match="place in"):
                 tx.page("recon_case", order, 0, 7, None, None, wrong)
 

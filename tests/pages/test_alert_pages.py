@@ -13,6 +13,7 @@ from pages_kit import Desk, read
 from typer.testing import CliRunner
 
 from console.cli import app as command_line
+from custody.alert_words import COMPLIANCE_WORDS, RULE_WORDS
 from custody.calendar import ONE_DAY
 from custody.masking import mask_user_numbers
 from custody.ports import Row
@@ -37,6 +38,13 @@ def own_desk(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Des
         tell(instance)
     desk.who = "maker"
     return Desk(desk.client, home, desk.who)
+
+
+def test_the_list_can_be_asked_for_every_rule(desk: Desk) -> None:
+    desk.who = "maker"
+    offered = desk.get("alerts").text
+    for rule in (*RULE_WORDS, *COMPLIANCE_WORDS):
+        assert f'<option value="{rule}"' in offered, rule
 
 
 def tell(instance: Instance) -> None:

@@ -33,7 +33,7 @@ def test_every_version_stands_with_owner_and_source(desk: Desk) -> None:
     ]
     rows = {row[0]: row for shown in pages for row in shown.tables[-1][1:]}
     assert set(rows) == {rule.id for rule, _ in known}
-    words = {"IN_FORCE": "in force 生效", "TO_COME": "to come 待生效"}
+    words = {"IN_FORCE": "in force 生效", "TO_COME": "to come 待生效", "PAST": "past 已失效"}
     assert {state for _, state in known} == set(words)
     for rule, state in known:
         row = rows[rule.id]

@@ -78,6 +78,15 @@ def test_an_approved_version_holds_from_its_first_day_on(register: SqlRegister, 
     assert windows(register, NEXT, LATER) == [60, 15]
 
 
+def test_what_two_people_adopted_stands_before_what_a_later_program_ships(register: SqlRegister, clock: SteppingClock) -> None:
+    number = proposed(register, clock, version(minutes=60))
+    approve(register, clock, "sup1", DECISION, number, "read it")
+    later = [*SHIPPED, version(minutes=5, valid_from=SEALED), version(number=3, minutes=7, valid_from=LATER)]
+    with register.transaction() as tx:
+        book = rule_book(tx, later)
+    assert [book.rules_on(on).window_minutes for on in (SEALED, NEXT, LATER)] == [*windows(register, SEALED), 60, 60]
+
+
 def test_a_rule_of_ones_own_and_a_withdrawal(register: SqlRegister, clock: SteppingClock) -> None:
     entry = {**version("ab_txn_status").entry, "rule": "ab_txn_coupon", "version": 1, "priority": 55, "kind": "FEE"}
     new = read_rule({**entry, "differs": ["coupon_minor"]}, "proposed.yaml")
