@@ -261,7 +261,7 @@ class SqlRegisterTx:
     ) -> dict[tuple[Any, ...], int]:
         t = metadata.tables[table]
         columns = [t.c[name] for name in by]
-        query = select(*columns, func.count()).where(_where(t, equals), *_unlike(t, unlike))
+        query = select(*columns, func.count()).select_from(t).where(_where(t, equals), *_unlike(t, unlike))
         rows = self._connection.execute(query.group_by(*columns).order_by(*columns)).all()
         return {tuple(row[:-1]): row[-1] for row in rows}
 

@@ -349,6 +349,7 @@ def test_values_may_lie_within_bounds_and_a_column_is_summed(register: SqlRegist
     with register.transaction() as tx:
         assert tx.total("expected_file", "misses") == 0
         tx.insert_all("expected_file", rows)
+        assert tx.count("expected_file", ()) == {(): len(rows)}
         for within, found in (
             (Within(DAY + timedelta(days=2), DAY + timedelta(days=4)), [2, 3, 4]),
             (Within(last=DAY + timedelta(days=1)), [1]),
