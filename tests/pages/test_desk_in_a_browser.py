@@ -5,13 +5,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from desk_home import BOSS, MONTH_END
 from instance_kit import opened
-from real_browser import PATIENCE_MS
+from real_browser import NARROW, PATIENCE_MS, WIDE
+from test_console import PAGES
 
 from custody.money import format_amount
 
@@ -329,3 +332,45 @@ _FOCUS = """(wanted) => {
     const here = document.activeElement, style = getComputedStyle(here);
     return [style.outlineStyle === "none" ? 0 : parseFloat(style.outlineWidth), here.matches(wanted)];
 }"""
+
+
+# What links on the pages lead to, of each kind one; the sections first.
+SECTIONS = (
+    "day", "cases", "alerts", "files", "results", "rules", "compliance", "filings", "fees", "reports", "customers", "transactions", "loans",
+    "organisations", "calendar", "people", "audit",
+)  # fmt: skip
+
+
+def every_kind_of_page(chromium: Chromium, person: Person) -> Iterator[str]:
+    """Shows the pages one after the other, all that folds unfolded."""
+    waiting, seen = deque(SECTIONS), set[str]()
+    while waiting:
+        where = waiting.popleft()
+        kind = where.partition("?")[0]
+        if kind in seen:
+            continue
+        seen.add(kind)
+        answer = person.page.goto(f"{chromium.at}/custody/{where}")
+        assert answer is not None and answer.status == 200, where
+        person.page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
+        links = person.page.locator("main a:not([data-airflow]):not([download])")
+        hrefs: list[str] = links.evaluate_all("(all) => all.map((one) => one.getAttribute('href'))")
+        waiting += [href for href in hrefs if not href.startswith(("#", "?"))]
+        yield where
+    assert seen >= set(PAGES)
+
+
+def test_every_page_is_accessible_in_light_and_dark_and_fits_its_window(chromium: Chromium) -> None:
+    """WCAG 2.1 AA by axe-core. Both languages stand on every page. In the dark the colours alone are others."""
+    wrong: list[str] = []
+    light = chromium.log_in("p.auditor", color_scheme="light")
+    for where in every_kind_of_page(chromium, light):
+        wrong += light.faults()
+        for width, height in (NARROW, WIDE):
+            light.page.set_viewport_size({"width": width, "height": height})
+            needs, has = light.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+            wrong += [f"{where} needs {needs} of {has}"] if needs > has else []
+    dark = chromium.log_in("p.auditor", color_scheme="dark")
+    for _ in every_kind_of_page(chromium, dark):
+        wrong += dark.faults(["color-contrast"])
+    assert wrong == [] and light.complaints == dark.complaints == []
