@@ -26,7 +26,7 @@ from reports.model import Amount, Cell, Chart, Count, Day, Moment, Nothing, Plac
 # digits, by which 783.56 would stand in the file as 783.5599999999999.
 MAX_EXACT_MINOR = 10**15 - 1
 
-# Above each table: its title, its note, an empty line, the headings.
+# Above each table: its title, its note in each language, the headings.
 _HEADINGS_ROW = 3
 FIRST_ROW = _HEADINGS_ROW + 1
 _LONGEST_SHEET_NAME = 31
@@ -145,8 +145,10 @@ def _sheet(book: Any, table: Table, formats: _Formats) -> None:
     _done(page.write_string(0, 0, _both(table.title), formats.title))
     rows = _shown(table)
     notes = [*([table.note] if table.note else []), *([_CUT] if len(rows) < len(table.rows) else [])]
-    if notes:
-        _done(page.write_string(1, 0, "  ".join(_both(note) for note in notes), formats.note))
+    # A line for each language: a longer one would run off the paper.
+    for row, said in enumerate(([note.zh for note in notes], [note.en for note in notes]), start=1):
+        if notes:
+            _done(page.write_string(row, 0, "  ".join(said), formats.note))
     heading = _headings(page, table, _HEADINGS_ROW, formats)
     points = float(_LINE * _HEADINGS_ROW) + heading
     for offset, cells in enumerate(rows):
