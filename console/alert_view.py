@@ -69,39 +69,39 @@ def view_alert(wiring: Wiring, alert_id: str, reader: str = "") -> AlertView:
         behind = _in_register(tx, row)
         sees = bool(reader) and permitted("compliance.view", duties_of(tx, reader))
         seals = {step: latest_seal(tx, row["last_seen_on"], step) for step in ("risk", "validate")}
+        assessed_by = latest_seal(tx, row["last_seen_on"], "compliance")
     behind += [part for step, seal in seals.items() if seal is not None for part in _in_lake(wiring, row, step, seal.path)]
     known = RULES.get(row["rule"])
     source = known.citation if known is not None else (route.basis, route.basis)
-    figures, found = json.loads(row["figures"]), _of_compliance(wiring, row)
-    if found is not None:
-        finding, rule, rows = found
+    figures = json.loads(row["figures"])
+    found = None if assessed_by is None else _of_compliance(wiring, row, assessed_by.path)
+    if assessed_by is not None and found is not None:
+        finding, rule = found
         assert isinstance(rule.says, ComplianceTerms)
         cited = f"{rule.says.citation.regulation}, {rule.says.citation.article} · {rule.id}"
         source, figures = (f"{cited}: {rule.basis}", f"{cited}：{rule.words_zh}"), json.loads(finding["figures"])
         figures |= {"finding": finding["finding_id"], "rows_in_all": finding["rows_in_all"]}
-        behind += [Behind(f"lake: {row['last_seen_on']} compliance compliance_rows", rows[:_SHOWN])] if sees else []
+        if sees:
+            rows = _rows(wiring, assessed_by.path, "compliance_rows", {"finding_id": finding["finding_id"]})
+            said = [{name: value for name, value in one.items() if name != "finding_id"} for one in rows]
+            behind.append(Behind(f"lake: {row['last_seen_on']} compliance compliance_rows", said))
     return AlertView(row, history, sent, route, source, figures, [part for part in behind if part.rows])
 
 
-def _of_compliance(wiring: Wiring, row: Row) -> tuple[Row, Rule, list[Row]] | None:
-    """The finding that the alert tells of, its rule as it was in force, and the rows behind it. An alert carries what may leave the bank, and so
-    no number of its finding: its own is made of it. What is confidential is in no alert."""
+def _of_compliance(wiring: Wiring, row: Row, path: str) -> tuple[Row, Rule] | None:
+    """The finding that the alert tells of and its rule as it was in force. ``path``: of the date's output. An alert carries what may leave the
+    bank, and so no number of its finding: its own is made of it. What is confidential is in no alert."""
     rule_id, on = row["rule"].lower(), row["last_seen_on"]
     if rule_id not in NEEDS or NEEDS[rule_id].disclosure is Disclosure.AML:
         return None
-    with wiring.register.transaction() as tx:
-        seal = latest_seal(tx, on, "compliance")
-    if seal is None:
-        return None
-    of_rule = (r for r in wiring.lake.rows(seal.path, "compliance_findings") if r["rule"] == rule_id)
+    of_rule = (r for r in wiring.lake.rows(path, "compliance_findings") if r["rule"] == rule_id)
     finding = next(
         (r for r in of_rule if service.alert_id_of(row["rule"], row["subject"], r["finding_id"]) == row["alert_id"]), None
     )
     rule = next((r for r in rules_sealed(wiring, on).rules if r.rule_id == rule_id), None)
     if finding is None or rule is None:  # its date was assessed anew, or the finding is gone
         return None
-    rows = [r for r in wiring.lake.rows(seal.path, "compliance_rows") if r["finding_id"] == finding["finding_id"]]
-    return finding, rule, [{name: value for name, value in r.items() if name != "finding_id"} for r in rows]
+    return finding, rule
 
 
 def _in_register(tx: RegisterTx, row: Row) -> list[Behind]:

@@ -23,11 +23,9 @@ def pool_of(command: Sequence[str]) -> str | None:
     return DAY if works_on_a_day else None
 
 
-def make_pool() -> bool:
-    """Whether it was made now. In a process of Airflow's that has its database."""
+def make_pool() -> None:
+    """Where there is none yet. In a process of Airflow's that has its database."""
     from airflow.models.pool import Pool
 
-    if Pool.get_pool(DAY) is not None:
-        return False
-    Pool.create_or_update_pool(DAY, SLOTS, _WORDS, include_deferred=False)
-    return True
+    if Pool.get_pool(DAY) is None:
+        Pool.create_or_update_pool(DAY, SLOTS, _WORDS, include_deferred=False)

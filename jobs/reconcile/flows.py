@@ -62,21 +62,23 @@ class FlowMatches:
     before: set[tuple[str, str]] = field(default_factory=set)
     counting: list[Future[_Counted]] = field(default_factory=list)
 
-    @cached_property
+    @property
     def seen(self) -> dict[tuple[str, str], Totals]:
         """All items of a side, as they were read before anything was joined."""
-        found: dict[tuple[str, str], Totals] = {}
-        for counted in self.counting:
-            _add_all(found, counted.result().seen)
-        return found
+        return self._counted.seen
 
-    @cached_property
+    @property
     def clean(self) -> dict[Place, Totals]:
         """Of the pairs that agree in everything."""
-        found: dict[Place, Totals] = {}
+        return self._counted.clean
+
+    @cached_property
+    def _counted(self) -> _Counted:
+        whole = _Counted({}, {})
         for counted in self.counting:
-            _add_all(found, counted.result().clean)
-        return found
+            _add_all(whole.seen, counted.result().seen)
+            _add_all(whole.clean, counted.result().clean)
+        return whole
 
 
 def match_flows(day: Day, spark: SparkSession, books: Books, part_rows: int = PART_ROWS) -> FlowMatches:

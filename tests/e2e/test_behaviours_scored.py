@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from instance_kit import GO_LIVE, Instance, make_instance, make_world, opened
+from soak import in_soak_only
 
 from console.behaviour_scoring import behaviour_labels, behaviour_score, curve
 from custody.errors import UsageError
@@ -25,7 +25,7 @@ def changed(rule_id: str, **figures: int) -> Rule:
     return read_rule({**entry, "version": 2, "valid_from": str(GO_LIVE)}, "test")
 
 
-@pytest.mark.skipif("CUSTODY_SEEDS" not in os.environ, reason="a minute of processor time: make soak runs it")
+@in_soak_only("a minute of processor time")
 def test_all_is_found_nothing_is_raised_for_nothing_and_rules_are_tried(tmp_path: Path) -> None:
     world = make_world(tmp_path / "world", [], seed=5, platforms=1, channels=1, lenders=12, loans=5, days=DAYS, behaviours=True)
     with opened(make_instance(tmp_path / "home", world)) as instance:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 from instance_kit import make_instance, make_world, opened, seeds
+from soak import in_soak_only
 
 from console.scoring import found_items
 from simulator.faults import FaultRequest, load_faults
@@ -19,7 +19,7 @@ START, DAYS, CHANGE = date(2019, 12, 26), 8, date(2019, 12, 29)
 SIZE = {"platforms": 2, "channels": 1, "lenders": 8, "loans": 3, "days": DAYS}
 
 
-@pytest.mark.skipif("CUSTODY_SEEDS" not in os.environ, reason="half a minute of processor time a seed: make soak runs it")
+@in_soak_only("half a minute of processor time a seed")
 @pytest.mark.parametrize("seed", seeds(1), ids=lambda seed: f"seed{seed}")
 @pytest.mark.parametrize("faults", [[], load_faults(FAULTS)], ids=["sound", "faulty"])
 def test_a_core_that_has_not_heard_of_the_change_is_found(seed: int, faults: list[FaultRequest], tmp_path: Path) -> None:

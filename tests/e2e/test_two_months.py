@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -14,6 +13,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 import openpyxl
 import pytest
 from instance_kit import Instance, make_instance, make_world, opened
+from soak import in_soak_only
 from test_restated_days import restate, rows_of
 
 from custody.calendar import ONE_DAY, dates
@@ -34,7 +34,7 @@ COUNTED = {
 # By platform, then of both together.
 Figures = dict[str, int]
 
-pytestmark = pytest.mark.skipif("CUSTODY_SEEDS" not in os.environ, reason="minutes of processor time: make soak runs it")
+pytestmark = in_soak_only("minutes of processor time")
 
 
 @pytest.fixture(scope="module")
