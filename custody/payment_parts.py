@@ -92,6 +92,12 @@ class Left:
     interest_minor: int
 
 
+def waits_since(left: Left, on: date) -> date | None:
+    """Since when lenders wait at the end of a date for principal or interest that was due before it; None where they do not."""
+    late = (one.due for one in left.owed if one.due < on and one.parts.principal_minor + one.parts.interest_minor)
+    return min(late, default=None)
+
+
 def left_after(terms: Terms, payments: Iterable[Paid], on: date, order: Sequence[PartName] = USUAL_ORDER) -> Left | None:
     """After the payments, at the end of ``on``; None where an earlier payment left the schedule. Raises UsageError for terms that make no
     loan."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date, timedelta
 
+import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -16,6 +17,7 @@ from custody.calendar import dates
 from custody.names import FileType
 from jobs.reconcile.day import Day
 from jobs.reconcile.landed import landed_since, rows_of
+from jobs.reconcile.loan_delays import wrong_delays
 from jobs.reconcile.states import STATE_RELATIONS, Asked
 from jobs.step import StepContext
 
@@ -26,8 +28,9 @@ _SNAPSHOTS = {
 _Told = set[tuple[str, date]]
 
 
-def state_views(day: Day, spark: SparkSession) -> Asked:
-    """The views that jobs.reconcile.states names, of those relations alone of which there is something to compare."""
+def state_views(day: Day, spark: SparkSession, repayments: pa.Table) -> Asked:
+    """The views that jobs.reconcile.states names, of those relations alone of which there is something to compare. ``repayments``: what was
+    paid on loans, with today's."""
     told = {relation: _told(day, file_type) for relation, file_type in STATE_RELATIONS.items()}
     told = {relation: pairs for relation, pairs in told.items() if pairs}
     if not told:
@@ -52,6 +55,8 @@ def state_views(day: Day, spark: SparkSession) -> Asked:
         _later_view(day, spark, earlier)
     if "AB_LOAN" in told:
         _rejected_view(day, spark)
+        wrong = "platform string, as_of date, loan_id string, ours string"
+        spark.createDataFrame(wrong_delays(day, spark, repayments), wrong).createOrReplaceTempView("wrong_delays")
     return Asked(frozenset(told), bool(earlier), [on for on in compared if day.lacks_instructions(on)])
 
 

@@ -45,7 +45,7 @@ class Asked:
 
 def match_states(spark: SparkSession, today: date, asked: Asked) -> StateMatches:
     """Views (jobs.reconcile.state_views): told_whole and, of what is asked, land_balance, land_claim, land_loan, land_customer, the
-    snapshots balances, claims, loans, holds, sub_accounts with their ``as_of``, later_moves, busy_loans, rejected_loans. Customers and
+    snapshots balances, claims, loans, holds, sub_accounts with their ``as_of``, later_moves, busy_loans, rejected_loans, wrong_delays. Customers and
     loans are registered when their file lands, be it late, so their terms are compared with ``today``'s snapshot."""
     schema = arrow_schema(TABLES["matches"])
     if not asked.relations:
@@ -113,7 +113,11 @@ _COLUMNS = "relation, platform, as_of, subject, row_ref, is_new, is_open, a_mino
 def _compared_sql(today: date, asked: Asked) -> str:
     """A row for each subject on either side; ``kind`` is null where the two agree."""
     parts = (_LATER if asked.later else _NOTHING_LATER) | _PARTS
-    of_date = {"today": today.isoformat()}
+    of_date = {
+        "today": today.isoformat(),
+        "later_dates": _LATER_DATES if asked.later else "",
+        "nothing_later": "m.platform is null" if asked.later else "true",
+    }
     wanted = [relation for relation in _RELATIONS if relation in asked.relations]
     names = dict.fromkeys(name for relation in wanted for name in _NEEDS[relation] if name in parts)
     with_ = ",\n".join(f"{name} as (\n{parts[name].format(**of_date)}\n)" for name in names)
@@ -125,7 +129,7 @@ def _compared_sql(today: date, asked: Asked) -> str:
 _NEEDS = {
     "AB_BALANCE": ("a_balance", "late_ref", "b_balance", "told_balance"),
     "AB_CLAIM": ("late_loan", "open_loan", "b_claim", "a_claim", "told_claim"),
-    "AB_LOAN": ("a_loan", "running_loan"),
+    "AB_LOAN": ("bids", "a_loan", "running_loan"),
     "AB_CUSTOMER": (),
 }
 _PART = "if({0}.account like '%:frozen', 'frozen', 'available')"
@@ -139,6 +143,9 @@ _STANDING = f"""
 _MOVED = f"""
     select l.platform, l.as_of, {_WHO.format("l")} as who, {_PART.format("l")} as part, l.amount_minor as minor
     from later_moves l where {_SHOWN.format("l")}"""
+_LATER_DATES = (
+    "left join (select distinct platform, as_of from later_moves) m on m.platform = a.party and m.as_of = a.custody_date"
+)
 _NOTHING_LATER = {
     "b_balance": _SUMMED.format(moves=_STANDING, later=", cast(null as string) as later"),
     "b_claim": """
@@ -181,6 +188,9 @@ _PARTS = {
     "told_claim": """
   select b.*, t.platform is not null as is_told from b_claim b
   left join told_whole t on t.relation = 'AB_CLAIM' and t.platform = b.platform and t.as_of = b.as_of""",
+    "bids": """
+  select platform, as_of, loan_id, cast(sum(amount_minor) as bigint) as bid_minor from holds
+  where kind = 'TENDER' and loan_id is not null group by platform, as_of, loan_id""",
     "a_loan": """
   select a.*, case when a.state in ('BIDDING', 'FULL', 'MISCARRIED') then 'before' when a.state = 'SETTLED' then 'after'
                    else 'running' end as stage
@@ -188,8 +198,7 @@ _PARTS = {
     "running_loan": """
   select s.platform, s.as_of, s.loan_id, s.amount_minor, s.state, s.funded_minor from loans s
   join told_whole t on t.relation = 'AB_LOAN' and t.platform = s.platform and t.as_of = s.as_of
-  left join (select distinct platform, as_of, loan_id from holds where kind = 'TENDER' and loan_id is not null) h
-    on h.platform = s.platform and h.as_of = s.as_of and h.loan_id = s.loan_id
+  left join bids h on h.platform = s.platform and h.as_of = s.as_of and h.loan_id = s.loan_id
   left anti join rejected_loans r on r.platform = s.platform and r.as_of = s.as_of and r.loan_id = s.loan_id
   where (s.disbursed_on is not null and s.state <> 'SETTLED') or (s.disbursed_on is null and h.loan_id is not null)""",
 }
@@ -220,7 +229,8 @@ where a.line_no is not null or b.is_told""",
     "AB_LOAN": f"""
 select 'AB_LOAN', a.party, a.custody_date, concat('LOAN|', a.loan_id), concat(a.file_name, ':', a.line_no), a.is_new, false,
        a.amount_minor, b.amount_minor, concat({_terms("a", "_user_no")}, ' raised ', a.raised_minor, ' ', a.state),
-       concat({_terms("b", "")}, ' raised ', b.funded_minor, ' ', b.state), cast(null as string),
+       concat({_terms("b", "")}, ' raised ', if(b.disbursed_on <= a.custody_date, b.funded_minor, coalesce(h.bid_minor, 0)), ' ',
+              coalesce(w.ours, b.state)), cast(null as string),
        case when b.loan_id is null or a.amount_minor <> b.amount_minor or a.annual_rate <> b.annual_rate
                  or a.method <> b.method or a.periods <> b.periods or a.every <> b.every or a.day_count <> b.day_count
                  or a.currency <> b.currency or a.purpose <> b.purpose
@@ -230,13 +240,19 @@ select 'AB_LOAN', a.party, a.custody_date, concat('LOAN|', a.loan_id), concat(a.
                  or not (concat(a.party, '.PAYEE.', a.payee_user_no) <=> b.payee)
             then 'LOAN_TERMS'
             when b.disbursed_on is null or b.disbursed_on > a.custody_date
-            then if(a.stage <> 'before' or a.disbursed_on is not null, 'LOAN_TERMS', null)
-            when a.stage = 'before' or a.raised_minor <> b.funded_minor or not (a.disbursed_on <=> b.disbursed_on)
+            -- what failed may still show what it had raised, and what was posted late on a date tells not how much of it was bids
+            then if(a.stage <> 'before' or a.disbursed_on is not null
+                    or (a.state <> 'MISCARRIED' and {{nothing_later}} and (a.raised_minor <> coalesce(h.bid_minor, 0)
+                        or (a.state = 'FULL' and a.raised_minor < coalesce(a.minimum_minor, a.amount_minor)))), 'LOAN_TERMS', null)
+            when w.loan_id is not null or a.stage = 'before' or a.raised_minor <> b.funded_minor or not (a.disbursed_on <=> b.disbursed_on)
                  or (a.stage = 'after' and b.state <> 'SETTLED') or (a.stage = 'running' and s.state = 'SETTLED')
             then 'LOAN_TERMS' end
 from a_loan a
 left join loans b on a.party = b.platform and b.as_of = date '{{today}}' and a.loan_id = b.loan_id
 left join loans s on a.party = s.platform and s.as_of = a.custody_date and a.loan_id = s.loan_id
+left join bids h on a.party = h.platform and a.custody_date = h.as_of and a.loan_id = h.loan_id
+left join wrong_delays w on a.party = w.platform and a.custody_date = w.as_of and a.loan_id = w.loan_id
+{{later_dates}}
 union all
 select 'AB_LOAN', s.platform, s.as_of, concat('LOAN|', s.loan_id), cast(null as string), false, false, cast(null as bigint),
        s.amount_minor, cast(null as string), concat('raised ', s.funded_minor, ' ', s.state), cast(null as string), 'LOAN_TERMS'

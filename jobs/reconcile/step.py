@@ -144,12 +144,13 @@ class _Others(NamedTuple):
 
 def _find_others(day: Day, spark: SparkSession) -> _Others:
     """Of the day's views and books."""
+    repayments = tell_repayments(day, spark)
     return _Others(
         waiting=_waiting_keys(day, spark),
-        states=match_states(spark, day.today, state_views(day, spark)),
+        states=match_states(spark, day.today, state_views(day, spark, repayments.rows)),
         violations=find_violations(day, spark),
         e_balances=find_e_balances(day, spark),
-        repayments=tell_repayments(day, spark),
+        repayments=repayments,
     )
 
 

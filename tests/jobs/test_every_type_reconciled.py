@@ -33,7 +33,7 @@ from custody.names import TxnType
 from custody.posting_rules import RULES, VARIANTS, rule_of
 from jobs.reconcile.e_accounts import count_ends, e_account_queries
 from jobs.reconcile.relations import items_sql
-from jobs.reconcile.states import STATE_RELATIONS, Asked, match_states
+from jobs.reconcile.states import STATE_RELATIONS, Asked, StateMatches, match_states
 from schemas.tables import TABLES
 
 if TYPE_CHECKING:
@@ -246,6 +246,7 @@ VIEWS = {
     "later_moves": "platform string, as_of date, account string, amount_minor bigint, loan_id string, ref string",
     "busy_loans": "platform string, as_of date, loan_id string",
     "rejected_loans": "platform string, as_of date, loan_id string",
+    "wrong_delays": "platform string, as_of date, loan_id string, ours string",
 }
 
 
@@ -285,35 +286,81 @@ CHANGES: list[tuple[str, dict[str, Any], str | None]] = [
 ]
 
 
-def test_states_are_compared_in_all_that_a_loan_claim_customer_or_coupon_says(spark: SparkSession, tmp_path: Path) -> None:
-    """Each change on a platform of its own, all in one query."""
-    platforms = [f"P{number:03d}" for number in range(len(CHANGES))]
-    for name, rows in STATES.items():
-        made = [
-            _on(platform, row | (change if table == name else {}))
-            for platform, (table, change, _) in zip(platforms, CHANGES, strict=True)
-            for row in rows
-        ]
+def _compared(
+    spark: SparkSession, folder: Path, platforms: dict[str, dict[str, list[dict[str, Any]]]], wrong: Any = ()
+) -> StateMatches:
+    """What each platform's own tables give, all in one query."""
+    for name in STATES:
+        made = [_on(platform, row) for platform, tables in platforms.items() for row in tables[name]]
         more = ("as_of", DAY, pa.date32()) if not name.startswith("land_") else ("is_new", True, pa.bool_())
         table_ = table_of(TABLES[name], made).append_column(more[0], pa.array([more[1]] * len(made), more[2]))
-        pq.write_table(table_, tmp_path / f"{name}.parquet")
-        spark.read.parquet(str(tmp_path / f"{name}.parquet")).createOrReplaceTempView(name)
+        pq.write_table(table_, folder / f"{name}.parquet")
+        spark.read.parquet(str(folder / f"{name}.parquet")).createOrReplaceTempView(name)
     whole = [(relation, platform, DAY) for relation in STATE_RELATIONS for platform in platforms]
     spark.createDataFrame(whole, "relation string, platform string, as_of date").createOrReplaceTempView("told_whole")
     for view, shape in VIEWS.items():
-        spark.createDataFrame([], shape).createOrReplaceTempView(view)
+        spark.createDataFrame(list(wrong) if view == "wrong_delays" else [], shape).createOrReplaceTempView(view)
     found = match_states(spark, DAY, Asked(frozenset(STATE_RELATIONS), later=False))
     # Where nothing is later, asking for it changes nothing but that a difference says so.
     asked_later = match_states(spark, DAY, Asked(frozenset(STATE_RELATIONS), later=True))
     assert (found.clean, found.rows) == (asked_later.clean, asked_later.rows)
     assert found.differences == [d | {"later": d["later"] or None} for d in asked_later.differences]
-    kinds = {platform: [d["kind"] for d in found.differences if d["platform"] == platform] for platform in platforms}
-    for platform, (table, change, kind) in zip(platforms, CHANGES, strict=True):
-        assert " ".join(kinds[platform]) == (kind or ""), (table, change)
     # People can read what the platform says, whatever may be null in it.
     assert all(d["a_text"] for d in found.differences if d["row_ref"])
+    return found
+
+
+def test_states_are_compared_in_all_that_a_loan_claim_customer_or_coupon_says(spark: SparkSession, tmp_path: Path) -> None:
+    """Each change on a platform of its own."""
+    tables = {
+        f"P{number:03d}": {name: [row | (change if table == name else {}) for row in rows] for name, rows in STATES.items()}
+        for number, (table, change, _) in enumerate(CHANGES)
+    }
+    found = _compared(spark, tmp_path, tables)
+    kinds = {platform: [d["kind"] for d in found.differences if d["platform"] == platform] for platform in tables}
+    for platform, (table, change, kind) in zip(tables, CHANGES, strict=True):
+        assert " ".join(kinds[platform]) == (kind or ""), (table, change)
     landed = found.rows.num_rows + sum(totals.rows for totals in found.clean.values())
     assert landed == len(CHANGES) * sum(name.startswith("land_") for name in STATES)
+
+
+# (what the platform says of a loan that is not disbursed, whether it is a break); 400,000 are bid, 1,000,000 asked for, 500,000 enough
+BIDDING: list[tuple[dict[str, Any], bool]] = [
+    ({"state": "BIDDING", "raised_minor": 400_000}, False),
+    ({"state": "BIDDING", "raised_minor": 400_001}, True),
+    ({"state": "BIDDING", "raised_minor": 0}, True),
+    ({"state": "FULL", "raised_minor": 400_000}, True),
+    ({"state": "FULL", "raised_minor": 1_000_000}, True),
+    ({"state": "MISCARRIED", "raised_minor": 0}, False),
+    ({"state": "MISCARRIED", "raised_minor": 700_000}, False),
+]
+
+
+def test_what_a_loan_has_raised_before_it_is_disbursed_is_what_is_frozen_for_it(spark: SparkSession, tmp_path: Path) -> None:
+    (loan,), (said,) = STATES["loans"], STATES["land_loan"]
+    loan = loan | {"funded_minor": 0, "disbursed_on": None, "state": "BIDDING"}
+    hold = {"platform": "P001", "account": LENDER, "kind": "TENDER", "loan_id": "L1", "placed_on": DAY, "mandate_id": None}
+    holds = [
+        hold | {"hold_id": "t1", "amount_minor": 370_000},
+        hold | {"hold_id": "t1#C", "account": MARKETING, "amount_minor": 30_000},
+    ]
+    holds.append(hold | {"hold_id": "w", "kind": "WITHDRAW", "loan_id": None, "amount_minor": 7})
+    tables = {
+        f"P{number:03d}": STATES | {"loans": [loan], "holds": holds, "land_loan": [said | {"disbursed_on": None} | change]}
+        for number, (change, _) in enumerate(BIDDING)
+    }
+    found = _compared(spark, tmp_path, tables)
+    differing = {d["platform"]: d for d in found.differences if d["relation"] == "AB_LOAN"}
+    assert [platform in differing for platform in tables] == [is_break for _, is_break in BIDDING]
+    assert differing["P001"]["a_text"].endswith(" raised 400001 BIDDING")
+    assert differing["P001"]["b_text"].endswith(" raised 400000 BIDDING")
+
+
+def test_a_state_that_hides_a_delay_is_a_break_with_what_it_is_with_us(spark: SparkSession, tmp_path: Path) -> None:
+    found = _compared(spark, tmp_path, {"P000": STATES, "P001": STATES}, [("P001", DAY, "L1", "OVERDUE since 2019-12-29")])
+    (difference,) = found.differences
+    assert (difference["platform"], difference["kind"], difference["subject"]) == ("P001", "LOAN_TERMS", "LOAN|L1")
+    assert difference["a_text"].endswith(" DISBURSED") and difference["b_text"].endswith(" OVERDUE since 2019-12-29")
 
 
 def _on(platform: str, row: dict[str, Any]) -> dict[str, Any]:

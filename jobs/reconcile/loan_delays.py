@@ -1,0 +1,107 @@
+"""Loans whose state, as a platform files it, hides a delay of the borrower or makes one up (side A against our own telling of the loan).
+
+Columns say which loans are behind by their schedule as agreed (jobs.risk.loans); where the file says otherwise, the loan is told anew from its
+payments (custody.payment_parts), as far as they are valued on the date or before. A loan of which our books cannot tell what is owed is
+not judged. What a guarantor paid is paid to the lenders and owed by the borrower still, so that such a loan may be called either.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark.sql import SparkSession
+
+from custody.names import LoanState
+from custody.payment_parts import left_after, waits_since
+from custody.ports import Row
+from jobs.reconcile.day import Day
+from jobs.reconcile.repayments import is_told, paid_to_lenders, terms_of
+from jobs.risk.loans import COLUMNS, assess
+
+
+class WrongDelay(NamedTuple):
+    """``ours``: the state as it is with us, as people read it."""
+
+    platform: str
+    as_of: date
+    loan_id: str
+    ours: str
+
+
+class _Suspect(NamedTuple):
+    platform: str
+    as_of: date
+    loan_id: str
+    is_said: bool
+
+
+def wrong_delays(day: Day, spark: SparkSession, repayments: pa.Table) -> list[WrongDelay]:
+    """View land_loan holds the rows to compare; ``repayments`` is today's table."""
+    states = ", ".join(f"'{state}'" for state in (LoanState.DISBURSED, LoanState.REPAYING, LoanState.OVERDUE))
+    said = spark.sql(
+        f"""
+        select party as platform, custody_date as as_of, loan_id, concat(party, '|', loan_id) as key,
+               state = '{LoanState.OVERDUE}' as is_said
+        from land_loan where state in ({states})
+        """
+    ).toArrow()
+    suspects = [
+        suspect
+        for as_of in sorted(pc.unique(said["as_of"]).to_pylist())
+        for suspect in _suspects(day, said.filter(pc.equal(said["as_of"], as_of)), as_of)
+    ]
+    return list(_judged(day, suspects, repayments)) if suspects else []
+
+
+def _suspects(day: Day, said: pa.Table, as_of: date) -> Iterator[_Suspect]:
+    """Of these rows of one date the loans that are behind by their schedule and are not said to be, or the other way round."""
+    loans = day.context.table("post", "loans", on=as_of)
+    if loans is None:
+        return
+    running = pc.and_(pc.is_valid(loans["disbursed_on"]), pc.not_equal(loans["state"], str(LoanState.SETTLED)))
+    known = assess(loans.filter(running).select(list(COLUMNS)), as_of, as_of)
+    at = pc.index_in(said["key"], pc.binary_join_element_wise(known.loans["platform"], known.loans["loan_id"], "|"))
+    is_behind = pc.take(pa.array(known.overdue > 0), at)
+    # What is not among them is not known to run: another rule speaks of it.
+    off = pc.fill_null(pc.xor(said["is_said"], is_behind), False)
+    for row in said.filter(off).to_pylist():
+        yield _Suspect(row["platform"], as_of, row["loan_id"], row["is_said"])
+
+
+def _judged(day: Day, suspects: Sequence[_Suspect], repayments: pa.Table) -> Iterator[WrongDelay]:
+    keys = pa.array(sorted({f"{one.platform}|{one.loan_id}" for one in suspects}), pa.string())
+    loans = {(loan["platform"], loan["loan_id"]): loan for loan in _of(day.context.table("post", "loans"), keys)}
+    payments: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in _of(repayments, keys):
+        payments[row["platform"], row["loan_id"]].append(row)
+    for one in sorted(suspects):
+        loan = loans.get((one.platform, one.loan_id))
+        if loan is None:
+            continue
+        is_known, since = _behind_since(day, loan, payments[one.platform, one.loan_id], one.as_of)
+        if is_known and (since is not None) != one.is_said:
+            yield WrongDelay(
+                one.platform, one.as_of, one.loan_id, f"{LoanState.OVERDUE} since {since}" if since else "not OVERDUE"
+            )
+
+
+def _behind_since(day: Day, loan: Row, payments: Sequence[Row], as_of: date) -> tuple[bool, date | None]:
+    """Whether our books can tell, and since when lenders wait for principal or interest that was due before the date."""
+    terms = terms_of(loan, payments)
+    made = [row for row in payments if row["paid_on"] <= as_of]
+    if terms is None or not all(is_told(row) for row in made):
+        return False, None
+    left = left_after(terms, paid_to_lenders(made), as_of, day.reference.repayment_order(loan["platform"]))
+    return (False, None) if left is None else (True, waits_since(left, as_of))
+
+
+def _of(table: pa.Table | None, keys: pa.Array) -> Iterable[Row]:
+    assert table is not None  # what is posted, and what is told of it, is there on every day
+    mine = pc.is_in(pc.binary_join_element_wise(table["platform"], table["loan_id"], "|"), keys)
+    rows: list[Row] = table.filter(mine).to_pylist()
+    return rows
