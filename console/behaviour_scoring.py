@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from connectors.bootstrap import Wiring
-from connectors.lake import Lake
 from console.pages.plot import RatePoint, rates_svg
 from custody.compensation import REPEATED, Compensated, repeated
 from custody.errors import UsageError
@@ -105,28 +104,44 @@ def _rows(wiring: Wiring, on: date, step: str, table: str) -> list[Row]:
     return [] if seal is None else wiring.lake.rows(seal.path, table)
 
 
-def curve(
-    wiring: Wiring, labels: list[dict[str, Any]], kind: str, progress: Callable[[str], None] = lambda words: None
+def curves(
+    wiring: Wiring, labels: list[dict[str, Any]], kinds: Iterable[str], progress: Callable[[str], None] = lambda words: None
 ) -> list[dict[str, Any]]:
-    """Recall and precision of one kind at each value of its figure; ``operating``: whether it is the rule's own."""
+    """Recall and precision of kinds at each value of their figures; ``operating``: whether it is the rule's own. No rule looks at another, so
+    that one trial has a value of each."""
     # The trial loads the jobs.
     from jobs.rule_trial import trial_days
+
+    kinds, days = list(kinds), _days(wiring)
+    rules = {kind: _in_force(kind, days[-1]) for kind in kinds if kind != _OF_RISK}
+    values = {kind: sorted({*CURVES[kind][1], _figures(rule)[CURVES[kind][0]]}) for kind, rule in rules.items()}
+    points = []
+    for n in range(max(map(len, values.values()), default=0)):
+        at = {kind: of[n] for kind, of in values.items() if n < len(of)}
+        progress(", ".join(f"{kind} {CURVES[kind][0]} {value}" for kind, value in at.items()))
+        changed = [_with(rules[kind], CURVES[kind][0], value) for kind, value in at.items()]
+        with trial_days(wiring, changed, days[0], days[-1], step="compliance") as (lake, tried):
+            rows = [(day.on, lake.rows(day.tried.path, "compliance_findings")) for day in tried]
+        for kind, value in at.items():
+            found = _found((on, [row for row in of if row["rule"] == kind]) for on, of in rows)
+            line = score(labels, found, days[-1].isoformat()).kinds
+            is_own = value == _figures(rules[kind])[CURVES[kind][0]]
+            points.append(_point(kind, CURVES[kind][0], value, is_own, line))
+    if _OF_RISK in kinds:
+        points += _compensated_curve(wiring, labels, *CURVES[_OF_RISK])
+    return sorted(points, key=lambda point: (point["kind"], point["value"]))
+
+
+def _in_force(kind: str, on: date) -> Rule:
+    """The newest version that is shipped and has begun."""
     from schemas.rule_book import shipped_rules
 
-    name, values = CURVES[kind]
-    if kind == _OF_RISK:
-        return _compensated_curve(wiring, labels, name, values)
-    rule = [rule for rule in shipped_rules() if rule.rule_id == kind][-1]
+    return [rule for rule in shipped_rules() if rule.rule_id == kind and rule.valid_from <= on][-1]
+
+
+def _figures(rule: Rule) -> Mapping[str, int]:
     assert isinstance(rule.says, ComplianceTerms)
-    own, days = rule.says.figures[name], _days(wiring)
-    points = []
-    for value in sorted({*values, own}):
-        progress(f"{kind} {name} {value}")
-        with trial_days(wiring, [_with(rule, name, value)], days[0], days[-1], step="compliance") as (lake, tried):
-            found = _found((day.on, _of(lake, day.tried.path, kind)) for day in tried)
-        line = score(labels, found, days[-1].isoformat()).kinds
-        points.append(_point(kind, name, value, value == own, line))
-    return points
+    return rule.says.figures
 
 
 def _compensated_curve(wiring: Wiring, labels: list[dict[str, Any]], name: str, values: Iterable[int]) -> list[dict[str, Any]]:
@@ -179,10 +194,6 @@ def _precision(lines: Mapping[str, Mapping[str, Any]], kind: str) -> dict[str, A
 
     false = lines[kind]["false"] + lines.get(UNEXPLAINED, {"false": 0})["false"]
     return {"false": false, "precision": rate(lines[kind]["found"], lines[kind]["found"] + false)}
-
-
-def _of(lake: Lake, path: str, kind: str) -> list[Row]:
-    return [row for row in lake.rows(path, "compliance_findings") if row["rule"] == kind]
 
 
 def _with(rule: Rule, name: str, value: int) -> Rule:

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from console.compliance_view import Explained
 from console.ledger_tables import console
+from custody.figure_words import figure_words
 from custody.money import format_amount
 from custody.ports import Row
 
@@ -43,7 +44,7 @@ def show_explained(found: Explained) -> None:
         f"by 依据  {escape(found.terms.citation.regulation)}, {escape(found.terms.citation.article)}",
         f"basis 说明  {escape(rule.basis)}",
         f"told 告知  {told_en} / {told_zh}",
-        "figures 参数  " + (", ".join(f"{name} {value}" for name, value in found.terms.figures.items()) or "–"),
+        "figures 参数  " + " / ".join(figure_words(found.terms.figures)),
     ]
     console().print("\n".join(lines))
     table = Table(

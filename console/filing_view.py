@@ -10,7 +10,7 @@ from connectors.bootstrap import Wiring
 from custody.errors import UsageError
 from custody.names import FileType
 from custody.services.aml_filings import DUE, Filing, Standing, filings_of, look, standing, standings
-from custody.services.outputs import newest_seals
+from custody.services.outputs import latest_seal, newest_seals
 
 # Whether a suspicion is to be reported at all, nobody has said before it is proposed.
 UNDECIDED = "UNDECIDED"
@@ -52,6 +52,16 @@ def filing_named(wiring: Wiring, actor: str, filing_no: str) -> StandingFiling:
             with wiring.register.transaction() as tx:
                 return StandingFiling(one, standing(tx, filing_no))
     raise UsageError(f"no filing {filing_no[:40]!r}; see: custody compliance filing list / 无此报送")
+
+
+def grounds_of(wiring: Wiring, filing: Filing) -> list[tuple[str, tuple[str, str]]]:
+    """(rule, why in English and Chinese) of each finding that is filed. The file has the Chinese words alone, as its layout says."""
+    with wiring.register.transaction() as tx:
+        seal = latest_seal(tx, filing.on, "compliance")
+    assert seal is not None  # it has rows of that date
+    filed = {row["finding_id"] for row in filing.rows}
+    found = (row for row in wiring.lake.rows(seal.path, "compliance_findings") if row["finding_id"] in filed)
+    return sorted((row["rule"], (row["words_en"], row["words_zh"])) for row in found)
 
 
 def _newest_first(wiring: Wiring, first: date | None = None) -> Iterator[Filing]:

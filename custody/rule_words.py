@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from custody.alert_rules import AlertTerms, DigestTime, QuietHours, Secrecy
+from custody.figure_words import figure_words
 from custody.match_rules import Rule
 from custody.matching import PairRule
 from custody.money import format_amount
@@ -91,11 +92,12 @@ def condition_words(rule: Rule) -> Words:
         return f"{says.business_days} business days ahead", f"未来 {says.business_days} 个工作日"
     if isinstance(says, (AlertTerms, DigestTime, QuietHours, Secrecy)):
         return says.words
-    shown = ", ".join(f"{name} {value}" for name, value in says.figures.items()) or "–"
     if isinstance(says, ComplianceTerms):
+        en, zh = figure_words(says.figures)
         told_en, told_zh = says.disclosure.words
         cited = f"{says.citation.regulation} {says.citation.article}"
-        return f"{says.severity}; figures: {shown}; {told_en}; {cited}", f"{says.severity}；参数：{shown}；{told_zh}；{cited}"
+        return f"{says.severity}; figures: {en}; {told_en}; {cited}", f"{says.severity}；参数：{zh}；{told_zh}；{cited}"
+    shown = ", ".join(f"{name} {value}" for name, value in says.figures.items()) or "–"
     if isinstance(says, (Figures, RiskFigures)):
         return f"figures: {shown}", f"参数：{shown}"
     terms = ", ".join(says.terms) or "–"

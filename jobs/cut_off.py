@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 
 from custody.digest import canonical_json
+from custody.match_rules import Rule, read_rule
 from custody.party_status import IN_THE_DAY, LANDS, PartyStatus
 from custody.ports import RegisterTx, Row
 from custody.services.access import SYSTEM
@@ -18,7 +19,7 @@ from custody.services.organisations import DatedParty, Party, dated_parties
 from custody.services.outputs import Seal, latest_seal
 from custody.services.promises import judge_at_cut_off
 from custody.services.restatements import landed_version
-from custody.services.rules import rule_book
+from custody.services.rules import book_anew, rule_book
 from custody.texts import text
 from jobs.step import Step, StepContext
 from schemas.rule_book import shipped_rules
@@ -29,7 +30,8 @@ _INPUT_STATES = ["ACCEPTED", "LATE"]
 def _run(context: StepContext) -> None:
     settings = context.wiring.settings
     sealed_up_to = _decisions_sealed_before(context)
-    taken = _taken_before(context)
+    earlier = _sealed_before(context)
+    taken, rules = _taken_before(context, earlier), _rules_before(context, earlier)
     with context.wiring.register.transaction() as tx:
         files = [f for f in tx.find("file", cut_off_date=None) if f["custody_date"] <= context.custody_date]
         files += [{**f, "state": taken[f["file_name"], f["sha256"]]} for f in tx.find("file", cut_off_date=context.custody_date)]
@@ -40,7 +42,7 @@ def _run(context: StepContext) -> None:
         dated = {one.row["party"]: one for one in dated_parties(tx)}
         files = [f for f in files if f["cut_off_date"] is not None or _lets_in(dated, f, context.custody_date)]
         holidays = tx.find("holiday")
-        book = rule_book(tx, shipped_rules())
+        book = book_anew(rule_book(tx, shipped_rules()), rules, context.custody_date)
     accepted = [f for f in files if f["state"] in _INPUT_STATES]
     refused = [f for f in files if f["state"] in ("REFUSED", "QUARANTINED")]
     context.write("accepted_files", [as_landed(f) for f in accepted])
@@ -80,16 +82,29 @@ def as_landed(file: Row) -> Row:
     return {**file, "bytes": file["plain_bytes"], "archive_ref": file["plain_ref"]}
 
 
-def _taken_before(context: StepContext) -> dict[tuple[str, str], str]:
+def _sealed_before(context: StepContext) -> Seal | None:
+    """The newest earlier version of this very cut-off."""
+    with context.wiring.register.transaction() as tx:
+        return latest_seal(tx, context.custody_date, "cut_off")
+
+
+def _taken_before(context: StepContext, earlier: Seal | None) -> dict[tuple[str, str], str]:
     """(name, digest) -> state of the files that an earlier version of this cut-off sealed: a new version keeps them as they
     were taken, whatever became of them since."""
-    with context.wiring.register.transaction() as tx:
-        earlier = latest_seal(tx, context.custody_date, "cut_off")
     if earlier is None:
         return {}
     rows = context.wiring.lake.rows
     taken = {(r["file_name"], r["sha256"]): "ACCEPTED" for r in rows(earlier.path, "accepted_files")}
     return taken | {(r["file_name"], r["sha256"]): "REFUSED" for r in rows(earlier.path, "refused_files")}
+
+
+def _rules_before(context: StepContext, earlier: Seal | None) -> list[Rule]:
+    """The versions of rules that an earlier version of this cut-off sealed; none where a program did that knew none."""
+    if earlier is None:
+        return []
+    rows = context.wiring.lake.rows(earlier.path, "reference")
+    where = f"the cut-off of {context.custody_date}"
+    return [read_rule(json.loads(row["payload"]), where) for row in rows if row["kind"] == "rule"]
 
 
 def _restated(tx: RegisterTx, files: list[Row]) -> dict[str, Row]:

@@ -74,13 +74,14 @@ def score(
     """
     from rich.console import Console
 
-    from console.behaviour_scoring import CURVES, behaviour_labels, behaviour_score, curve
+    from console.behaviour_scoring import CURVES, behaviour_labels, behaviour_score
+    from console.behaviour_scoring import curves as curve_points
     from console.scoring import show
 
     with wired() as wiring:
         labels = behaviour_labels(wiring, Path(truth))
         result, up_to = behaviour_score(wiring, labels)
-        points = [point for kind in CURVES for point in curve(wiring, labels, kind, progress)] if curves or plots else []
+        points = curve_points(wiring, labels, CURVES, progress) if curves or plots else []
     if plots:
         from console.behaviour_scoring import draw_curves
 

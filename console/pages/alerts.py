@@ -33,6 +33,7 @@ from custody.alert_words import (
 )
 from custody.calendar import CHINA, dates
 from custody.errors import UsageError
+from custody.figure_words import told_figures
 from custody.handbook import entry_of
 from custody.masking import mask_user_numbers
 from custody.permissions import permitted
@@ -314,6 +315,7 @@ class OneView(_Words):
             self.texts = {row["message_id"]: message_text(tx, row) for row in self.alert.messages}
         self.may = {deed: permitted(f"alert.{deed}", duties) for deed in _DEEDS}
         self.condition = condition_words(self.alert.route)
+        self.figures = told_figures(self.alert.figures)
         self.handbook = entry_of(self.row["rule"])
 
     def shown(self, row: Row) -> dict[str, str]:

@@ -19,6 +19,7 @@ from console.pages.words import COMPLIANCE_SOURCES, Words
 from custody.case_words import SEVERITIES
 from custody.compliance_rules import Disclosure
 from custody.errors import UsageError
+from custody.figure_words import figure_words, told_figures
 from custody.masking import mask_user_numbers
 from custody.match_rules import Rule, RuleSet
 from custody.permissions import permitted
@@ -124,6 +125,7 @@ class FindingView:
         self.hold = next((row for row in holds if row["hold_id"] == found.finding["finding_id"]), None)
         self.on, self.finding, self.rule, self.terms = found.on, found.finding, found.rule, found.terms
         self.rows = [row | {"ref": mask_user_numbers(row["ref"])} for row in found.rows]
+        self.asks, self.figures = figure_words(found.terms.figures), told_figures(found.figures)
 
     @property
     def back(self) -> str:

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse
 
 from connectors.bootstrap import Wiring
 from console.compliance_view import assessed_days
-from console.filing_view import UNDECIDED, StandingFiling, filing_named, standing_filings
+from console.filing_view import UNDECIDED, StandingFiling, filing_named, grounds_of, standing_filings
 from console.pages import files
 from console.pages.asking import NotFound, UserDep, asked, date_of, show
 from console.pages.links import Link, Links
@@ -33,6 +33,7 @@ from custody.services.aml_filings import (
     SENT,
     VIEW,
 )
+from custody.services.outbound import UNDELIVERED
 
 router = APIRouter()
 
@@ -142,12 +143,13 @@ class OneView:
         self.may_decide = permitted(FILING.approve_action, duties)
         is_open = self.one.state in _OPEN or self.one.is_changed
         self.may_propose = is_open and permitted(FILING.propose_action, duties) and self.one.state != PROPOSED
-        self.may_answer = self.one.state in (SENT, ACCEPTED, REFUSED) and permitted(ANSWER, duties)
+        self.is_delivered = self.sent is not None and self.sent["state"] not in UNDELIVERED
+        self.may_answer = self.is_delivered and self.one.state in (SENT, ACCEPTED, REFUSED) and permitted(ANSWER, duties)
         self.is_late = self.one.state in _OWED and self.filing.due_on < custody_date_of(wiring.clock.now())
         self.sums = [
             (words, sum(row["amount_minor"] for row in self.filing.rows if row["way"] == way)) for way, words in _WAYS.items()
         ]
-        self.grounds = sorted({(row["rule"], row["grounds"]) for row in self.filing.rows})
+        self.grounds = grounds_of(wiring, self.filing)
         self.rows: Listing[tuple[int, Row]] = listing(
             list(enumerate(self.filing.rows, start=1)),
             {

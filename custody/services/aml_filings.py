@@ -23,7 +23,7 @@ from custody.report_terms import TERM as REPORTS
 from custody.services.access import permitted_transaction
 from custody.services.four_eyes import DecisionKind, propose
 from custody.services.organisations import dated_parties
-from custody.services.outbound import queue
+from custody.services.outbound import UNDELIVERED, queue
 from custody.services.outputs import latest_seal
 
 LARGE_RULE = "large_value"
@@ -195,16 +195,24 @@ def _recipient(tx: RegisterTx, on: date, file_type: str) -> str:
 
 
 def answer(register: Register, actor: str, filing_no: str, outcome: str, reason: str) -> None:
-    """Record the receipt of what was sent; the same again changes nothing. Raises NotPermitted; UsageError where nothing was sent, or
-    of a refusal without its reason."""
+    """Record the receipt of what was delivered; the same again changes nothing. Raises NotPermitted; UsageError where nothing was sent, or
+    it has not been delivered, or of a refusal without its reason."""
     with permitted_transaction(register, actor, ANSWER, filing_no) as tx:
         if outcome not in (ACCEPTED, REFUSED) or (outcome == REFUSED and not reason.strip()):
             raise UsageError(f"a receipt says {ACCEPTED}, or {REFUSED} with its reason / 回执为接受，或拒绝并说明原因")
         stands = standing(tx, filing_no)
         if not stands.file_name:
             raise UsageError(f"{filing_no} has not been sent / 该报告尚未报送")
-        if (stands.state, stands.reason) != (outcome, reason):
-            tx.audit(actor, ANSWER, filing_no, {"file": stands.file_name, "outcome": outcome, "reason": reason})
+        if (stands.state, stands.reason) == (outcome, reason):
+            return
+        sent = tx.get("outbound", file_name=stands.file_name)
+        if sent is None or sent["state"] in UNDELIVERED:
+            to, state = ("nobody", "not there") if sent is None else (sent["party"], sent["state"])
+            raise UsageError(
+                f"{stands.file_name} has not been delivered to {to} ({state}): nobody can have answered it; see: custody outbound list"
+                " / 文件尚未送达，不能登记回执"
+            )
+        tx.audit(actor, ANSWER, filing_no, {"file": stands.file_name, "outcome": outcome, "reason": reason})
 
 
 def look(register: Register, actor: str) -> None:

@@ -12,10 +12,10 @@ from datetime import date
 from functools import partial
 from typing import Any
 
-from custody.alert_rules import AlertRules
+from custody.alert_rules import ALERTS_NEEDED, AlertRules
 from custody.digest import canonical_json, digest_of_json
 from custody.errors import NotPermitted, UsageError
-from custody.match_rules import Rule, RuleBook, RuleSet, read_rule
+from custody.match_rules import NEEDED, Rule, RuleBook, RuleSet, read_rule
 from custody.permissions import Duty
 from custody.ports import Clock, Register, RegisterTx, Row
 from custody.services.access import duties_of, permitted_transaction
@@ -36,6 +36,16 @@ def rule_book(tx: RegisterTx, shipped: Sequence[Rule]) -> RuleBook:
         first[row["rule_id"]] = min(row["version"], first.get(row["rule_id"], row["version"]))
     own = [rule for rule in shipped if rule.version < first.get(rule.rule_id, rule.version + 1)]
     return RuleBook.of([*own, *adopted])
+
+
+def book_anew(book: RuleBook, sealed: Sequence[Rule], on: date) -> RuleBook:
+    """The book of a date that is cut off anew. ``sealed``: the versions that it was cut off with; those that had begun by then it keeps, so
+    that what a later program ships as of an earlier date changes no day that people have seen: it holds from the first date that is
+    cut off after. Nobody can judge without some rules: one of these that nobody knew then is taken as it stands now."""
+    kept = [rule for rule in sealed if rule.valid_from <= on]
+    known = {rule.rule_id for rule in kept}
+    needed = [rule for rule in book.rules if rule.rule_id in {*NEEDED, *ALERTS_NEEDED} - known and rule.valid_from <= on]
+    return RuleBook.of([*kept, *needed, *(rule for rule in book.rules if rule.valid_from > on)]) if kept else book
 
 
 def alert_rules(tx: RegisterTx, shipped: Sequence[Rule], on: date) -> AlertRules:

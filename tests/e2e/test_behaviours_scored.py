@@ -10,7 +10,7 @@ import pytest
 from instance_kit import GO_LIVE, Instance, make_instance, make_world, opened
 from soak import in_soak_only
 
-from console.behaviour_scoring import behaviour_labels, behaviour_score, curve
+from console.behaviour_scoring import behaviour_labels, behaviour_score, curves
 from custody.errors import UsageError
 from custody.match_rules import Rule, read_rule
 from jobs.rule_trial import try_rules
@@ -38,7 +38,7 @@ def test_all_is_found_nothing_is_raised_for_nothing_and_rules_are_tried(tmp_path
         assert instance.failing_proofs() == []
         rules_are_tried(instance)
         # What is asked beyond what is done is not found, and what an innocent does is found by too low a figure.
-        points = {p["value"]: p for p in curve(instance.wiring, labels, "fast_in_out")}
+        points = {p["value"]: p for p in curves(instance.wiring, labels, ["fast_in_out"])}
         assert (points[13_000_000]["recall"], points[2_000_000]["false"]) == ("0.0000", 1)
         assert points[5_000_000]["operating"] and points[5_000_000]["recall"] == points[5_000_000]["precision"] == "1.0000"
 

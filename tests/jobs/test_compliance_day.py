@@ -16,7 +16,9 @@ from instance_kit import Instance, opened
 from typer.testing import CliRunner
 
 from console.cli import app
+from custody.alert_rules import AlertTerms
 from custody.compliance_rules import NEEDS, Disclosure
+from custody.match_rules import RuleBook
 from custody.steps import STEPS
 from jobs.compliance.alerts import LASTING, could_tell
 from schemas.rule_book import shipped_rules
@@ -145,7 +147,8 @@ def test_what_a_late_file_leaves_open_does_not_end(instance: Instance) -> None:
     assert not tells(alert("LIMIT_ON_ALL", "", "C1")) and tells(alert("LIMIT_ON_ALL", "", "C2"))
     assert tells(alert("CONFIDENTIAL", "", "HOLD|x")) and not tells(alert("CONFIDENTIAL", "", "FINDING|x"))
     # Each finding that is not confidential is told of by a rule of its own.
-    (routed,) = (rule.says for rule in shipped_rules() if rule.rule_id == "alert_compliance")
+    routed = RuleBook.of(shipped_rules()).rules_on(FIRST).rule("alert_compliance").says
+    assert isinstance(routed, AlertTerms)
     open_ = {rule.upper() for rule, needs in NEEDS.items() if needs.disclosure is not Disclosure.AML}
     assert all(any(fnmatchcase(one, pattern) for pattern in routed.alerts) for one in open_)
     assert set(LASTING) - {"CONFIDENTIAL"} <= {rule.upper() for rule in NEEDS}

@@ -17,11 +17,13 @@ from instance_kit import Instance, copy_of, opened
 from typer.testing import CliRunner
 
 from console.cli import app
-from console.filing_view import filing_named
-from custody.errors import UsageError
+from console.filing_view import filing_named, grounds_of
+from custody.errors import RetryLater, UsageError
 from custody.services import aml_filings
 from custody.services.aml_filings import FILING, answer, propose_filing, send_filings, standing
+from custody.services.deliveries import deliver_pending
 from custody.services.four_eyes import approve, reject
+from custody.services.outbound import send_again
 from jobs.filings import _sending, due_by, filings_on, send, warn_of_due
 
 LARGE = f"LV-{FIRST:%Y%m%d}"
@@ -124,6 +126,38 @@ def test_a_receipt_is_recorded_and_what_is_refused_goes_out_again(instance: Inst
     assert send(w, FIRST, "system")["sent"] == [f"GW_LARGE_VALUE_{FIRST:%Y%m%d}_02_v1.csv"]
     answer(w.register, "risk", LARGE, "ACCEPTED", "")
     assert stands(instance).state == "ACCEPTED"
+
+
+def test_nobody_can_have_answered_what_was_not_delivered(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+    w, name = instance.wiring, f"GW_LARGE_VALUE_{FIRST:%Y%m%d}_01_v1.csv"
+    approved(instance)
+    # It is made and queued; the gateway's drop is away.
+    with monkeypatch.context() as patched:
+        patched.setattr(instance.drop, "deliver", _away)
+        assert send(w, FIRST, "system") == {"sent": [name], "stay": [], "delivered": []}
+    (queued,) = instance.find("outbound", file_name=name)
+    for outcome in ("ACCEPTED", "REFUSED"):
+        with pytest.raises(
+            UsageError, match=f"{name} has not been delivered to GW .{queued['state']}.: nobody can have answered"
+        ):
+            answer(w.register, "risk", LARGE, outcome, "field 7")
+    assert stands(instance).state == "SENT" and not instance.find("audit_event", action="aml_filing.answer")
+    send_again(w.register, w.clock, "checker", name, "the drop is back")
+    assert name in deliver_pending(w.exchange_ports).delivered
+    answer(w.register, "risk", LARGE, "ACCEPTED", "")
+    assert stands(instance).state == "ACCEPTED"
+
+
+def _away(*_: object) -> None:
+    raise RetryLater("no route to host")
+
+
+def test_why_it_is_filed_is_read_in_both_languages_while_the_file_has_the_chinese(instance: Instance) -> None:
+    (filing,) = filings_on(instance.wiring, FIRST)
+    ((rule, (english, chinese)),) = grounds_of(instance.wiring, filing)
+    assert rule == "large_value" and english.isascii() and "came in on" in english and "须于" in chinese
+    (row,) = filing.rows
+    assert row["grounds"] == chinese
 
 
 def test_what_is_due_and_not_filed_is_an_alert_that_ends_with_the_filing(instance: Instance) -> None:

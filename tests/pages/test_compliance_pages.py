@@ -12,7 +12,10 @@ from hand_made import Day, hand_made_instance, put
 from instance_kit import Instance, opened
 from pages_kit import Desk, Tables, read
 
+from custody.errors import RetryLater
+from custody.services.deliveries import deliver_pending
 from custody.services.four_eyes import approve
+from custody.services.outbound import send_again
 from custody.services.watch_lists import WATCH_LIST, propose_list
 from jobs.filings import send
 
@@ -68,6 +71,9 @@ def test_one_finding_with_its_rule_and_the_rows_behind_it(desk: Desk) -> None:
     (link,) = (href for href in listed.links if href.startswith("finding?"))
     shown = read(desk.client.get(f"/{link}").text)
     assert "art. 5, art. 8" in shown.text and "never to platform or customer" in shown.text
+    # Amounts with their currency, nothing by the names that rows have.
+    assert ["moved 交易金额", "CNY 600,000.00 600,000.00 元"] in shown.tables[0] and "natural person CNY 500,000.00" in shown.text
+    assert "_minor" not in shown.text and "_bp" not in shown.text
     assert [(row[5], row[7]) for row in shown.tables[1][1:]] == [("R1", "300,000.00"), ("R2", "300,000.00")]
     assert desk.get("finding", finding="0" * 24).status_code == 404
 
@@ -156,11 +162,16 @@ def test_what_is_to_be_filed_is_there_for_those_alone_who_may_know_and_that_they
     assert desk.get("filings", **{"from": "soon"}).status_code == 400 and desk.get("filing", id="LV-1").status_code == 404
     shown = filing_of_the_day(desk)
     assert [(row[2], row[4], row[6]) for row in shown.tables[0][1:]] == [("P001", str(FIRST), "600,000.00")]
+    assert "came in on" in shown.text and "须于" in shown.text
     # An auditor proposes nothing, and whom it is about only the file says.
     assert not [attrs for tag, attrs in shown.tags if tag == "form"] and "测试" not in shown.text
     with opened(home) as instance:
         seen = [row["actor"] for row in instance.find("audit_event", action="aml_filing.view")]
     assert set(seen) == {"auditor"} and len(seen) >= 5
+
+
+def _away(*_: object) -> None:
+    raise RetryLater("no route to host")
 
 
 def test_a_filing_is_proposed_decided_by_another_sent_and_answered_on_its_page(desk: Desk, home: Path) -> None:
@@ -181,8 +192,15 @@ def test_a_filing_is_proposed_decided_by_another_sent_and_answered_on_its_page(d
     number = proposal_in(filing_of_the_day(desk))
     assert desk.post("filing-decide", id=LARGE, proposal=number, answer="approve", note="n").status_code == 303
     assert "goes out with the next sweep" in filing_of_the_day(desk).text
-    with opened(home) as instance:
+    # Made, and not delivered yet: nobody can have answered it.
+    with opened(home) as instance, pytest.MonkeyPatch.context() as patched:
+        patched.setattr(instance.drop, "deliver", _away)
         (name,) = send(instance.wiring, FIRST, "system")["sent"]
+    assert "once the file has been delivered" in filing_of_the_day(desk).text
+    assert desk.post("filing-receipt", id=LARGE, outcome="ACCEPTED").status_code == 400
+    with opened(home) as instance:
+        send_again(instance.wiring.register, instance.wiring.clock, "checker", name, "n")
+        assert name in deliver_pending(instance.wiring.exchange_ports).delivered
     assert name in filing_of_the_day(desk).text
     assert desk.post("filing-receipt", id=LARGE, outcome="REFUSED").status_code == 400
     assert desk.post("filing-receipt", id=LARGE, outcome="REFUSED", reason="field 7").status_code == 303
