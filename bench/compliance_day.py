@@ -1,9 +1,10 @@
 """A posted and reconciled day of many platforms for the bench of compliance, made by one query for each table; and the day before, as
-compliance sealed it: what moved, by which numbers borrowers are reached; and the sixteen days before, each with its share of customers
-and when they last did anything.
+compliance sealed it: by which numbers borrowers are reached; the thirty days before, to which rules look back, each with what moved; and of
+the last sixteen of them each its share of customers and when they last did anything.
 
 Each platform has 2,000 sub-accounts, one in ten a borrower's with a loan of its own; a customer in a hundred is on two platforms. One
-account in four brings money, one in forty takes some, one in eight lends, as many are repaid, a few sell claims.
+account in four brings money, one in forty takes some, one in eight lends, as many are repaid, a few sell claims. On each day before three
+in twenty moved; one in ten never did. Their journals are empty: rows behind what was found are looked up in today's alone.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ from jobs.compliance.acts import TURNS, whose_turn
 
 DAY = date(2020, 1, 2)
 BEFORE = DAY - timedelta(days=1)
-# Of each customer it was told once; and money may have lain longer than pooling asks. Until the day before nothing happened.
-_GO_LIVE = DAY - timedelta(days=TURNS)
+# As far as any rule looks back.
+WINDOW_DAYS = 30
+_GO_LIVE = DAY - timedelta(days=WINDOW_DAYS)
 ACCOUNTS = 2_000
 _PART_PLATFORMS = 250
 _EMPTY_OF_LAND = ("land_customer", "decided_customers", "customer_aliases", "watched", "land_mandate", "land_legal_order")
@@ -33,9 +35,9 @@ _BASE = """
 select i, i % 2000 as j, 'P' || lpad((i // 2000)::varchar, 5, '0') as platform, if(i % 2000 < 1800, 'LENDER', 'BORROWER') as role,
   'P' || lpad((i // 2000)::varchar, 5, '0') || '.' || if(i % 2000 < 1800, 'LENDER', 'BORROWER') || '.U' || lpad((i % 2000)::varchar, 6, '0') as sub_account,
   md5((if(i % 100 = 7 and i >= 2000, i - 2000, i))::varchar) as customer_id, if(i % 50 = 3, 'COMPANY', 'PERSON') as kind,
-  if(i % 5000 = 0, 55000000, 100 + i * 104729 % 3000000) as came,
+  if(i % 5000 = 0, 55000000, if(i % 20000 = 8, 45000000, 100 + i * 104729 % 3000000)) as came,
   platform || '.BORROWER.U' || lpad((1800 + i % 200)::varchar, 6, '0') as debtor
-from range({first}, {last}) t(i)
+from range({first}, {last}) t(i) where {which}
 """
 _TABLES = {
     "sub_accounts": """select sub_account, platform, role, 'U' || lpad(j::varchar, 6, '0') as user_no, customer_id, kind,
@@ -66,22 +68,24 @@ _TABLES = {
           platform || '.LENDER.U' || lpad((j // 90)::varchar, 6, '0') || ':available', 2000 + came // 100, 'L' || (i - j + 1800 + i % 200)
           from base where role = 'LENDER' and i % 90 = 3
       )""",
-    "account_days": """select platform, sub_account as account, date '2020-01-01' as on_date, customer_id, kind, came as in_minor, 1 as in_count,
-      0 as out_minor, 0 as out_count, came // 2 as lent_minor, came // 2 as spent_minor, 0 as sold_minor, 0 as sold_count, came as credit_minor,
-      1 as acts from base where i % 6 = 0""",
-    # None of them acts after the day that tells it, but for the day before.
+    # A few lend much and sell most of it.
+    "account_days": """select platform, sub_account as account, date '{on}' as on_date, customer_id, kind, came as in_minor, 1 as in_count,
+      0 as out_minor, 0 as out_count, if(i % 40000 = 5, 20000000, if(i % 3 = 0, came // 2, 0)) as lent_minor, lent_minor as spent_minor,
+      if(i % 40000 = 5, 12000000, 0) as sold_minor, if(i % 40000 = 5, 3, 0) as sold_count, came as credit_minor, 1 as acts
+      from base""",
+    # Who moved since stands in account_days.
     "last_acts": """select customer_id, date '2020-01-01' - (16 + min(i) // 5000 * 37 % 184)::integer as last_on from base group by customer_id""",
     "contact_digests": """select platform, sub_account, field,
       md5(field || if(i % 100000 in (1800, 1801, 1802), i - i % 100000, i)::varchar) as digest, date '2019-03-01' as since, 'F' as file_name, 2 as line_no
       from base, (values ('card_no'), ('phone')) f(field) where role = 'BORROWER'""",
-    "platform_days": """select distinct platform, 1000000 as repaid_minor, if(platform[-2:] = '07', 400000, 100000) as repaid_by_new_minor from base""",
+    "platform_days": """select platform, 1000000 as repaid_minor, if(platform[-2:] = '07', 400000, 100000) as repaid_by_new_minor from base where j = 0""",
 }  # fmt: skip
 
 
 def make_day(home: Path, rows: int) -> int:
     """A new instance; how many sub-accounts it has."""
     platforms = max(2, rows // ACCOUNTS)
-    base = _BASE.format(first=0, last=platforms * ACCOUNTS)
+    base = _BASE.format(first=0, last=platforms * ACCOUNTS, which="true")
     told = _quiet().sql(f"with base as ({base}) {_TABLES['last_acts']}").to_arrow_table()
     with new_instance(home, _GO_LIVE) as wiring:
         for on in (_GO_LIVE + timedelta(days=n) for n in range((DAY - _GO_LIVE).days)):
@@ -97,12 +101,14 @@ def make_day(home: Path, rows: int) -> int:
 
 
 def _sealed(writer: StepWriter, platforms: int, told: pa.Table, on: date) -> None:
-    for table in ("account_days", "contact_digests", "platform_days", "claims_sold"):
+    for table in ("contact_digests", "claims_sold", "last_acts"):
         writer.declare(table)
+    _write(writer, platforms, "account_days", "platform_days", on=on)
     if on == BEFORE:
-        _write(writer, platforms, "account_days", "contact_digests", "platform_days")
-    # By customers: one that stands on several platforms is in no platform's part.
-    lay(writer, "last_acts", told.filter(whose_turn(on).holds(told["customer_id"])), DAY)
+        _write(writer, platforms, "contact_digests")
+    if on >= DAY - timedelta(days=TURNS):
+        # By customers: one that stands on several platforms is in no platform's part.
+        lay(writer, "last_acts", told.filter(whose_turn(on).holds(told["customer_id"])), DAY)
 
 
 def _quiet() -> duckdb.DuckDBPyConnection:
@@ -123,14 +129,15 @@ def _post(writer: StepWriter, platforms: int) -> None:
     _write(writer, platforms, "sub_accounts", "balances", "loans", "journal", "ledger_txn")
 
 
-def _write(writer: StepWriter, platforms: int, *tables: str) -> None:
-    """In parts of some platforms each; of every table the same ones."""
+def _write(writer: StepWriter, platforms: int, *tables: str, on: date = DAY) -> None:
+    """In parts of some platforms each; of every table the same ones. ``on``: of which day account_days are."""
     connection = _quiet()
     for first in range(0, platforms, _PART_PLATFORMS):
         last = min(first + _PART_PLATFORMS, platforms)
-        base = _BASE.format(first=first * ACCOUNTS, last=last * ACCOUNTS)
         for table in tables:
-            query = _TABLES["journal" if table == "ledger_txn" else table]
+            query = _TABLES["journal" if table == "ledger_txn" else table].replace("{on}", str(on))
+            which = f"(i // 7 + {(DAY - on).days}) % 6 = 0 and i % 10 <> 0" if table == "account_days" else "true"
+            base = _BASE.format(first=first * ACCOUNTS, last=last * ACCOUNTS, which=which)
             found = connection.sql(f"with base as ({base}) {query}").to_arrow_table()
             if table in ("journal", "ledger_txn"):
                 shift = pa.scalar(first * 10_000, pa.int64())

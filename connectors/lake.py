@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from connectors.item_index import hash_columns, index_columns, indexed
 from connectors.lake_files import LakeFiles
+from connectors.read_ahead import ahead
 from connectors.table_digest import TableDigest, row_hashes
 from custody.digest import canonical_json, digest_of_json
 from custody.errors import SealBroken
@@ -187,11 +188,11 @@ class StepWriter:
         for name, added in part.sums.items():
             table.sums[name] += added
 
-    def written(self, table: str, columns: Sequence[str]) -> Iterator[pa.Table]:
+    def written(self, table: str, columns: Sequence[str], words: Collection[str] = ()) -> Iterator[pa.Table]:
         """What has been written of a table so far, in pieces, as Lake.pieces gives it: so that whoever writes it part by part need not
         keep it in memory to look at it again."""
         names = [_part_of(table, number) for number in range(self._open[table].parts)]
-        yield from _pieces(self._lake_files, self.folder, table, names, {}, columns, False, ())
+        yield from ahead(_pieces(self._lake_files, self.folder, table, names, {}, columns, False, words))
 
     def file(self, name: str, data: bytes) -> None:
         """Write one file for people or parties; its bytes are part of the content."""
@@ -286,7 +287,9 @@ class Lake:
         others' rows are not filtered. ``coded``: a row group at a time, texts as dictionaries. ``words``: texts of few values, which come
         as dictionaries: a fraction of the work of texts that are laid out row by row."""
         names = self.manifest(relative).parts(table)
-        yield from _pieces(self._files, relative, table, names, within, columns, coded, words)
+        found = _pieces(self._files, relative, table, names, within, columns, coded, words)
+        # Of whole row groups two would take too much memory.
+        yield from found if coded else ahead(found)
 
     def parts(self, relative: str, table: str) -> list[str]:
         """The names of a table's parts, in the order of its key."""
@@ -422,7 +425,9 @@ def _pieces(
             if coded:
                 yield from (file.read_row_group(n, schema.names).select(schema.names) for n in groups)
                 continue
-            for batch in file.iter_batches(_PIECE_ROWS, row_groups=groups, columns=schema.names) if groups else ():
+            # A thread for each column costs more than it saves: pieces are read ahead instead.
+            batches = file.iter_batches(_PIECE_ROWS, row_groups=groups, columns=schema.names, use_threads=False) if groups else ()
+            for batch in batches:
                 yield pa.Table.from_batches([batch]).select(schema.names).cast(schema)
         except pa.ArrowException as error:
             raise SealBroken(f"{relative}/{table} cannot be read as Parquet: {error}") from error

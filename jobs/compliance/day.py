@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
@@ -23,7 +23,6 @@ from custody.rule_forms import ComplianceTerms
 from custody.services.outputs import Seal
 from jobs.compliance.acts import TURNS
 from jobs.compliance.columns import (
-    DAYS,
     JOURNAL,
     REPAID,
     SOLD,
@@ -35,7 +34,7 @@ from jobs.compliance.columns import (
     summed_moves,
     with_owners,
 )
-from jobs.compliance.shares import LAST, SHARE_ROWS, IdRange, id_ranges, of_platforms, together
+from jobs.compliance.shares import LAST, SHARE_ROWS, of_platforms, together
 from jobs.reference import Reference, load_reference
 from jobs.step import StepContext
 from schemas.tables import TABLES
@@ -62,11 +61,7 @@ _LOANS = (
 _CLAIMED = ("party", "custody_date", "loan_id", "state", "raised_minor", "file_name", "line_no")
 
 
-# Rows of the window are looked at one range of customers after another: twice a share's, since each range reads all.
-_WINDOW_SHARE = 2
 SELLER = ["platform", "seller"]
-WINDOW = ("platform", "account", "on_date", "customer_id", "kind", "in_minor", "in_count", "out_minor", "out_count", "lent_minor",
-          "spent_minor", "sold_minor", "sold_count", "credit_minor", "acts")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -287,16 +282,19 @@ class ComplianceDay:
             yield piece.filter(pc.and_(pc.greater(platforms, after), pc.less_equal(platforms, upto)))
 
     def days(
-        self, columns: Sequence[str], within: Mapping[str, tuple[Any, Any]] = MappingProxyType({})
+        self,
+        columns: Sequence[str],
+        within: Mapping[str, tuple[Any, Any]] = MappingProxyType({}),
+        words: Collection[str] = (),
     ) -> Iterator[tuple[date, pa.Table]]:
         """The account_days of all days that are looked back to, in pieces, today's among them, with the date on which they were posted:
-        those that any rule looks back to, and those since everybody's last act was told. ``within``: as Lake.pieces takes it."""
+        those that any rule looks back to, and those since everybody's last act was told. ``within``, ``words``: as Lake.pieces takes them."""
         # Today's have been written by then.
         assert self.walked is not None and self.context.writer is not None
-        for piece in self.context.writer.written("account_days", columns):
+        for piece in self.context.writer.written("account_days", columns, words):
             yield self.today, piece
         for seal in self._looked_back():
-            for piece in self.context.wiring.lake.pieces(seal.path, "account_days", within, columns):
+            for piece in self.context.wiring.lake.pieces(seal.path, "account_days", within, columns, words=words):
                 yield seal.custody_date, piece
 
     def _looked_back(self) -> list[Seal]:
@@ -310,24 +308,12 @@ class ComplianceDay:
         first = self.today - timedelta(days=self.window_days - 1)
         return window.filter(pc.greater_equal(window["posted_on"], pa.scalar(first, pa.date32())))
 
-    def windows(self) -> Iterator[tuple[IdRange, pa.Table]]:
-        """The account_days of ``days`` by ranges of customers, so that each holds some rows at most: with ``posted_on``, dates under the
-        name that custody.compliance_money knows, and ``customer``: a number for each customer_id, by which rows are gathered in a fraction
-        of the time."""
+    @property
+    def rows_looked_back_to(self) -> int:
+        """How many rows ``days`` gives."""
         lake = self.context.wiring.lake
-        rows = self.walked.account_days + sum(
-            int(lake.manifest(seal.path).tables["account_days"]["rows"]) for seal in self._looked_back()
-        )
-        ranges = id_ranges(min(256, 1 + rows // (_WINDOW_SHARE * self.share_rows)))
-        for among in ranges:
-            found = [_WINDOW.empty_table()]
-            for on, piece in self.days(WINDOW):
-                mine = piece if len(ranges) == 1 else piece.filter(among.holds(piece["customer_id"]))
-                posted = pa.repeat(pa.scalar(on, pa.date32()), mine.num_rows)
-                found.append(plain(mine).append_column("posted_on", posted).rename_columns(_WINDOW.names))
-            whole = pa.concat_tables(found)
-            codes = pc.dictionary_encode(whole["customer_id"].combine_chunks())
-            yield among, whole.append_column("customer", codes.indices)
+        earlier = (int(lake.manifest(seal.path).tables["account_days"]["rows"]) for seal in self._looked_back())
+        return self.walked.account_days + sum(earlier)
 
     def earlier(self, step: str) -> list[Seal]:
         """The outputs of the days before today that lie in the window."""
@@ -384,4 +370,3 @@ def _repaid(shares: Sequence[pa.Table]) -> pa.Table:
 
 
 _NOBODY = arrow_schema(TABLES["sub_accounts"]).empty_table().select(ACCOUNTS)
-_WINDOW = pa.schema([*(("on" if n == "on_date" else n, DAYS.field(n).type) for n in WINDOW), ("posted_on", pa.date32())])

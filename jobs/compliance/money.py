@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from custody.compliance import BASIS_POINTS, Figures, Finding
 from custody.compliance_money import fast_in_and_out, large_values, structured, woken
 from custody.ports import Row
-from jobs.compliance.acts import LAST_ACTS, last_told, told_anew
+from jobs.compliance.acts import last_told, told_anew
 from jobs.compliance.columns import heavy, rows_of
 from jobs.compliance.day import ComplianceDay
 from jobs.compliance.shares import IdRange
@@ -20,7 +20,7 @@ _CUSTOMER, _NUMBER = ["customer_id"], ["customer"]
 
 
 def money(day: ComplianceDay, among: IdRange, window: pa.Table) -> Iterator[Finding]:
-    """``window``: what moved on accounts of a range of customers, as ComplianceDay.windows gives it."""
+    """``window``: what moved on accounts of a range of customers whom a rule could concern, as Weeks gives it."""
     everything, window, today = window, day.looked_back_to(window), pa.scalar(day.today, pa.date32())
     posted = window.filter(pc.equal(window["posted_on"], today))
     if "large_value" in day.rules:
@@ -80,10 +80,3 @@ def _last_before(day: ComplianceDay, among: IdRange, window: pa.Table, rows: Seq
     accounts = day.accounts_of("customer_id", new, ("customer_id", "opened_on"))
     opened = accounts.group_by(_CUSTOMER).aggregate([("opened_on", "min")])
     return found | dict(zip(opened["customer_id"].to_pylist(), opened["opened_on_min"].to_pylist(), strict=True))
-
-
-def acted(window: pa.Table, turn: IdRange) -> pa.Table:
-    """What those did of whom the date tells anew when they last acted (jobs.compliance.acts)."""
-    did = window.filter(pc.and_(pc.greater(window["acts"], 0), turn.holds(window["customer_id"]))).select(["customer_id", "on"])
-    last = did.group_by(_CUSTOMER).aggregate([("on", "max")])
-    return last.rename_columns(LAST_ACTS.names).cast(LAST_ACTS)

@@ -62,7 +62,7 @@ def platforms(day: ComplianceDay, contacts: pa.Table, repaid: pa.Table) -> Itera
 
 
 def long_lenders(day: ComplianceDay, among: IdRange, window: pa.Table) -> Iterator[Finding]:
-    """``window``: what moved on accounts of some customers, as ComplianceDay.windows gives it."""
+    """``window``: what moved on accounts of some customers, as jobs.compliance.weeks gives it."""
     if "super_lender" in day.rules:
         window, figures = day.looked_back_to(window), day.figures("super_lender")
         picked = heavy(window, _KEY, "lent_minor", figures["lent_minor"])

@@ -10,16 +10,17 @@ from custody.rule_forms import ComplianceTerms
 from custody.services.access import SYSTEM
 from custody.services.alerts import follow
 from custody.services.outputs import Seal
-from jobs.compliance.acts import told_anew, told_before, whose_turn
+from jobs.compliance.acts import told_anew, told_before
 from jobs.compliance.alerts import LASTING, alert_rows, could_tell, unjudged
 from jobs.compliance.borrowers import borrowers
 from jobs.compliance.contacts import contact_digests, with_persons
 from jobs.compliance.day import ComplianceDay
 from jobs.compliance.evidence import rows_behind
 from jobs.compliance.filings import filing_rows
-from jobs.compliance.money import acted, money
+from jobs.compliance.money import money
 from jobs.compliance.platforms import long_lenders, platform_days, platforms
 from jobs.compliance.watched import watch_hits
+from jobs.compliance.weeks import Weeks
 from jobs.filings import due_by, warn_of_due
 from jobs.step import Step, StepContext
 
@@ -35,10 +36,9 @@ def assess(day: ComplianceDay) -> None:
     contacts = with_persons(digests, day.of_interest)
     repaid = platform_days(day)
     findings = [*watch_hits(day), *borrowers(day, contacts), *platforms(day, contacts, repaid)]
-    last = told_before(context)
-    for among, window in day.windows():
+    weeks = Weeks(day)
+    for among, window in weeks.windows():
         findings += [*money(day, among, window), *long_lenders(day, among, window)]
-        last = told_anew(last, acted(window, whose_turn(day.today)))
     behind = rows_behind(day, findings)
     context.write("compliance_findings", [_row(day, finding, behind[finding.finding_id][1]) for finding in findings])
     rows = [
@@ -49,7 +49,7 @@ def assess(day: ComplianceDay) -> None:
     context.write("compliance_rows", rows)
     context.write("filing_rows", filing_rows(day, findings))
     context.write("compliance_unjudged", unjudged(day))
-    context.write("last_acts", last)
+    context.write("last_acts", told_anew(told_before(context), weeks.acted))
     context.write("contact_digests", digests)
     context.write("claims_sold", day.walked.sold)
     context.write("platform_days", repaid)

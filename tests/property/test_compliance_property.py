@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from compliance_kit import DAY, before, figures
 from hypothesis import given
 from hypothesis import strategies as st
 
 from custody.calendar import SettlementCalendar
 from custody.compliance_borrowers import over_limit_on_all, over_limit_on_platform, shared_contacts
-from custody.compliance_money import fast_in_and_out, large_values, structured
+from custody.compliance_money import fast_in_and_out, large_values, structured, woken
 from custody.compliance_platforms import packaged, super_lenders
 from custody.names import TxnType
 from jobs.compliance.columns import DAYS, account_days, crowded, heavy, rows_of
 from jobs.compliance.money import either, near_days, passing
+from jobs.compliance.picked import places
+from jobs.compliance.weeks import Concerned
 
 LOAN = pa.schema(
     [(n, pa.string()) for n in ("platform", "loan_id", "customer_id", "kind")] + [("since", pa.date32()), ("minor", pa.int64())]
@@ -76,6 +80,48 @@ def test_money(rows: list[dict[str, Any]]) -> None:
     keys = ["platform", "customer_id"]
     picked = rows_of(window, keys, heavy(window, keys, "lent_minor", first["lent_minor"]))
     assert list(super_lenders(picked, first, DAY)) == list(super_lenders(rows, first, DAY))
+
+
+@given(st.lists(account_rows(), max_size=12))
+def test_a_first_look_leaves_nobody_out(rows: list[dict[str, Any]]) -> None:
+    """Given only whom a first look over the weeks picks, every rule says what it says of all."""
+    rules = {name: figures(name) for name in ("large_value", "structuring", "fast_in_out", "dormant_active", "super_lender")}
+    day: Any = SimpleNamespace(today=DAY, rules=rules, figures=figures)
+    found = Concerned(day, 8)
+    window = pa.Table.from_pylist(rows, WINDOW)
+    for posted_on in sorted({DAY, *(row["posted_on"] for row in rows)}, reverse=True):
+        mine = window.filter(pc.equal(window["posted_on"], pa.scalar(posted_on, pa.date32())))
+        found.add(posted_on, mine.rename_columns([("on_date" if n == "on" else n) for n in mine.column_names]))
+    concerned = found.concerned()
+    some = window.filter(pa.array(concerned[places(window["customer_id"], 8)])).to_pylist()
+    assert int(found.rows[concerned].sum()) == len(some)
+    calendar = SettlementCalendar()
+    dates, movers = ({row[name] for row in rows if row["posted_on"] == DAY} for name in ("on", "customer_id"))
+
+    def said(of: list[dict[str, Any]]) -> list[Any]:
+        moved = [row for row in of if row["customer_id"] in movers]
+        today = [row for row in of if row["posted_on"] == DAY]
+        # Of a large value what is posted today is of the customer's own day.
+        own = {(row["customer_id"], row["on"]) for row in today}
+        large = [row for row in of if row["on"] in dates and (row["customer_id"], row["on"]) in own]
+        last = {customer: before(200) for customer in movers}
+        return [
+            *large_values(large, rules["large_value"], calendar),
+            *structured(moved, rules["structuring"], DAY),
+            *fast_in_and_out(moved, rules["fast_in_out"], DAY),
+            *woken(today, last, rules["dormant_active"], DAY),
+            *super_lenders(of, rules["super_lender"], DAY),
+        ]
+
+    assert said(some) == said(rows)
+
+
+@given(st.lists(st.text(max_size=20), min_size=1, max_size=9), st.integers(8, 22))
+def test_a_text_has_one_place_wherever_it_stands(texts: list[str], bits: int) -> None:
+    known = [text.encode("utf-8", "replace").decode() for text in texts]
+    together = places(pa.chunked_array([pa.array(["x", *known], pa.string()).slice(1)]), bits)
+    assert together.tolist() == [int(places(pa.array([text], pa.string()), bits)[0]) for text in known]
+    assert together.min() >= 0 and together.max() < 1 << bits
 
 
 @given(st.lists(st.tuples(st.sampled_from(CUSTOMERS), st.sampled_from(("d1", "d2"))), max_size=12))
