@@ -89,7 +89,11 @@ def duckdb_sql(folder: Path) -> Run:
     started = time.perf_counter()
     for name, query in _QUERIES.items():
         what = "view" if name in _VIEWS else "table"
-        connection.execute(f"create temp {what} {name} as {query.format(**lakes)}")
+        # One after another: together they would not go into memory.
+        first, *more = query.format(**lakes).split("\n      union all ") if name == "findings" else [query.format(**lakes)]
+        connection.execute(f"create temp {what} {name} as {first}")
+        for part in more:
+            connection.execute(f"insert into {name} {part}")
     for name in ("account_days", "last_acts", "contact_digests", "platform_days", "findings"):
         connection.execute(f"copy {name} to '{folder / name}.parquet' (format parquet)")
     seconds = {"compliance": time.perf_counter() - started}
@@ -143,12 +147,13 @@ _QUERIES = {
     "idle": """select platform, sum(minor) as idle, count(*) as lenders from (
       select platform, regexp_replace(account, ':.*$', '') as owner, closing_minor from '{post}/balances/*.parquet'
         where contains(account, '.LENDER.') and account like '%:available' and closing_minor > 0) b
-      left join (select account as owner, sum(if(posted_on > date '2020-01-02' - 10, credit_minor, 0)) as came, sum(lent_minor) as lent from days group by account) d using (owner),
+      left join (select account as owner, sum(if(posted_on > date '2020-01-02' - 10, credit_minor, 0)) as came, sum(lent_minor) as lent from days
+        where lent_minor > 0 or posted_on > date '2020-01-02' - 10 group by account) d using (owner),
       lateral (select closing_minor - coalesce(came, 0) as minor) where coalesce(lent, 0) = 0 and minor > 0 group by platform""",
     "sold": """select m.platform, s.customer_id as seller, b.customer_id as buyer, loan_id, amount_minor from moves m
       join accounts s on s.sub_account = payee join accounts b on b.sub_account = payer where txn_type = 'CREDIT_ASSIGNMENT'""",
     "findings": """
-      select 'limit_on_platform' as rule, sum(minor) - if(bool_or(kind = 'COMPANY'), 100000000, 20000000) as amount_minor
+      select 'limit_on_platform' as rule, (sum(minor) - if(bool_or(kind = 'COMPANY'), 100000000, 20000000))::hugeint as amount_minor
         from loans group by platform, customer_id having sum(minor) > if(bool_or(kind = 'COMPANY'), 100000000, 20000000)
       union all select 'limit_on_all', sum(minor) - if(bool_or(kind = 'COMPANY'), 500000000, 100000000)
         from loans group by customer_id having sum(minor) > if(bool_or(kind = 'COMPANY'), 500000000, 100000000)
@@ -168,7 +173,7 @@ _QUERIES = {
           select customer_id, last_on from read_parquet({told})
           union all select customer_id, on_date from days where acts > 0 and posted_on < date '2020-01-02') semi join woken using (customer_id) group by customer_id)
         using (customer_id) where date '2020-01-02' - last_on >= 90
-      union all select 'super_lender', sum(sold_minor) from days group by platform, customer_id
+      union all select 'super_lender', sum(sold_minor) from days where lent_minor > 0 or sold_minor > 0 group by platform, customer_id
         having sum(lent_minor) >= 20000000 and sum(sold_minor) * 10000 >= sum(lent_minor) * 5000 and sum(sold_count) >= 10
       union all select 'super_lender', sum(amount_minor) from sold join (
           select s.platform, s.seller, s.loan_id from sold s join loans l using (platform, loan_id) where disbursed_on > date '2020-01-02' - 30
