@@ -119,10 +119,11 @@ class AirflowClient:
         path = f"dags/{dag_id}/dagRuns/{_quoted(run_id)}/taskInstances/{task_id}/xcomEntries/return_value"
         return self.ask("GET", path)["value"]
 
-    def log(self, dag_id: str, run_id: str, task_id: str, attempt: int = 1) -> str:
-        """The whole log of one attempt, a line for each event."""
-        path = f"dags/{dag_id}/dagRuns/{_quoted(run_id)}/taskInstances/{task_id}/logs/{attempt}?full_content=true"
-        lines = self.ask("GET", path)["content"]
+    def log(self, dag_id: str, run_id: str, task_id: str) -> str:
+        """The whole log of the last attempt, a line for each event. (One that a busy scheduler never got to start has a number and no log.)"""
+        task = f"dags/{dag_id}/dagRuns/{_quoted(run_id)}/taskInstances/{task_id}"
+        attempt = self.ask("GET", task)["try_number"]
+        lines = self.ask("GET", f"{task}/logs/{attempt}?full_content=true")["content"]
         return "\n".join(line if isinstance(line, str) else str(line["event"]) for line in lines)
 
 

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer.testing
@@ -31,16 +32,39 @@ if os.environ.get("HYPOTHESIS_PROFILE") != "soak":
 typer.testing._get_command = cache(typer.testing._get_command)
 
 
-# Of two processes, which share out whole files, neither is left at the end with one that takes minutes. The first and the third
-# begin in the one, the others in the other; of the real ones the other's are all on HBase, so that it is started once meanwhile.
+# What is shared out as if it were one file: a second HBase, and a second Airflow with its users and its instance, take a minute of the processor.
+_ON_HBASE = (
+    "test_parts_killed.py", "test_ledger_crash_matrix.py", "test_backup_of_the_cluster.py", "test_tamper_drill.py", "test_extract.py",
+    "test_hbase_faults.py", "test_hbase_slow.py", "test_hbase_store.py", "test_keyed_store.py", "test_ledger_reader.py",
+    "test_person_store.py", "test_store_proof.py",
+)  # fmt: skip
+_IN_AIRFLOW = ("test_pages_in_airflow.py", "test_desk_in_a_browser.py")
+_ONE_SERVER = {**dict.fromkeys(_ON_HBASE, "on HBase"), **dict.fromkeys(_IN_AIRFLOW, "in Airflow")}
+# Of two processes, which share out whole files, neither is left at the end with one that takes minutes. Of the real ones the cluster's day
+# begins in the one, with Airflow after it, and in the other all that is on HBase.
 _FIRST = (
-    "test_cluster_day.py", "test_parts_killed.py", "test_engines_agree.py", "test_ledger_crash_matrix.py", "test_score_of_days.py",
+    "test_cluster_day.py", *_ON_HBASE, *_IN_AIRFLOW, "test_engines_agree.py", "test_lake.py", "test_lake_hdfs.py", "test_score_of_days.py",
     "test_killed.py",
 )  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: _FIRST.index(item.path.name) if item.path.name in _FIRST else len(_FIRST))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """For ``--dist loadfile`` of the real tests; else xdist's own."""
+    if config.option.dist != "loadfile" or config.option.markexpr != "real":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByServer(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = str(super()._split_scope(nodeid))
+            return _ONE_SERVER.get(Path(file).name, file)
+
+    return ByServer(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -38,17 +38,18 @@ _FLOWS = (FileType.TXN, FileType.SETTLEMENT)
 # Statuses that a leg tells and that post nothing.
 _TOLD = ", ".join(f"'{status}'" for status in sorted({*UNDER_WAY, TxnStatus.FAIL}))
 _WITHDRAWN, _RELEASED = TABLES["withdrawn"], TABLES["released_keys"]
+_ITEMS = arrow_schema(TABLES["open_items"])
 
 
 @dataclass(frozen=True)
 class Withdrawal:
-    """``freed``: items that count as matched until now and are open again; None when there are none. ``names``: files whose rows
+    """``freed``: items that count as matched until now and are open again. ``names``: files whose rows
     leave the open items; ``refs``: single rows that do. ``released``: keys that were matched and are so no more. ``summary``: rows
     of the table ``withdrawn``."""
 
     names: frozenset[str]
     refs: frozenset[str]
-    freed: DataFrame | None
+    freed: pa.Table
     released: pa.Table
     summary: pa.Table
 
@@ -64,7 +65,7 @@ def withdraw(day: Day, spark: SparkSession, window_minutes: int, gateway: str) -
     states = pa.concat_tables([states, _waited(day, gone)])
     flows = [r for r in superseded if r["file_type"] in (*_FLOWS, FileType.INSTRUCTION)]
     if not flows:
-        return Withdrawal(frozenset(), frozenset(), None, arrow_schema(_RELEASED).empty_table(), states)
+        return Withdrawal(frozenset(), frozenset(), _ITEMS.empty_table(), arrow_schema(_RELEASED).empty_table(), states)
     # A counterpart came into the books when its first version did, or later, or it was there already.
     restated = {(r["party"], r["file_type"], r["custody_date"]) for r in flows}
     first = min(r["landed_on"] for r in ever if (r["party"], r["file_type"], r["custody_date"]) in restated)
@@ -75,7 +76,6 @@ def withdraw(day: Day, spark: SparkSession, window_minutes: int, gateway: str) -
     ).createOrReplaceTempView("superseded_today")
     _reversed_views(spark, day.today)
     freed = _freed(spark)
-    freed.createOrReplaceTempView("freed_items")
     under_way = ", ".join(f"'{status}'" for status in sorted(UNDER_WAY))
     released = spark.sql(
         f"""
@@ -128,13 +128,13 @@ def _books_views(day: Day, spark: SparkSession, first: date, window_minutes: int
     spark.createDataFrame(gone, "file_name string").createOrReplaceTempView("superseded_ever")
 
 
-def _freed(spark: SparkSession) -> DataFrame:
-    """Views ``mine``: the withdrawn rows; ``freed_by``: what each file's rows had matched. Returns these items.
+def _freed(spark: SparkSession) -> pa.Table:
+    """Views ``mine``: the withdrawn rows; ``freed_by``: what each file's rows had matched; ``freed_items``: these items, which are returned.
 
     A movement under way has a row for each status under one key, so that a row's counterpart is that of its own status, unless
     there is none and people settled the difference. What netted inside a request stands under other keys: the group is dissolved.
     """
-    spark.sql(
+    mine = spark.sql(
         f"""
         select i.*, if(o.row_ref is null, 1, 0) as matched
         from (
@@ -146,15 +146,30 @@ def _freed(spark: SparkSession) -> DataFrame:
         ) i
         left join open_before o on o.relation = i.relation and o.side = i.side and o.row_ref = i.row_ref
         """
-    ).createOrReplaceTempView("mine")
-    spark.sql(
+    )
+    _laid_by(spark, mine, "mine")
+    dissolved = spark.sql(
+        """
+        select m.relation, m.platform, substring_index(m.subject, '|', 2) as request, min(m.file_name) as file_name
+        from mine m join netted_earlier n on n.relation = m.relation and n.side = m.side and n.row_ref = m.row_ref
+        where m.matched = 1 group by m.relation, m.platform, substring_index(m.subject, '|', 2)
+        """
+    )
+    _laid_by(spark, dissolved, "dissolved")
+    near = spark.sql(
         f"""
-        select i.* from books i
+        select i.* from (
+          select i.* from books i left semi join mine m on m.matched = 1 and m.relation = i.relation and m.match_key = i.match_key
+          union
+          select i.* from books i
+          left semi join dissolved d on d.relation = i.relation and d.platform = i.platform and d.request = substring_index(i.subject, '|', 2)
+        ) i
         left anti join open_before o on o.relation = i.relation and o.side = i.side and o.row_ref = i.row_ref
         left anti join superseded_ever e on e.file_name = substring_index(i.row_ref, ':', 1)
         left anti join reversed_rows r on r.ref = {_LEDGER_REF} and i.side = 'B'
         """
-    ).createOrReplaceTempView("matched_meanwhile")
+    )
+    _laid_by(spark, near, "matched_meanwhile")
     spark.sql(
         """
         select m.relation, m.side, m.match_key, m.status, m.file_name, max(if(g.status <=> m.status, 1, 0)) as has_its_own
@@ -163,14 +178,7 @@ def _freed(spark: SparkSession) -> DataFrame:
         where m.matched = 1 group by m.relation, m.side, m.match_key, m.status, m.file_name
         """
     ).createOrReplaceTempView("partners")
-    spark.sql(
-        """
-        select m.relation, m.platform, substring_index(m.subject, '|', 2) as request, min(m.file_name) as file_name
-        from mine m join netted_earlier n on n.relation = m.relation and n.side = m.side and n.row_ref = m.row_ref
-        where m.matched = 1 group by m.relation, m.platform, substring_index(m.subject, '|', 2)
-        """
-    ).createOrReplaceTempView("dissolved")
-    spark.sql(
+    freed_by = spark.sql(
         """
         select relation, side, row_ref, amount_minor, min(file_name) as file_name
         from (
@@ -186,13 +194,25 @@ def _freed(spark: SparkSession) -> DataFrame:
         )
         group by relation, side, row_ref, amount_minor
         """
-    ).createOrReplaceTempView("freed_by")
-    return spark.sql(
+    )
+    _laid_by(spark, freed_by, "freed_by")
+    freed = spark.sql(
         """
         select g.* from matched_meanwhile g
         left semi join freed_by f on f.relation = g.relation and f.side = g.side and f.row_ref = g.row_ref
         """
     )
+    return _laid_by(spark, freed, "freed_items").select(_ITEMS.names).cast(_ITEMS)
+
+
+def _laid_by(spark: SparkSession, frame: DataFrame, view: str) -> pa.Table:
+    """The rows, and a view of them. A view of a query is planned and worked out anew wherever it is named: the books of all days since were ten
+    times in the plan of ``released`` alone. What is laid by is as many rows as restated files have and had matched, whatever the books hold."""
+    rows = frame.toArrow()
+    # No frame is made of a table without rows.
+    laid_by = spark.createDataFrame(rows) if rows.num_rows else spark.createDataFrame([], frame.schema)
+    laid_by.createOrReplaceTempView(view)
+    return rows
 
 
 # By what a side-B item is found again: the line of its leg, or its entry.

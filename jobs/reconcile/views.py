@@ -9,7 +9,6 @@ from datetime import date
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
 from connectors.item_index import column, printed
 from connectors.lake import arrow_schema
@@ -39,7 +38,7 @@ class Books:
         if (relation, side) not in SEALED_SIDES:
             columns = {"row_ref", "match_key", "platform", "status", *printed(relation)}
             return [spark.table(view_of(relation, side)).select(*sorted(columns)).toArrow()]
-        return [self._carried(relation, side), *(frame.toArrow() for frame in self._freed(relation, side))]
+        return [_of_side(self.carried, relation, side), _of_side(self.withdrawal.freed, relation, side)]
 
     def left_over_view(self, day: Day, spark: SparkSession, relation: str, side: str, null_keys: bool) -> str:
         """A view of the items whose key's hash is in view ``left_over_of`` the relation, and of those without a key if there are such. Rows are chosen by
@@ -59,19 +58,15 @@ class Books:
         return f"{view_of(relation, side)}_left"
 
     def with_others(self, spark: SparkSession, items: DataFrame, relation: str, side: str) -> DataFrame:
-        carried = self._carried(relation, side)
-        if carried.num_rows:
-            items = items.unionByName(spark.createDataFrame(carried.select(_ITEM)))
-        for freed in self._freed(relation, side):
-            items = items.unionByName(freed.select(*_ITEM))
+        for more in (self.carried, self.withdrawal.freed):
+            mine = _of_side(more, relation, side)
+            if mine.num_rows:
+                items = items.unionByName(spark.createDataFrame(mine.select(_ITEM)))
         return items
 
-    def _carried(self, relation: str, side: str) -> pa.Table:
-        return self.carried.filter(pc.and_(pc.equal(self.carried["relation"], relation), pc.equal(self.carried["side"], side)))
 
-    def _freed(self, relation: str, side: str) -> list[DataFrame]:
-        freed = self.withdrawal.freed
-        return [] if freed is None else [freed.where((F.col("relation") == relation) & (F.col("side") == side))]
+def _of_side(items: pa.Table, relation: str, side: str) -> pa.Table:
+    return items.filter(pc.and_(pc.equal(items["relation"], relation), pc.equal(items["side"], side)))
 
 
 def left_over_of(relation: str) -> str:
