@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
@@ -207,33 +208,38 @@ class ComplianceDay:
         sales: list[Row] = []
         after, rows = "", 0
         spec, packages = TABLES["account_days"], "packaged_assignment"
-        for upto, moves in chain(of_platforms(self.journal(MOVES), self.share_rows), [(LAST, None)]):
-            # The rest of the platforms posted nothing.
-            summed = summed_moves([] if moves is None else [moves])
-            owners = [_NOBODY]
-            for people in together(self._people(after, upto), self.share_rows):
-                for name, role in (("borrowers", Role.BORROWER), ("guarantors", Role.GUARANTOR)):
-                    few[name].append(people.filter(pc.equal(people["role"], str(role))))
-                for name, ids in (("related", self.everybody_related), ("watched", watched)):
-                    if len(ids):
-                        few[name].append(people.filter(pc.is_in(people["customer_id"], ids)))
-                if moves is not None:
-                    owners.append(people.filter(pc.is_in(people["sub_account"], summed["account"].combine_chunks())))
-            after = upto
-            if moves is None:
-                continue
-            people = plain(pa.concat_tables(owners))
-            found = with_owners(summed, people)
-            if found.num_rows:
-                writer.part(Part.of(spec, conform(spec, found)))
-                rows += found.num_rows
-            paid = moves.filter(is_one_of(moves["txn_type"], REPAID))
-            repaid.append(paid.group_by(["platform"]).aggregate([("amount_minor", "sum")]))
-            sold.append(plain(assignments(moves.filter(is_one_of(moves["txn_type"], SOLD)), people)))
-            if packages in self.rules:
-                figures = self.figures(packages)
-                least = min(figures["loans"], figures.get("few", figures["loans"]))
-                sales += rows_of(sold[-1], SELLER, crowded(sold[-1], SELLER, least))
+        # Digests of one share's rows are made while the next is read.
+        with ThreadPoolExecutor(1) as beside:
+            written = beside.submit(lambda: None)
+            for upto, moves in chain(of_platforms(self.journal(MOVES), self.share_rows), [(LAST, None)]):
+                # The rest of the platforms posted nothing.
+                summed = summed_moves([] if moves is None else [moves])
+                owners = [_NOBODY]
+                for people in together(self._people(after, upto), self.share_rows):
+                    for name, role in (("borrowers", Role.BORROWER), ("guarantors", Role.GUARANTOR)):
+                        few[name].append(people.filter(pc.equal(people["role"], str(role))))
+                    for name, ids in (("related", self.everybody_related), ("watched", watched)):
+                        if len(ids):
+                            few[name].append(people.filter(pc.is_in(people["customer_id"], ids)))
+                    if moves is not None:
+                        owners.append(people.filter(pc.is_in(people["sub_account"], summed["account"].combine_chunks())))
+                after = upto
+                if moves is None:
+                    continue
+                people = plain(pa.concat_tables(owners))
+                found = with_owners(summed, people)
+                if found.num_rows:
+                    written.result()
+                    written = beside.submit(lambda found: writer.part(Part.of(spec, conform(spec, found))), found)
+                    rows += found.num_rows
+                paid = moves.filter(is_one_of(moves["txn_type"], REPAID))
+                repaid.append(paid.group_by(["platform"]).aggregate([("amount_minor", "sum")]))
+                sold.append(plain(assignments(moves.filter(is_one_of(moves["txn_type"], SOLD)), people)))
+                if packages in self.rules:
+                    figures = self.figures(packages)
+                    least = min(figures["loans"], figures.get("few", figures["loans"]))
+                    sales += rows_of(sold[-1], SELLER, crowded(sold[-1], SELLER, least))
+            written.result()
         accounts = {name: plain(pa.concat_tables(some)) for name, some in few.items()}
         return Walked(**accounts, sold=pa.concat_tables(sold), sales=sales, repaid=_repaid(repaid), account_days=rows)
 

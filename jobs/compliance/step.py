@@ -3,6 +3,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
+import pyarrow as pa
+
 from custody.compliance import Finding
 from custody.digest import canonical_json
 from custody.ports import Row
@@ -33,12 +37,14 @@ def assess(day: ComplianceDay) -> None:
     """Write all tables of a day."""
     context = day.context
     digests = contact_digests(day)
-    contacts = with_persons(digests, day.of_interest)
-    repaid = platform_days(day)
-    findings = [*watch_hits(day), *borrowers(day, contacts), *platforms(day, contacts, repaid)]
-    weeks = Weeks(day)
-    for among, window in weeks.windows():
-        findings += [*money(day, among, window), *long_lenders(day, among, window)]
+    with ThreadPoolExecutor(1) as beside:
+        of_weeks = beside.submit(_of_weeks, day)
+        contacts = with_persons(digests, day.of_interest)
+        repaid = platform_days(day)
+        findings = [*watch_hits(day), *borrowers(day, contacts), *platforms(day, contacts, repaid)]
+        context.write("contact_digests", digests)
+        moved, last = of_weeks.result()
+    findings += moved
     behind = rows_behind(day, findings)
     context.write("compliance_findings", [_row(day, finding, behind[finding.finding_id][1]) for finding in findings])
     rows = [
@@ -49,10 +55,17 @@ def assess(day: ComplianceDay) -> None:
     context.write("compliance_rows", rows)
     context.write("filing_rows", filing_rows(day, findings))
     context.write("compliance_unjudged", unjudged(day))
-    context.write("last_acts", told_anew(told_before(context), weeks.acted))
-    context.write("contact_digests", digests)
+    context.write("last_acts", last)
     context.write("claims_sold", day.walked.sold)
     context.write("platform_days", repaid)
+
+
+def _of_weeks(day: ComplianceDay) -> tuple[list[Finding], pa.Table]:
+    """What is found by what moved over weeks, and table last_acts."""
+    weeks, found = Weeks(day), list[Finding]()
+    for among, window in weeks.windows():
+        found += [*money(day, among, window), *long_lenders(day, among, window)]
+    return found, told_anew(told_before(day.context), weeks.acted)
 
 
 def _row(day: ComplianceDay, finding: Finding, rows_in_all: int) -> Row:
