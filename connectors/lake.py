@@ -259,9 +259,9 @@ class Lake:
         """The URL of a table's Parquet folder, for an engine to read."""
         return self.url(f"{relative}/{table}")
 
-    def read(self, relative: str, table: str, columns: Sequence[str] | None = None) -> pa.Table:
-        """A table; of its declared columns those that are asked for."""
-        return self._table(relative, table, _some(arrow_schema(TABLES[table]), columns))
+    def read(self, relative: str, table: str, columns: Sequence[str] | None = None, words: Collection[str] = ()) -> pa.Table:
+        """A table; of its declared columns those that are asked for. ``words``: as of ``pieces``."""
+        return self._table(relative, table, _some(arrow_schema(TABLES[table]), columns), words)
 
     def read_as_it_lies(self, relative: str, table: str) -> pa.Table:
         """A table with whatever columns its files have, but those that are laid by for matching."""
@@ -316,10 +316,16 @@ class Lake:
             raise SealBroken(f"{relative}/files/{name} was changed")
         return data
 
-    def _table(self, relative: str, table: str, schema: pa.Schema | None) -> pa.Table:
+    def _table(self, relative: str, table: str, schema: pa.Schema | None, words: Collection[str] = ()) -> pa.Table:
         manifest = self.manifest(relative)
-        parts = [_read_parquet(relative, table, self._files.open(f"{relative}/{name}"), schema) for name in manifest.parts(table)]
-        whole = pa.concat_tables(parts)
+        names = manifest.parts(table)
+        if schema is not None and words:
+            pieces = _pieces(self._files, relative, table, names, {}, schema.names, False, words)
+            whole = pa.concat_tables([_with_words(schema, words).empty_table(), *pieces]).unify_dictionaries()
+        else:
+            whole = pa.concat_tables(
+                [_read_parquet(relative, table, self._files.open(f"{relative}/{name}"), schema) for name in names]
+            )
         if table in manifest.tables and whole.num_rows != manifest.tables[table]["rows"]:
             raise SealBroken(f"{relative}/{table} has {whole.num_rows} rows, its manifest says {manifest.tables[table]['rows']}")
         return whole
@@ -391,9 +397,21 @@ def _some(schema: pa.Schema, columns: Sequence[str] | None) -> pa.Schema:
     return schema if columns is None else pa.schema([schema.field(name) for name in columns])
 
 
+def without_rows(table: str, columns: Sequence[str] | None = None, words: Collection[str] = ()) -> pa.Table:
+    """A table as ``Lake.read`` gives it where nothing was written."""
+    return _with_words(_some(arrow_schema(TABLES[table]), columns), words).empty_table()
+
+
 def is_word(column: pa.ChunkedArray, word: str) -> pa.ChunkedArray:
     """Of a column of ``words`` which rows are this one: one look into each dictionary, and numbers compared."""
     masks = [pc.equal(chunk.indices, chunk.dictionary.index(pa.scalar(str(word)))) for chunk in column.chunks]
+    return pa.chunked_array(masks, pa.bool_())
+
+
+def is_any_word(column: pa.ChunkedArray, words: Collection[str]) -> pa.ChunkedArray:
+    """... which rows are one of these."""
+    known = pa.array(sorted(words), pa.string())
+    masks = [pc.is_in(chunk.dictionary, value_set=known).take(chunk.indices) for chunk in column.chunks]
     return pa.chunked_array(masks, pa.bool_())
 
 
@@ -414,9 +432,7 @@ def _pieces(
 ) -> Iterator[pa.Table]:
     schema = _some(arrow_schema(TABLES[table]), columns)
     texts = [f.name for f in schema if pa.types.is_string(f.type) and (coded or f.name in words)]
-    for name in () if coded else texts:
-        number = schema.get_field_index(name)
-        schema = schema.set(number, schema.field(number).with_type(_WORD))
+    schema = schema if coded else _with_words(schema, texts)
     for name in names:
         source = files.open(f"{relative}/{name}")
         try:
@@ -431,6 +447,10 @@ def _pieces(
                 yield pa.Table.from_batches([batch]).select(schema.names).cast(schema)
         except pa.ArrowException as error:
             raise SealBroken(f"{relative}/{table} cannot be read as Parquet: {error}") from error
+
+
+def _with_words(schema: pa.Schema, texts: Collection[str]) -> pa.Schema:
+    return pa.schema([field.with_type(_WORD) if field.name in texts else field for field in schema])
 
 
 def _may_hold(group: Any, within: Mapping[str, tuple[Any, Any]]) -> bool:

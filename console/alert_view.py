@@ -10,6 +10,7 @@ from datetime import date
 from typing import Any
 
 from connectors.bootstrap import Wiring
+from connectors.lake import is_word
 from console.compliance_view import rules_sealed
 from custody.alert_words import Words
 from custody.compliance import CURRENCY
@@ -27,7 +28,7 @@ from custody.services import alerts as service
 from custody.services.access import duties_of
 from custody.services.alert_messages import messages, told_in
 from custody.services.outbound import UNDELIVERED
-from custody.services.outputs import latest_seal
+from custody.services.outputs import latest_seal, seals_of_step
 from custody.services.rules import rule_book
 from schemas.rule_book import shipped_rules
 
@@ -185,15 +186,13 @@ def overdue_trend(wiring: Wiring, days: Sequence[date], platform: str) -> list[O
     """Of the dates whose risk is assessed, in order; of one platform, or of all together for ""."""
     import pyarrow.compute as pc
 
+    with wiring.register.transaction() as tx:
+        seals = seals_of_step(tx, "risk", days)
     found = []
-    for on in days:
-        with wiring.register.transaction() as tx:
-            seal = latest_seal(tx, on, "risk")
-        if seal is None:
-            continue
-        table = wiring.lake.read(seal.path, "loan_risk")
+    for on, seal in sorted(seals.items()):
+        table = wiring.lake.read(seal.path, "loan_risk", ["platform", "bucket", "overdue_minor"], ["platform", "bucket"])
         if platform:
-            table = table.filter(pc.equal(table["platform"], platform))
+            table = table.filter(is_word(table["platform"], platform))
         table = table.filter(pc.greater(table["overdue_minor"], 0))
         sums = table.group_by("bucket").aggregate([("overdue_minor", "sum")]).to_pylist()
         found.append(Overdue(on, {one["bucket"]: one["overdue_minor_sum"] for one in sums}))
@@ -213,24 +212,23 @@ class Assessed:
 
 def assessed(wiring: Wiring, days: Sequence[date], platform: str) -> Assessed:
     """Of one platform, or of all for ""."""
-    for on in reversed(days):
-        with wiring.register.transaction() as tx:
-            seal = latest_seal(tx, on, "risk")
-        if seal is None:
-            continue
-        if "portfolio" not in wiring.lake.manifest(seal.path).tables:
-            break
-        ahead, portfolio, moves = (
-            [row for row in wiring.lake.rows(seal.path, table) if platform in ("", row["platform"])]
-            for table in ("shortage_forecast", "portfolio", "bucket_moves")
-        )
-        found: dict[date, Row] = {}
-        for row in ahead:
-            day = found.setdefault(row["due"], {"due": row["due"], "due_minor": 0, "short_minor": 0, "items_short": 0})
-            for name in ("due_minor", "short_minor", "items_short"):
-                day[name] += row[name]
-        return Assessed(on, [found[due] for due in sorted(found)], portfolio, moves)
-    return Assessed(None, [], [], [])
+    with wiring.register.transaction() as tx:
+        seals = seals_of_step(tx, "risk", days)
+    if not seals:
+        return Assessed(None, [], [], [])
+    on = max(seals)
+    if "portfolio" not in wiring.lake.manifest(seals[on].path).tables:
+        return Assessed(None, [], [], [])
+    ahead, portfolio, moves = (
+        [row for row in wiring.lake.rows(seals[on].path, table) if platform in ("", row["platform"])]
+        for table in ("shortage_forecast", "portfolio", "bucket_moves")
+    )
+    found: dict[date, Row] = {}
+    for row in ahead:
+        day = found.setdefault(row["due"], {"due": row["due"], "due_minor": 0, "short_minor": 0, "items_short": 0})
+        for name in ("due_minor", "short_minor", "items_short"):
+            day[name] += row[name]
+    return Assessed(on, [found[due] for due in sorted(found)], portfolio, moves)
 
 
 @dataclass(frozen=True)

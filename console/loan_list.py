@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.bootstrap import Wiring
+from connectors.lake import is_any_word, is_word, without_rows
 from custody.names import PartyKind
 from custody.ports import Row
-from custody.services.organisations import parties
 from custody.services.outputs import Seal, seals_of_day
 
 _KEY = ("platform", "loan_id")
@@ -64,8 +64,11 @@ class LoanList:
         risk = self.seals.get("risk")
         if risk is None:
             return pa.chunked_array([pa.nulls(loans.num_rows, pa.int64())])
-        known = _read(self.wiring, risk, "loan_risk", self.platform or _one_of(loans), (*_KEY, _LATE))
-        known = known.filter(pc.greater(known[_LATE], 0))
+        known = _read(self.wiring, risk, "loan_risk", self.platform or _one_of(loans), (*_KEY, _LATE), ("platform",))
+        known = known.filter(
+            pc.and_(pc.greater(known[_LATE], 0), is_any_word(known["platform"], pc.unique(loans["platform"]).to_pylist()))
+        )
+        known = known.set_column(0, "platform", known["platform"].cast(pa.string()))
         keys = [pc.binary_join_element_wise(table["platform"], table["loan_id"], "|") for table in (loans, known)]
         return pc.fill_null(known[_LATE].combine_chunks().take(pc.index_in(keys[0], value_set=keys[1])), 0)
 
@@ -74,13 +77,13 @@ def loans_listed(wiring: Wiring, platform: str, state: str, part_of_id: str) -> 
     """Those of a platform, in a state, with this in their id; "" asks for all."""
     on = wiring.ledger_reader.up_to()
     with wiring.register.transaction() as tx:
-        platforms = sorted(p.party for p in parties(tx) if p.kind == PartyKind.PLATFORM)
+        platforms = [name for (name,) in tx.count("party", ["party"], kind=str(PartyKind.PLATFORM))]
         seals = seals_of_day(tx, on) if on else {}
     found = pa.table({name: pa.array([], pa.string()) for name in _SHOWN})
     if "post" in seals:
-        found = _read(wiring, seals["post"], "loans", platform, _SHOWN)
+        found = _read(wiring, seals["post"], "loans", platform, _SHOWN, ("state", "currency"))
         if state:
-            found = found.filter(pc.equal(found["state"], state))
+            found = found.filter(is_word(found["state"], state))
         if part_of_id:
             found = found.filter(pc.match_substring(found["loan_id"], part_of_id))
         found = found.append_column(_LEFT, pc.subtract(*(found[name] for name in _OF_LEFT)))
@@ -93,12 +96,10 @@ def _one_of(loans: pa.Table) -> str:
     return str(of[0]) if len(of) == 1 else ""
 
 
-def _read(wiring: Wiring, seal: Seal, table: str, platform: str, columns: Sequence[str]) -> pa.Table:
-    """Of one platform only the row groups that may hold any."""
+def _read(wiring: Wiring, seal: Seal, table: str, platform: str, columns: Sequence[str], words: Sequence[str]) -> pa.Table:
+    """Of one platform only the row groups that may hold any. ``words``: as of Lake.pieces."""
     if not platform:
-        return wiring.lake.read(seal.path, table, columns)
-    pieces = [
-        piece.filter(pc.equal(piece["platform"], platform))
-        for piece in wiring.lake.pieces(seal.path, table, {"platform": (platform, platform)}, columns)
-    ]
-    return pa.concat_tables(pieces) if pieces else wiring.lake.read(seal.path, table, columns).slice(0, 0)
+        return wiring.lake.read(seal.path, table, columns, words)
+    pieces = wiring.lake.pieces(seal.path, table, {"platform": (platform, platform)}, columns, words=words)
+    own = [piece.filter(pc.equal(piece["platform"], platform)) for piece in pieces]
+    return pa.concat_tables([without_rows(table, columns, words), *own])

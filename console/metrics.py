@@ -5,7 +5,6 @@ Worked out anew for each question from register and sealed tables; no figure is 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from itertools import pairwise
@@ -18,7 +17,7 @@ from connectors.bootstrap import Wiring
 from custody.calendar import CHINA, custody_date_of
 from custody.ports import RegisterTx
 from custody.services.outputs import days_begun, newest_seals
-from custody.services.promises import standing
+from custody.services.promises import promised_on
 from custody.steps import STEPS
 
 CLOSED = "CLOSED"
@@ -73,9 +72,7 @@ def _of_the_days(wiring: Wiring, tx: RegisterTx, begun: list[date], today: date)
     if not begun:
         return
     on = begun[-1]
-    promised: Counter[tuple[str, ...]] = Counter()
-    for (party, _), states in standing(tx, custody_date=on).items():
-        promised.update({(party, state): number for state, number in states.items()})
+    promised = {(party, state): number for party, states in promised_on(tx, on).items() for state, number in states.items()}
     yield _gauge("custody_files_promised", "Files of the newest custody date by party and state.", ["party", "state"], promised)
     committed = {
         row["step"]: datetime.fromisoformat(row["committed_at"]) for row in tx.find("step_output", ["version"], custody_date=on)

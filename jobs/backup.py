@@ -35,6 +35,7 @@ from custody.services.access import check_permission
 from schemas.store_keys import PERSON_TABLES
 
 FORMAT = 1
+_EVENT = "store.backup"
 _STATE = "state-"
 _NAMES = "backup.json"
 _RESTORING = "restoring"
@@ -58,17 +59,14 @@ class Backup:
 
 def back_up(wiring: Wiring, actor: str, folder: Path, keep: int, told: Callable[[str], None]) -> Backup:
     """A new state in ``folder``; older ones but the newest ``keep`` in all are removed. No day runs meanwhile, for the moment that the
-    register takes: what is large was copied before. A state that a run had made when it was ended is the one, where nothing happened since.
+    register takes: what is large was copied before. Where nothing happened since the newest state, that is the one (a run that was ended may have
+    made it, told or not).
     Raises RetryLater while a day runs, DiskFull, UsageError."""
     if keep < 1:
         raise UsageError("keep one state at least / 至少保留一份")
     check_permission(wiring.register, actor, "store.backup", folder.name)
     folder.mkdir(parents=True, exist_ok=True)
     known = states(folder)
-    if known and _is_untold(wiring, known[-1]):
-        told(f"{known[-1].state} was made by a run that was ended; nothing has happened since")
-        _forget(folder, keep)
-        return _tell(wiring, actor, known[-1])
     before = {name: said for state in known for name, said in state.files.items()}
     copier = _Copier(folder, before)
     _copy_unchanging(wiring, copier)
@@ -95,6 +93,11 @@ def back_up(wiring: Wiring, actor: str, folder: Path, keep: int, told: Callable[
     done = Backup(
         state, revision, str(last["custody_date"]) if last else "", last["manifest_digest"] if last else "", rows, copier.names
     )
+    if known and _says_the_same(known[-1], done) and not any(faults_of(folder, known[-1])):
+        shutil.rmtree(place)
+        _forget(folder, keep)
+        told(f"nothing has happened since {known[-1].state}, which is whole")
+        return known[-1] if _is_told(wiring, known[-1]) else _tell(wiring, actor, known[-1])
     said = {"format": FORMAT, **vars(done), "files": {name: list(said) for name, said in sorted(done.files.items())}}
     write_durably(place / _NAMES, canonical_json(said).encode(), 0o444)
     place.rename(folder / state)
@@ -103,15 +106,26 @@ def back_up(wiring: Wiring, actor: str, folder: Path, keep: int, told: Callable[
     return _tell(wiring, actor, done)
 
 
-def _is_untold(wiring: Wiring, newest: Backup) -> bool:
-    """Whether the trail says as little as it did when the state was made."""
+def _says_the_same(newest: Backup, done: Backup) -> bool:
+    """Whether another state would differ in nothing but the lease under which it was made, and in the newest one's having been told."""
+
+    def files(of: Backup) -> dict[str, tuple[int, str]]:
+        own = {f"{of.state}/{_REGISTER}/{table}.gz" for table in ("lease", "audit_event")}
+        return {name.removeprefix(f"{of.state}/"): said for name, said in of.files.items() if name not in own}
+
+    # Nobody takes an event away: as many are the same ones, and one more is that of ``_tell`` (see _is_told).
+    more = done.rows["audit_event"] - newest.rows["audit_event"]
+    return more in (0, 1) and files(newest) == files(done)
+
+
+def _is_told(wiring: Wiring, newest: Backup) -> bool:
     with wiring.register.transaction() as tx:
-        return tx.count("audit_event", ()).get((), 0) == newest.rows["audit_event"]
+        return bool(tx.find("audit_event", action=_EVENT, subject=newest.state))
 
 
 def _tell(wiring: Wiring, actor: str, done: Backup) -> Backup:
     with wiring.register.transaction() as tx:
-        tx.audit(actor, "store.backup", done.state, {"closed": done.closed, "root": done.root, "files": len(done.files)})
+        tx.audit(actor, _EVENT, done.state, {"closed": done.closed, "root": done.root, "files": len(done.files)})
     return done
 
 

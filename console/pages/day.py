@@ -10,13 +10,12 @@ from datetime import date, timedelta
 from functools import cached_property
 from typing import Any
 
-from console.overview import UNDER_WAY, Day
+from console.overview import UNDER_WAY, Day, Found
 from console.pages.links import Link
 from console.pages.listing import Listing, listing, query
 from console.pages.plot import Plot, trend_plot
 from console.pages.words import PROMISES, Words
 from custody.masking import mask_user_numbers
-from custody.names import PartyKind
 from custody.ports import Row
 from custody.services.intake import FILE_QUARANTINED
 from custody.services.promises import FILE_MISSING
@@ -35,14 +34,13 @@ _STEPS: dict[str, str] = {
     "cut_off": "日切", "land": "入库", "validate": "批次校验", "extract": "抽取", "post": "记账", "project": "投影", "reconcile": "对账", "fees": "计费",
     "risk": "风控", "compliance": "合规", "statement": "账单", "report": "报表", "close": "关账",
 }  # fmt: skip
-_MOST_ROWS = 50
 # Words, an amount with its currency, or a link.
 Cell = str | tuple[int, str] | Link
 
 
 @dataclass(frozen=True)
 class Topic:
-    """One line of the morning's list. ``rows`` are cells under ``columns``, at most 50 of ``count``; ``command`` shows all.
+    """One line of the morning's list. ``rows`` are cells under ``columns``, the first of ``count``; ``command`` shows all.
     ``amounts``: their sum in each currency, empty where a sum would say nothing.
 
     ``known``: whether the step that would find them is committed; while it is not, none is no good news.
@@ -150,7 +148,8 @@ class View:
         """The same of all parties."""
         total: Counter[str] = Counter()
         for row in self.day.platforms:
-            total.update(row["promised"])
+            for state, number in row["promised"].items():
+                total[state] += number
         return self.promises({"promised": total})
 
     @cached_property
@@ -178,9 +177,9 @@ class View:
     def party(self, row: Row) -> str:
         """The page of a platform's day; of any other party, its own."""
         name = row["platform"]
-        if self.day.kinds.get(name) == PartyKind.PLATFORM:
-            return query("platform", {"id": name, "date": self.day.on})
-        return query("organisation", {"party": name})
+        if name in self.day.other_parties:
+            return query("organisation", {"party": name})
+        return query("platform", {"id": name, "date": self.day.on})
 
     @property
     def _batches_title(self) -> Words:
@@ -195,9 +194,9 @@ class View:
     def _liquidity_title(self) -> Words:
         """For which day, and of how many platforms money will not do."""
         english, chinese = "what can be paid out", "当日支付头寸"
-        if not self.day.liquidity:
+        if not self.day.liquidity.count:
             return english, chinese
-        on, short = self.day.liquidity[0]["on_date"], sum(row["left_minor"] < 0 for row in self.day.liquidity)
+        on, short = self.day.liquidity.rows[0]["on_date"], self.day.liquidity_short
         more = (f"; {short} platforms short", f"；{short} 家平台不足") if short else ("", "")
         return f"{english} on {on}{more[0]}", f"{chinese}（{on}）{more[1]}"
 
@@ -276,7 +275,7 @@ def _topic(
     name: str,
     title: Words,
     known: bool,
-    rows: list[Row],
+    found: Found,
     cells: Callable[[Row], list[Cell]],
     columns: Sequence[Words],
     command: str,
@@ -284,11 +283,8 @@ def _topic(
 ) -> Topic:
     """Breaks are never ``summed``: one sum of money stands in several (in INV_01 and in the movement that is missing), and
     their amounts have no sign."""
-    by_currency: Counter[str] = Counter()
-    for row in rows if summed else []:
-        by_currency[row["currency"]] += row["amount_minor"]
-    amounts = [(minor, currency) for currency, minor in sorted(by_currency.items())]
-    return Topic(name, title, known, len(rows), amounts, columns, [cells(row) for row in rows[:_MOST_ROWS]], command)
+    amounts = [(minor, currency) for currency, minor in sorted(found.minor.items())] if summed else []
+    return Topic(name, title, known, found.count, amounts, columns, [cells(row) for row in found.rows], command)
 
 
 def _file_cells(row: Row) -> list[Cell]:

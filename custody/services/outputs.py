@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -41,6 +42,12 @@ def newest_seals(tx: RegisterTx, step: str) -> list[Seal]:
     return list({row["custody_date"]: seal_of(row) for row in rows}.values())
 
 
+def seals_of_step(tx: RegisterTx, step: str, of: Sequence[date]) -> dict[date, Seal]:
+    """The same of these dates, by date."""
+    rows = tx.find("step_output", order_by=["version"], step=step, custody_date=list(of))
+    return {row["custody_date"]: seal_of(row) for row in rows}
+
+
 def days_begun(tx: RegisterTx) -> list[date]:
     """Every custody date that was cut off, in order."""
-    return sorted({row["custody_date"] for row in tx.find("step_output", step="cut_off")})
+    return [on for (on,) in tx.count("step_output", ["custody_date"], step="cut_off")]

@@ -325,6 +325,14 @@ def standing(tx: RegisterTx, **equals: object) -> dict[tuple[str, date], dict[st
     return dict(counts)
 
 
+def promised_on(tx: RegisterTx, on: date) -> dict[str, dict[str, int]]:
+    """The same of one date, by party."""
+    counts: dict[str, dict[str, int]] = defaultdict(dict)
+    for (party, state), number in tx.count("expected_file", ["party", "state"], custody_date=on).items():
+        counts[party][state] = number
+    return dict(counts)
+
+
 def not_here(tx: RegisterTx, on: date, party: str | None = None, file_type: str | None = None) -> Sequence[Row]:
     """Promises of a date that no file keeps, by party, type and batch; of a date that was not begun what contracts would promise."""
     wanted = {name: value for name, value in (("party", party), ("file_type", file_type)) if value is not None}

@@ -55,8 +55,8 @@ class _TrialLake(Lake):
     ) -> Iterator[pa.Table]:
         return super().pieces(self._at(relative, table), table, within, columns, coded, words)
 
-    def _table(self, relative: str, table: str, schema: pa.Schema | None) -> pa.Table:
-        return super()._table(self._at(relative, table), table, schema)
+    def _table(self, relative: str, table: str, schema: pa.Schema | None, words: Collection[str] = ()) -> pa.Table:
+        return super()._table(self._at(relative, table), table, schema, words)
 
     def _at(self, relative: str, table: str) -> str:
         return relative if table in self._own.get(relative, (table,)) else self._behind[relative]

@@ -17,7 +17,9 @@ from connectors.settings import load_settings
 from console.cli import app
 from console.commands.instance import bring_register_to_newest
 from custody.errors import SealBroken
-from jobs.backup import back_up, restore_stores, states
+from custody.services.access import SYSTEM
+from custody.services.alerts import raise_alert
+from jobs.backup import back_up, faults_of, restore_stores, states
 
 # What a backup and a restore themselves write.
 OWN_EVENTS = ("audit_event",)
@@ -54,7 +56,7 @@ def content(home: Path) -> dict[str, Any]:
     return {name: rows for name, rows in found.items() if name not in OWN_EVENTS}
 
 
-def test_a_state_whose_run_was_ended_before_it_said_so_is_the_backup(
+def test_where_nothing_happened_since_the_newest_state_is_the_backup_and_is_told_once(
     two_days: TwoDays, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = copy_of(two_days.home, tmp_path / "home")
@@ -71,8 +73,19 @@ def test_a_state_whose_run_was_ended_before_it_said_so_is_the_backup(
         again = back_up(instance.wiring, "admin", folder, 2, lambda words: None)
         assert again == made and states(folder) == [made]
         assert [e["subject"] for e in instance.find("audit_event", action="store.backup")] == [made.state]
-        # Now it is told, which is more than nothing: the next one is a state of its own.
-        assert back_up(instance.wiring, "admin", folder, 2, lambda words: None).state != made.state
+        # One that was told, too: its run may have been ended after that.
+        assert back_up(instance.wiring, "admin", folder, 2, lambda words: None) == made and states(folder) == [made]
+        assert len(instance.find("audit_event", action="store.backup")) == 1
+        # A row that no event tells of is enough for another.
+        with instance.wiring.register.transaction() as tx:
+            (person, *_) = tx.find("person")
+            tx.update("person", {"person_id": person["person_id"]}, {"display_name": "another"})
+        second = back_up(instance.wiring, "admin", folder, 2, lambda words: None)
+        assert states(folder) == [made, second]
+        # And so is a newest one that is not whole.
+        (folder / second.state / "persons.gz").write_bytes(b"")
+        third = back_up(instance.wiring, "admin", folder, 2, lambda words: None)
+        assert states(folder) == [second, third] and not list(faults_of(folder, third))
 
 
 def test_an_empty_machine_becomes_the_instance_and_goes_on_like_it(
@@ -101,7 +114,7 @@ def test_an_empty_machine_becomes_the_instance_and_goes_on_like_it(
 
 
 def test_the_next_state_copies_what_is_new_and_destroys_what_the_archive_destroyed(
-    backed_up: tuple[Path, Path], tmp_path: Path, fresh: CopyOf
+    backed_up: tuple[Path, Path], two_days: TwoDays, tmp_path: Path, fresh: CopyOf
 ) -> None:
     home, backups = fresh(backed_up[0]), copy_of(backed_up[1], tmp_path / "backups")
     key = next(path for path in sorted((home / "archive").glob("??/*.key")))
@@ -114,6 +127,9 @@ def test_the_next_state_copies_what_is_new_and_destroys_what_the_archive_destroy
     assert said[0].startswith("0 files of lake and archive copied")
     assert not (backups / name).exists() and len(states(backups)) == 2
     with opened(home) as instance:
+        raise_alert(
+            instance.wiring.register, SYSTEM, "TASK_FAILED", "custody_day.post", two_days.days[1], "post failed", "记账失败"
+        )
         back_up(instance.wiring, "admin", backups, 1, said.append)
     assert [state.state for state in states(backups)] == ["state-000003"]
     assert sorted(path.name for path in backups.iterdir()) == ["archive", "lake", "state-000003"]
@@ -179,14 +195,17 @@ def test_a_restore_that_was_ended_is_gone_on_with(backed_up: tuple[Path, Path], 
 
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_a_backup_that_was_ended_leaves_the_one_before(
-    backed_up: tuple[Path, Path], tmp_path: Path, fresh: CopyOf, number: int
+    backed_up: tuple[Path, Path], two_days: TwoDays, tmp_path: Path, fresh: CopyOf, number: int
 ) -> None:
     home, backups = fresh(backed_up[0]), copy_of(backed_up[1], tmp_path / "backups")
     before = states(backups)
     with opened(home) as instance:
+        raise_alert(
+            instance.wiring.register, SYSTEM, "TASK_FAILED", "custody_day.post", two_days.days[1], "post failed", "记账失败"
+        )
         with pytest.raises(Ended):
             back_up(instance.wiring, "admin", backups, 1, ended_at(number))
         assert states(backups) == before
         done = back_up(instance.wiring, "admin", backups, 1, lambda _: None)
-    assert states(backups) == [done]
+    assert states(backups) == [done] != before
     assert not list(backups.rglob(".*"))

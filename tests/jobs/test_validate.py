@@ -116,7 +116,7 @@ def test_what_is_planted_fails_in_its_batch_only(
     assert instance.find("step_output", custody_date=ON, step="extract")
     shown = {p["platform"]: p["untrusted"] for p in day_at_a_glance(instance.wiring, ON)["platforms"]}
     assert {platform for platform, count in shown.items() if count} == {"P001"} and shown["P001"] == 1
-    assert the_day(instance.wiring, ON).batch_findings[0]["severity"] == "fail"
+    assert the_day(instance.wiring, ON).batch_findings.rows[0]["severity"] == "fail"
 
 
 def test_one_repeated_key_warns(instance: Instance, world: Path, tmp_path: Path) -> None:

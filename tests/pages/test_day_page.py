@@ -14,7 +14,7 @@ from pages_kit import Desk, party_rows, read
 from typer.testing import CliRunner
 
 from console.cli import app as command_line
-from console.overview import files_wanting, the_day, waiting_money
+from console.overview import Found, files_wanting, the_day, waiting_money
 from console.pages.day import View
 from console.pages.links import Link
 from console.pages.plot import trend_plot
@@ -99,10 +99,10 @@ def test_no_sum_is_shown_of_breaks_and_the_core_is_more_or_less(desk: Desk) -> N
     topics = {topic.name: topic for topic in View(day, GO_LIVE, "bank").topics}
     assert topics["new"].count and topics["shortfall"].count and topics["channel"].count
     assert [name for name, topic in topics.items() if topic.amounts] == ["channel", "unknown", "waiting"]
-    one = next(b for b in day.shortfalls if "core" in b["evidence"])
+    one = next(b for b in day.shortfalls.rows if "core" in b["evidence"])
     for core, words in (("2", "core more than ledger"), ("0", "core less than ledger"), ('"absent"', "core has no such account")):
         changed = {**one, "evidence": f'[{{"core":{core},"ledger":1}}]'}
-        (told,) = [t for t in View(replace(day, shortfalls=[changed]), GO_LIVE, "bank").topics if t.name == "shortfall"]
+        (told,) = [t for t in View(replace(day, shortfalls=Found.of([changed])), GO_LIVE, "bank").topics if t.name == "shortfall"]
         assert words in str(told.rows[0][2])
 
 
@@ -118,24 +118,26 @@ def test_money_without_an_owner_and_legal_orders_say_how_old_they_are(desk: Desk
     later = replace(
         day,
         on=GO_LIVE + 40 * ONE_DAY,
-        legal_matters=[
-            {
-                "what": "FREEZE",
-                "platform": "P001",
-                "number": "J1",
-                "account": "P001.LENDER.U001000004",
-                "since": None,
-                "amount_minor": 5,
-            },
-            {
-                "what": "FROZEN",
-                "platform": "P001",
-                "number": "H1",
-                "account": "P001.LENDER.U001000004",
-                "since": GO_LIVE,
-                "amount_minor": 7,
-            },
-        ],
+        legal_matters=Found.of(
+            [
+                {
+                    "what": "FREEZE",
+                    "platform": "P001",
+                    "number": "J1",
+                    "account": "P001.LENDER.U001000004",
+                    "since": None,
+                    "amount_minor": 5,
+                },
+                {
+                    "what": "FROZEN",
+                    "platform": "P001",
+                    "number": "H1",
+                    "account": "P001.LENDER.U001000004",
+                    "since": GO_LIVE,
+                    "amount_minor": 7,
+                },
+            ]
+        ),
     )
     topics = {topic.name: topic for topic in View(later, GO_LIVE, "bank").topics}
     assert [(row[4], row[5]) for row in topics["legal"].rows] == [("–", "–"), (str(GO_LIVE), "40")]
@@ -172,8 +174,10 @@ def test_what_can_be_paid_out_is_cash_and_channel_money_less_what_is_under_way(d
             for r in instance.lake_rows(GO_LIVE, "post", "balances")
             if r["account"].endswith(":CORE_CASH")
         }
-    assert {row["platform"] for row in day.liquidity} == set(cash) and {row["on_date"] for row in day.liquidity} == {NEXT}
-    for row in day.liquidity:
+    assert {row["platform"] for row in day.liquidity.rows} == set(cash) and {row["on_date"] for row in day.liquidity.rows} == {
+        NEXT
+    }
+    for row in day.liquidity.rows:
         statuses = {
             s: sum(w["amount_minor"] for w in under_way if (w["platform"], w["status"]) == (row["platform"], s))
             for s in row
@@ -185,9 +189,9 @@ def test_what_can_be_paid_out_is_cash_and_channel_money_less_what_is_under_way(d
         paid = sum(row[name] for name in ("payable_minor", "UNKNOWN", "REMITTING", "ACCEPTED", "REQUESTED", "IN_FLIGHT"))
         assert row["left_minor"] == row["cash_minor"] + row["due_minor"] - paid
         assert row["cash_minor"] <= cash[row["platform"]]
-    assert sum(row["UNKNOWN"] + row["REMITTING"] for row in day.liquidity) > 0
-    short = [{**day.liquidity[0], "left_minor": -1}, *day.liquidity[1:]]
-    (topic,) = [t for t in View(replace(day, liquidity=short), GO_LIVE, "bank").topics if t.name == "liquidity"]
+    assert sum(row["UNKNOWN"] + row["REMITTING"] for row in day.liquidity.rows) > 0
+    assert day.liquidity_short == 0
+    (topic,) = [t for t in View(replace(day, liquidity_short=1), GO_LIVE, "bank").topics if t.name == "liquidity"]
     assert "1 platforms short" in topic.title[0] and len(topic.columns) == len(topic.rows[0]) == 10
     assert "当日支付头寸 not known yet" in " ".join(read(desk.day(NEXT).text).text.split())
 
@@ -199,7 +203,7 @@ def test_a_batch_that_failed_is_not_to_be_trusted_and_a_short_history_is_said(de
     finding = {
         "severity": "fail", "party": "P001", "file_type": "TXN", "custody_date": GO_LIVE, "words_en": "two rows", "words_zh": "两行",
     }  # fmt: skip
-    (topic,) = [t for t in View(replace(day, batch_findings=[finding]), GO_LIVE, "bank").topics if t.name == "batches"]
+    (topic,) = [t for t in View(replace(day, batch_findings=Found.of([finding])), GO_LIVE, "bank").topics if t.name == "batches"]
     assert topic.known and topic.rows == [["FAIL, not to be trusted 不可信", "P001", "TXN", str(GO_LIVE), "two rows · 两行"]]
     # The first day of all: nobody knows yet what is usual, and that is not called usual.
     assert day.batches_without_history == len(batches) > 0
@@ -230,8 +234,8 @@ def test_the_refused_file_counts_once_with_its_rules_words(desk: Desk) -> None:
     html = desk.day(GO_LIVE).text
     with opened(desk.home) as instance:
         day = the_day(instance.wiring, GO_LIVE)
-    assert [row["outcome"] for row in day.files_missing] == ["REFUSED"]
-    assert sum(row["expected"] - row["landed"] for row in party_rows(html)) == len(day.files_missing)
+    assert [row["outcome"] for row in day.files_missing.rows] == ["REFUSED"]
+    assert sum(row["expected"] - row["landed"] for row in party_rows(html)) == day.files_missing.count
     assert "SHA-256" in html and "has not come" not in html
 
 
@@ -378,9 +382,12 @@ def test_hostile_names_are_only_text(desk: Desk, tmp_path: Path, monkeypatch: py
     finding = {
         "severity": "fail", "party": HOSTILE, "file_type": "TXN", "custody_date": GO_LIVE, "words_en": HOSTILE, "words_zh": HOSTILE,
     }  # fmt: skip
-    breaks = [{**row, "subject": HOSTILE, "platform": HOSTILE, "kind": HOSTILE} for row in day.new_breaks]
+    breaks = [{**row, "subject": HOSTILE, "platform": HOSTILE, "kind": HOSTILE} for row in day.new_breaks.rows]
     html = page(
-        "day.html", view=View(replace(day, platforms=[party], new_breaks=breaks, batch_findings=[finding]), GO_LIVE, HOSTILE)
+        "day.html",
+        view=View(
+            replace(day, platforms=[party], new_breaks=Found.of(breaks), batch_findings=Found.of([finding])), GO_LIVE, HOSTILE
+        ),
     )
     shown = read(html)
     assert [row for row in shown.rows if row[0] == HOSTILE and len(row) == 9]
