@@ -56,7 +56,7 @@ debian-packages: $(INSTALLED)  ## install what the real parts lack on this machi
 	  apt-get update --quiet=2 && DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends $$packages; fi
 
 # The same tests with full counts: kill points, worlds, generated cases.
-SOAK := tests/e2e tests/dags/test_tasks_cleared.py tests/jobs tests/property tests/simulator tests/exchange
+SOAK := tests/e2e tests/dags/test_tasks_cleared.py tests/jobs tests/property tests/simulator tests/exchange $(wildcard tests/services/test_*_killed.py)
 SOAK_REAL := tests/e2e/test_parts_killed.py tests/jobs/test_engines_agree.py tests/exchange/test_mutated_files_over_sshd.py tests/pages/test_pages_in_airflow.py
 CRASH := tests/e2e/test_ledger_crash_matrix.py
 soak: $(INSTALLED)  ## full counts of seeds and kill points; results under build/soak

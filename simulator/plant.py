@@ -47,10 +47,11 @@ class _Planter:
         self.plan = FaultPlan()
         self.planted: list[tuple[FaultKind, Scene, Victim]] = []
         # What no second fault may touch; rows that were shifted, which may be shifted again and not changed; files that must
-        # arrive whole.
+        # arrive whole; files of which nobody else edits rows.
         self.taken: set[str] = set()
         self.shifted: set[str] = set()
         self.sound: set[FileKey] = set()
+        self.alone: set[FileKey] = set()
 
     def plant(self, requests: list[FaultRequest]) -> FaultPlan:
         # What has few places goes before what has many: what is pinned first, then by places counted in the untouched world.
@@ -117,9 +118,15 @@ class _Planter:
     def _is_free(self, victim: Victim) -> bool:
         if self.taken.intersection(_subjects(victim)):
             return False
+        if victim.alone is not None and self.plan.rows.get(victim.alone):
+            return False
         for file, edit in victim.rows:
             place = row_place(file, edit.key)
-            if place in self.taken or (edit.action != "shift" and (place in self.shifted or self._is_spoilt(file))):
+            if (
+                place in self.taken
+                or file in self.alone
+                or (edit.action != "shift" and (place in self.shifted or self._is_spoilt(file)))
+            ):
                 return False
         if any(self._is_spoilt(file) for file in (*victim.sound, *(line.file for line in victim.lines))):
             return False
@@ -151,6 +158,8 @@ class _Planter:
             self.plan.e_core.setdefault(day, []).append(e_edit)
         self.taken |= _subjects(victim)
         self.sound |= set(victim.sound)
+        if victim.alone is not None:
+            self.alone.add(victim.alone)
         self.planted.append((kind, scene, victim))
 
     def _label(self, kind: FaultKind, scene: Scene, victim: Victim) -> dict[str, Any]:

@@ -49,7 +49,7 @@ class Victim:
     refuse (the last one with the key), which is expected besides ``expects`` once their line is known. ``allows``: findings that may or
     may not follow. ``follows``: findings that follow, but that other faults may bring about as well, or that a file that comes
     late puts off. ``spoils``: the kind by which ``file`` is spoilt, where it is not this fault's own. ``touches``: what no other fault may touch, beside all that is expected, allowed or edited. ``sound``: files
-    that must not be spoilt as a whole, though none of their rows is edited."""
+    that must not be spoilt as a whole, though none of their rows is edited. ``alone``: the file whose number of rows is this fault's alone."""
 
     party: str
     keys: dict[str, object]
@@ -67,6 +67,7 @@ class Victim:
     whole_set: SetKey | None = None
     touches: tuple[str, ...] = ()
     sound: tuple[FileKey, ...] = ()
+    alone: FileKey | None = None
 
 
 @dataclass(frozen=True)

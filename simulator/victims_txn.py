@@ -189,11 +189,8 @@ _SHARE_BP, _DAYS, _ROWS = 1_900, 5, 20
 def most_missing(scene: Scene) -> Iterator[Victim]:
     """Nearly all movements of a date are left out: each is missing, and the file as a whole is far too small."""
     is_business = scene.calendar.is_business_day
-    usual = [
-        len(truth.platforms[scene.platform].txn)
-        for truth in scene.days[: scene.index]
-        if is_business(truth.day) == is_business(scene.day)
-    ]
+    alike = [truth for truth in scene.days[: scene.index] if is_business(truth.day) == is_business(scene.day)]
+    usual = [len(truth.platforms[scene.platform].txn) for truth in alike]
     dropped = scene.claimed()
     left = len(scene.own.txn) - len(dropped)
     if len(usual) < _DAYS or min(usual) < _ROWS or left * 10_000 >= _SHARE_BP * min(usual):
@@ -206,5 +203,8 @@ def most_missing(scene: Scene) -> Iterator[Victim]:
         expects=(small, *(scene.ab(BreakKind.MISSING_IN_PLATFORM.value, subject(move)) for move in dropped)),
         follows=tuple(dict.fromkeys(chain for move in dropped for chain in scene.chains_of(move))),
         known_by=scene.day,
+        # A file that came late told nobody what is usual.
+        sound=tuple((*file[:2], truth.day) for truth in alike),
+        alone=file,
         rows=tuple((file, RowEdit("drop", (move.request_no, move.leg))) for move in dropped),
     )
