@@ -158,7 +158,7 @@ _QUERIES = {
       union all select 'limit_on_all', sum(minor) - if(bool_or(kind = 'COMPANY'), 500000000, 100000000)
         from loans group by customer_id having sum(minor) > if(bool_or(kind = 'COMPANY'), 500000000, 100000000)
       union all select 'rate_cap', minor from loans where rate_bp > 2400
-      union all select 'shared_contact', 0 from contacts group by field, digest having count(distinct customer_id) >= 3
+      union all select 'shared_contact', 0 from contacts group by field, digest having count(distinct customer_id) >= if(field = 'card_no', 2, 3)
       union all select 'shared_identity', 0 from accounts where role = 'BORROWER' group by platform, customer_id having count(*) >= 2
       union all select 'large_value', came from large where came >= threshold
       union all select 'large_value', went from large where went >= threshold
@@ -167,7 +167,7 @@ _QUERIES = {
       union all select 'structuring', sum(went) from customer_days where went >= threshold * 4 // 10 and went < threshold group by customer_id
         having count(*) >= 2 and bool_or(is_new) and sum(went) * 10000 >= any_value(threshold) * 17500::bigint
       union all select 'fast_in_out', least(went - (got - came), came - spent) from per_customer
-        where leaves_today and came >= 5000000 and least(went - (got - came), came - spent) * 10000 >= came * 9000
+        where leaves_today and came >= 5000000 and least(went - (got - came), came - spent) * 10000 >= came * 8000
       union all select 'dormant_active', minor from woken join (
         select customer_id, max(last_on) as last_on from (
           select customer_id, last_on from read_parquet({told})
@@ -184,11 +184,11 @@ _QUERIES = {
           select platform, seller, buyer, sum(amount_minor) as minor, count(distinct loan_id) as loans from sold group by 1, 2, 3)
           group by platform, seller) where many >= 5000000 or (few >= 2000000 and few * 10000 >= total * 8000)
       union all select 'pooling', idle from idle left join (select platform, sum(minor) as lent from loans group by platform) l using (platform)
-        where idle * 10000 >= coalesce(lent, 0) * 2000 and lenders >= 5
+        where idle * 10000 >= coalesce(lent, 0) * 1000 and lenders >= 5
       union all select 'new_for_old', sum(by_new) from (
         select platform, repaid_minor as repaid, repaid_by_new_minor as by_new from platform_days
         union all select platform, repaid_minor, repaid_by_new_minor from read_parquet({platform_days_before})) group by platform
-        having sum(by_new) >= 1000000 and sum(by_new) * 10000 >= sum(repaid) * 2000
+        having sum(by_new) >= 1000000 and sum(by_new) * 10000 >= sum(repaid) * 1000
       union all select 'fill_that_never_was', raised_minor - l.funded_minor from '{land}/land_loan/*.parquet' c
         join '{post}/loans/*.parquet' l on l.platform = c.party and l.loan_id = c.loan_id where raised_minor - l.funded_minor >= 10000
     """,

@@ -75,12 +75,16 @@ def _item(platform: str, kind: str, subject: str) -> dict[str, Any]:
     return {"platform": platform, "sides": "R", "kind": kind, "subject": subject}
 
 
-def _found(days: Iterable[tuple[date, list[Row]]]) -> list[dict[str, Any]]:
+def findings_of(on: date, rows: Iterable[Row]) -> list[dict[str, Any]]:
+    """A date's findings as simulator.score takes them."""
     return [
         _item(row["platform"], row["rule"], row["subject"]) | {"found_on": on.isoformat(), "rows": [row["words_en"]]}
-        for on, rows in days
         for row in rows
     ]
+
+
+def _found(days: Iterable[tuple[date, list[Row]]]) -> list[dict[str, Any]]:
+    return [item for on, rows in days for item in findings_of(on, rows)]
 
 
 def behaviour_score(wiring: Wiring, labels: list[dict[str, Any]]) -> tuple[Score, date]:

@@ -14,6 +14,8 @@ from fractions import Fraction
 from custody.compliance import BASIS_POINTS, Behind, Figures, Finding, Source
 from custody.ports import Row
 
+PAIR = 2
+_CARD = "card_no"
 FIELDS = {"card_no": ("card", "银行卡"), "phone": ("phone number", "手机号")}
 
 
@@ -62,13 +64,19 @@ def above_rate_cap(loans: Iterable[Row], caps: Sequence[tuple[date, int]]) -> It
 
 def split_terms(loans: Iterable[Row], figures: Figures) -> Iterator[Finding]:
     """``loans``: platform, customer_id, purpose, loan_id, since, ends_on (by contract), funded_minor: what was lent. One takes over
-    from another when it begins within ``gap_days`` of the other's end and is of like amount."""
+    from another when it begins within ``gap_days`` of the other's end and is of like amount. Where the rule names ``pair_days``, two are
+    enough of loans that run no longer, the nearer and the more alike."""
     of: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
     for loan in loans:
         of[loan["platform"], loan["customer_id"], loan["purpose"]].append(loan)
     for (platform, customer, _), lent in sorted(of.items()):
-        chain = longest_chain(sorted(lent, key=lambda loan: (loan["since"], loan["loan_id"])), figures)
-        if len(chain) >= figures["loans"]:
+        ordered = sorted(lent, key=lambda loan: (loan["since"], loan["loan_id"]))
+        chain, least = longest_chain(ordered, figures), figures["loans"]
+        if len(chain) < least and "pair_days" in figures:
+            short = [loan for loan in ordered if (loan["ends_on"] - loan["since"]).days <= figures["pair_days"]]
+            near = {"gap_days": figures["pair_gap_days"], "amount_bp": figures["pair_amount_bp"]}
+            chain, least = longest_chain(short, near), PAIR
+        if len(chain) >= least:
             total = sum(loan["funded_minor"] for loan in chain)
             said = {
                 "loans": len(chain),
@@ -99,13 +107,15 @@ def _takes_over(earlier: Row, later: Row, figures: Figures) -> bool:
 
 
 def shared_contacts(contacts: Iterable[Row], figures: Figures) -> Iterator[Finding]:
-    """``contacts``: borrowers' field, digest, customer_id, platform, sub_account, since, file_name, line_no."""
+    """``contacts``: borrowers' field, digest, customer_id, platform, sub_account, since, file_name, line_no. Families share a phone; a card
+    is one person's: where the rule names ``card_borrowers``, so few are enough of those who share one."""
     of: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in contacts:
         of[row["field"], row["digest"]].append(row)
     for (field, digest), sharing in sorted(of.items()):
         persons, platforms = {row["customer_id"] for row in sharing}, sorted({row["platform"] for row in sharing})
-        if len(persons) >= figures["borrowers"]:
+        least = figures.get("card_borrowers", figures["borrowers"]) if field == _CARD else figures["borrowers"]
+        if len(persons) >= least:
             said: dict[str, int | str] = {
                 "borrowers": len(persons),
                 "platforms": len(platforms),

@@ -57,8 +57,8 @@ NEEDS: Mapping[str, Needs] = MappingProxyType(
         "limit_on_platform": Needs(("person_minor", "company_minor"), _P),
         "limit_on_all": Needs(("person_minor", "company_minor"), _B),
         "rate_cap": Needs(("rate_bp",), _P),
-        "term_splitting": Needs(("loans", "gap_days", "amount_bp"), _P),
-        "shared_contact": Needs(("borrowers",), _B),
+        "term_splitting": Needs(("loans", "gap_days", "amount_bp"), _P, ("pair_gap_days", "pair_amount_bp", "pair_days")),
+        "shared_contact": Needs(("borrowers",), _B, ("card_borrowers",)),
         "shared_identity": Needs(("accounts",), _P),
         # money that comes and goes
         "large_value": Needs(("person_minor", "company_minor", "file_business_days"), _A),

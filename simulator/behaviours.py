@@ -247,6 +247,16 @@ class Behaviours:
         self._needs_money()
         guarantor = self._people.meet(Role.GUARANTOR, make_company(self._chance))
         self._loan(self._person(Role.BORROWER)[0], 8_000, 1, days=3, guarantor=guarantor, habit=Habit.COMPENSATED_LOST)
+        self._borrows_again()
+
+    def _borrows_again(self) -> None:
+        """A shopkeeper who buys stock on credit, and some days after he has paid buys again, more or less than before. Whom he borrows
+        from is drawn apart, so that all else is as it is without him."""
+        borrower = self._people.meet(Role.BORROWER, make_person(self._chance))
+        gap, per_cent = self._by_chance(5, 0, 5), self._by_chance(130, 60, 150)
+        for yuan, index in ((20_000, 1), (200 * per_cent, 5 + gap)):
+            by = self._chance.sample(self._people.lenders, min(4, len(self._people.lenders)))
+            self._loan(borrower, yuan, index, days=4, purpose="店铺备货", by=by)
 
     def _family(self) -> None:
         """A few claims of one lender go to another whom he knows."""

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from custody.compliance import BASIS_POINTS, Finding
 from custody.compliance_borrowers import (
+    PAIR,
     above_rate_cap,
     over_limit_on_all,
     over_limit_on_platform,
@@ -46,7 +47,7 @@ def borrowers(day: ComplianceDay, contacts: pa.Table) -> Iterator[Finding]:
     if "shared_contact" in day.rules:
         figures, keys = day.figures("shared_contact"), ["field", "digest"]
         of_borrowers = contacts.filter(pc.equal(contacts["role"], str(Role.BORROWER)))
-        yield from shared_contacts(rows_of(of_borrowers, keys, crowded(of_borrowers, keys, figures["borrowers"])), figures)
+        yield from shared_contacts(rows_of(of_borrowers, keys, crowded(of_borrowers, keys, min(figures.values()))), figures)
     if "shared_identity" in day.rules:
         figures, keys = day.figures("shared_identity"), ["platform", "customer_id"]
         open_ = day.borrowers.filter(pc.is_null(day.borrowers["closed_on"]))
@@ -75,7 +76,8 @@ def _terms(day: ComplianceDay) -> Iterator[Finding]:
     figures, keys = day.figures("term_splitting"), ["platform", "customer_id", "purpose"]
     columns = [*keys, "loan_id", "periods", "every", "disbursed_on", "funded_minor"]
     lent = day.loans.filter(pc.is_valid(day.loans["disbursed_on"])).select(columns)
-    rows = rows_of(lent, keys, crowded(lent, keys, figures["loans"]))
+    least = min(figures["loans"], PAIR) if "pair_days" in figures else figures["loans"]
+    rows = rows_of(lent, keys, crowded(lent, keys, least))
     for row in rows:
         row["since"] = row["disbursed_on"]
         row["ends_on"] = due_dates(row["disbursed_on"], row["periods"], row["every"])[-1]

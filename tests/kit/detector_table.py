@@ -3,7 +3,8 @@
     python tests/kit/detector_table.py --seeds 303 404 --out build/detectors [--platforms 12] [--days 13] [--curves KIND ...]
 
 A world is lived and its days are run once; what stands in the folder is scored again. A finding that belongs to no label counts
-against its own rule. The table of all worlds is OUT/table.json, what was missed or raised for nothing stands in it with how bold it was.
+against its own rule. Rules that have an earlier version are tried by it too: what the newer one is worth. The table of all worlds is
+OUT/table.json, what was missed or raised for nothing stands in it with how bold it was.
 """
 
 from __future__ import annotations
@@ -19,8 +20,13 @@ from typing import Any
 
 from instance_kit import GO_LIVE, make_instance, make_world, opened
 
-from console.behaviour_scoring import CURVES, behaviour_labels, behaviour_score, curves
-from simulator.score import TOTAL, UNEXPLAINED, Score, rate
+from connectors.bootstrap import Wiring
+from console.behaviour_scoring import CURVES, behaviour_labels, behaviour_score, curves, findings_of
+from custody.compliance_rules import NEEDS
+from custody.ports import Row
+from jobs.rule_trial import trial_days
+from schemas.rule_book import shipped_rules
+from simulator.score import TOTAL, UNEXPLAINED, Score, rate, score
 
 _SIZE = {"channels": 1, "lenders": 12, "loans": 5}
 
@@ -48,6 +54,22 @@ def counted(result: Score) -> dict[str, Counter[str]]:
     for finding in result.false:
         counts.setdefault(finding["kind"], Counter())["false"] += 1
     return counts
+
+
+def scored_before(wiring: Wiring, labels: list[dict[str, Any]]) -> dict[str, Counter[str]]:
+    """The same days by the version before of each rule that has one."""
+    last = {rule.rule_id: rule for rule in shipped_rules() if rule.rule_id in NEEDS and rule.valid_from <= GO_LIVE}
+    earlier = [rule for rule in shipped_rules() if (now := last.get(rule.rule_id)) and rule.version == now.version - 1]
+    days = sorted({row["custody_date"] for row in _outputs(wiring)})
+    with trial_days(wiring, earlier, days[0], days[-1], step="compliance") as (lake, tried):
+        found = [item for day in tried for item in findings_of(day.on, lake.rows(day.tried.path, "compliance_findings"))]
+    counts = counted(score(labels, found, days[-1].isoformat()))
+    return {rule.rule_id: counts[rule.rule_id] for rule in earlier if rule.rule_id in counts}
+
+
+def _outputs(wiring: Wiring) -> list[Row]:
+    with wiring.register.transaction() as tx:
+        return tx.find("step_output", step="compliance")
 
 
 def rates(counts: Mapping[str, int]) -> dict[str, Any]:
@@ -81,6 +103,7 @@ def main() -> None:
     asked.add_argument("--curves", nargs="*", default=sorted(CURVES), choices=sorted(CURVES))
     said = asked.parse_args()
     kinds: dict[str, Counter[str]] = defaultdict(Counter)
+    before: dict[str, Counter[str]] = defaultdict(Counter)
     points: list[dict[str, Any]] = []
     worlds = {}
     for seed in said.seeds:
@@ -91,17 +114,26 @@ def main() -> None:
             result, last = behaviour_score(instance.wiring, labels)
             for kind, counts in counted(result).items():
                 kinds[kind].update(counts)
+            for kind, counts in scored_before(instance.wiring, labels).items():
+                before[kind].update(counts)
             points += curves(instance.wiring, labels, said.curves)
         worlds[seed] = {"up_to": last.isoformat(), "missed": result.missed, "late": result.late, "false": result.false}
         print(f"seed {seed}: {len(labels)} labels, {time.process_time() - began:.0f} CPU seconds", flush=True)
     table = {kind: rates(counts) for kind, counts in sorted(kinds.items())}
-    whole = {"seeds": said.seeds, "platforms": said.platforms, "days": said.days, "kinds": table, "curves": curve_table(points)}
+    earlier = {kind: rates(counts) for kind, counts in sorted(before.items())}
+    whole = {
+        "seeds": said.seeds,
+        "platforms": said.platforms,
+        "days": said.days,
+        "kinds": table,
+        "by_earlier_versions": earlier,
+        "curves": curve_table(points),
+    }
     (said.out / "table.json").write_text(json.dumps({**whole, "worlds": worlds}, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    for kind, line in table.items():
-        print(
-            f"{kind:<24}"
-            + "".join(f"{name} {line[name]:<8}" for name in ("planted", "found", "late", "false", "recall", "precision"))
-        )
+    for title, lines in (("", table), ("by the version before: ", earlier)):
+        for kind, line in lines.items():
+            said_of = (f"{name} {line[name]:<8}" for name in ("planted", "found", "late", "false", "recall", "precision"))
+            print(f"{title}{kind:<24}", *said_of)
     for p in whole["curves"]:
         mark = "  <- operating point" if p["operating"] else ""
         print(f"{p['kind']:<22} {p['figure']:<10} {p['value']:>10}  recall {p['recall']}  precision {p['precision']}{mark}")

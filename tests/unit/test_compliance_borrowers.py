@@ -94,9 +94,43 @@ def short(number: int, starts: int, minor: int = 100_000, days: int = 5, **said:
     ],
 )
 def test_a_term_is_split_where_three_like_loans_take_over_from_one_another(third: dict[str, Any], found: int) -> None:
-    findings = list(split_terms([third, short(2, 5), short(1, 0)], figures("term_splitting")))
+    findings = list(split_terms([third, short(2, 5), short(1, 0)], figures("term_splitting", 1)))
     assert len(findings) == found
     assert all(f.subject == "L1" and [b.ref for b in f.behind] == ["L1", "L2", "L3"] for f in findings)
+
+
+@pytest.mark.parametrize(
+    ("second", "found"),
+    [
+        (short(2, 5), 1),
+        (short(2, 6), 1),  # a day after the first ended
+        (short(2, 7), 0),
+        (short(2, 4), 1),  # a day before it ended
+        (short(2, 3), 0),
+        (short(2, 5, minor=105_000), 1),
+        (short(2, 5, minor=105_001), 0),
+        (short(2, 5, days=30), 1),
+        (short(2, 5, days=31), 0),  # a loan of its own
+        (short(2, 5, purpose="装修"), 0),
+    ],
+)
+def test_two_short_loans_of_the_same_amount_are_a_split_where_the_second_takes_over_at_once(
+    second: dict[str, Any], found: int
+) -> None:
+    loans = [second, short(1, 0)]
+    findings = list(split_terms(loans, figures("term_splitting")))
+    assert [(f.subject, [b.ref for b in f.behind]) for f in findings] == [("L1", ["L1", "L2"])] * found
+    assert list(split_terms(loans, figures("term_splitting", 1))) == []
+
+
+def test_a_pair_keeps_its_name_as_it_becomes_a_series() -> None:
+    loans = [short(n, 5 * (n - 1)) for n in (1, 2, 3)]
+    (pair,) = split_terms(loans[:2], figures("term_splitting"))
+    (series,) = split_terms(loans, figures("term_splitting"))
+    assert pair.finding_id == series.finding_id and len(series.behind) == 3
+    # A pair is found beside a loan that nothing takes over from.
+    (late,) = split_terms([short(9, -20), *loans[:2]], figures("term_splitting"))
+    assert late.finding_id == pair.finding_id
 
 
 def contact(customer: str, digest: str = "d1", field: str = "phone", platform: str = "P001") -> dict[str, Any]:
@@ -120,6 +154,15 @@ def test_three_persons_behind_one_number_are_found_two_are_not() -> None:
     assert next((b.ref, b.file_name, b.line_no) for b in found.behind) == ("P001.BORROWER.C1", "F", 7)
     (own,) = shared_contacts([contact(c) for c in ("C1", "C2", "C5")], figures("shared_contact"))
     assert own.platform == "P001"
+
+
+def test_two_who_share_a_card_are_found_since_a_card_is_one_persons() -> None:
+    couple = [contact("C1"), contact("C2"), contact("C1", field="card_no"), contact("C2", digest="d2", field="card_no")]
+    assert told(shared_contacts(couple, figures("shared_contact"))) == []
+    phantoms = [contact("C1", field="card_no"), contact("C2", field="card_no"), contact("C2", field="card_no", platform="P002")]
+    (found,) = shared_contacts(phantoms, figures("shared_contact"))
+    assert told([found]) == [("shared_contact", "", "card_no:d1", 0)] and found.figures["borrowers"] == 2
+    assert told(shared_contacts(phantoms, figures("shared_contact", 1))) == []
 
 
 def test_one_identity_behind_two_borrowers_of_a_platform() -> None:

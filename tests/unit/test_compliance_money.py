@@ -84,7 +84,24 @@ def test_the_nearer_to_the_threshold_the_fewer_days_are_structuring(amounts: lis
 )
 def test_money_that_passes_through_within_three_days(said: dict[str, int], found: list[int]) -> None:
     through = account_day(**({"in_minor": 5_000_000, "out_minor": 4_500_000, "credit_minor": 5_000_000} | said))
+    assert [f.amount_minor for f in fast_in_and_out([through], figures("fast_in_out", 1), DAY)] == found
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ({}, [4_000_000]),
+        ({"in_minor": 4_999_999}, []),
+        ({"out_minor": 3_999_999}, []),
+        ({"spent_minor": 1_000_001}, []),  # more than a fifth was lent or repaid
+        ({"spent_minor": 1_000_000}, [4_000_000]),
+        ({"credit_minor": 5_000_001}, []),
+    ],
+)
+def test_who_leaves_a_fifth_behind_passes_money_through_all_the_same(said: dict[str, int], found: list[int]) -> None:
+    through = account_day(**({"in_minor": 5_000_000, "out_minor": 4_000_000, "credit_minor": 5_000_000} | said))
     assert [f.amount_minor for f in fast_in_and_out([through], figures("fast_in_out"), DAY)] == found
+    assert list(fast_in_and_out([through], figures("fast_in_out", 1), DAY)) == []
 
 
 def test_money_passes_through_over_several_days_and_accounts() -> None:

@@ -116,17 +116,25 @@ def test_claims_on_many_loans_that_go_in_one_piece(moves: list[dict[str, Any]], 
     ("idle", "lenders", "lent", "found"), [(200, 5, 1000, 1), (199, 5, 1000, 0), (200, 4, 1000, 0), (1, 5, 0, 1), (0, 5, 0, 0)]
 )
 def test_money_that_waits_without_a_loan(idle: int, lenders: int, lent: int, found: int) -> None:
-    assert len(list(pooled([Waiting("P001", idle, lenders, lent, ())], figures("pooling")))) == found
+    assert len(list(pooled([Waiting("P001", idle, lenders, lent, ())], figures("pooling", 1)))) == found
+    # Half of it is enough since.
+    assert len(list(pooled([Waiting("P001", idle, lenders, 2 * lent, ())], figures("pooling")))) == found
 
 
 def test_old_lenders_paid_with_new_money_as_a_share_of_what_is_repaid() -> None:
     days = [{"platform": "P001", "on": before(n), "repaid_minor": 5_000_000, "repaid_by_new_minor": 1_000_000} for n in (0, 29)]
     legs = [{"platform": "P001", "on": DAY, "other_loan": "L2", "entry_no": 9, "amount_minor": 1_000_000}]
-    (found,) = new_for_old(days, legs, figures("new_for_old"), DAY)
+    (found,) = new_for_old(days, legs, figures("new_for_old", 1), DAY)
     assert told([found]) == [("new_for_old", "P001", "P001", 2_000_000)]
     assert found.behind == (Behind(Source.ENTRY, "P001", "L2", DAY, 1_000_000, 9),)
     less = {**days[0], "repaid_by_new_minor": 999_999}
-    assert told(new_for_old([less, {**days[1], "on": before(30)}], legs, figures("new_for_old"), DAY)) == []
+    alone = [less, {**days[1], "on": before(30)}]
+    assert told(new_for_old(alone, legs, figures("new_for_old", 1), DAY)) == []
+    # A tenth of all is enough since, of the same amount.
+    tenth = [{**row, "repaid_minor": 10_000_000} for row in days]
+    assert told(new_for_old(tenth, legs, figures("new_for_old", 1), DAY)) == []
+    assert told(new_for_old(tenth, legs, figures("new_for_old"), DAY)) == [("new_for_old", "P001", "P001", 2_000_000)]
+    assert told(new_for_old(alone, legs, figures("new_for_old"), DAY)) == []
 
 
 def test_a_related_party_neither_lends_nor_guarantees_on_its_own_platform() -> None:
