@@ -10,12 +10,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from connectors.lake import is_word
 from custody.names import Book, HoldKind, Role
 from custody.ports import Row
 from jobs.step import StepContext
 
 _BORROWERS = f".{Role.BORROWER}."
 _AVAILABLE = ":available"
+_WORDS = ("platform", "book", "currency")
 
 
 @dataclass
@@ -33,17 +35,18 @@ def standing(context: StepContext) -> Standing:
     """The end of the step's date."""
     found = Standing()
     names, minors = [], []
-    for part in parts(context, "balances", ("platform", "book", "account", "currency", "closing_minor")):
+    for part in parts(context, "balances", ("platform", "book", "account", "currency", "closing_minor"), words=_WORDS):
         is_customers = pc.match_substring(part["account"], ".")
         found.own += part.filter(pc.invert(is_customers)).to_pylist()
-        mine = part.filter(pc.and_(is_customers, pc.equal(part["book"], str(Book.CUSTODY))))
+        is_mine = pc.and_(is_customers, is_word(part["book"], Book.CUSTODY))
+        mine = part.select(["platform", "currency", "closing_minor"]).filter(is_mine)
         for platform, currency, minor in _sums(mine, ["platform", "currency"], "closing_minor"):
             found.customers[platform] += minor
             found.currency[platform] = currency
-        borrowers = pc.and_(pc.match_substring(mine["account"], _BORROWERS), pc.ends_with(mine["account"], _AVAILABLE))
-        mine = mine.filter(borrowers)
-        names.append(pc.utf8_slice_codeunits(mine["account"], 0, -len(_AVAILABLE)))
-        minors.append(mine["closing_minor"])
+        borrowers = pc.and_(pc.match_substring(part["account"], _BORROWERS), pc.ends_with(part["account"], _AVAILABLE))
+        of_borrowers = part.select(["account", "closing_minor"]).filter(pc.and_(is_mine, borrowers))
+        names.append(pc.utf8_slice_codeunits(of_borrowers["account"], 0, -len(_AVAILABLE)))
+        minors.append(of_borrowers["closing_minor"])
     for part in parts(context, "holds", ("account", "kind", "amount_minor")):
         frozen = part.filter(pc.equal(part["kind"], str(HoldKind.REPAY)))
         names.append(frozen["account"])
@@ -61,15 +64,17 @@ def _whole(columns: Sequence[pa.ChunkedArray], kind: pa.DataType) -> pa.ChunkedA
 
 
 def _sums(table: pa.Table, keys: list[str], column: str) -> Iterator[tuple[str, str, int]]:
-    summed = table.group_by(keys).aggregate([(column, "sum")])
+    summed = table.group_by(keys, use_threads=False).aggregate([(column, "sum")])
     yield from zip(*(summed[name].to_pylist() for name in (*keys, f"{column}_sum")), strict=True)
 
 
-def parts(context: StepContext, table: str, columns: Sequence[str], step: str = "post") -> Iterator[pa.Table]:
-    """A table of the posted day in pieces of bounded size."""
+def parts(
+    context: StepContext, table: str, columns: Sequence[str], step: str = "post", words: Sequence[str] = ()
+) -> Iterator[pa.Table]:
+    """A table of the posted day in pieces of bounded size; ``words`` as Lake.pieces takes them."""
     seal = context.seal(step)
     assert seal is not None
-    yield from context.wiring.lake.pieces(seal.path, table, {}, list(columns))
+    yield from context.wiring.lake.pieces(seal.path, table, {}, list(columns), words=words)
 
 
 def fees_of(amounts: np.ndarray, millionths: int, least_minor: int) -> np.ndarray:  # type: ignore[type-arg]

@@ -77,13 +77,15 @@ class PlatformFunds:
     alerts: list[Alert]
 
 
-def platform_funds(context: StepContext, reference: Reference, standing: Standing, business_days: int) -> PlatformFunds:
+def platform_funds(
+    context: StepContext, reference: Reference, standing: Standing, queues: Queues, business_days: int
+) -> PlatformFunds:
     """How each platform stands at the end of the date and on so many bank business days ahead."""
     as_of = context.custody_date
     ahead = [as_of]
     for _ in range(business_days):
         ahead.append(reference.calendar.next_business_day(ahead[-1]))
-    day = _Day.of(context, reference, standing, ahead[1])
+    day = _Day.of(context, reference, standing, queues, ahead[1])
     items = _Items(as_of)
     for platform in reference.of_kind(PartyKind.PLATFORM):
         one = _Platform(day, items, platform)
@@ -106,6 +108,20 @@ def platform_funds(context: StepContext, reference: Reference, standing: Standin
 
 
 @dataclass(frozen=True)
+class Queues:
+    """Sums of what is on its way, which need nothing but the posted day: so they can be made beside other work."""
+
+    owed: tuple[dict[str, int], _Due, _Due]
+    payable: _Due
+    flying: _InFlight
+    lots: _Lots
+
+    @classmethod
+    def of(cls, context: StepContext, reference: Reference) -> Queues:
+        return cls(_receivables(context, reference), _payables(context), _in_flight(context), _lots(context))
+
+
+@dataclass(frozen=True)
 class _Day:
     """What all platforms' sums are made of. ``past``: what channels should have settled by now, below zero where they settled more;
     ``coming``: what they are to settle and nobody disputes; ``keeping``: the fees that they are to keep of that."""
@@ -124,13 +140,12 @@ class _Day:
     lots: _Lots
 
     @classmethod
-    def of(cls, context: StepContext, reference: Reference, standing: Standing, next_day: date) -> _Day:
+    def of(cls, context: StepContext, reference: Reference, standing: Standing, queues: Queues, next_day: date) -> _Day:
         own = {(row["book"], row["account"]): row["closing_minor"] for row in standing.own}
         fees = _fees_due(context, reference, own)
         lacking = _lacking_at_core(context, own)
-        owed = _receivables(context, reference)
-        payable, flying, lots = _payables(context), _in_flight(context), _lots(context)
-        return cls(context.custody_date, next_day, standing, own, fees, lacking, *owed, payable, flying, lots)
+        of_queues = (*queues.owed, queues.payable, queues.flying, queues.lots)
+        return cls(context.custody_date, next_day, standing, own, fees, lacking, *of_queues)
 
 
 @dataclass(frozen=True)

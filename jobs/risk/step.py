@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import asdict
 from datetime import timedelta
 
@@ -24,7 +25,7 @@ from jobs.risk.balances import Standing
 from jobs.risk.balances import standing as standing_money
 from jobs.risk.compensation import compensations, reserves
 from jobs.risk.loans import COLUMNS, NEVER, Assessed, assess
-from jobs.risk.platforms import platform_funds
+from jobs.risk.platforms import Queues, platform_funds
 from jobs.risk.portfolio import bucket_moves, portfolio
 from jobs.risk.related import related_accounts
 from jobs.risk.shortage import Shortage, shortage
@@ -36,7 +37,15 @@ LASTING = ("BORROWER_SHORT", "DAYS_PAST_DUE", REPEATED, *(concern.rule for conce
 
 
 def _run(context: StepContext) -> None:
+    # What needs no more than Arrow is done beside what is judged row by row.
+    with ThreadPoolExecutor(1) as beside:
+        _assess(context, beside)
+
+
+def _assess(context: StepContext, beside: Executor) -> None:
     reference = load_reference(context)
+    queues = beside.submit(Queues.of, context, reference)
+    related = beside.submit(related_accounts, context, reference)
     as_of, calendar = context.custody_date, reference.calendar
     money = standing_money(context)
     near = calendar.add_business_days(as_of, reference.risk_horizon_business_days)
@@ -46,22 +55,26 @@ def _run(context: StepContext) -> None:
     assert loans is not None
     found = assess(loans, as_of, max(near, last))
     ahead = shortage(found, money.for_repayment, near)
-    risks = context.write("loan_risk", _loan_rows(found, ahead))
+    of_loans = beside.submit(context.write, "loan_risk", _loan_rows(found, ahead))
     people, by_day = ([], []) if days is None else ahead.forecast(last)
-    context.write("borrowers_short", people)
-    context.write("shortage_forecast", by_day)
-    context.write("portfolio", portfolio(risks, related_accounts(context, reference)))
-    context.write("bucket_moves", bucket_moves(context.table("risk", "loan_risk", as_of - timedelta(days=1)), risks))
-    funds = platform_funds(context, reference, money, days or reference.risk_horizon_business_days)
-    context.write("platform_funds", funds.days)
-    context.write("platform_funds_items", funds.items)
-    context.write("fees_due", funds.fees_due)
+    written = [
+        of_loans,
+        *(beside.submit(context.write, *of) for of in (("borrowers_short", people), ("shortage_forecast", by_day))),
+    ]
+    funds = platform_funds(context, reference, money, queues.result(), days or reference.risk_horizon_business_days)
+    of_funds = (("platform_funds", funds.days), ("platform_funds_items", funds.items), ("fees_due", funds.fees_due))
+    written += [beside.submit(context.write, *of) for of in of_funds]
     compensated, patterns = _compensation(context, reference, found, money)
     context.write("compensations", compensated)
     confirmations, unconfirmed = _confirmations(context, reference)
     context.write("confirmations", confirmations)
     alerts: list[Alert | ConfirmationAlert] = [*_of_borrowers(ahead, reference), *funds.alerts, *patterns, *unconfirmed]
     context.write("alerts", [_alert_row(alert) for alert in alerts])
+    risks = of_loans.result()
+    context.write("portfolio", portfolio(risks, related.result()))
+    context.write("bucket_moves", bucket_moves(context.table("risk", "loan_risk", as_of - timedelta(days=1)), risks))
+    for table in written:
+        table.result()
 
 
 def _loan_rows(found: Assessed, ahead: Shortage) -> pa.Table:

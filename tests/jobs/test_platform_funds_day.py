@@ -19,7 +19,7 @@ from custody.services.outputs import Seal
 from custody.steps import StepRef
 from jobs.reference import Reference
 from jobs.risk.balances import standing
-from jobs.risk.platforms import PlatformFunds, platform_funds
+from jobs.risk.platforms import PlatformFunds, Queues, platform_funds
 from jobs.step import StepContext
 from schemas.tables import TABLES
 
@@ -63,7 +63,7 @@ def assessed(folder: Path, tables: Mapping[tuple[str, date, str], Rows], platfor
     }
     parties["C1"] = {"kind": "CHANNEL", "status": "LIVE", "contract": {"channel_fee_rate": "0.01", "channel_fee_min_minor": 2}}
     reference = Reference(THURSDAY, "B", 3, SettlementCalendar(), parties, {}, (), ())
-    return platform_funds(context, reference, standing(context), 3)
+    return platform_funds(context, reference, standing(context), Queues.of(context, reference), 3)
 
 
 def balances(**accounts: int) -> Rows:
