@@ -32,6 +32,7 @@ from bench.sweep import prepare as prepare_sweep
 from connectors.bootstrap import wire
 from jobs.compliance.day import ComplianceDay
 from jobs.compliance.step import assess
+from jobs.compliance.weeks import Weeks
 from jobs.reference import load_reference
 from jobs.step import Step, StepContext, run_step
 
@@ -146,17 +147,22 @@ def test_a_day_of_compliance_finds_what_sql_by_hand_finds(tmp_path: Path) -> Non
     assert {"large_value", "limit_on_platform", "rate_cap", "shared_contact"} <= answers["ours"]["findings"].keys()
     # In whatever shares it looks at the day, all tables are the same.
     wiring = wire(tmp_path / "home")
-    sealed = []
+    sealed, held = [], list[tuple[int, int]]()
     for share_rows in (1 << 20, 700, 50):
 
         def in_shares(context: StepContext, share_rows: int = share_rows) -> None:
-            assess(ComplianceDay(context, load_reference(context), share_rows))
+            day = ComplianceDay(context, load_reference(context), share_rows)
+            assess(day)
+            windows = Weeks(day).windows()
+            held.append((max(window.num_rows for _, window in windows), day.rows_looked_back_to))
 
         result = run_step(wiring, Step("compliance", in_shares), DAY, "bench", f"shares of {share_rows}")
         assert wiring.lake.verify(result.seal.path, result.seal.manifest_digest) == []
         sealed.append((result.tables, len(wiring.lake.parts(result.seal.path, "account_days"))))
     wiring.close()
     assert sealed[0][0] == sealed[1][0] == sealed[2][0] and [parts for _, parts in sealed] == [1, 2, 2]
+    # Of thirty days in which nearly everybody moved the rows of few are in memory.
+    assert all(0 < most < rows / 20 and rows > 4 * ROWS for most, rows in held), held
 
 
 def test_a_day_of_risk_is_as_sql_by_hand_tells_it(tmp_path: Path) -> None:
