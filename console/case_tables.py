@@ -85,8 +85,8 @@ def show_case(view: CaseView, out: Console | None = None) -> None:
 
 def _evidence(view: CaseView) -> Table:
     table = _table("field 字段")
-    for column in view.sheet.columns:
-        table.add_column(_both(SIDES[column.side]), overflow="fold")
+    for words in view.columns:
+        table.add_column(_both(words), overflow="fold")
     for name in ("row_ref", "store_key"):
         values = [getattr(column, name) for column in view.sheet.columns]
         if any(values):

@@ -12,7 +12,17 @@ from connectors.bootstrap import Wiring
 from custody.calendar import CHINA
 from custody.case_evidence import Line, Sheet, side_by_side
 from custody.case_life import CaseEvent
-from custody.case_words import Words, closed_words, detail_words, event_words, field_words, kind_words
+from custody.case_links import FOLLOWS
+from custody.case_words import (
+    Words,
+    closed_words,
+    column_words,
+    detail_words,
+    event_words,
+    field_words,
+    is_amount,
+    kind_words,
+)
 from custody.causes import cause_words
 from custody.errors import UsageError
 from custody.masking import mask_user_numbers
@@ -76,6 +86,17 @@ class CaseView:
         return ("refused by the ledger's rule " + self.row["cause"], "账簿规则拒绝") if self.row["cause"] in TEXTS else None
 
     @property
+    def follows(self) -> tuple[str, ...]:
+        """The cases that this one ends with."""
+        word, _, cases = (self.row["cause"] or "").partition(":")
+        return tuple(cases.split(",")) if word == FOLLOWS else ()
+
+    @property
+    def columns(self) -> tuple[Words, ...]:
+        """What stands above each column of the evidence."""
+        return column_words(self.row["subject"], [column.side for column in self.sheet.columns])
+
+    @property
     def next_step(self) -> Words | None:
         told = cause_words(self.row["cause"])
         return told[1] if told else None
@@ -125,7 +146,7 @@ def cell(field: str, value: Any) -> str:
     """A cell of the evidence: amounts in yuan, user numbers masked, nothing as a dash."""
     if value is None:
         return "–"
-    if field.endswith("_minor") and isinstance(value, int):
+    if is_amount(field) and isinstance(value, int):
         return yuan(value)
     if field == "event_time":
         return str(value)[:19].replace("T", " ")

@@ -1,5 +1,5 @@
 """Balances that differ because movements do: a difference is explained when the open differences of movements on the same account
-add up to it exactly."""
+add up to it exactly. So of a balance that a platform files, of one that does not follow from its own movements, and of the core's."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from custody.case_evidence import Evidence, side_of
-from custody.names import TxnStatus
+from custody.names import BreakKind, TxnStatus
 
 FOLLOWS = "follows"
 # What of a balance's evidence says how much an account holds.
@@ -21,18 +21,58 @@ Case = tuple[Mapping[str, Any], Evidence]
 
 def explained_balances(cases: Sequence[Case]) -> dict[str, list[str]]:
     """Case id of a balance that differs -> the cases of movements that add up to its difference. ``cases``: (row, evidence)."""
-    told, booked = _effects(cases, "TXN|", "A"), _effects(cases, "EFLOW|", "C")
+    told, booked, core = _effects(cases, "TXN|", "A"), _effects(cases, "EFLOW|", "C"), _of_core(cases)
     found = {}
     for row, evidence in cases:
         word, _, name = row["subject"].partition("|")
-        if word not in ("BALANCE", "E_BALANCE"):
-            continue
-        totals = {side_of(e): sum(e.get(part) or 0 for part in _STANDS) for e in evidence}
-        other, effects, account = ("C", booked, name) if word == "E_BALANCE" else ("A", told, _account(row["platform"], name))
-        off = totals.get(other, 0) - totals.get("B", 0)
-        mine = effects.get(account, {})
-        if off and sum(mine.values()) == off:
+        platform = row["platform"]
+        match word:
+            case "BALANCE":
+                off, mine = _off(evidence, "A"), told.get(_account(platform, name))
+            case "E_BALANCE":
+                off, mine = _off(evidence, "C"), booked.get(name)
+            case "SHADOW":
+                # What a platform tells too little of, its balance has too much of.
+                off, mine = _beyond_own(evidence), told.get(_account(platform, name))
+            case "INV" if name.startswith(f"{BreakKind.INV_01}|"):
+                off, mine = _beyond_ledger(evidence), core.get(name.partition("|")[2])
+            case _:
+                continue
+        if mine and off and sum(mine.values()) == off:
             found[row["case_id"]] = sorted(mine)
+    return found
+
+
+def _off(evidence: Evidence, other: str) -> int:
+    """How much more the other side says that an account holds."""
+    totals = {side_of(e): sum(e.get(part) or 0 for part in _STANDS) for e in evidence}
+    return totals.get(other, 0) - totals.get("B", 0)
+
+
+def _beyond_own(evidence: Evidence) -> int:
+    """Of a platform's own ledger: how much more its movements make than its balance shows."""
+    stands = [sum(e.get(part) or 0 for part in _STANDS) for e in evidence]
+    if len(stands) != 3:
+        return 0
+    _, filed, follows = stands
+    return follows - filed
+
+
+def _beyond_ledger(evidence: Evidence) -> int:
+    """How much more the core holds than the ledger's mirror; nothing where one of them has no such account."""
+    figures = [e for e in evidence if isinstance(e.get("ledger"), int) and isinstance(e.get("core"), int)]
+    return figures[0]["core"] - figures[0]["ledger"] if len(figures) == 1 else 0
+
+
+def _of_core(cases: Iterable[Case]) -> dict[str, dict[str, int]]:
+    """By account at the core and case of a flow: how much more the core booked than the ledger moved."""
+    found: dict[str, dict[str, int]] = defaultdict(dict)
+    for row, evidence in cases:
+        word, _, rest = row["subject"].partition("|")
+        if word == "CORE":
+            off = sum(e["amount_minor"] * (1 if side_of(e) == "C" else -1) for e in evidence if "amount_minor" in e)
+            if off:
+                found[rest.partition("|")[0]][row["case_id"]] = off
     return found
 
 

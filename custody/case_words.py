@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from custody.case_life import CaseEvent
@@ -58,8 +58,75 @@ FIELDS: dict[str, Words] = {
     "expected": ("expected", "应收"),
     "custody_date": ("custody date", "账务日"),
     "loans_behind": ("loans behind it", "涉及标的数"),
+    "borrower": ("borrower", "借款人"),
+    "guarantor": ("guarantor", "担保人"),
+    "payee": ("payee", "受托支付收款人"),
+    "annual_rate": ("annual rate", "年利率"),
+    "method": ("repayment method", "还款方式"),
+    "periods": ("instalments", "期数"),
+    "every": ("length of a period", "周期单位"),
+    "day_count": ("day count", "计息基准"),
+    "minimum_minor": ("least amount at which it may be disbursed", "最低成标金额"),
+    "penalty_rate": ("penalty a day", "逾期日罚息率"),
+    "purpose": ("stated use", "借款用途"),
+    "raised_minor": ("raised", "已募集金额"),
+    "state": ("state", "状态"),
+    "disbursed_on": ("disbursed on", "放款日"),
+    "movements": ("movements", "交易笔数"),
+    "posted_later_minor": ("posted later, of this date", "事后入账（归属当日）"),
     **FIGURE_WORDS,
 }
+# Figures of an invariant (custody.invariants, custody.life_invariants, custody.settlement ...): amounts in minor units all of them.
+SUMS: dict[str, Words] = {
+    "ledger": ("ledger", "分户账"),
+    "core": ("core", "核心"),
+    "yesterday": ("yesterday's balance", "上日余额"),
+    "today": ("today's balance", "当日余额"),
+    "day_before": ("closing of the day before", "上日日终余额"),
+    "opening": ("opening", "日初余额"),
+    "in": ("in", "转入"),
+    "out": ("out", "转出"),
+    "flows": ("flows", "流水合计"),
+    "closing": ("closing", "日终余额"),
+    "frozen": ("frozen", "冻结"),
+    "holds": ("holds", "冻结明细合计"),
+    "balance": ("balance", "余额"),
+    "items": ("sum of its items", "明细合计"),
+    "debt": ("debt", "未偿债务"),
+    "claims": ("claims", "债权合计"),
+    "fee_receivable": ("fee to be restored", "待补手续费"),
+    "funded": ("lent", "已放款"),
+    "still_frozen": ("still frozen", "仍冻结"),
+    "amount": ("loan's amount", "标的金额"),
+    "least": ("least amount", "最低成标金额"),
+    "principal": ("principal", "本金"),
+    "original": ("originally", "原始本金"),
+    "shares": ("shares", "份额合计"),
+    "lent_less_repaid": ("lent less repaid", "放款减已还"),
+    "accrued": ("accrued", "已计提"),
+    "collected_written_off_and_due": ("collected, written off and due", "已收、核销与应收合计"),
+    "collected": ("collected", "已收"),
+    "booked": ("booked", "已入账"),
+    "charged": ("charged", "已收费"),
+    "written_off": ("written off", "已核销"),
+    "to_give_back": ("to be given back", "应退还"),
+    "unsettled": ("unsettled", "未到账"),
+    "held": ("held", "持有"),
+    "left_unsettled": ("left before it was settled", "未到账即转出"),
+    "past_due": ("past due", "逾期未清算"),
+    "gross_less_fee": ("gross less fee", "总额减手续费"),
+    "net": ("net", "清算净额"),
+    "instructed": ("instructed", "指令金额"),
+    "settled": ("settled", "渠道清算金额"),
+    "left": ("left", "剩余"),
+    "sum": ("sum", "合计"),
+}
+# What three rows of a platform's own ledger are to each other (jobs.reconcile.shadow).
+OWN_LEDGER: tuple[Words, ...] = (
+    ("A as filed for the day before", "A 上日申报余额"),
+    ("A as filed for the day", "A 当日申报余额"),
+    ("A what follows from its own movements", "A 按其自报流水推算"),
+)
 EVENTS: dict[str, Words] = {
     CaseEvent.OPENED: ("opened", "立案"),
     CaseEvent.FOUND_AGAIN: ("found again", "再次发现"),
@@ -101,8 +168,20 @@ def kind_words(kind: str) -> Words:
 
 
 def field_words(name: str) -> Words:
-    """A field of evidence; figures of an invariant keep their names."""
-    return FIELDS.get(name, (name.removesuffix("_minor").replace("_", " "), ""))
+    """A field of evidence; what nobody has put into words keeps its name."""
+    return FIELDS.get(name) or SUMS.get(name) or (name.removesuffix("_minor").replace("_", " "), "")
+
+
+def is_amount(name: str) -> bool:
+    """Whether a whole number under this name is money, in minor units."""
+    return name.endswith("_minor") or name in SUMS
+
+
+def column_words(subject: str, columns: Sequence[str]) -> tuple[Words, ...]:
+    """What stands above the columns of evidence, of these sides."""
+    if subject.startswith("SHADOW|") and len(columns) == len(OWN_LEDGER):
+        return OWN_LEDGER
+    return tuple(SIDES[side] for side in columns)
 
 
 def event_words(event: str) -> Words:
@@ -129,12 +208,32 @@ def detail_words(event: str, details: Mapping[str, Any]) -> str:
         return f"{english} / {chinese}"
     if event == CaseEvent.DISPUTED:
         return f"{details['row']} ({details['said_in']})"
-    shown = ("kind", "severity", "due_on", "episode", "proposal", "remedy", "request_no", "outcome")
-    return " ".join(f"{name} {details[name]}" for name in shown if details.get(name) is not None)
+    return ", ".join(" ".join(filter(None, _detail(name, details[name]))) for name in _DETAILS if details.get(name) is not None)
+
+
+_DETAILS: dict[str, Words] = {
+    "kind": ("", ""),
+    "severity": ("severity", "级别"),
+    "due_on": ("due", "限期"),
+    "episode": ("episode", "第几次"),
+    "proposal": ("proposal", "提案"),
+    "remedy": ("", ""),
+    "request_no": ("request", "流水号"),
+    "outcome": ("outcome", "结果"),
+}
+
+
+def _detail(name: str, value: Any) -> Words | tuple[str, ...]:
+    known = {"kind": KIND_WORDS, "severity": SEVERITIES, "remedy": REMEDIES}.get(name, {})
+    if name == "kind":
+        return str(value), kind_words(str(value))[1]
+    return (*_DETAILS[name], *known.get(value, (str(value),)))
 
 
 def _short(event: str, value: Any) -> str:
     """Of a digest its first signs."""
     if value is None:
         return "–"
+    if event == CaseEvent.SEVERITY and value in SEVERITIES:
+        return " ".join(SEVERITIES[value])
     return str(value)[:8] if event == CaseEvent.EVIDENCE else str(value)

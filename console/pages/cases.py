@@ -94,6 +94,10 @@ def what_comes_again(request: Request, user: UserDep, platform: str = "", since:
         return show(request, "case_patterns.html", view=PatternsView(wiring, platform, first))
 
 
+# Fields of evidence that name an account.
+_ACCOUNTS = frozenset({"from_account", "to_account", "holder", "account", "borrower", "guarantor", "payee"})
+
+
 def accounts_named(links: Links, row: Row) -> dict[str, str]:
     """What a form may say -> the account: a customer's that the case names, by a digest, and the platform's own two."""
     own = {account: account for account in (f"{row['platform']}:P_MARKETING", f"{row['platform']}:SUSPENSE")}
@@ -168,13 +172,17 @@ class OneView:
         named = accounts_named(self._links, self.row)
         self.accounts = [(value, mask_user_numbers(account)) for value, account in named.items()]
 
+    @property
+    def follows(self) -> list[Link]:
+        return [Link(other[:10], address(other)) for other in self.case.follows]
+
     def field(self, line: Line) -> Words:
         return line_words(line)
 
     def shown(self, line: Line, value: Any) -> Link:
         """A cell; accounts and loans lead to their pages."""
         text = cell(line.field, value)
-        if value is not None and line.field in ("from_account", "to_account", "holder", "account"):
+        if value is not None and line.field in _ACCOUNTS:
             return self._links.account(str(value))
         if value is not None and line.field == "loan_id":
             return loan_link(self.row["platform"], str(value))

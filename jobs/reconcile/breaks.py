@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
+from custody.case_amounts import amount_of_movement, amount_of_state
 from custody.case_evidence import FIGURES
 from custody.case_links import FOLLOWS, explained_balances
 from custody.cause_proofs import Facts, Figures, Rate
@@ -88,19 +89,15 @@ class Breaks:
 
 
 def add_flow(breaks: Breaks, relation: Relation, items: list[Row], verdict: Verdict, cause: str | None) -> str:
-    first = items[0]
-    amounts = {i["side"]: 0 for i in items}
-    for item in items:
-        amounts[item["side"]] += item["amount_minor"]
-    sums = list(amounts.values())
-    amount = abs(sums[0] - sums[1]) if len(sums) == 2 and sums[0] != sums[1] else abs(sums[0])
-    return breaks.add(first["platform"], relation.sides, first["subject"], verdict.rule, amount, of_items(items), cause)
+    first, evidence = items[0], of_items(items)
+    amount = amount_of_movement(verdict.rule, evidence)
+    return breaks.add(first["platform"], relation.sides, first["subject"], verdict.rule, amount, evidence, cause)
 
 
 def add_difference(breaks: Breaks, difference: Row) -> None:
-    a_minor, b_minor = difference["a_minor"] or 0, difference["b_minor"] or 0
-    platform, subject, kind = difference["platform"], difference["subject"], difference["kind"]
-    breaks.add(platform, "AB", subject, kind, abs(a_minor - b_minor), of_difference(difference))
+    evidence = of_difference(difference)
+    amount = amount_of_state(evidence)
+    breaks.add(difference["platform"], "AB", difference["subject"], difference["kind"], amount, evidence)
 
 
 def add_violation(breaks: Breaks, violation: Violation) -> None:

@@ -97,7 +97,7 @@ def _refused(refused: Iterable[Row], periods: Mapping[str, Period]) -> Iterator[
             "contract": f"E_ACCOUNT {periods[platform].first}..{periods[platform].last}" if platform in periods else "HUB",
             "first_date": min(r["core_date"] for r in rows).isoformat(),
             "last_date": max(r["core_date"] for r in rows).isoformat(),
-            "flows": sum(r["flows"] for r in rows),
+            "flow_rows": sum(r["flows"] for r in rows),
             "balances": sum(r["balances"] for r in rows),
         }
         amount = sum(r["flow_minor"] for r in rows)

@@ -13,6 +13,7 @@ from custody.calendar import CHINA
 from custody.names import FileType, platform_account
 from custody.ports import Row
 from custody.posting_rules import COUPON_HOLD
+from jobs.reconcile.states import FIELD_END
 from schemas.store_keys import (
     BALANCE,
     CLAIM,
@@ -136,6 +137,9 @@ def _words(subject: str, platform: str, side: str, said: str) -> Object:
             return {"available_minor": int(parts[1]), "frozen_minor": int(parts[3])}
         case "CLAIM" if len(parts) == 3:
             return {"loan_id": parts[0], "holder": f"{platform}.{parts[1]}", "principal_minor": int(parts[2])}
+        case "LOAN" if said:
+            fields = dict(part.split("=", 1) for part in said.split(FIELD_END))
+            return {name: int(value) if name.endswith("_minor") else value for name, value in fields.items()}
         case "CUSTOMER":
             return {"customer_id": parts[0] or None, "says": " ".join(parts[1:])}
         case _:

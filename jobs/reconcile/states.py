@@ -90,12 +90,54 @@ def _told(row: Row, unjudged: Sequence[date]) -> Row:
     return row | same | {"bucket": bucket, "rule": rule, "amount_minor": minor}
 
 
-def _terms(side: str, party: str) -> str:
-    """A loan's terms as people read them: what it need not have, only where it has it."""
-    terms = [f"{side}.{name}" for name in ("annual_rate", "method", "periods", "every", "day_count")]
-    others = (("minimum_minor", "minimum"), ("penalty_rate", "penalty"), (f"guarantor{party}", "by"), (f"payee{party}", "to"))
-    terms += [f"concat('{word} ', {side}.{name})" for name, word in others]
-    return f"concat_ws(' ', {', '.join(terms)})"
+# Between what is told of a loan: no layout lets it into a text.
+FIELD_END = "\x1f"
+_LOAN_FIELDS = (
+    "amount_minor",
+    "currency",
+    "annual_rate",
+    "method",
+    "periods",
+    "every",
+    "day_count",
+    "minimum_minor",
+    "penalty_rate",
+    "purpose",
+    "disbursed_on",
+)
+
+
+def _told_of_loan(side: str, borrower: str, guarantor: str, payee: str, raised: str, state: str) -> str:
+    """All that is compared of a loan, field by field; what it need not have only where it has it."""
+    named = {name: f"{side}.{name}" for name in _LOAN_FIELDS}
+    named |= {"borrower": borrower, "guarantor": guarantor, "payee": payee, "raised_minor": raised, "state": state}
+    fields = (f"concat('{name}=', cast({column} as string))" for name, column in named.items())
+    return f"if({side}.loan_id is null, null, concat_ws('{FIELD_END}', {', '.join(fields)}))"
+
+
+_A_LOAN = _told_of_loan(
+    "a",
+    "concat(a.party, '.BORROWER.', a.borrower_user_no)",
+    "concat(a.party, '.GUARANTOR.', a.guarantor_user_no)",
+    "concat(a.party, '.PAYEE.', a.payee_user_no)",
+    "a.raised_minor",
+    "a.state",
+)
+# At the end of the date: what was disbursed since was bid for then.
+_IS_LENT = "coalesce(b.disbursed_on <= a.custody_date, false)"
+_IS_AS_SAID = (
+    f"case a.stage when 'before' then not {_IS_LENT} when 'after' then b.state = 'SETTLED' "
+    f"else {_IS_LENT} and coalesce(s.state <> 'SETTLED', true) end"
+)
+_B_LOAN = _told_of_loan(
+    "b",
+    "b.borrower",
+    "b.guarantor",
+    "b.payee",
+    f"if({_IS_LENT}, b.funded_minor, coalesce(h.bid_minor, 0))",
+    # What our books do not tell apart, as DISBURSED and REPAYING, is told as the file does.
+    f"coalesce(w.ours, if({_IS_AS_SAID}, a.state, coalesce(s.state, b.state)))",
+)
 
 
 # The custody date (UTC+8) of a moment.
@@ -196,7 +238,7 @@ _PARTS = {
                    else 'running' end as stage
   from land_loan a""",
     "running_loan": """
-  select s.platform, s.as_of, s.loan_id, s.amount_minor, s.state, s.funded_minor from loans s
+  select s.platform, s.as_of, s.loan_id, s.amount_minor, s.state, s.funded_minor, s.disbursed_on, h.bid_minor from loans s
   join told_whole t on t.relation = 'AB_LOAN' and t.platform = s.platform and t.as_of = s.as_of
   left join bids h on h.platform = s.platform and h.as_of = s.as_of and h.loan_id = s.loan_id
   left anti join rejected_loans r on r.platform = s.platform and r.as_of = s.as_of and r.loan_id = s.loan_id
@@ -228,9 +270,7 @@ from a_claim a full outer join told_claim b on a.party = b.platform and a.custod
 where a.line_no is not null or b.is_told""",
     "AB_LOAN": f"""
 select 'AB_LOAN', a.party, a.custody_date, concat('LOAN|', a.loan_id), concat(a.file_name, ':', a.line_no), a.is_new, false,
-       a.amount_minor, b.amount_minor, concat({_terms("a", "_user_no")}, ' raised ', a.raised_minor, ' ', a.state),
-       concat({_terms("b", "")}, ' raised ', if(b.disbursed_on <= a.custody_date, b.funded_minor, coalesce(h.bid_minor, 0)), ' ',
-              coalesce(w.ours, b.state)), cast(null as string),
+       a.amount_minor, b.amount_minor, {_A_LOAN}, {_B_LOAN}, cast(null as string),
        case when b.loan_id is null or a.amount_minor <> b.amount_minor or a.annual_rate <> b.annual_rate
                  or a.method <> b.method or a.periods <> b.periods or a.every <> b.every or a.day_count <> b.day_count
                  or a.currency <> b.currency or a.purpose <> b.purpose
@@ -239,7 +279,7 @@ select 'AB_LOAN', a.party, a.custody_date, concat('LOAN|', a.loan_id), concat(a.
                  or not (concat(a.party, '.GUARANTOR.', a.guarantor_user_no) <=> b.guarantor)
                  or not (concat(a.party, '.PAYEE.', a.payee_user_no) <=> b.payee)
             then 'LOAN_TERMS'
-            when b.disbursed_on is null or b.disbursed_on > a.custody_date
+            when not {_IS_LENT}
             -- what failed may still show what it had raised, and what was posted late on a date tells not how much of it was bids
             then if(a.stage <> 'before' or a.disbursed_on is not null
                     or (a.state <> 'MISCARRIED' and {{nothing_later}} and (a.raised_minor <> coalesce(h.bid_minor, 0)
@@ -255,7 +295,9 @@ left join wrong_delays w on a.party = w.platform and a.custody_date = w.as_of an
 {{later_dates}}
 union all
 select 'AB_LOAN', s.platform, s.as_of, concat('LOAN|', s.loan_id), cast(null as string), false, false, cast(null as bigint),
-       s.amount_minor, cast(null as string), concat('raised ', s.funded_minor, ' ', s.state), cast(null as string), 'LOAN_TERMS'
+       s.amount_minor, cast(null as string), concat_ws('{FIELD_END}', concat('amount_minor=', s.amount_minor),
+       concat('raised_minor=', if(s.disbursed_on is null, s.bid_minor, s.funded_minor)), concat('state=', s.state)), cast(null as string),
+       'LOAN_TERMS'
 from running_loan s left anti join land_loan a on a.party = s.platform and a.custody_date = s.as_of and a.loan_id = s.loan_id""",
     "AB_CUSTOMER": f"""
 select 'AB_CUSTOMER', a.party, a.custody_date, concat('CUSTOMER|', a.role, '.', a.user_no, '|', a.action),

@@ -28,10 +28,13 @@ from ledger_kit import (
 )
 
 from connectors.lake import table_of
+from custody.case_amounts import amount_of_state
+from custody.case_evidence import side_by_side
 from custody.instruction import Instruction
 from custody.names import TxnType
 from custody.posting_rules import RULES, VARIANTS, rule_of
 from jobs.reconcile.e_accounts import count_ends, e_account_queries
+from jobs.reconcile.evidence import of_difference
 from jobs.reconcile.relations import items_sql
 from jobs.reconcile.states import STATE_RELATIONS, Asked, StateMatches, match_states
 from schemas.tables import TABLES
@@ -352,15 +355,37 @@ def test_what_a_loan_has_raised_before_it_is_disbursed_is_what_is_frozen_for_it(
     found = _compared(spark, tmp_path, tables)
     differing = {d["platform"]: d for d in found.differences if d["relation"] == "AB_LOAN"}
     assert [platform in differing for platform in tables] == [is_break for _, is_break in BIDDING]
-    assert differing["P001"]["a_text"].endswith(" raised 400001 BIDDING")
-    assert differing["P001"]["b_text"].endswith(" raised 400000 BIDDING")
+    ours, theirs = (_fields(differing["P001"], side) for side in "BA")
+    assert (ours["raised_minor"], theirs["raised_minor"]) == (400_000, 400_001)
+    assert {name for name in ours if ours[name] != theirs[name]} == {"side", "row_ref", "store_key", "raised_minor"}
+
+
+def _fields(difference: dict[str, Any], side: str) -> dict[str, Any]:
+    (one,) = [e for e in of_difference(difference) if e["side"] == side]
+    return one
 
 
 def test_a_state_that_hides_a_delay_is_a_break_with_what_it_is_with_us(spark: SparkSession, tmp_path: Path) -> None:
     found = _compared(spark, tmp_path, {"P000": STATES, "P001": STATES}, [("P001", DAY, "L1", "OVERDUE since 2019-12-29")])
     (difference,) = found.differences
     assert (difference["platform"], difference["kind"], difference["subject"]) == ("P001", "LOAN_TERMS", "LOAN|L1")
-    assert difference["a_text"].endswith(" DISBURSED") and difference["b_text"].endswith(" OVERDUE since 2019-12-29")
+    assert [_fields(difference, side)["state"] for side in "AB"] == ["DISBURSED", "OVERDUE since 2019-12-29"]
+    # What is at stake is the loan.
+    assert amount_of_state(of_difference(difference)) == 1_000_000
+
+
+def test_a_case_about_a_loan_shows_on_both_sides_what_differs(spark: SparkSession, tmp_path: Path) -> None:
+    """And nothing else as different: each change of what a platform says, on a platform of its own."""
+    changes = [change for table, change, kind in CHANGES if table == "land_loan" and kind == "LOAN_TERMS"]
+    tables = {
+        f"P{number:03d}": STATES | {"land_loan": [row | change for row in STATES["land_loan"]]}
+        for number, change in enumerate(changes)
+    }
+    found = {d["platform"]: d for d in _compared(spark, tmp_path, tables).differences if d["a_text"]}
+    for platform, change in zip(tables, changes, strict=True):
+        marked = {line.field for line in side_by_side(of_difference(found[platform])).lines if line.differs}
+        if "loan_id" not in change:
+            assert marked == {name.removesuffix("_user_no") for name in change}, change
 
 
 def _on(platform: str, row: dict[str, Any]) -> dict[str, Any]:

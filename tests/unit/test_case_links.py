@@ -46,3 +46,35 @@ def test_it_is_explained_when_and_only_when_the_sum_is_exact(pairs: list[tuple[i
     cases = [movement(f"m{n}", a, b) for n, (a, b) in enumerate(pairs)]
     found = explained_balances([balance(1_000 + off + rest, 1_000), *cases])
     assert (found != {}) == (rest == 0 and off != 0)
+
+
+def own_ledger(filed: int, follows: int) -> Case:
+    stands = [{"side": "A", "available_minor": minor, "frozen_minor": 0} for minor in (0, filed, follows)]
+    return {"case_id": "own", "platform": "P001", "subject": "SHADOW|LENDER.u1"}, [*stands[:2], stands[2] | {"movements": 3}]
+
+
+def test_a_platforms_own_ledger_that_is_off_by_what_it_told_wrongly_follows_from_it() -> None:
+    # It left out 25 that came: its balance has what its movements lack.
+    assert explained_balances([own_ledger(125, 100), movement("m1", None, 25)]) == {"own": ["m1"]}
+    # It told 25 twice.
+    assert explained_balances([own_ledger(125, 150), movement("m1", 50, 25)]) == {"own": ["m1"]}
+    assert explained_balances([own_ledger(125, 100), movement("m1", 50, 25)]) == {}
+    assert explained_balances([own_ledger(125, 101), movement("m1", None, 25)]) == {}
+
+
+def core_flow(case_id: str, b: int | None, c: int | None, account: str = "P001:CUSTODY") -> Case:
+    sides = [{"side": side, "amount_minor": minor} for side, minor in (("B", b), ("C", c)) if minor is not None]
+    return {"case_id": case_id, "platform": "P001", "subject": f"CORE|{account}|{case_id}"}, sides
+
+
+def mirror(ledger: int, core: int | str) -> Case:
+    row = {"case_id": "inv", "platform": "P001", "subject": "INV|INV_01|P001:CUSTODY"}
+    return row, [{"side": "-", "ledger": ledger, "core": core}]
+
+
+def test_a_core_balance_that_is_off_by_flows_follows_from_them() -> None:
+    lacking, unknown = core_flow("c1", 300, None), core_flow("c2", None, -20)
+    assert explained_balances([mirror(1000, 680), lacking, unknown]) == {"inv": ["c1", "c2"]}
+    assert explained_balances([mirror(1000, 700), lacking, unknown]) == {}
+    assert explained_balances([mirror(1000, 700), core_flow("c1", 300, None, "P001:OWN")]) == {}
+    assert explained_balances([mirror(1000, "absent"), lacking]) == {}
