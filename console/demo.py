@@ -282,8 +282,9 @@ def _show(screen: Console, summary: dict[str, Any], build: Path) -> None:
     collected = "  ".join(f"{p} {amount}" for p, amount in summary["collected"].items())
     screen.print(f"[bold]Of December's charge the core has collected / 已扣收十二月存管费[/]  {collected}")
     screen.print("[bold]Reports / 报表[/]")
-    for path in summary["reports"]:
-        screen.print(f"   {Path(path).relative_to(build.parent.parent)}", soft_wrap=True)
+    # A line for each day: of its files there are a hundred.
+    for folder, files_there in sorted(Counter(Path(path).parent for path in summary["reports"]).items()):
+        screen.print(f"   {files_there} files 个文件  {folder.relative_to(build.parent.parent)}", soft_wrap=True)
     verdict = "[bold green]yes[/]" if summary["proof"] is True else f"[bold red]{summary['proof']}[/]"
     screen.print(
         f"[bold]{summary['found']} of {summary['planted']} planted faults found, {summary['false']} false; "

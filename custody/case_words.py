@@ -73,6 +73,8 @@ FIELDS: dict[str, Words] = {
     "state": ("state", "状态"),
     "disbursed_on": ("disbursed on", "放款日"),
     "movements": ("movements", "交易笔数"),
+    "silent_since": ("shows nothing since", "自何日起无数据"),
+    "date": ("date", "日期"),
     "posted_later_minor": ("posted later, of this date", "事后入账（归属当日）"),
     **FIGURE_WORDS,
 }

@@ -53,7 +53,7 @@ TOLD: dict[str, Told] = {
             "it follows from the movements of other cases, which add up to it: {figures}",
             "由其他案件的交易差异造成，合计相符：{figures}",
         ),
-        ("settle those: this one ends with them", "先处理相关案件，本案随之消除"),
+        ("put those right first; what then still stands is settled by itself", "先处理相关案件；其后仍存在的差异另行结案"),
     ),
     # Landing proves this one: it knows the row that it refused. Its counterpart's case carries it from then on.
     "row_rejected": Told(
@@ -69,6 +69,16 @@ TOLD: dict[str, Told] = {
         (
             "ask the core for the date's rows; where its form has not changed yet, correct core_model_from in the contract",
             "向核心催要当日数据；如核心尚未切换，更正合同中的 core_model_from",
+        ),
+    ),
+    "core_shows_nothing": Told(
+        (
+            "the core shows neither balance nor flow of the platform's accounts for the date: our postings wait for it, balances are not compared",
+            "核心当日未提供该平台账户的余额与流水：本方入账结转等待，余额暂不核对",
+        ),
+        (
+            "ask the core for the date; what it brings later is taken with the next day",
+            "向核心催要当日数据；后到数据于下一账务日纳入",
         ),
     ),
     "contract_without_e_accounts": Told(

@@ -98,14 +98,16 @@ def gather(known: Iterable[Batch], rows: Iterable[Row], instructed: Iterable[Row
 
 
 def judge(batches: Iterable[Batch], as_of: date, missing: frozenset[str], gateway: str) -> Iterator[Judged]:
-    """``missing``: ``party|type|date`` of files that have not come: a batch whose rows or whose instruction may be in one of them is
-    not held against it."""
+    """``missing``: ``party|type|date`` of files that have not come, and of dates of which the core shows nothing: a batch whose rows, whose
+    instruction or whose cash may be in one of them is not held against it."""
     for batch in batches:
         due = batch.expected_on.isoformat()
         file_is_here = f"{batch.channel}|SETTLEMENT|{due}" not in missing
         told = f"{gateway}|INSTRUCTION|{due}" not in missing
-        violations = list(_cash(batch, as_of)) if batch.instructions or (file_is_here and batch.rows) else []
-        if file_is_here and told and not batch.agrees and as_of >= batch.expected_on:
+        core_is_here = f"{batch.platform}|CORE|{due}" not in missing
+        known = core_is_here and (batch.instructions or (file_is_here and batch.rows))
+        violations = list(_cash(batch, as_of)) if known else []
+        if file_is_here and told and core_is_here and not batch.agrees and as_of >= batch.expected_on:
             violations.append(_inv_09(batch))
         if violations:
             yield Judged(batch, str(violations[0].kind), tuple(violations))

@@ -82,6 +82,13 @@ def judge(funds: LoanFunds, rules: Mapping[str, RedLine], today: date, related: 
                 yield Finding(funds.platform, funds.loan_id, rule_id, amount)
 
 
+def in_question(finding: Finding, standing: Mapping[tuple[str, str], int]) -> int:
+    """So much money in all. ``standing``: by (platform, subject) what was found up to yesterday and nobody has settled. Where a rule speaks
+    of today's payments alone, those of before are in question still."""
+    before = standing.get((finding.platform, finding.subject), 0)
+    return finding.amount_minor + (before if finding.rule_id in _OF_TODAY else 0)
+
+
 def _ended(*ways: Way) -> _Rule:
     """So much of the loan ended in these ways, and some of it today."""
 
@@ -141,3 +148,5 @@ _REASONS: dict[str, _Rule] = {
     "purpose_forbidden": _purpose_forbidden,
 }
 RULE_IDS = tuple(_REASONS)
+# Rules that look at what was paid on today.
+_OF_TODAY = frozenset({"funds_to_related_party", "funds_to_guarantor", "payee_is_borrower"})

@@ -148,6 +148,8 @@ _KINDS = (
     _kind("loan_borrower", states.loan_borrower, "a loan names another borrower", "标的借款人不符"),
     _kind("loan_raised", states.loan_raised, "more is shown as raised than was settled", "募集金额不符", sized=True),
     _kind("loan_state", states.loan_state, "a running loan is shown as settled", "标的状态不符"),
+    _kind("loan_delay_hidden", states.loan_delay_hidden, "a loan that is overdue is shown as repaid as agreed", "隐瞒标的逾期"),
+    _kind("loan_bids", states.loan_bids, "more is shown as bid than is frozen", "虚报投标金额", sized=True),
     _kind("loan_missing", states.loan_missing, "a running loan is left out", "漏报标的"),
     _kind("customer_identity", states.customer_identity, "an account is given another customer's identity", "客户身份不符"),
     _kind("customer_unknown", states.customer_unknown, "a change of an account that was never opened", "变更不存在的账户"),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
-from custody.names import BreakKind, FileType
+from custody.names import BreakKind, FileType, TxnType
 from simulator.edits import RowEdit, RowKey
 from simulator.movement import CURRENCY, Row
 from simulator.victim import Scene, Victim
@@ -144,6 +144,26 @@ def loan_state(scene: Scene) -> Iterator[Victim]:
     for row in _loans(scene):
         if row["state"] in ("DISBURSED", "REPAYING", "OVERDUE"):
             yield _loan(scene, row, {"state": "SETTLED"})
+
+
+def loan_delay_hidden(scene: Scene) -> Iterator[Victim]:
+    """A loan whose lenders wait for an instalment is shown as one that is repaid as agreed."""
+    compensated = {
+        move.loan_id
+        for day in scene.days[: scene.index + 1]
+        for move in day.platforms[scene.platform].instructions
+        if move.txn_type is TxnType.COMPENSATION
+    }
+    for row in _loans(scene):
+        if row["state"] == "OVERDUE" and row["loan_id"] not in compensated:
+            yield _loan(scene, row, {"state": "REPAYING"})
+
+
+def loan_bids(scene: Scene) -> Iterator[Victim]:
+    """While it takes bids a loan shows more of them than there are."""
+    for row in _loans(scene):
+        if row["state"] == "BIDDING":
+            yield _loan(scene, row, {"raised_minor": _whole(row, "raised_minor") + scene.size(100, 500_000)})
 
 
 def loan_missing(scene: Scene) -> Iterator[Victim]:

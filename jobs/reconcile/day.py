@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from custody.calendar import dates
 from custody.cause_proofs import Rate
 from custody.matching import Relation
+from custody.names import platform_of
 from custody.ports import Row
 from jobs.reconcile.adjustments import settled_by_adjustment
 from jobs.reconcile.breaks import file_key
 from jobs.reconcile.e_accounts import RELATION, SHOWN, shown_on
+from jobs.reconcile.relations import HUB, silent_hub
 from jobs.reconcile.states import STATE_RELATIONS
 from jobs.reference import Reference, load_reference
 from jobs.step import StepContext
@@ -26,7 +30,8 @@ from jobs.step import StepContext
 class Day:
     """``missing``: ``party|type|date`` of files that have not come. ``resolved``: (case id, evidence digest) of cases that two
     people settled, bound to the evidence they saw. ``silent_cores``: platforms of whose e-accounts the core shows none today, though the
-    contract says that it does."""
+    contract says that it does. ``silent_hubs``: platforms of whose general accounts it shows neither balance nor flow of today, though it
+    did before, each with the first such date."""
 
     context: StepContext
     reference: Reference
@@ -35,6 +40,7 @@ class Day:
     breaks_before: list[Row]
     resolved: frozenset[tuple[str, str]]
     silent_cores: frozenset[str] = frozenset()
+    silent_hubs: Mapping[str, date] = field(default_factory=dict)
 
     @property
     def today(self) -> date:
@@ -86,14 +92,20 @@ class Day:
 def read_day(context: StepContext) -> Day:
     outcomes = context.rows("land", "file_outcomes")
     reference = load_reference(context)
-    silent = _silent_cores(context, reference)
+    silent, hubs = _silent_cores(context, reference), _silent_hubs(context)
+    not_shown = _not_shown(context, silent) | {
+        f"{platform}|{HUB}|{on.isoformat()}"
+        for platform, since in hubs.items()
+        for on in dates(since, (context.custody_date - since).days + 1)
+    }
     return Day(
         context=context,
         reference=reference,
         outcomes=outcomes,
         # What is not due yet is waited for like what is late; only of the latter is there a case.
-        missing=frozenset(file_key(o) for o in outcomes if o["outcome"] in ("EXPECTED", "AWAITED")) | _not_shown(context, silent),
+        missing=frozenset(file_key(o) for o in outcomes if o["outcome"] in ("EXPECTED", "AWAITED")) | not_shown,
         silent_cores=silent,
+        silent_hubs=hubs,
         breaks_before=context.rows("reconcile", "breaks", on=context.custody_date - timedelta(days=1)),
         resolved=frozenset(
             (d["subject"], json.loads(d["payload"])["evidence_digest"])
@@ -109,6 +121,28 @@ def _silent_cores(context: StepContext, reference: Reference) -> frozenset[str]:
     due = {platform for platform, period in reference.e_account_periods().items() if on in period}
     balances = context.table("extract", "e_account_balance") if due else None
     return frozenset(due if balances is None else due - shown_on(balances))
+
+
+def _silent_hubs(context: StepContext) -> dict[str, date]:
+    """By platform the first date of the silence."""
+    on, yesterday = context.custody_date, context.custody_date - timedelta(days=1)
+    since = dict.fromkeys(_shown_by_core(context, yesterday), on)
+    for row in context.rows("reconcile", "breaks", on=yesterday):
+        if row["subject"] == silent_hub(row["platform"]):
+            (evidence,) = json.loads(row["evidence"])
+            since[row["platform"]] = date.fromisoformat(evidence["silent_since"])
+    shown = _shown_by_core(context, on)
+    return {platform: first for platform, first in sorted(since.items()) if platform not in shown}
+
+
+def _shown_by_core(context: StepContext, on: date) -> set[str]:
+    """Platforms of whose general accounts there is a balance or a flow of the date."""
+    balances = context.table("extract", "core_balance", on=on, columns=["account"])
+    flows = context.table("extract", "core_flow", on=on, columns=["account", "core_date"])
+    if balances is None or flows is None:
+        return set()
+    of_date = flows.filter(pc.equal(flows["core_date"], pa.scalar(on, pa.date32())))
+    return {platform_of(account) for table in (balances, of_date) for account in pc.unique(table["account"]).to_pylist()}
 
 
 def _not_shown(context: StepContext, silent: frozenset[str]) -> frozenset[str]:

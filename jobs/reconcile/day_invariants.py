@@ -26,11 +26,14 @@ from custody.ports import Row
 from jobs.reconcile.balance_days import balance_days
 from jobs.reconcile.breaks import Breaks, add_violation
 from jobs.reconcile.day import Day
+from jobs.reconcile.relations import silent_hub
 from jobs.reconcile.suspects import BEFORE, LEG, SNAPSHOTS, day_rows, snapshot_views
 from jobs.step import StepContext
 
-# What only today's instructions can fulfil: our cash is the core's, what is due was settled.
-_BY_INSTRUCTIONS = frozenset({(BreakKind.INV_01, "BC"), (BreakKind.INV_13, "B")})
+# What only today's instructions can fulfil: our cash is the core's, what is due was settled, what waited has ended.
+_BY_CORE = (BreakKind.INV_01, "BC")
+_WAITING = (BreakKind.UNKNOWN_STATUS, BreakKind.STALE_FREEZE, BreakKind.SUSPENSE_AGED)
+_BY_INSTRUCTIONS = frozenset({_BY_CORE, (BreakKind.INV_13, "B"), *((kind, "B") for kind in _WAITING)})
 
 
 def paths_of_money(spark: SparkSession) -> list[Row]:
@@ -65,9 +68,21 @@ def find_violations(day: Day, spark: SparkSession) -> list[Violation]:
     found += _of_interest(context, interest)
     for chains in _core_chains(context):
         found += chains
-    if day.lacks_instructions(day.today):
-        return [v for v in found if (v.kind, v.sides) not in _BY_INSTRUCTIONS]
-    return found
+    found = [v for v in found if not is_unjudged(day, v.platform, v.kind, v.sides)]
+    return [*found, *(_silence(day, platform) for platform in sorted(day.silent_hubs))]
+
+
+def is_unjudged(day: Day, platform: str, kind: str, sides: str) -> bool:
+    """Whether nothing of today can tell that an invariant is kept or broken: what is lacking heals nothing either."""
+    if day.lacks_instructions(day.today) and (kind, sides) in _BY_INSTRUCTIONS:
+        return True
+    return platform in day.silent_hubs and (kind, sides) == _BY_CORE
+
+
+def _silence(day: Day, platform: str) -> Violation:
+    """The core shows nothing of the platform's general accounts: what waits for it waits, and one case says why."""
+    figures: dict[str, int | str] = {"silent_since": day.silent_hubs[platform].isoformat(), "date": day.today.isoformat()}
+    return Violation(BreakKind.MISSING_IN_CORE, platform, "BC", silent_hub(platform), 0, figures, "core_shows_nothing")
 
 
 def add_invariants(breaks: Breaks, found: list[Violation]) -> None:

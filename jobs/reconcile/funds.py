@@ -19,7 +19,7 @@ from custody.errors import StopRun
 from custody.funds_paths import GOES_ON, Way
 from custody.names import BreakKind
 from custody.ports import Row
-from custody.use_of_funds import BASIS_POINTS, WRONG_ENDS, Finding, LoanFunds, PaidOn, days_of_interest, judge
+from custody.use_of_funds import BASIS_POINTS, WRONG_ENDS, Finding, LoanFunds, PaidOn, days_of_interest, in_question, judge
 from jobs.reconcile.breaks import Breaks
 from jobs.reconcile.day import Day
 from jobs.reconcile.evidence import Object, key_of_request
@@ -80,24 +80,23 @@ def add_use_of_funds(day: Day, breaks: Breaks, funds: Funds) -> None:
         for finding in judge(loan, rules.red_lines(), day.today, day.reference.related_parties(loan.platform)):
             found[loan.platform, loan.loan_id].append(finding)
     paths = _paths(day, funds, found)
+    standing = {(row["platform"], row["subject"]): row["amount_minor"] for row in day.breaks_before}
     for key, findings in sorted(found.items()):
         lent = sum(leg["amount_minor"] for _, leg in paths[key] if leg["way"] == Way.LENT)
         legs = [_leg(leg, on, lent) for on, leg in paths[key]]
         for finding in findings:
-            said = rules.rule(finding.rule_id)
+            said, amount = rules.rule(finding.rule_id), in_question(finding, standing)
             figures = {
                 "side": FIGURES,
                 "rule": said.id,
                 "words_en": said.words_en,
                 "words_zh": said.words_zh,
-                "amount_minor": finding.amount_minor,
+                "amount_minor": amount,
                 "lent_minor": lent,
-                "share_bp": finding.amount_minor * BASIS_POINTS // lent,
+                "share_bp": amount * BASIS_POINTS // lent,
             }
             evidence = [figures, *legs]
-            breaks.add(
-                finding.platform, "B", finding.subject, BreakKind.USE_OF_FUNDS, finding.amount_minor, evidence, finding.rule_id
-            )
+            breaks.add(finding.platform, "B", finding.subject, BreakKind.USE_OF_FUNDS, amount, evidence, finding.rule_id)
 
 
 def _of_yesterday(day: Day, name: str, schema: pa.Schema) -> pa.Table:

@@ -18,6 +18,8 @@ FLOW_VIEWS = (
     ("post", "journal"),
     ("extract", "core_flow"),
 )
+# What the core shows of a platform's general accounts, as if it were a file of a date.
+HUB = "CORE"
 # The account that a role and user number name; the same as connectors.item_index.accounts_named.
 _ACCOUNT = (
     "case when {p}_role is null or {p}_user_no is null then null when {p}_role = 'PLATFORM' then concat(party, ':', {p}_user_no) "
@@ -90,8 +92,8 @@ def side_queries(window_minutes: int, gateway: str, of: str = "") -> dict[tuple[
         select 'BC_CORE', 'B', concat('journal:', entry_no, ':', move_no, ':', account), concat(account, '|', core_ref), platform,
                concat('CORE|', account, '|', core_ref), value_date, event_time, cast(null as date), amount_minor, currency,
                cast(null as string), cast(null as string), cast(null as string), cast(null as string), cast(null as bigint),
-               cast(null as bigint), cast(null as bigint), cast(null as bigint), cast(null as bigint), cast(null as string), false,
-               txn_type, cast(null as date)
+               cast(null as bigint), cast(null as bigint), cast(null as bigint), cast(null as bigint),
+               concat(platform, '|{HUB}|', cast(value_date as string)), false, txn_type, cast(null as date)
         from (
           select entry_no, move_no, txn_type, platform, core_ref, value_date, event_time, currency,
                  concat(platform, if(from_account like '%:CORE_CASH' or to_account like '%:CORE_CASH', ':CUSTODY', ':OWN')) as account,
@@ -113,6 +115,11 @@ def side_queries(window_minutes: int, gateway: str, of: str = "") -> dict[tuple[
         from core_flow{of}
         """,
     }
+
+
+def silent_hub(platform: str) -> str:
+    """What a case is about that says that the core shows nothing of the platform's general accounts."""
+    return f"CORE_SILENT|{platform}"
 
 
 def items_sql(window_minutes: int, gateway: str, of: str = "") -> str:

@@ -6,6 +6,7 @@ Each part adds what it finds to ``breaks`` and is a file of its own; their order
 from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -19,7 +20,7 @@ from jobs.reconcile.breaks import Breaks, add_difference, add_files, add_posting
 from jobs.reconcile.cases import publish_cases
 from jobs.reconcile.closings import closings
 from jobs.reconcile.day import Day, read_day
-from jobs.reconcile.day_invariants import add_invariants, find_violations
+from jobs.reconcile.day_invariants import add_invariants, find_violations, is_unjudged
 from jobs.reconcile.disclosures import add_disclosures, compare_disclosures, told_disclosures
 from jobs.reconcile.e_accounts import keys_by_way
 from jobs.reconcile.e_balances import EBalances, add_e_balances, find_e_balances
@@ -88,7 +89,7 @@ def _judge(day: Day, matched: _Matched) -> None:
     disclosures = compare_disclosures(day, found.repayments.rows)
     add_disclosures(breaks, disclosures)
     told = told_today(day, found.repayments.rows) | told_disclosures(disclosures)
-    still_open(standing(day), breaks, day.judged_parties(), day.missing, told)
+    still_open(standing(day), breaks, day.judged_parties(), day.missing, told, partial(is_unjudged, day))
     cases = breaks.rows()
     verdicts = settled_by_decision(verdicts, cases, day.resolved)
     clean = flows.clean | found.states.clean

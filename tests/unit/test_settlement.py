@@ -97,3 +97,12 @@ def test_rows_that_settle_later_are_not_due() -> None:
 
 def test_cash_without_a_batch_opens_none() -> None:
     assert gather([], [], [], [CASH]) == []
+
+
+def test_cash_of_a_date_of_which_the_core_shows_nothing_is_neither_late_nor_short() -> None:
+    """Whatever else is there; and once the core has shown the date it is."""
+    waiting = gather([], [ROWS], [TOLD], [])
+    silent = judged(waiting, DAY, f"P001|CORE|{DAY}")
+    assert (silent.state, silent.violations) == (OPEN, ())
+    assert breaks(judged(waiting, NEXT)) == {"SETTLEMENT_LATE": 997, "INV_09": 997}
+    assert judged(gather(waiting, [], [], [CASH]), NEXT).state == AGREES

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import pytest
 
 from custody.funds_paths import Way
-from custody.use_of_funds import RULE_IDS, LoanFunds, PaidOn, days_of_interest, judge
+from custody.use_of_funds import RULE_IDS, Finding, LoanFunds, PaidOn, days_of_interest, in_question, judge
 from schemas.rule_book import book_with
 
 DAY = date(2020, 1, 1)
@@ -91,3 +91,13 @@ def test_money_that_never_leaves_is_idle() -> None:
 @pytest.mark.parametrize(("purpose", "is_found"), [("股票配资", True), ("buying Stocks", True), ("支付货款", False)])
 def test_some_uses_no_loan_may_have(purpose: str, is_found: bool) -> None:
     assert found(replace(SOUND, purpose=purpose)) == ([("purpose_forbidden", 100_000)] if is_found else [])
+
+
+def test_what_is_paid_in_parts_is_in_question_together_until_it_is_settled() -> None:
+    paid = Finding("P001", "L1", "funds_to_related_party", 200)
+    standing = {("P001", "FUNDS|L1|funds_to_related_party"): 100, ("P002", "FUNDS|L1|funds_to_related_party"): 7}
+    assert in_question(paid, standing) == 300
+    assert in_question(paid, {}) == 200
+    # What ended wrongly is summed over all days already.
+    ended_so_far = Finding("P001", "L1", "funds_relent", 900)
+    assert in_question(ended_so_far, {("P001", "FUNDS|L1|funds_relent"): 500}) == 900
