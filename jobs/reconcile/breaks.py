@@ -142,20 +142,22 @@ def still_open(
     judged: Mapping[str, frozenset[str]],
     late: frozenset[str],
     told: frozenset[tuple[str, str]] = frozenset(),
-    is_unjudged: Callable[[str, str, str], bool] = lambda platform, kind, sides: False,
+    is_unjudged: Callable[[str, str, str, str], bool] = lambda platform, kind, sides, subject: False,
 ) -> None:
     """Carry yesterday's breaks that nothing of today speaks about.
 
     ``judged`` maps a state subject's first word to the platforms whose file of today has landed: those are judged anew.
     ``late``: ``party|type|date`` of files that are still missing; a refused file's case stays until they come. ``told``: (platform,
-    subject) of payments and published figures of which something is said anew today. ``is_unjudged``: (platform, kind, sides) of invariants
-    of which today says nothing.
+    subject) of payments and published figures of which something is said anew today. ``is_unjudged``: (platform, kind, sides, subject) of
+    what today says nothing of.
     """
     for row in previous:
         word = row["subject"].partition("|")[0]
         if row["case_id"] in breaks:
             continue
-        if (word in judged and row["platform"] not in judged[word]) or is_unjudged(row["platform"], row["kind"], row["sides"]):
+        if (word in judged and row["platform"] not in judged[word]) or is_unjudged(
+            row["platform"], row["kind"], row["sides"], row["subject"]
+        ):
             stays = True
         elif word == "FILE":
             stays = any(e["instead_of"] in late for e in json.loads(row["evidence"]))

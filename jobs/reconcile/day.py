@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
@@ -19,7 +19,7 @@ from custody.names import platform_of
 from custody.ports import Row
 from jobs.reconcile.adjustments import settled_by_adjustment
 from jobs.reconcile.breaks import file_key
-from jobs.reconcile.e_accounts import RELATION, SHOWN, shown_on
+from jobs.reconcile.e_accounts import RELATION, SHOWN, shown_on, silent_core
 from jobs.reconcile.relations import HUB, silent_hub
 from jobs.reconcile.states import STATE_RELATIONS
 from jobs.reference import Reference, load_reference
@@ -30,8 +30,8 @@ from jobs.step import StepContext
 class Day:
     """``missing``: ``party|type|date`` of files that have not come. ``resolved``: (case id, evidence digest) of cases that two
     people settled, bound to the evidence they saw. ``silent_cores``: platforms of whose e-accounts the core shows none today, though the
-    contract says that it does. ``silent_hubs``: platforms of whose general accounts it shows neither balance nor flow of today, though it
-    did before, each with the first such date."""
+    contract says that it does, each with the first such date. ``silent_hubs``: platforms of whose general accounts it shows neither balance nor flow of today, though it
+    did before."""
 
     context: StepContext
     reference: Reference
@@ -39,7 +39,7 @@ class Day:
     missing: frozenset[str]
     breaks_before: list[Row]
     resolved: frozenset[tuple[str, str]]
-    silent_cores: frozenset[str] = frozenset()
+    silent_cores: Mapping[str, date] = field(default_factory=dict)
     silent_hubs: Mapping[str, date] = field(default_factory=dict)
 
     @property
@@ -93,11 +93,8 @@ def read_day(context: StepContext) -> Day:
     outcomes = context.rows("land", "file_outcomes")
     reference = load_reference(context)
     silent, hubs = _silent_cores(context, reference), _silent_hubs(context)
-    not_shown = _not_shown(context, silent) | {
-        f"{platform}|{HUB}|{on.isoformat()}"
-        for platform, since in hubs.items()
-        for on in dates(since, (context.custody_date - since).days + 1)
-    }
+    # Near midnight a row may be of tomorrow; a general account's is of its date.
+    not_shown = _not_shown(context, silent, SHOWN, 1) | _not_shown(context, hubs, HUB, 0)
     return Day(
         context=context,
         reference=reference,
@@ -116,23 +113,30 @@ def read_day(context: StepContext) -> Day:
     )
 
 
-def _silent_cores(context: StepContext, reference: Reference) -> frozenset[str]:
+def _silent_cores(context: StepContext, reference: Reference) -> dict[str, date]:
     on = context.custody_date
     due = {platform for platform, period in reference.e_account_periods().items() if on in period}
     balances = context.table("extract", "e_account_balance") if due else None
-    return frozenset(due if balances is None else due - shown_on(balances))
+    silent = due if balances is None else due - shown_on(balances)
+    return dict.fromkeys(sorted(silent), on) | {
+        p: first for p, first in _silent_since(context, silent_core).items() if p in silent
+    }
 
 
 def _silent_hubs(context: StepContext) -> dict[str, date]:
-    """By platform the first date of the silence."""
     on, yesterday = context.custody_date, context.custody_date - timedelta(days=1)
-    since = dict.fromkeys(_shown_by_core(context, yesterday), on)
-    for row in context.rows("reconcile", "breaks", on=yesterday):
-        if row["subject"] == silent_hub(row["platform"]):
-            (evidence,) = json.loads(row["evidence"])
-            since[row["platform"]] = date.fromisoformat(evidence["silent_since"])
+    since = dict.fromkeys(_shown_by_core(context, yesterday), on) | _silent_since(context, silent_hub)
     shown = _shown_by_core(context, on)
     return {platform: first for platform, first in sorted(since.items()) if platform not in shown}
+
+
+def _silent_since(context: StepContext, about: Callable[[str], str]) -> dict[str, date]:
+    """By platform the first date of a silence that lasted until yesterday. ``about``: what its case is about."""
+    before = context.rows("reconcile", "breaks", on=context.custody_date - timedelta(days=1))
+    told = [(row["platform"], json.loads(row["evidence"])) for row in before if row["subject"] == about(row["platform"])]
+    return {
+        platform: date.fromisoformat(e["silent_since"]) for platform, evidence in told for e in evidence if "silent_since" in e
+    }
 
 
 def _shown_by_core(context: StepContext, on: date) -> set[str]:
@@ -145,14 +149,12 @@ def _shown_by_core(context: StepContext, on: date) -> set[str]:
     return {platform_of(account) for table in (balances, of_date) for account in pc.unique(table["account"]).to_pylist()}
 
 
-def _not_shown(context: StepContext, silent: frozenset[str]) -> frozenset[str]:
-    """The dates of which a silent core may still show rows, in the form of files that have not come: as far as extracts look back,
-    and as far as rows of ours wait."""
-    if not silent:
-        return frozenset()
-    on = context.custody_date
-    first = on - timedelta(days=context.wiring.settings.stores.core_lookback_days)
-    items = context.table("reconcile", "open_items", on=on - timedelta(days=1))
-    waiting = [] if items is None else items.filter(pc.equal(items["relation"], RELATION))["item_date"].to_pylist()
-    days = dates(min([first, *waiting]), (on - min([first, *waiting])).days + 2)
-    return frozenset(f"{platform}|{SHOWN}|{day.isoformat()}" for day in days for platform in silent)
+def _not_shown(context: StepContext, silent: Mapping[str, date], shown: str, beyond: int) -> frozenset[str]:
+    """The dates of which a silent core may still show rows, in the form of files that have not come: since it is silent, and so many days
+    beyond today. What it did not show before that is missing."""
+    today = context.custody_date
+    return frozenset(
+        f"{platform}|{shown}|{on.isoformat()}"
+        for platform, since in silent.items()
+        for on in dates(since, (today - since).days + 1 + beyond)
+    )

@@ -112,6 +112,11 @@ def keys_by_way(keys: frozenset[str]) -> frozenset[str]:
     return frozenset(f"{key}|{way}" for key in keys for way in Way)
 
 
+def silent_core(platform: str) -> str:
+    """What a case is about that says that the core shows no e-account of the platform, or shows them against the contract."""
+    return f"E_ACCOUNTS|{platform}"
+
+
 def shown_on(balances: pa.Table) -> frozenset[str]:
     """The platforms of which the core shows e-accounts, from a date's e_account_balance."""
     return frozenset(pc.unique(balances["platform"]).to_pylist())

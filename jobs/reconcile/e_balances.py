@@ -21,7 +21,7 @@ from custody.names import Book, BreakKind, platform_of
 from custody.ports import Row
 from jobs.reconcile.breaks import Breaks, add_violation
 from jobs.reconcile.day import Day
-from jobs.reconcile.e_accounts import ROOT
+from jobs.reconcile.e_accounts import ROOT, silent_core
 from jobs.reconcile.evidence import of_balance
 from jobs.step import StepContext
 
@@ -77,14 +77,15 @@ def add_e_balances(breaks: Breaks, found: EBalances, on: date) -> None:
 
 def _silent(day: Day) -> Iterator[Violation]:
     """The contract says that the core shows e-accounts and it shows none: rows of ours wait, and one case says why."""
-    for platform in sorted(day.silent_cores):
+    for platform, first in sorted(day.silent_cores.items()):
         figures: dict[str, int | str] = {
             "contract": "E_ACCOUNT",
             "since": day.reference.e_account_periods()[platform].first.isoformat(),
+            "silent_since": first.isoformat(),
             "date": day.today.isoformat(),
             "e_accounts_shown": 0,
         }
-        yield Violation(BreakKind.MISSING_IN_CORE, platform, _SIDES, f"E_ACCOUNTS|{platform}", 0, figures, _NOT_SHOWN)
+        yield Violation(BreakKind.MISSING_IN_CORE, platform, _SIDES, silent_core(platform), 0, figures, _NOT_SHOWN)
 
 
 def _refused(refused: Iterable[Row], periods: Mapping[str, Period]) -> Iterator[Violation]:
@@ -101,7 +102,7 @@ def _refused(refused: Iterable[Row], periods: Mapping[str, Period]) -> Iterator[
             "balances": sum(r["balances"] for r in rows),
         }
         amount = sum(r["flow_minor"] for r in rows)
-        yield Violation(BreakKind.ORPHAN, platform, _SIDES, f"E_ACCOUNTS|{platform}", amount, figures, _NOT_AGREED)
+        yield Violation(BreakKind.ORPHAN, platform, _SIDES, silent_core(platform), amount, figures, _NOT_AGREED)
 
 
 def _chains(day: Day, spark: SparkSession) -> Iterator[Violation]:

@@ -168,6 +168,21 @@ def test_a_core_that_shows_no_e_account_is_one_case_and_its_rows_are_waited_for(
         assert breaks(instance, GO_LIVE + timedelta(days=1)) == []
 
 
+def test_what_an_e_account_lacks_is_still_lacking_while_the_core_is_silent(tmp_path: Path) -> None:
+    faults = [
+        FaultRequest("e_account_missing", 1, GO_LIVE, "P001"),
+        FaultRequest("e_account_silent", 1, GO_LIVE + timedelta(days=1), "P001"),
+    ]
+    world = make_world(tmp_path / "world", faults, 2, **SIZE, days=3, e_account_platform=1)
+    home = run(tmp_path, world, 3)
+    with opened(home) as instance:
+        first, silent, after = (set(breaks(instance, GO_LIVE + timedelta(days=n))) for n in range(3))
+        assert "MISSING_IN_CORE" in {kind for _, _, kind, _ in first}
+        assert silent - first == {("P001", "BC", "MISSING_IN_CORE", "E_ACCOUNTS|P001")} and first <= silent
+        assert after == first
+        assert {c["episode"] for c in instance.find("recon_case")} == {1}
+
+
 def test_e_accounts_of_a_contract_that_says_hub_are_counted_and_not_taken(tmp_path: Path) -> None:
     world = make_world(tmp_path / "world", [], 2, **SIZE, days=1, e_account_platform=1)
     state = json.loads((world / "world.json").read_text(encoding="utf-8"))
