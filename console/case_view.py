@@ -12,7 +12,7 @@ from connectors.bootstrap import Wiring
 from custody.calendar import CHINA
 from custody.case_evidence import Line, Sheet, side_by_side
 from custody.case_life import CaseEvent
-from custody.case_links import FOLLOWS
+from custody.case_links import followed
 from custody.case_words import (
     Words,
     closed_words,
@@ -88,8 +88,7 @@ class CaseView:
     @property
     def follows(self) -> tuple[str, ...]:
         """The cases that this one ends with."""
-        word, _, cases = (self.row["cause"] or "").partition(":")
-        return tuple(cases.split(",")) if word == FOLLOWS else ()
+        return followed(self.row["cause"])
 
     @property
     def columns(self) -> tuple[Words, ...]:

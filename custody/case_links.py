@@ -16,7 +16,22 @@ _STANDS = ("available_minor", "frozen_minor", "closing_minor")
 # What moves within one account leaves its total as it was.
 _WITHIN = ("_FREEZE", "_CANCEL", "LEGAL_RELEASE")
 
+# Of many cases so many are named in a cause: a register's column is bounded, a platform's mistakes are not.
+_NAMED = 6
+
 Case = tuple[Mapping[str, Any], Evidence]
+
+
+def follows_from(cases: Sequence[str]) -> str:
+    """The cause of a break that these cases explain: the first of them by name, and how many there are besides."""
+    more = [f"+{len(cases) - _NAMED}"] if len(cases) > _NAMED else []
+    return f"{FOLLOWS}:{','.join([*cases[:_NAMED], *more])}"
+
+
+def followed(cause: str | None) -> tuple[str, ...]:
+    """The cases that a cause of ``follows_from`` names; none of any other cause."""
+    word, _, cases = (cause or "").partition(":")
+    return tuple(case for case in cases.split(",") if not case.startswith("+")) if word == FOLLOWS else ()
 
 
 def explained_balances(cases: Sequence[Case]) -> dict[str, list[str]]:

@@ -27,8 +27,16 @@ def probable_cause(facts: Facts, rules: Sequence[tuple[str, Figures]]) -> str | 
     for word, figures in rules:
         proved = PROOFS[word][0](facts, figures)
         if proved is not None:
-            return f"{word}:{proved}" if proved else word
+            return _bounded(f"{word}:{proved}") if proved else word
     return None
+
+
+# As much as the register's column takes. Figures may be many: a sum that was booked in a hundred parts.
+LONGEST = 200
+
+
+def _bounded(cause: str) -> str:
+    return cause if len(cause) <= LONGEST else f"{cause[: LONGEST - 1]}…"
 
 
 def is_derived(cause: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from custody.case_amounts import amount_of_movement, amount_of_state
 from custody.case_evidence import FIGURES
-from custody.case_links import FOLLOWS, explained_balances
+from custody.case_links import explained_balances, follows_from
 from custody.cause_proofs import Facts, Figures, Rate
 from custody.causes import is_derived, probable_cause
 from custody.invariants import Violation
@@ -70,7 +70,7 @@ class Breaks:
             evidence = self._evidence[identity]
             cause = row["cause"]
             if identity in follows:
-                cause = f"{FOLLOWS}:{','.join(follows[identity])}"
+                cause = follows_from(follows[identity])
             elif cause is None or is_derived(cause):
                 cause = probable_cause(
                     Facts(row["kind"], row["subject"], evidence, self._rates(row["kind"], evidence)), self._causes

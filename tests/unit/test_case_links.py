@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from custody.case_links import Case, explained_balances
+from custody.case_links import Case, explained_balances, followed, follows_from
 
 
 def movement(case_id: str, a: int | None, b: int | None, **other: Any) -> Case:
@@ -78,3 +78,11 @@ def test_a_core_balance_that_is_off_by_flows_follows_from_them() -> None:
     assert explained_balances([mirror(1000, 700), lacking, unknown]) == {}
     assert explained_balances([mirror(1000, 700), core_flow("c1", 300, None, "P001:OWN")]) == {}
     assert explained_balances([mirror(1000, "absent"), lacking]) == {}
+
+
+def test_of_many_cases_the_first_are_named_in_what_a_register_takes() -> None:
+    cases = [f"{n:024d}" for n in range(2000)]
+    cause = follows_from(cases)
+    assert len(cause) <= 200 and cause.endswith(",+1994")
+    assert followed(cause) == tuple(cases[:6])
+    assert followed(follows_from(cases[:6])) == tuple(cases[:6]) and followed("late_file:x") == followed(None) == ()

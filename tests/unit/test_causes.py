@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from custody.cause_proofs import PROOFS, Facts, Rate
-from custody.causes import TOLD, cause_words, is_derived, probable_cause
+from custody.causes import LONGEST, TOLD, cause_words, is_derived, probable_cause
 from custody.match_rules import RuleBook
 from custody.names import BreakKind
 from jobs.reconcile.breaks import Breaks
@@ -150,7 +150,7 @@ def test_amounts_that_agree_have_no_cause(amount: int) -> None:
 
 def test_every_cause_has_words_and_says_what_to_do() -> None:
     # Beside those that figures prove there are some that the finding itself says.
-    said = {"row_rejected", "follows", "core_shows_no_e_account", "contract_without_e_accounts"}
+    said = {"row_rejected", "follows", "core_shows_nothing", "core_shows_no_e_account", "contract_without_e_accounts"}
     assert {word for word, _ in CAUSES} == set(PROOFS) == set(TOLD) - said
     for word in PROOFS:
         told = cause_words(f"{word}:x=1")
@@ -160,3 +160,11 @@ def test_every_cause_has_words_and_says_what_to_do() -> None:
     assert told is not None and "P001_TXN_20191230_01_v1.csv:4" in told[0][0]
     assert not is_derived("row_rejected:P001_TXN_20191230_01_v1.csv:4")
     assert cause_words("posted_before") is None and cause_words(None) is None
+
+
+def test_a_cause_of_many_figures_is_no_longer_than_the_register_takes() -> None:
+    rows = [{"side": "C", "row_ref": f"core:{n}", "amount_minor": 100 + n} for n in range(90)]
+    whole = {"side": "B", "row_ref": "journal:1", "amount_minor": sum(row["amount_minor"] for row in rows)}
+    cause = probable_cause(Facts("AMOUNT", "CORE|P001:CUSTODY|S1", [whole, *rows]), [("batch_split", {})])
+    assert cause is not None and cause.startswith("batch_split:13005=100+101+") and len(cause) == LONGEST
+    assert cause_words(cause) is not None
