@@ -15,6 +15,7 @@ from typing import Any
 import paramiko
 import pytest
 from exchange_kit import POLICY, Exchange, outgoing, sha256, with_drop
+from instance_kit import seeds
 
 from connectors import sftp_session
 from custody.errors import BusyElsewhere, NotPermitted, RetryLater, UsageError
@@ -302,10 +303,11 @@ def test_a_crash_before_any_request_or_commit_loses_and_doubles_nothing(
     _queue(builtin, files)
     builtin.register.close()
     shutil.copy(home / "register.db", template)
-    before, codes = 0, []
+    # All points in the soak; by default each way at a third of them, and not at the same ones. Where nothing can be taken twice a third will do.
+    step = 1 if party_is_fast and len(seeds(1)) > 1 else 3
+    before, codes = 1 - step if party_is_fast else 0, []
     while not codes or codes[-1] == _KILLED:
-        # Where nothing can be taken twice a third of the points will do.
-        before += 1 if party_is_fast else 3
+        before += step
         for path in home.glob("register.db*"):
             path.unlink()
         shutil.copy(template, home / "register.db")
