@@ -22,10 +22,10 @@ from custody.invariant_rows import Rows, violations
 from custody.invariants import Violation
 from custody.life_invariants import fees_add_up
 from custody.names import BreakKind, PartyKind, TxnType
-from custody.ports import Row
 from jobs.reconcile.balance_days import balance_days
 from jobs.reconcile.breaks import Breaks, add_violation
 from jobs.reconcile.day import Day
+from jobs.reconcile.journal_sums import JournalSum, paths_of_money
 from jobs.reconcile.relations import silent_hub
 from jobs.reconcile.suspects import BEFORE, LEG, SNAPSHOTS, day_rows, snapshot_views
 from jobs.step import StepContext
@@ -36,21 +36,8 @@ _WAITING = (BreakKind.UNKNOWN_STATUS, BreakKind.STALE_FREEZE, BreakKind.SUSPENSE
 _BY_INSTRUCTIONS = frozenset({_BY_CORE, (BreakKind.INV_13, "B"), *((kind, "B") for kind in _WAITING)})
 
 
-def paths_of_money(spark: SparkSession) -> list[Row]:
-    """The day's journal (a view) by type and kinds of account: a customer's role, or the name of any other account."""
-    kind = "if({0} like '%.%', split_part({0}, '.', 2), split_part(split_part({0}, ':', 2), '/', 1))"
-    found = spark.sql(
-        f"""
-        select platform, txn_type, {kind.format("from_account")} as payer, {kind.format("to_account")} as payee,
-               cast(sum(amount_minor) as bigint) as amount_minor
-        from journal group by 1, 2, 3, 4
-        """
-    )
-    return sorted(found.toArrow().to_pylist(), key=lambda r: (r["platform"], r["txn_type"], r["payer"], r["payee"]))
-
-
-def find_violations(day: Day, spark: SparkSession) -> list[Violation]:
-    """All invariants of the day, with the engine's views of its journal and its legs at hand."""
+def find_violations(day: Day, spark: SparkSession, moved: Iterable[JournalSum]) -> list[Violation]:
+    """All invariants of the day, with the engine's view of its legs at hand. ``moved``: its journal."""
     context = day.context
     sealed = {table: _frame(context, spark, "post", table, day.today) for table in SNAPSHOTS}
     before = {table: _frame(context, spark, "post", table, day.yesterday) for table in BEFORE}
@@ -60,7 +47,7 @@ def find_violations(day: Day, spark: SparkSession) -> list[Violation]:
     platforms = set(day.reference.of_kind(PartyKind.PLATFORM))
     core = [c for c in context.rows("extract", "core_balance") if c["account"].partition(":")[0] in platforms]
     ages = day.reference.rule_book.ages
-    rows = day_rows(spark, day.today, core, context.rows("post", "suspense"), paths_of_money(spark), ages)
+    rows = day_rows(spark, day.today, core, context.rows("post", "suspense"), paths_of_money(moved), ages)
     fees = _legs(spark, f"txn_type = '{TxnType.CUSTODY_FEE}'", [*LEG, "currency"])
     interest = _legs(spark, f"txn_type = '{TxnType.BANK_INTEREST}'")
     found = [*violations(rows, day.today, day.reference.calendar, ages)]

@@ -105,6 +105,12 @@ def judge_rest(
             yield relation, stage, judge_group(relation, stage, as_of, files_missing, again, key in waiting_keys)
 
 
+def may_be_settled(found: FlowVerdicts, resolved: frozenset[tuple[str, str]]) -> bool:
+    """Whether any of its cases is one that two people settled, with whatever evidence."""
+    settled = {identity for identity, _ in resolved}
+    return any(identity in settled for identity, _ in found.breaks)
+
+
 def settled_by_decision(found: FlowVerdicts, cases: list[Row], resolved: frozenset[tuple[str, str]]) -> FlowVerdicts:
     """The same, where the items of cases that two people settled match as ``resolved`` and are open no more."""
     settled = {r["case_id"] for r in cases if (r["case_id"], r["evidence_digest"]) in resolved}

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TypeVar
 
@@ -27,8 +27,8 @@ from connectors.lake import arrow_schema
 from custody.matching import Bucket, Relation
 from jobs.reconcile.day import Day
 from jobs.reconcile.key_history import hits_of, key_hash_sql, matched_before
-from jobs.reconcile.numbers import in_order
-from jobs.reconcile.prints import Part, Prints, read_prints, rows_at_most
+from jobs.reconcile.numbers import blocks, in_order
+from jobs.reconcile.prints import Part, Prints, read_prints, read_rows, rows_at_most
 from jobs.reconcile.relations import view_of
 from jobs.reconcile.totals import ROW_HASH, Place, Totals, totals_by, totals_of_hashes
 from jobs.reconcile.views import Books, column_view, left_over_of
@@ -37,7 +37,6 @@ from schemas.xxhash64 import Hashes, xxhash64
 
 # Rows of one side that are matched at a time: memory follows this, not the day.
 PART_ROWS = 6_000_000
-_BLOCK_ROWS = 1 << 16
 _Key = TypeVar("_Key", bound=tuple[str, ...])
 _ITEM = ", ".join(f"i.{name}" for name in TABLES["open_items"].names)
 
@@ -157,7 +156,9 @@ def _match_part(
 ) -> _PartMatches:
     def read(side: str) -> _Ordered:
         prints = read_prints(day, relation.name, side, others[side], part)
-        return _Ordered(side, prints, *in_order(prints.key))
+        keys, places = in_order(prints.key)
+        # In order they are all that is asked for: so much memory less.
+        return _Ordered(side, replace(prints, key=np.empty(0, np.int64)), keys, places)
 
     with ThreadPoolExecutor(2) as both:
         left, right = both.map(read, (relation.left, relation.right))
@@ -167,16 +168,43 @@ def _match_part(
     aside = np.unique(np.concatenate([repeated, *before.values(), broken]))
     pairs = _pairs(left, right, aside)
     for side, rows in ((left, pairs.left), (right, pairs.right)):
-        into.counting.append(counter.submit(_count, relation.name, side.name, side.prints, rows))
-    without_key = any(len(side.prints.without_key) for side in (left, right))
-    return _PartMatches(np.unique(pairs.not_clean), pairs.final, without_key)
+        of = _Taken.of(rows, side.prints.rows)
+        into.counting.append(counter.submit(_count, day, relation.name, side.name, others[side.name], part, of))
+    return _PartMatches(np.unique(pairs.not_clean), pairs.final, left.prints.keyless or right.prints.keyless)
 
 
-def _count(relation: str, side: str, prints: Prints, clean: NDArray[np.int64]) -> _Counted:
-    """``clean``: the places in the numbers of the rows of clean pairs."""
-    seen = totals_of_hashes(prints.row).plus(totals_of_hashes(prints.without_key))
-    counted = totals_by(prints.place, len(prints.places), prints.row, prints.minor, clean)
-    by_place = {(relation, side, *place): totals for place, totals in zip(prints.places, counted, strict=True) if totals.rows}
+@dataclass(frozen=True)
+class _Taken:
+    """Of a side's items the rows of clean pairs. ``twice``: their places in order, where some row is among them twice and so must count
+    twice, whoever took it."""
+
+    named: NDArray[np.bool_]
+    twice: NDArray[np.int64] | None
+
+    @classmethod
+    def of(cls, rows: NDArray[np.int64], among: int) -> _Taken:
+        named = np.zeros(among, np.bool_)
+        named[rows] = True
+        return cls(named, None if np.count_nonzero(named) == len(rows) else np.sort(rows))
+
+    def here(self, first: int, end: int) -> NDArray[np.int64]:
+        """Those from ``first`` up to ``end``, counted from it."""
+        if self.twice is None:
+            return np.flatnonzero(self.named[first:end])
+        found: NDArray[np.int64] = self.twice[slice(*np.searchsorted(self.twice, (first, end)))] - first
+        return found
+
+
+def _count(day: Day, relation: str, side: str, others: Sequence[pa.Table], part: Part, clean: _Taken) -> _Counted:
+    seen, by_place, done = Totals(), dict[Place, Totals](), 0
+    for rows in read_rows(day, relation, side, others, part):
+        seen = seen.plus(totals_of_hashes(rows.row)).plus(totals_of_hashes(rows.without_key))
+        here = clean.here(done, done + len(rows.row))
+        done += len(rows.row)
+        counted = totals_by(rows.place, len(rows.places), rows.row, rows.minor, here)
+        for place, totals in zip(rows.places, counted, strict=True):
+            if totals.rows:
+                _add_all(by_place, {(relation, side, *place): totals})
     return _Counted({(relation, side): seen}, by_place)
 
 
@@ -209,8 +237,7 @@ def _pairs(left: _Ordered, right: _Ordered, aside: Hashes) -> _Pairs:
     rest: list[Hashes] = []
     # Pairs so far, and those that must never match again; of the right side all up to ``done`` is dealt with.
     many = stay = done = 0
-    for start in range(0, len(left.keys), _BLOCK_ROWS):
-        some = slice(start, start + _BLOCK_ROWS)
+    for some in blocks(len(left.keys)):
         keys = left.keys[some]
         end = int(np.searchsorted(right.keys, keys[-1], "right"))
         others, of_others = right.keys[done:end], right.places[done:end]

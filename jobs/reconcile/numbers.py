@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 # Hashes that somebody made alike in their leading bits are more than chance makes.
 _FEW = 1_000
+_BLOCK_ROWS = 1 << 16
 
 
 def in_order(keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -18,22 +19,32 @@ def in_order(keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int
     behind = np.uint64((1 << max(len(keys) - 1, 1).bit_length()) - 1)
     # With the sign turned round, negative numbers come first.
     packed = keys.view(np.uint64) ^ np.uint64(1 << 63)
-    packed &= ~behind
-    packed |= np.arange(len(keys), dtype=np.uint64)
+    for some in blocks(len(packed)):
+        packed[some] &= ~behind
+        packed[some] |= np.arange(some.start, some.stop, dtype=np.uint64)
     packed.sort()
-    places = (packed & behind).view(np.int64)
+    packed &= behind
+    places = packed.view(np.int64)
     ordered = keys[places]
     wrong = np.flatnonzero(ordered[1:] < ordered[:-1])
     if len(wrong) > _FEW:
         places = np.argsort(keys)
         return keys[places], places
+    # All whose leading bits are one stand together, by their places.
+    rest = behind.view(np.int64)
     for at in wrong.tolist():
-        leading = packed[at] & ~behind
-        first, end = np.searchsorted(packed, leading), np.searchsorted(packed, leading | behind, "right")
+        least = ordered[at] & ~rest
+        first, end = np.searchsorted(ordered, least), np.searchsorted(ordered, least | rest, "right")
         run = places[first:end]
         places[first:end] = run[np.argsort(keys[run])]
         ordered[first:end] = keys[places[first:end]]
     return ordered, places
+
+
+def blocks(rows: int) -> Iterator[slice]:
+    """So many rows at a time that what is worked on stays in the processor's cache, and needs no memory of its own."""
+    for start in range(0, rows, _BLOCK_ROWS):
+        yield slice(start, min(start + _BLOCK_ROWS, rows))
 
 
 def coded(texts: pa.ChunkedArray) -> tuple[list[str | None], NDArray[np.int32]]:

@@ -26,6 +26,7 @@ from custody.ports import Row
 from custody.reversals import REVERSAL
 from jobs.reconcile.e_accounts import RELATION, count_ends
 from jobs.reconcile.flows import FlowMatches
+from jobs.reconcile.journal_sums import JournalSum, booked_by_core
 from jobs.reconcile.relations import claimed_sql
 from jobs.reconcile.totals import Place, Totals
 from jobs.step import StepContext
@@ -101,8 +102,8 @@ class Posted:
     items: dict[Side, Sum]
 
 
-def count_posted(spark: SparkSession, has_e_accounts: bool) -> Posted:
-    """Of the views ledger_txn and journal."""
+def count_posted(spark: SparkSession, moved: Iterable[JournalSum], has_e_accounts: bool) -> Posted:
+    """Of the view ledger_txn, and of the journal."""
     outcomes: dict[str, Sum] = defaultdict(Sum)
     items: dict[Side, Sum] = defaultdict(Sum)
     for row in spark.sql(_LEGS).toArrow().to_pylist():
@@ -112,9 +113,9 @@ def count_posted(spark: SparkSession, has_e_accounts: bool) -> Posted:
             items["AB_TXN", "B"] = items["AB_TXN", "B"].plus(rows, minor)
         if row["settles"] and row["outcome"] == "POSTED":
             items["BC_CHANNEL", "B"] = items["BC_CHANNEL", "B"].plus(rows, minor)
-    for row in spark.sql(_MOVES).toArrow().to_pylist():
-        sign = 1 if row["raises"] else -1
-        items["BC_CORE", "B"] = items["BC_CORE", "B"].plus(row["rows"], sign * ((row["high"] << 32) + row["low"]))
+    booked = Sum(*booked_by_core(moved))
+    if booked.rows:
+        items["BC_CORE", "B"] = booked
     for row in count_ends(spark) if has_e_accounts else ():
         items[RELATION, "B"] = items[RELATION, "B"].plus(row["rows"], ((row["high"] or 0) << 32) + (row["low"] or 0))
     return Posted(outcomes, items)
@@ -127,11 +128,6 @@ select outcome, settle_date is not null as settles, {_SUMMED},
        {claimed_sql()}
          and file_name not like '{DECISION}%' and file_name not like '{REVERSAL}%' as claimed
 from ledger_txn group by 1, 2, 6
-"""
-_CASH = "({0} like '%:CORE_CASH' or {0} like '%:OWN_CASH')"
-_MOVES = f"""
-select {_CASH.format("from_account")} as raises, {_SUMMED}
-from journal where core_ref is not null and ({_CASH.format("from_account")} or {_CASH.format("to_account")}) group by 1
 """
 
 

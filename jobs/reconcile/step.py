@@ -24,9 +24,10 @@ from jobs.reconcile.day_invariants import add_invariants, find_violations, is_un
 from jobs.reconcile.disclosures import add_disclosures, compare_disclosures, told_disclosures
 from jobs.reconcile.e_accounts import keys_by_way
 from jobs.reconcile.e_balances import EBalances, add_e_balances, find_e_balances
-from jobs.reconcile.flow_verdicts import FlowVerdicts, judge_flows, settled_by_decision
+from jobs.reconcile.flow_verdicts import FlowVerdicts, judge_flows, may_be_settled, settled_by_decision
 from jobs.reconcile.flows import FlowMatches, match_flows
 from jobs.reconcile.funds import Funds, add_use_of_funds, trace_funds, write_funds
+from jobs.reconcile.journal_sums import JournalSum, journal_sums
 from jobs.reconcile.key_history import write_matched
 from jobs.reconcile.proof import Posted, count_posted, prove
 from jobs.reconcile.repayments import Repayments, add_allocations, tell_repayments, told_today
@@ -43,19 +44,22 @@ from jobs.step import Step, StepContext
 
 def _run(context: StepContext) -> None:
     day = read_day(context)
-    # No core of the machine waits for the other: what asks nothing of the matching is found out meanwhile, and what asks no engine even
-    # before there is one.
-    with ThreadPoolExecutor(1) as before:
+    # No core of the machine waits for the other: what asks nothing of the matching is found out beside it, or while what is left over is
+    # judged.
+    with (
+        ThreadPoolExecutor(1) as before,
+        engine(context.wiring.settings) as spark,
+        ThreadPoolExecutor(1) as beside,
+    ):
         of_files = before.submit(_find_in_files, day)
-        with engine(context.wiring.settings) as spark, ThreadPoolExecutor(1) as beside:
-            books = open_books(day, spark)
-            others = beside.submit(_find_others, day, spark)
-            flows = match_flows(day, spark, books)
-            # Of these the engine makes sums while the core judges.
-            batched = beside.submit(batch_sums, day, spark, flows.rest)
-            counted = beside.submit(count_posted, spark, day.has_e_accounts)
-            paid_out = paid_out_keys(day, spark, flows.rest)
-            _judge(day, _Matched(books, flows, paid_out, others.result(), batched, counted, of_files))
+        books = open_books(day, spark)
+        waiting = beside.submit(_waiting_keys, day, spark)
+        others = beside.submit(_find_others, day, spark)
+        flows = match_flows(day, spark, books)
+        batched = beside.submit(batch_sums, day, spark, flows.rest)
+        counted = beside.submit(lambda: count_posted(spark, others.result().moved, day.has_e_accounts))
+        paid_out = paid_out_keys(day, spark, flows.rest)
+        _judge(day, _Matched(books, flows, waiting.result(), paid_out, others, batched, counted, of_files))
 
 
 class _Matched(NamedTuple):
@@ -63,43 +67,43 @@ class _Matched(NamedTuple):
 
     books: Books
     flows: FlowMatches
+    waiting: frozenset[str]
     paid_out: frozenset[str]
-    others: _Others
+    others: Future[_Others]
     batched: Future[BatchSums]
     counted: Future[Posted]
     of_files: Future[_InFiles]
 
 
 def _judge(day: Day, matched: _Matched) -> None:
-    """Each break with its case, and all tables of the step."""
-    context, flows, found = day.context, matched.flows, matched.others
+    """Each break with its case, and all tables of the step. The largest are written first, as soon as nothing more can change them."""
+    context, flows = day.context, matched.flows
     breaks = Breaks(day.today, day.reference.rules.causes, day.rates_on)
-    verdicts = judge_flows(day, flows, found.waiting, matched.paid_out, breaks)
-    told_in_files = matched.of_files.result()
-    for difference in found.states.differences:
-        add_difference(breaks, difference)
-    batches = add_settlements(day, breaks, matched.batched.result(), verdicts.rows)
-    add_invariants(breaks, found.violations)
-    add_e_balances(breaks, found.e_balances, day.today)
-    add_use_of_funds(day, breaks, told_in_files.funds)
-    add_files(breaks, day.outcomes)
-    add_postings(breaks, context.rows("post", "posting_findings"))
-    add_shadow(breaks, told_in_files.shadow)
-    add_allocations(day, breaks, found.repayments)
-    disclosures = compare_disclosures(day, found.repayments.rows)
-    add_disclosures(breaks, disclosures)
-    told = told_today(day, found.repayments.rows) | told_disclosures(disclosures)
-    still_open(standing(day), breaks, day.judged_parties(), day.missing, told, partial(is_unjudged, day))
-    cases = breaks.rows()
-    verdicts = settled_by_decision(verdicts, cases, day.resolved)
-    clean = flows.clean | found.states.clean
-    stand = [b for b in cases if (b["case_id"], b["evidence_digest"]) not in day.resolved]
-    with ThreadPoolExecutor(2) as beside:
-        # The largest tables take the longest; each of the others waits for a disk.
-        open_items = beside.submit(_write_open, context, flows, verdicts)
-        match_rows = beside.submit(context.write, "matches", pa.concat_tables([verdicts.matches(), found.states.rows]))
+    verdicts = judge_flows(day, flows, matched.waiting, matched.paid_out, breaks)
+    with ThreadPoolExecutor(2) as writer:
+        of_flows = None if may_be_settled(verdicts, day.resolved) else writer.submit(_write_flows, context, flows, verdicts)
+        told_in_files, found = matched.of_files.result(), matched.others.result()
+        for difference in found.states.differences:
+            add_difference(breaks, difference)
+        batches = add_settlements(day, breaks, matched.batched.result(), verdicts.rows)
+        add_invariants(breaks, found.violations)
+        add_e_balances(breaks, found.e_balances, day.today)
+        add_use_of_funds(day, breaks, told_in_files.funds)
+        add_files(breaks, day.outcomes)
+        add_postings(breaks, context.rows("post", "posting_findings"))
+        add_shadow(breaks, told_in_files.shadow)
+        add_allocations(day, breaks, found.repayments)
+        disclosures = compare_disclosures(day, found.repayments.rows)
+        add_disclosures(breaks, disclosures)
+        told = told_today(day, found.repayments.rows) | told_disclosures(disclosures)
+        still_open(standing(day), breaks, day.judged_parties(), day.missing, told, partial(is_unjudged, day))
+        cases = breaks.rows()
+        if of_flows is None:
+            of_flows = writer.submit(_write_flows, context, flows, settled_by_decision(verdicts, cases, day.resolved))
+        stand = [b for b in cases if (b["case_id"], b["evidence_digest"]) not in day.resolved]
+        written = writer.submit(context.write, "breaks", stand)
+        clean = flows.clean | found.states.clean
         context.write("match_totals", rows_of(clean))
-        context.write("breaks", stand)
         context.write("suggestions", verdicts.suggestions)
         context.write("settlement_batches", batch_rows(batches, cases, day.resolved))
         context.write("shadow_differences", kept(told_in_files.shadow, cases, day.resolved))
@@ -108,18 +112,20 @@ def _judge(day: Day, matched: _Matched) -> None:
         write_funds(day, told_in_files.funds)
         context.write("released_keys", matched.books.withdrawal.released)
         withdrawn = context.write("withdrawn", matched.books.withdrawal.summary)
-        matches = match_rows.result()
+        matches = context.write("matches", pa.concat_tables([of_flows.result(), found.states.rows]))
         context.write("closings", closings(day, stand, matches))
         context.write("assessments", assessments(day, matches))
         context.write(
             "proof", prove(context, flows, clean, matches, matched.counted.result(), day.outcomes, withdrawn.to_pylist())
         )
-        open_items.result()
+        written.result()
 
 
-def _write_open(context: StepContext, flows: FlowMatches, verdicts: FlowVerdicts) -> None:
+def _write_flows(context: StepContext, flows: FlowMatches, verdicts: FlowVerdicts) -> pa.Table:
+    """What tomorrow takes in, and what must never match again. Returns the rows of the table of matches."""
     context.write("open_items", verdicts.carried_out())
     write_matched(context, flows.final, verdicts.matched_hashes())
+    return verdicts.matches()
 
 
 class _InFiles(NamedTuple):
@@ -134,9 +140,9 @@ def _find_in_files(day: Day) -> _InFiles:
 
 
 class _Others(NamedTuple):
-    """What a day shows beside its matched flows. ``waiting``: keys of instructions that could not be posted yet."""
+    """What a day shows beside its matched flows."""
 
-    waiting: frozenset[str]
+    moved: list[JournalSum]
     states: StateMatches
     violations: list[Violation]
     e_balances: EBalances
@@ -146,10 +152,11 @@ class _Others(NamedTuple):
 def _find_others(day: Day, spark: SparkSession) -> _Others:
     """Of the day's views and books."""
     repayments = tell_repayments(day, spark)
+    moved = journal_sums(spark)
     return _Others(
-        waiting=_waiting_keys(day, spark),
+        moved=moved,
         states=match_states(spark, day.today, state_views(day, spark, repayments.rows)),
-        violations=find_violations(day, spark),
+        violations=find_violations(day, spark, moved),
         e_balances=find_e_balances(day, spark),
         repayments=repayments,
     )

@@ -17,7 +17,7 @@ from custody.calendar import SettlementCalendar
 from custody.invariant_rows import AccountRows, DayRows, LoanRows, violations
 from custody.invariants import Violation
 from custody.match_rules import RuleBook
-from jobs.reconcile.day_invariants import paths_of_money
+from jobs.reconcile.journal_sums import journal_sums, paths_of_money
 from jobs.reconcile.suspects import BEFORE, SNAPSHOTS, day_rows, snapshot_views
 from schemas.rule_book import shipped_rules
 from schemas.tables import TABLES
@@ -247,7 +247,7 @@ def test_what_the_engine_picks_breaks_the_same_rules(spark: SparkSession, tmp_pa
     for name in ("ledger_txn", "journal"):
         frames[name].createOrReplaceTempView(name)
     snapshot_views({t: frames[t] for t in SNAPSHOTS}, {t: frames[f"{t}_before"] for t in BEFORE}, frames["told"])
-    picked = day_rows(spark, DAY, core, tables["suspense"], paths_of_money(spark), AGES)
+    picked = day_rows(spark, DAY, core, tables["suspense"], paths_of_money(journal_sums(spark)), AGES)
     found = [*violations(picked, DAY, CALENDAR, AGES)]
     assert _said(found) == _said([*violations(_whole(tables, core), DAY, CALENDAR, AGES)])
     # What no world breaks would be held together by nothing.

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.reconcile import flows, totals
 from jobs.reconcile import numbers as columns_as_numbers
 from jobs.reconcile.flows import _Ordered, _pairs
 from jobs.reconcile.numbers import in_order
@@ -27,15 +26,11 @@ def ordered(rows: Items, beside: bool) -> _Ordered:
     nothing = np.empty(0, np.int64)
     prints = Prints(
         key=columns[:, 0].copy(),
-        row=np.arange(len(rows)),
         print_high=columns[:, 1].copy(),
         print_low=columns[:, 2].copy(),
-        minor=nothing,
         beside=columns[:, 3].copy() if beside else nothing,
         final=columns[:, 1] == 0,
-        place=np.zeros(len(rows), np.int32),
-        places=[("P", "")],
-        without_key=nothing,
+        keyless=False,
     )
     places = np.argsort(prints.key)
     return _Ordered("A", prints, prints.key[places], places)
@@ -48,7 +43,7 @@ def test_pairs_are_the_keys_that_stand_once_on_each_side_and_agree(
     repeated = {key for side in (left, right) for key, many in Counter(row[0] for row in side).items() if many > 1}
     set_aside = np.array(sorted(aside | repeated), np.int64)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(flows, "_BLOCK_ROWS", block)
+        patched.setattr(columns_as_numbers, "_BLOCK_ROWS", block)
         found = _pairs(ordered(left, beside), ordered(right, beside), set_aside)
     kept = 4 if beside else 3
     a, b = ({row[0]: (n, row[:kept]) for n, row in enumerate(side) if row[0] not in set_aside} for side in (left, right))
@@ -80,7 +75,7 @@ def test_sums_by_place_are_exact(rows: list[tuple[int, int, int, int]], block: i
     columns: list[Any] = [np.array([row[n] for row in rows], kind) for n, kind in enumerate((np.int32, np.int64, np.int64))]
     taken = np.array([n for n, row in enumerate(rows) for _ in range(row[3])], np.int64)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(totals, "_BLOCK_ROWS", block)
+        patched.setattr(columns_as_numbers, "_BLOCK_ROWS", block)
         found = totals_by(columns[0], 4, columns[1], columns[2], taken)
     for code, of_code in enumerate(found):
         mine = [row for row in rows if row[0] == code for _ in range(row[3])]
