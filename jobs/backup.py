@@ -154,13 +154,19 @@ def restore_stores(
     SealBroken for a backup that is not whole, StopRun where something stands already."""
     wrong = list(faults_of(folder, backup))
     if wrong:
-        raise SealBroken(f"{len(wrong)} files of the backup are not whole: {'; '.join(wrong[:5])}")
+        raise SealBroken(
+            f"{len(wrong)} files of the backup are not whole: {'; '.join(wrong[:5])}. Take another copy of the backup, or name an older "
+            "state with --state / 备份文件不完整：请改用其他副本，或以 --state 指定更早的备份"
+        )
     told(f"{len(backup.files)} files are whole")
     mark = settings.home / _RESTORING
     if not mark.exists() or mark.read_text(encoding="utf-8") != backup.root + backup.state:
         migrate(settings, backup.revision)
         if not is_empty(settings.register_url):
-            raise StopRun("the register has rows: a backup is put back into an instance that is empty")
+            raise StopRun(
+                "the register has rows: a backup is put back into an instance that is empty. Let CUSTODY_HOME and settings.toml name an "
+                "empty folder and an empty database / 登记库非空：请将 CUSTODY_HOME 与 settings.toml 指向空目录与空数据库"
+            )
         write_durably(mark, f"{backup.root}{backup.state}".encode(), 0o644)
     if is_empty(settings.register_url):
 

@@ -68,6 +68,7 @@ def restore(
     if chosen is None:
         raise UsageError(f"{state!r} is none of {', '.join(known)} / 无此备份")
     if not (home / FILE_NAME).exists():
+        home.mkdir(parents=True, exist_ok=True)
         write_durably(home / FILE_NAME, (source / chosen.state / FILE_NAME).read_bytes(), 0o644)
     settings = load_settings(home)
     lacking = [key for key in (settings.keys.identity_key, settings.keys.master_key) if not settings.path(key).is_file()]
