@@ -155,7 +155,12 @@ def _rows(wiring: Wiring, path: str, table: str, equals: dict[str, object]) -> l
 
 def shown(row: Row) -> dict[str, str]:
     """A row for people: what names a person at his platform is masked."""
-    return {name: mask_user_numbers(str(value)) for name, value in row.items() if value is not None}
+    told = {True: "yes 是", False: "no 否"}
+    return {
+        name: told[value] if isinstance(value, bool) else mask_user_numbers(str(value))
+        for name, value in row.items()
+        if value is not None
+    }
 
 
 def spoken(row: Row) -> str:

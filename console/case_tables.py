@@ -15,6 +15,7 @@ from console.case_view import CaseView, cell, line_words, yuan
 from console.ledger_tables import console
 from custody.case_patterns import Patterns, Tally
 from custody.case_words import SEVERITIES, SIDES, STATES, Words
+from custody.counting import counted
 from custody.masking import mask_user_numbers
 from custody.ports import Row
 from custody.services.case_desk import age_days, is_overdue
@@ -47,7 +48,7 @@ def show_list(rows: Sequence[Row], on: date | None) -> None:
             mask_user_numbers(row["subject"]),
         )
     out.print(table)
-    out.print(Text(f"{len(rows)} cases 件" + (f", as of {on} 截至" if on else ""), _QUIET))
+    out.print(Text(f"{counted(len(rows), 'case')} 件" + (f", as of {on} 截至" if on else ""), _QUIET))
 
 
 def show_case(view: CaseView, out: Console | None = None) -> None:
@@ -58,7 +59,7 @@ def show_case(view: CaseView, out: Console | None = None) -> None:
     due = f"due 限期 {row['due_on'] or '–'}{' OVERDUE 逾期' if view.is_overdue else ''}"
     out.print(
         f"{yuan(row['amount_minor'])} CNY  {_both(STATES[row['state']])}  opened 立案 {row['opened_on']} (episode {row['episode']}, "
-        f"{view.age_days} days 天)  {due}  owner 负责人 {row['owner'] or '–'}",
+        f"{counted(view.age_days, 'day')} 天)  {due}  owner 负责人 {row['owner'] or '–'}",
         markup=False,
     )
     if view.ended:

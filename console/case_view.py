@@ -33,6 +33,7 @@ from custody.services.case_history import HistoryLine, history_of
 from custody.services.cases import KINDS, case, not_posted
 from custody.services.outputs import latest_seal
 from custody.texts import RULES as TEXTS
+from custody.txn_words import TXN_TYPES
 
 
 @dataclass(frozen=True)
@@ -149,6 +150,8 @@ def cell(field: str, value: Any) -> str:
         return yuan(value)
     if field == "event_time":
         return str(value)[:19].replace("T", " ")
+    if field == "txn_type" and value in TXN_TYPES:
+        return f"{value} {TXN_TYPES[value]}"
     return mask_user_numbers(str(value))
 
 

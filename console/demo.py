@@ -36,6 +36,7 @@ from console.fee_view import standing
 from console.report_release import SealedDrafts, report_files
 from console.scoring import found_items
 from custody.calendar import dates
+from custody.counting import counted
 from custody.money import format_amount
 from custody.services.four_eyes import approve
 from custody.services.releases import RELEASE, ReportKey, propose_release
@@ -117,7 +118,7 @@ def _prepare(build: Path, root: Path, screen: Console) -> None:
     when = ["--days", str(DAYS), "--start", START.isoformat(), "--seed", str(SEED)]
     made = _custody("simulate", *size, *when, "--faults", faults, "--out", str(build / "world"))
     screen.print(
-        f"a world of {made['transactions']} movements in {made['files']} files, {made['faults']} faults planted / 已生成模拟市场"
+        f"a world of {counted(made['transactions'], 'movement')} in {counted(made['files'], 'file')}, {counted(made['faults'], 'fault')} planted / 已生成模拟市场"
     )
     _custody("init", "--bank", "示范银行 Example Bank", "--go-live", START.isoformat(), "--sftp-port", str(free_port()))
     _make_reporting_platform(build / _REPORTING)
@@ -127,7 +128,7 @@ def _prepare(build: Path, root: Path, screen: Console) -> None:
         for number in proposed["proposals"].values():
             _custody("proposal", "approve", number, "--as", "checker", "--note", "demo")
         onboarded += len(proposed["proposals"])
-    screen.print(f"{onboarded} parties onboarded by two people / {onboarded} 家机构经双人复核准入")
+    screen.print(f"{counted(onboarded, 'party', 'parties')} onboarded by two people / {onboarded} 家机构经双人复核准入")
     if migration is not None and migration.wait():
         raise SystemExit(f"airflow db migrate failed: see {build / 'airflow_migrate.log'}")
 

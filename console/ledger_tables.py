@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from console.pages.words import term
+from custody.counting import counted
 from custody.funds_paths import CARD_MARK, LENDERS, Way
 from custody.loan_history import ClaimLife
 from custody.masking import mask_user_numbers
@@ -60,7 +61,7 @@ def show_loan(life: LoanLife, everything: bool) -> None:
         entrusted = "".join(f"; paid on to 受托支付 {_account(t.to_account)} {_yuan(t.amount_minor)}" for t in paid.entrusted)
         out.print(
             f"disbursed 放款 {paid.on}: gross {_yuan(paid.gross_minor)}, of which coupons 红包 {_yuan(paid.coupon_minor)}, "
-            f"{paid.tenders} tenders{entrusted}"
+            f"{counted(paid.tenders, 'tender')}{entrusted}"
         )
     if life.instalments:
         _section(out, everything, "schedule 还款计划", _SCHEDULE, [
@@ -94,7 +95,7 @@ def show_loan(life: LoanLife, everything: bool) -> None:
         Text.assemble(
             ("outstanding 未偿本金 ", "bold"),
             f"{_yuan(owed.principal_minor)} {currency}" + (f" (held by 持有: {held})" if held else ""),
-            (f"  overdue 逾期 {_yuan(owed.overdue_minor)} since {owed.overdue_since}, {owed.days_past_due} days", _BAD)
+            (f"  overdue 逾期 {_yuan(owed.overdue_minor)} since {owed.overdue_since}, {counted(owed.days_past_due, 'day')}", _BAD)
             if owed.overdue_since
             else "",
             f"  penalty 罚息: accrued 应计 {_yuan(owed.penalty_accrued_minor)}, paid 已付 {_yuan(owed.penalty_paid_minor)}"
@@ -290,7 +291,7 @@ def _claim_cells(claim: ClaimLife) -> tuple[object, ...]:
     events = "; ".join(f"{e.on:%m-%d} {e.txn_type} {_yuan(e.principal_minor)}" for e in claim.events)
     came = claim.came_from[0] + (f" +{len(claim.came_from) - 1}" if len(claim.came_from) > 1 else "") if claim.came_from else ""
     if len(claim.events) > _MOST:
-        events = f"{len(claim.events)} changes 次变动"
+        events = f"{counted(len(claim.events), 'change')} 次变动"
     figures = (_yuan(claim.original_minor), _yuan(claim.principal_minor))
     return (claim.claim_id, _account(claim.holder), came, claim.since, claim.until or "", *figures, events)
 

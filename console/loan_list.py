@@ -47,6 +47,10 @@ class LoanList:
         names = [name.removeprefix("-") for name in order]
         if _LATE in names:
             table = table.append_column(_LATE, self._late(table))
+        for name in names:
+            # Arrow cannot order by words: choosing the first rows by them ends the process.
+            if pa.types.is_dictionary(table[name].type):
+                table = table.set_column(table.schema.get_field_index(name), name, table[name].cast(pa.string()))
         keys = [(name.removeprefix("-"), "descending" if name.startswith("-") else "ascending") for name in order]
         if start + limit <= _CHOSEN and not any(table[name].null_count for name in names):
             at = pc.select_k_unstable(table, k=min(start + limit, table.num_rows), sort_keys=keys)

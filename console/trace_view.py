@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any
 
+from custody.counting import counted
 from custody.masking import mask_user_numbers
 from custody.release_checks import FigureValue
 from jobs.reporting.trace import Behind, Trace, TracedRow
@@ -78,7 +79,7 @@ def _lines(found: Trace) -> Iterator[str]:
         for part in found.parts:
             yield from (f"  {line}" for line in _lines(part))
         return
-    yield f"  {said['cell']}: {FigureValue(figure.defined.unit, found.total).shown()} from {found.rows_in_all} rows 行; page {found.page} of {max(1, -(-found.rows_in_all // found.size))}"
+    yield f"  {said['cell']}: {FigureValue(figure.defined.unit, found.total).shown()} from {counted(found.rows_in_all, 'row')} 行; page {found.page} of {max(1, -(-found.rows_in_all // found.size))}"
     for row in found.rows:
         yield from _row_lines(row, figure.defined.unit)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from custody.alert_rules import Channel, Whom
+from custody.counting import counted
 from custody.masking import mask_user_numbers
 from custody.ports import Row
 
@@ -142,7 +143,7 @@ def _head(told: Sequence[Told], gravest: Told, at: int) -> str:
         last = told[-1]
         about = f" {last.alert['platform']}" if last.alert["platform"] else ""
         return f"[{level}] {rule_words(last.alert['rule'])[at]}{about}: {EVENT_WORDS[last.event['event']][at]}"
-    return (f"{len(told)} alerts, the gravest {level}", f"{len(told)} 条预警，最高级别 {level}")[at]
+    return (f"{counted(len(told), 'alert')}, the gravest {level}", f"{len(told)} 条预警，最高级别 {level}")[at]
 
 
 def _said(one: Told, at: int) -> str:

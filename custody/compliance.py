@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
+from custody.counting import told
 from custody.digest import digest_of_json
 from custody.money import format_amount
 
@@ -73,16 +74,16 @@ class Finding:
         }
         english, chinese = WORDS[self.rule_id]
         shown |= {"subject": self.subject, "platform": self.platform}
-        return english.format(**shown), chinese.format(**shown)
+        return told(english, shown), chinese.format(**shown)
 
 
 WORDS: Mapping[str, tuple[str, str]] = {
     "limit_on_platform": (
-        "{subject} owes or asks for {owed} on {platform} in {loans} loans; {limit} is the most",
+        "{subject} owes or asks for {owed} on {platform} in {loans:#loan}; {limit} is the most",
         "{subject} 在 {platform} 的 {loans} 笔借款余额（含在投）{owed}，上限 {limit}",
     ),
     "limit_on_all": (
-        "{subject} owes or asks for {owed} in {loans} loans on {platforms} platforms; {limit} is the most",
+        "{subject} owes or asks for {owed} in {loans:#loan} on {platforms:#platform}; {limit} is the most",
         "{subject} 在 {platforms} 个平台共 {loans} 笔借款余额（含在投）{owed}，上限 {limit}",
     ),
     "rate_cap": (
@@ -90,51 +91,51 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "标的 {subject}（{since}）年利率 {rate}，超过上限 {cap_bp} 个基点",
     ),
     "term_splitting": (
-        "{loans} loans of {borrower} for one purpose follow one another from {first} to {last}, {lent} in all",
+        "{loans:#loan} of {borrower} for one purpose follow one another from {first} to {last}, {lent} in all",
         "{borrower} 同一用途 {loans} 笔标的自 {first} 至 {last} 首尾相接，合计 {lent}",
     ),
     "shared_contact": (
-        "{borrowers} borrowers on {platforms} platforms share one {field}",
+        "{borrowers:#borrower} on {platforms:#platform} share one {field}",
         "{platforms} 个平台的 {borrowers} 名借款人共用同一{field_zh}",
     ),
     "shared_identity": (
-        "{accounts} borrowers of {platform} are one person, {subject}",
+        "{accounts:#borrower} of {platform} are one person, {subject}",
         "{platform} 的 {accounts} 名借款人为同一人 {subject}",
     ),
     "large_value": (
-        "{customer}: {moved} {way} on {on} in {transactions} transactions on {platforms} platforms; to be reported by {due_on}",
+        "{customer}: {moved} {way} on {on} in {transactions:#transaction} on {platforms:#platform}; to be reported by {due_on}",
         "{customer} 于 {on} 在 {platforms} 个平台{way_zh} {transactions} 笔共 {moved}，须于 {due_on} 前报告",
     ),
     "structuring": (
-        "{customer}: on {times} days within {days} between {low} and less than {threshold} {way}, {moved} in all",
+        "{customer}: on {times:#day} within {days} between {low} and less than {threshold} {way}, {moved} in all",
         "{customer}：{days} 日内有 {times} 日{way_zh}金额介于 {low} 与 {threshold} 之间，合计 {moved}",
     ),
     "fast_in_out": (
-        "{subject}: {came} came and {left} left within {days} days, {spent} was lent or spent here",
+        "{subject}: {came} came and {left} left within {days:#day}, {spent} was lent or spent here",
         "{subject}：{days} 日内转入 {came}、转出 {left}，在此使用仅 {spent}",
     ),
     "dormant_active": (
-        "{subject}: nothing since {last_on}, {quiet_days} days; then {came} in and {left} out in one day",
+        "{subject}: nothing since {last_on}, {quiet_days:#day}; then {came} in and {left} out in one day",
         "{subject}：自 {last_on} 起 {quiet_days} 日无交易，当日转入 {came}、转出 {left}",
     ),
     "watch_list": (
-        "{subject} stands on list {list} (entry {entry}) with accounts on {platforms} platforms, {held} in them: {state} since {since}",
+        "{subject} stands on list {list} (entry {entry}) with accounts on {platforms:#platform}, {held} in them: {state} since {since}",
         "{subject} 命中名单 {list} 第 {entry} 条，涉及 {platforms} 个平台账户，余额 {held}，自 {since} 起{state_zh}",
     ),
     "super_lender": (
-        "{subject} lent {lent} on {platform} within {days} days and sold {sold} of claims in {sales} assignments{split}",
+        "{subject} lent {lent} on {platform} within {days:#day} and sold {sold} of claims in {sales:#assignment}{split}",
         "{subject} {days} 日内在 {platform} 出借 {lent}，并以 {sales} 笔转让债权 {sold}{split_zh}",
     ),
     "packaged_assignment": (
-        "{subject} sold claims on {loans} loans of {platform} in one piece on {on}, {sold} in all, to {buyers} buyers who each took at least {least}",
+        "{subject} sold claims on {loans:#loan} of {platform} in one piece on {on}, {sold} in all, to {buyers:#buyer} who each took at least {least}",
         "{subject} 于 {on} 在 {platform} 将 {loans} 笔标的的债权打包转让，合计 {sold}，{buyers} 名受让人各受让不少于 {least} 笔",
     ),
     "pooling": (
-        "on {platform} {idle} of {lenders} lenders has waited {days} days without a loan; loans outstanding {lent}",
+        "on {platform} {idle} of {lenders:#lender} has waited {days:#day} without a loan; loans outstanding {lent}",
         "{platform} {lenders} 名出借人的 {idle} 已滞留 {days} 日未匹配标的；在贷余额 {lent}",
     ),
     "new_for_old": (
-        "of {repaid} repaid on {platform} within {days} days {from_new} came out of other loans",
+        "of {repaid} repaid on {platform} within {days:#day} {from_new} came out of other loans",
         "{platform} {days} 日内还款 {repaid}，其中 {from_new} 来自其他标的借款（借新还旧）",
     ),
     "lender_is_related": (

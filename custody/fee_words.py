@@ -8,6 +8,7 @@ from fractions import Fraction
 from custody.fee_contract import ACCOUNT_OPENED, BALANCE, FLAT, IDENTITY_CHECK, ONBOARDING, SMS, shown
 from custody.fees import ANNUAL_MINIMUM, MAXIMUM, MINIMUM
 from custody.money import MINOR_DIGITS, format_amount
+from custody.txn_words import TXN_TYPES
 
 _NAMES = {
     BALANCE: ("balance", "按余额"),
@@ -31,7 +32,7 @@ def component_words(component: str) -> tuple[str, str]:
         return _NAMES[component]
     kind, _, txn_type = component.partition(".")
     english, chinese = _KINDS[kind]
-    return f"{english} {txn_type}", f"{chinese} {txn_type}"
+    return f"{english} {txn_type}", f"{TXN_TYPES[txn_type]}{chinese}"
 
 
 def exact_amount(exact: Fraction, currency: str) -> str:

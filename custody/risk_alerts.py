@@ -8,6 +8,7 @@ from datetime import date
 from enum import StrEnum
 from types import MappingProxyType
 
+from custody.counting import told
 from custody.digest import digest_of_json
 from custody.money import format_amount
 
@@ -49,7 +50,7 @@ class Alert:
             for name, value in self.figures.items()
         } | {"platform": self.platform}
         english, chinese = RULES[self.rule].words
-        return english.format(subject=self.subject, **shown), chinese.format(subject=self.subject, **shown)
+        return told(english, {"subject": self.subject, **shown}), chinese.format(subject=self.subject, **shown)
 
 
 RULES: dict[str, RiskRule] = {
@@ -153,7 +154,7 @@ RULES: dict[str, RiskRule] = {
                 "本行监测规则：同一借款人反复由他人代偿；代偿金额为《网络借贷信息中介机构业务活动信息披露指引》（银监办发〔2017〕113号）披露事项",
             ),
             (
-                "Others paid {times} times within {days} days for borrower {subject}, {paid} {currency} on {loans} loans, last on {last_on}",
+                "Others paid {times:#time} within {days:#day} for borrower {subject}, {paid} {currency} on {loans:#loan}, last on {last_on}",
                 "借款人 {subject} {days} 日内被代偿 {times} 次，涉及 {loans} 个标的共 {paid} {currency}，最近一次 {last_on}",
             ),
         ),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from custody.alert_rules import AlertTerms, DigestTime, QuietHours, Secrecy
+from custody.counting import counted
 from custody.figure_words import figure_words
 from custody.match_rules import Rule
 from custody.matching import PairRule
@@ -115,14 +116,16 @@ def trial_words(found: Mapping[str, Any]) -> list[str]:
         for one in day["breaks"]:
             kinds = " → ".join(one[side] or "–" for side in ("before", "after"))
             en, zh = CHANGES[one["what"]]
-            lines.append(f"{place}: {one['count']} breaks {en} / {zh}: {kinds}, {format_amount(one['amount_minor'])}")
+            lines.append(f"{place}: {counted(one['count'], 'break')} {en} / {zh}: {kinds}, {format_amount(one['amount_minor'])}")
         for one in day.get("findings", []):
             en, zh = CHANGES[one["what"]]
-            lines.append(f"{place}: {one['count']} findings {en} / {zh}: {one['rule']}, {format_amount(one['amount_minor'])}")
+            lines.append(
+                f"{place}: {counted(one['count'], 'finding')} {en} / {zh}: {one['rule']}, {format_amount(one['amount_minor'])}"
+            )
         for one in day.get("messages", []):
             en, zh = TOLD_CHANGES[one["what"]]
             lines.append(f"{place}: {one['count']} × {told_of(one)} {en} / {zh}")
         for one in day["rows"]:
             moved = f"{one['relation']} {one['side']} {one['before']} → {one['after']}"
-            lines.append(f"{place}: {one['count']} rows / 明细 {moved}, {format_amount(one['amount_minor'])}")
+            lines.append(f"{place}: {counted(one['count'], 'row')} / 明细 {moved}, {format_amount(one['amount_minor'])}")
     return lines

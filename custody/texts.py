@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from custody.counting import told
+
 # rule id -> (English, Chinese). {braces} are filled from the finding's figures.
 RULES: dict[str, tuple[str, str]] = {
     # a row
@@ -101,7 +103,7 @@ RULES: dict[str, tuple[str, str]] = {
     "summary_unreadable": ("the summary line cannot be read: {field}", "汇总行无法读取：{field}"),
     "summary": ("the summary says {said} for {field}, the rows give {found}", "汇总行 {field} 为 {said}，明细合计为 {found}"),
     "record_alignment": (
-        "the file has {bytes} bytes, which leaves {rest} behind records of {length}: from byte {position} on nothing is certain",
+        "the file has {bytes:#byte}, which leaves {rest} behind records of {length}: from byte {position} on nothing is certain",
         "文件有 {bytes} 字节，按每条 {length} 字节切分余 {rest} 字节：自第 {position} 字节起无法对齐",
     ),
     "envelope_member": ("the reply has no text {member}", "报文中没有文本项 {member}"),
@@ -160,7 +162,7 @@ RULES: dict[str, tuple[str, str]] = {
     ),
     "encoding": ("encoding {encoding} is not what the contract names", "编码 {encoding} 与合同约定不符"),
     "header": ("the header line is not the layout's: {found}", "表头与版式不符：{found}"),
-    "row_count": ("the file has {found} rows, its seal says {expected}", "文件有 {found} 行，封签为 {expected} 行"),
+    "row_count": ("the file has {found:#row}, its seal says {expected}", "文件有 {found} 行，封签为 {expected} 行"),
     "control_total": (
         "the {field} column adds up to {found}, its seal says {expected}",
         "{field} 列合计 {found}，封签为 {expected}",
@@ -195,8 +197,8 @@ RULES: dict[str, tuple[str, str]] = {
         "文件已接收；该文件应于 {due} 前报送，此前已列为缺失，现予销记",
     ),
     # what happens to a file, and to what contract and calendar promise
-    "announced": ("a seal names it: {rows} rows, {bytes} bytes", "封签列出该文件：{rows} 行，{bytes} 字节"),
-    "landed": ("its {bytes} bytes are in the archive", "{bytes} 字节已归档"),
+    "announced": ("a seal names it: {rows:#row}, {bytes:#byte}", "封签列出该文件：{rows} 行，{bytes} 字节"),
+    "landed": ("its {bytes:#byte} are in the archive", "{bytes} 字节已归档"),
     "checked": ("size and {algorithm} digest are those of the seal", "字节数与 {algorithm} 摘要与封签一致"),
     "superseded": ("two people put {by} in its place", "经两人复核，由 {by} 取代"),
     "restated": ("two people accepted it, in place of {instead}", "经两人复核接受，取代 {instead}"),
@@ -432,19 +434,19 @@ RULES: dict[str, tuple[str, str]] = {
     ),
     "store_no_day": ("{date} is no day that the keyed store holds (up to {mark})", "键值库中没有 {date}（水位 {mark}）"),
     "store_beyond": (
-        "{table}, salt {salt}: {rows} rows of {date} lie beyond the watermark {mark}; nobody reads them, `custody project --date {date}` completes them",
+        "{table}, salt {salt}: {rows:#row} of {date} lie beyond the watermark {mark}; nobody reads them, `custody project --date {date}` completes them",
         "{table} 分片 {salt}：{date} 有 {rows} 行超出水位 {mark}，不会被读取；请执行 custody project --date {date} 补齐",
     ),
     "store_missing": (
-        "{table}, salt {salt}, {date}: {rows} rows of the lake are not there: {keys}",
+        "{table}, salt {salt}, {date}: {rows:#row} of the lake are not there: {keys}",
         "{table} 分片 {salt}，{date}：缺少数据湖中的 {rows} 行：{keys}",
     ),
     "store_extra": (
-        "{table}, salt {salt}, {date}: {rows} rows that the lake does not have: {keys}",
+        "{table}, salt {salt}, {date}: {rows:#row} that the lake does not have: {keys}",
         "{table} 分片 {salt}，{date}：多出数据湖中没有的 {rows} 行：{keys}",
     ),
     "store_differs": (
-        "{table}, salt {salt}, {date}: {rows} rows are other than the lake's: {keys}",
+        "{table}, salt {salt}, {date}: {rows:#row} are other than the lake's: {keys}",
         "{table} 分片 {salt}，{date}：{rows} 行与数据湖不一致：{keys}",
     ),
     "store_figures": (
@@ -457,11 +459,11 @@ RULES: dict[str, tuple[str, str]] = {
     ),
     # a batch: all that a party landed of one file type for one date, against its last days of the same kind
     "batch_low": (
-        "{rows} rows; the quietest of the last {history_days} comparable days had {low_rows}, usually {usual_rows}",
+        "{rows:#row}; the quietest of the last {history_days} comparable days had {low_rows}, usually {usual_rows}",
         "共 {rows} 行；最近 {history_days} 个同类日最少 {low_rows} 行，通常 {usual_rows} 行",
     ),
     "batch_high": (
-        "{rows} rows; the busiest of the last {history_days} comparable days had {high_rows}, usually {usual_rows}",
+        "{rows:#row}; the busiest of the last {history_days} comparable days had {high_rows}, usually {usual_rows}",
         "共 {rows} 行；最近 {history_days} 个同类日最多 {high_rows} 行，通常 {usual_rows} 行",
     ),
     "batch_amounts": (
@@ -473,7 +475,7 @@ RULES: dict[str, tuple[str, str]] = {
         "{absent_column} is empty, or filled, in {absent_bp} of the rows where it usually is not",
         "{absent_bp} 的记录中 {absent_column} 的空缺情况与通常不符",
     ),
-    "batch_repeated": ("{repeated_rows} of {rows} rows repeat a key", "{rows} 行中有 {repeated_rows} 行主键重复"),
+    "batch_repeated": ("{repeated_rows} of {rows:#row} repeat a key", "{rows} 行中有 {repeated_rows} 行主键重复"),
     "batch_rejected": (
         "{rejected_bp} of the rows were rejected: {rejected_rows}",
         "{rejected_bp} 的记录被拒绝，共 {rejected_rows} 行",
@@ -486,7 +488,7 @@ RULES: dict[str, tuple[str, str]] = {
 def text(rule: str, figures: Mapping[str, object]) -> tuple[str, str]:
     """The rule's words in (English, Chinese). An unknown rule is a programming error and raises KeyError."""
     english, chinese = RULES[rule]
-    return english.format(**figures), chinese.format(**figures)
+    return told(english, figures), chinese.format(**figures)
 
 
 # What a sender does about a finding, for every rule that the reading of a file can raise.

@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from custody.declared import BadDeclaration, Declared
-from custody.errors import UsageError
+from custody.errors import SettingsError, UsageError
 from custody.match_rules import Rule, RuleBook, read_rule
 
 _Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -18,13 +18,20 @@ _Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @cache
 def shipped_rules() -> tuple[Rule, ...]:
-    """Every rule of every file, read strictly. Raises BadDeclaration naming file, rule and field."""
+    """Every rule of every file, read strictly. Raises SettingsError naming file, rule, field, and what to do: nobody asked for something wrong,
+    the program itself is not whole."""
     folder = files("schemas").joinpath("rules")
     found: list[Rule] = []
-    for resource in sorted(folder.iterdir(), key=lambda r: r.name):
-        if resource.name.endswith(".yaml"):
-            found += rules_of(resource.read_text(encoding="utf-8"), resource.name)
-    return RuleBook.of(found).rules
+    try:
+        for resource in sorted(folder.iterdir(), key=lambda r: r.name):
+            if resource.name.endswith(".yaml"):
+                found += rules_of(resource.read_text(encoding="utf-8"), resource.name)
+        return RuleBook.of(found).rules
+    except (BadDeclaration, UnicodeDecodeError) as why:
+        raise SettingsError(
+            f"schemas/rules of the program cannot be used: {why}; put the file back as it was released (a rule is changed by custody rules adopt), "
+            "then start the services again / 程序自带规则文件有误，请恢复发布版本后重启服务"
+        ) from why
 
 
 def rules_of(text: str, where: str) -> list[Rule]:

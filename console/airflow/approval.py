@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 PROPOSAL = "{{ (dag_run.conf or {}).get('proposal_id', '') }}"
 APPROVE, REJECT = "Approve", "Reject"
 _NOTE = "note"
+# A line for each line: Airflow's page runs the lines of a block of code together.
+_SHOWN = "{% for line in ti.xcom_pull(task_ids='show')['words'] if line.strip() %}- `{{ line.strip() | replace('`', \"'\") }}`\n{% endfor %}\n"
 _VERBS = {APPROVE: "approve", REJECT: "reject"}
 
 
@@ -106,7 +108,7 @@ def approval(proposal: str, title: str, at_hand: str = "") -> list[BaseOperator]
         AskForDecision(
             task_id="ask",
             subject=f"{title}: approve or reject / 待复核 {proposal}",
-            body="```\n{{ ti.xcom_pull(task_ids='show')['words'] | join('\n') }}\n```" + at_hand,
+            body=_SHOWN + at_hand,
         ),
         MakeDecision(task_id="decide", proposal=proposal, answered="ask"),
     ]

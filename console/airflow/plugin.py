@@ -10,8 +10,11 @@ from airflow.plugins_manager import AirflowPlugin
 
 from console.airflow.recorded import Recorded
 from console.airflow.timetables import BankBusinessDayTimetable, CustodyDateTimetable
+from console.pages.sections import SECTIONS, Section, open_to
+from custody.permissions import DESK
 
 URL_PREFIX = "/custody"
+_IN_THE_SIDE_BAR = ("day", "cases", "alerts")
 Message = MutableMapping[str, Any]
 
 
@@ -27,17 +30,19 @@ def _pages() -> Any:
     return app
 
 
-def _view(name: str, page: str) -> dict[str, Any]:
-    """A page of ours in Airflow's own navigation."""
-    return {
-        "name": name,
-        "href": f"{URL_PREFIX}/{page}",
+def _view(section: Section, *, always_seen: bool) -> dict[str, Any]:
+    """A section of ours in Airflow's own navigation: in its side bar, or in its menu of plugins."""
+    shown = {
+        "name": " ".join(section.title),
+        "href": f"{URL_PREFIX}/{section.page}",
         "destination": "nav",
-        "url_route": f"custody-{page}",
-        "nav_top_level": True,
-        "icon": f"{URL_PREFIX}/static/{page}.svg",
-        "icon_dark_mode": f"{URL_PREFIX}/static/{page}-dark.svg",
+        "url_route": f"custody-{section.page}",
+        "nav_top_level": always_seen,
     }
+    if not always_seen:
+        return shown
+    icon = f"{URL_PREFIX}/static/{section.page}"
+    return {**shown, "icon": f"{icon}.svg", "icon_dark_mode": f"{icon}-dark.svg"}
 
 
 class CustodyPlugin(AirflowPlugin):  # type: ignore[misc]  # airflow is not type-checked here
@@ -49,10 +54,10 @@ class CustodyPlugin(AirflowPlugin):  # type: ignore[misc]  # airflow is not type
     fastapi_apps: list[Any] = [{"app": pages, "url_prefix": URL_PREFIX, "name": "custody pages"}]  # noqa: RUF012
     # What people do and are refused in Airflow itself stands in our audit chain.
     fastapi_root_middlewares: list[Any] = [{"middleware": Recorded, "name": "custody audit"}]  # noqa: RUF012
-    # What a desk opens by itself; transactions and loans are a step from there, in the pages' own navigation.
+    # What every duty of the desk may open, since Airflow shows all of it to everybody whom it shows plugins. Its side bar has room for
+    # ten letters or so.
     external_views: list[Any] = [  # noqa: RUF012
-        _view("Day 账务日", "day"),
-        _view("Cases 案件", "cases"),
-        _view("Customers 客户", "customers"),
-        _view("Reports 报表", "reports"),
+        _view(section, always_seen=section.page in _IN_THE_SIDE_BAR)
+        for section in SECTIONS
+        if all(section in open_to(frozenset({duty})) for duty in DESK)
     ]

@@ -101,8 +101,8 @@ async def _person(scope: Message) -> str | None:
 
 
 def _record(person: str, subject: str, status: int) -> None:
-    from console.pages.asking import wired
+    from console.pages.asking import instance
     from custody.services.access import record_at_another_door
 
-    with wired() as wiring:
+    with instance() as wiring:
         record_at_another_door(wiring.register, person, "airflow", subject, refused=status == _REFUSED)

@@ -20,6 +20,7 @@ from custody.alert_words import (
     WHOM_WORDS,
     rule_words,
 )
+from custody.counting import counted
 from custody.handbook import COMPLIANCE, HANDBOOK, Entry
 from custody.masking import mask_user_numbers
 from custody.ports import Row
@@ -212,7 +213,7 @@ def send(actor: ActorSystem = SYSTEM, as_json: JsonOption = False) -> int:
     words += [f"{channel} is away 网关不可用: {why}" for channel, why in done.away.items()]
     if done.unreachable:
         words.append(
-            f"{done.unreachable} messages have nobody to go to 无收件人: custody alert messages --state QUEUED; custody org contact set BANK ..."
+            f"{counted(done.unreachable, 'message')} without anybody to go to 无收件人: custody alert messages --state QUEUED; custody org contact set BANK ..."
         )
     emit(vars(done), as_json, words)
     return 3 if done.away else 1 if done.unreachable or done.failed else 0

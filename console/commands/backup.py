@@ -11,6 +11,7 @@ from connectors.archive import write_durably
 from connectors.settings import FILE_NAME, home_from_environment, load_settings
 from console.commands.instance import bring_register_to_newest
 from console.output import ActorOption, ActorSystem, JsonOption, command, emit, progress, wired
+from custody.counting import counted
 from custody.errors import UsageError
 from custody.services.access import SYSTEM
 
@@ -37,7 +38,7 @@ def backup(
         said = wiring.settings.backup
         done = back_up(wiring, actor, wiring.settings.path(said.folder), said.keep, progress)
     size = sum(size for size, _ in done.files.values())
-    told = f"{done.state}: {len(done.files)} files, {size:,} bytes, up to the close of {done.closed or '-'} 备份完成"
+    told = f"{done.state}: {counted(len(done.files), 'file')}, {counted(size, 'byte')}, up to the close of {done.closed or '-'} 备份完成"
     emit(
         {"state": done.state, "closed": done.closed, "root": done.root, "files": len(done.files), "bytes": size}, as_json, [told]
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from console.output import JsonOption, command, emit, parse_date
+from custody.counting import counted
 from custody.errors import UsageError
 
 if TYPE_CHECKING:
@@ -186,7 +187,7 @@ def _print_check(name: str, found: FileCheck, faults: Sequence[dict[str, Any]], 
                 screen.print(
                     f"if the file is in {other}, check it with --encoding {other} 如文件为 {other} 编码，请加 --encoding {other}"
                 )
-    counts = f"{found.rows} rows, {found.good} good, {len(faults)} faults 共 {found.rows} 行，合格 {found.good} 行，差错 {len(faults)} 条"
+    counts = f"{counted(found.rows, 'row')}, {found.good} good, {counted(len(faults), 'fault')} 共 {found.rows} 行，合格 {found.good} 行，差错 {len(faults)} 条"
     screen.print(Text(counts, style="bold green" if found.is_good else "bold red"))
     if not found.name_fits:
         english, chinese = found.name_words

@@ -14,6 +14,7 @@ import typer
 from connectors.bootstrap import Wiring
 from console.output import ActorOption, JsonOption, NoteOption, command, emit, emit_proposal, parse_date, wired
 from custody.calendar import CHINA, custody_date_of
+from custody.counting import counted
 from custody.errors import UsageError
 from custody.file_schedule import in_words, scheduled_types, terms_of
 from custody.party_status import PartyStatus
@@ -142,7 +143,7 @@ def org_list(
             lacking = missing_files(tx)
     words = [
         f"{p.party:<6} {p.kind:<9} {p.status:<12} {p.name_en} / {p.name_zh}"
-        + (f"  {lacking[p.party]} files missing 缺失文件" if p.party in lacking else "")
+        + (f"  {counted(lacking[p.party], 'file')} missing 缺失文件" if p.party in lacking else "")
         for p in rows
     ]
     said = [{"party": p.party, "kind": p.kind, "status": p.status, "missing": lacking.get(p.party, 0)} for p in rows]

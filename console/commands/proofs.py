@@ -11,6 +11,7 @@ import typer
 from connectors.archive import write_durably
 from connectors.bootstrap import Wiring
 from console.output import ActorOption, DateOption, JsonOption, command, emit, parse_date, wired
+from custody.counting import counted
 from custody.errors import UsageError
 from custody.services.access import permitted_transaction
 from schemas.exchange import sha256_hex
@@ -82,6 +83,8 @@ def _make(out: str, actor: str, subject: str, as_json: bool, made: Callable[[Wir
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             write_durably(target / name, data, 0o644)
     result = {"out": out, "files": sorted(files), "bytes": len(whole), "sha256": sha256_hex(whole)}
-    words = [f"{out}: {len(files)} files, {len(whole):,} bytes; to check it: python3 -I verify.py 核验命令见 README.md"]
+    words = [
+        f"{out}: {counted(len(files), 'file')}, {counted(len(whole), 'byte')}; to check it: python3 -I verify.py 核验命令见 README.md"
+    ]
     emit(result, as_json, words)
     return 0

@@ -15,6 +15,7 @@ from console.commands.organisations import send_kit
 from console.commands.restatements import effect_words
 from console.output import ActorOption, JsonOption, NoteOption, command, emit, wired
 from custody.calendar import custody_date_of
+from custody.counting import counted
 from custody.customer_decisions import DELETE
 from custody.errors import UsageError
 from custody.masking import mask, mask_user_numbers
@@ -121,7 +122,7 @@ def show(proposal: ProposalArgument, as_json: JsonOption = False) -> int:
     # Of a contact what is sealed says nothing to a reader.
     payload = {name: said for name, said in payload.items() if name not in ("sealed", "wrapped_key")}
     if row["kind"] == calendars.HOLIDAY.kind:
-        payload["days"] = f"{len(payload['days'])} days"
+        payload["days"] = counted(len(payload["days"]), "day")
     if "rows" in payload:
         payload["rows"] = [{**said, "user_no": mask(said["user_no"])} for said in payload["rows"]]
     shown = {**row, "payload": payload}

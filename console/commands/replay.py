@@ -15,6 +15,7 @@ from connectors.bootstrap import wire
 from connectors.settings import FILE_NAME, Settings, changed, load_settings
 from console.commands.instance import bring_register_to_newest
 from console.output import JsonOption, command, emit, parse_date, progress, wired
+from custody.counting import counted
 from custody.errors import UsageError
 from custody.steps import LEDGER_STEPS
 
@@ -51,7 +52,7 @@ def replay_ledger(
             started = time.monotonic()
             for one in replay(live, rebuilt, last):
                 seconds, started = time.monotonic() - started, time.monotonic()
-                progress(f"{one.custody_date} {one.step}: {_said(one)} in {seconds:.1f} s ({one.rows} rows)")
+                progress(f"{one.custody_date} {one.step}: {_said(one)} in {seconds:.1f} s ({counted(one.rows, 'row')})")
                 steps.append({**asdict(one), "equal": one.is_equal, "seconds": round(seconds, 2)})
                 if not one.is_equal:
                     differing.append(one)
@@ -113,7 +114,7 @@ def _show(steps: list[dict[str, Any]], differing: list[Compared]) -> None:
                 ("live 现有", table.only_live, table.live_keys),
                 ("replayed 重放", table.only_replay, table.replay_keys),
             ):
-                words = f"    {table.table}: {count} rows only {side}"
+                words = f"    {table.table}: {counted(count, 'row')} only {side}"
                 screen.print(f"{words}  {'; '.join(keys)}", soft_wrap=True, markup=False, highlight=False)
     dates = sorted({step["custody_date"] for step in steps})
     span = f"{dates[0]} … {dates[-1]}" if dates else "no date"

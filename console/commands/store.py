@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from console.output import ActorOption, JsonOption, command, emit, parse_date, progress, wired
+from custody.counting import counted
 
 
 def add_store(app: typer.Typer) -> None:
@@ -52,8 +53,6 @@ def store_rebuild(
         done = rebuild(wiring, actor, reason, progress)
     wrong = [fault.words[0] for fault in done.faults]
     words = [" ".join(fault.words) for fault in done.faults]
-    told = (
-        f"{done.days} days projected, up to {done.up_to or '-'}; the keyed store holds what the lake says 重建完成，与数据湖一致"
-    )
+    told = f"{counted(done.days, 'day')} projected, up to {done.up_to or '-'}; the keyed store holds what the lake says 重建完成，与数据湖一致"
     emit({"up_to": done.up_to, "days": done.days, "wrong": wrong}, as_json, words or [told])
     return 1 if wrong else 0

@@ -105,7 +105,7 @@ def one_alert(request: Request, user: UserDep, id: str = "") -> HTMLResponse:
 @router.post("/alert-acknowledge", response_class=RedirectResponse)
 def acknowledge(user: UserDep, form: FormDep) -> RedirectResponse:
     """The reader has seen it and answers for it."""
-    with wired() as wiring:
+    with wired(user) as wiring:
         service.acknowledge(wiring.register, user.get_name(), form.get("id", ""), form.get("note", ""))
     return RedirectResponse(address(form.get("id", "")) + "#history", 303)
 
@@ -113,7 +113,7 @@ def acknowledge(user: UserDep, form: FormDep) -> RedirectResponse:
 @router.post("/alert-close", response_class=RedirectResponse)
 def close(user: UserDep, form: FormDep) -> RedirectResponse:
     """It is done with, for a reason."""
-    with wired() as wiring:
+    with wired(user) as wiring:
         service.close(wiring.register, user.get_name(), form.get("id", ""), form.get("note", ""))
     return RedirectResponse(address(form.get("id", "")) + "#history", 303)
 
@@ -305,10 +305,12 @@ class OneView(_Words):
     longest = service.LONGEST_NOTE
 
     def __init__(self, wiring: Wiring, reader: str, alert_id: str) -> None:
-        try:
-            self.alert: AlertView = view_alert(wiring, alert_id, reader)
-        except UsageError as why:
-            raise NotFound(f"{why} / 无此预警") from None
+        with wiring.register.transaction() as tx:
+            try:
+                service.alert_named(tx, alert_id)
+            except UsageError as why:
+                raise NotFound(f"{why} / 无此预警") from None
+        self.alert: AlertView = view_alert(wiring, alert_id, reader)
         self.row = self.alert.row
         with wiring.register.transaction() as tx:
             duties = duties_of(tx, reader)

@@ -44,7 +44,7 @@ from console.pages import (
     transactions,
     words,
 )
-from console.pages.asking import Forged, NotFound, UserDep, asked, date_of, show
+from console.pages.asking import Forged, NotFound, UserDep, asked, date_of, of_its_reader, show
 from console.pages.render import page
 from custody.errors import CustodyError, NotPermitted, RetryLater, UnknownPerson, UsageError
 from custody.masking import mask_user_numbers
@@ -104,7 +104,7 @@ def the_days_page(request: Request, user: UserDep, wanted: Annotated[str, Query(
         first = wiring.settings.instance.go_live
         chosen = date_of(wanted) if wanted else (begun[-1] if begun else first)
         if chosen is None:
-            return _message(400, words.NOT_A_DATE, wanted[:40])
+            return _message(request, 400, words.NOT_A_DATE, wanted[:40])
         view = day.View(the_day(wiring, chosen), first, wiring.settings.instance.bank, dict(request.query_params))
         return show(request, "day.html", view=view)
 
@@ -117,26 +117,26 @@ def the_metrics(user: UserDep) -> PlainTextResponse:
 
 
 @app.exception_handler(HTTPException)
-def not_logged_in(_request: Request, error: Exception) -> HTMLResponse:
+def not_logged_in(request: Request, error: Exception) -> HTMLResponse:
     """What Airflow's log-in check raises: 401, or 403 for a token that is none."""
     assert isinstance(error, HTTPException)
-    return _message(error.status_code, words.LOG_IN, str(error.detail))
+    return _message(request, error.status_code, words.LOG_IN, str(error.detail))
 
 
 @app.exception_handler(CustodyError)
 def cannot_show(request: Request, error: Exception) -> HTMLResponse:
     """Our errors in their own words; by type, what the reader can do."""
     if isinstance(error, (NotPermitted, UnknownPerson)):
-        return _message(403, words.MAY_NOT_SEE if request.method == "GET" else words.MAY_NOT_DO, str(error))
+        return _message(request, 403, words.MAY_NOT_SEE if request.method == "GET" else words.MAY_NOT_DO, str(error))
     if isinstance(error, Forged):
-        return _message(403, words.FORGED, str(error))
+        return _message(request, 403, words.FORGED, str(error))
     if isinstance(error, NotFound):
-        return _message(404, words.NOT_FOUND, str(error))
+        return _message(request, 404, words.NOT_FOUND, str(error))
     if isinstance(error, UsageError):
-        return _message(400, words.NOT_SO, str(error))
+        return _message(request, 400, words.NOT_SO, str(error))
     if isinstance(error, RetryLater):
-        return _message(503, words.AGAIN, str(error))
-    return _message(500, words.CANNOT, str(error))
+        return _message(request, 503, words.AGAIN, str(error))
+    return _message(request, 500, words.CANNOT, str(error))
 
 
 @app.middleware("http")
@@ -148,5 +148,6 @@ async def with_headers(request: Request, call_next: Any) -> Response:
     return response
 
 
-def _message(status: int, told: words.Words, detail: str) -> HTMLResponse:
-    return HTMLResponse(page("message.html", told=told, detail=mask_user_numbers(detail), status=status), status)
+def _message(request: Request, status: int, told: words.Words, detail: str) -> HTMLResponse:
+    said = {"told": told, "detail": mask_user_numbers(detail), "status": status, **of_its_reader(request)}
+    return HTMLResponse(page("message.html", **said), status)

@@ -20,10 +20,34 @@ from fastapi.responses import HTMLResponse
 from connectors.bootstrap import Wiring, wire
 from connectors.settings import home_from_environment
 from console.pages.render import page
-from custody.errors import UsageError
-from custody.services.access import check_permission
+from console.pages.sections import open_to
+from custody.errors import UnknownPerson, UsageError
+from custody.permissions import permitted
+from custody.services.access import check_permission, duties_of
 
-UserDep = Annotated[Any, Depends(get_user)]
+
+class Reader:
+    """Who asks. ``duties``: what he may act as, once the instance is open."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self.duties: frozenset[str] = frozenset()
+
+    def get_name(self) -> str:
+        return self._name
+
+    def may(self, action: str) -> bool:
+        return permitted(action, self.duties)
+
+
+def reader(request: Request, user: Annotated[Any, Depends(get_user)]) -> Reader:
+    """Kept with the request, so that whatever page answers it leads only where its reader may go."""
+    found = Reader(user.get_name())
+    request.state.reader = found
+    return found
+
+
+UserDep = Annotated[Reader, Depends(reader)]
 
 _EARLIEST, _LATEST = date(1900, 1, 1), date(2199, 12, 31)
 _TOKEN_COOKIE = "custody_form"  # the cookie's name
@@ -41,17 +65,29 @@ class Forged(UsageError):
 
 
 @contextmanager
-def asked(user: Any, action: str, subject: str) -> Iterator[Wiring]:
-    """The instance, once the person may do ``action``. Opened for each request: nothing of SQLite or LMDB outlives a fork of
-    the server. Raises NotPermitted and UnknownPerson, which are then recorded."""
-    with wired() as wiring:
+def asked(user: Reader, action: str, subject: str) -> Iterator[Wiring]:
+    """The instance, once the person may do ``action``. Raises NotPermitted and UnknownPerson, which are then recorded."""
+    with wired(user) as wiring:
         check_permission(wiring.register, user.get_name(), action, subject)
         yield wiring
 
 
 @contextmanager
-def wired() -> Iterator[Wiring]:
+def wired(user: Reader) -> Iterator[Wiring]:
     """The instance, for a service that checks the permission itself."""
+    with instance() as wiring:
+        with wiring.register.transaction() as tx:
+            try:
+                user.duties = duties_of(tx, user.get_name())
+            except UnknownPerson:
+                # Whom the register does not know may open nothing; the check that follows says so, on record.
+                user.duties = frozenset()
+        yield wiring
+
+
+@contextmanager
+def instance() -> Iterator[Wiring]:
+    """Opened for each request: nothing of SQLite or LMDB outlives a fork of the server."""
     wiring = wire(home_from_environment())
     try:
         yield wiring
@@ -59,11 +95,17 @@ def wired() -> Iterator[Wiring]:
         wiring.close()
 
 
+def of_its_reader(request: Request) -> dict[str, Any]:
+    """What a page's template is told of who reads it: ``sections`` that he may open, none before he has logged in; ``may``: an action."""
+    known: Reader = getattr(request.state, "reader", Reader(""))
+    return {"sections": open_to(known.duties), "may": known.may}
+
+
 def show(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
     """A page with the token that its forms send back, also kept as a cookie (see ``posted``)."""
     known = request.cookies.get(_TOKEN_COOKIE, "")
     token = known if _TOKEN.fullmatch(known) else secrets.token_urlsafe(32)
-    answer = HTMLResponse(page(template, form_token=token, **values), status)
+    answer = HTMLResponse(page(template, form_token=token, **of_its_reader(request), **values), status)
     if token != known:
         root = request.scope.get("root_path") or "/"
         secure = request.url.scheme == "https"

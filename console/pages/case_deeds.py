@@ -19,7 +19,7 @@ router = APIRouter()
 @router.post("/case-assign", response_class=RedirectResponse)
 def assign(user: UserDep, form: FormDep) -> RedirectResponse:
     """Somebody becomes responsible for it."""
-    with wired() as wiring:
+    with wired(user) as wiring:
         service.assign(wiring.register, wiring.clock, user.get_name(), form.get("id", ""), form.get("owner", ""))
     return _back(form)
 
@@ -27,7 +27,7 @@ def assign(user: UserDep, form: FormDep) -> RedirectResponse:
 @router.post("/case-comment", response_class=RedirectResponse)
 def comment(user: UserDep, form: FormDep) -> RedirectResponse:
     """Words that stay."""
-    with wired() as wiring:
+    with wired(user) as wiring:
         service.comment(wiring.register, wiring.clock, user.get_name(), form.get("id", ""), form.get("note", ""))
     return _back(form)
 
@@ -35,7 +35,7 @@ def comment(user: UserDep, form: FormDep) -> RedirectResponse:
 @router.post("/case-propose", response_class=RedirectResponse)
 def propose(user: UserDep, form: FormDep) -> RedirectResponse:
     """It may be settled as it stands, on the evidence that the form's page showed."""
-    with wired() as wiring:
+    with wired(user) as wiring:
         service.propose_settlement(
             wiring.register, wiring.clock, user.get_name(), form.get("id", ""), form.get("note", ""), seen=form.get("seen", "")
         )
@@ -60,7 +60,7 @@ def adjust(user: UserDep, form: FormDep) -> RedirectResponse:
 @router.post("/case-withdraw", response_class=RedirectResponse)
 def withdraw(user: UserDep, form: FormDep) -> RedirectResponse:
     """An approved entry that is not posted yet shall not be."""
-    with wired() as wiring:
+    with wired(user) as wiring:
         entry, note = form.get("proposal", ""), form.get("note", "")
         service.propose_withdrawal(wiring.register, wiring.clock, user.get_name(), form.get("id", ""), entry, note)
     return _back(form)
@@ -78,7 +78,7 @@ def decision(user: UserDep, form: FormDep) -> RedirectResponse:
 @router.post("/case-reopen", response_class=RedirectResponse)
 def reopen(user: UserDep, form: FormDep) -> RedirectResponse:
     """A settled case is open again."""
-    with wired() as wiring:
+    with wired(user) as wiring:
         service.reopen(wiring.register, wiring.clock, user.get_name(), form.get("id", ""), form.get("note", ""))
     return _back(form)
 

@@ -57,7 +57,7 @@ def change(request: Request, user: UserDep, form: FormDep) -> Response:
 def merger(user: UserDep, form: FormDep) -> RedirectResponse:
     """This customer is the same person as another, under whose id he goes on."""
     customer_id = form.get("id", "")
-    with wired() as wiring:
+    with wired(user) as wiring:
         propose_merge(wiring.customer_ports, user.get_name(), customer_id, form.get("into", ""), form.get("note", ""))
     return _back(customer_id)
 
@@ -65,7 +65,7 @@ def merger(user: UserDep, form: FormDep) -> RedirectResponse:
 @router.get("/deletion", response_class=HTMLResponse)
 def plan(request: Request, user: UserDep, id: str = "") -> HTMLResponse:
     """What deleting him would mean, before anybody proposes it or decides."""
-    with wired() as wiring:
+    with wired(user) as wiring:
         found = deletion_plan(wiring.customer_ports, user.get_name(), id)
         with wiring.register.transaction() as tx:
             may_propose = permitted("customer.propose", duties_of(tx, user.get_name()))
@@ -76,7 +76,7 @@ def plan(request: Request, user: UserDep, id: str = "") -> HTMLResponse:
 def deletion(user: UserDep, form: FormDep) -> RedirectResponse:
     """Of what the plan with this digest said."""
     customer_id = form.get("id", "")
-    with wired() as wiring:
+    with wired(user) as wiring:
         propose_delete(wiring.customer_ports, user.get_name(), customer_id, form.get("digest", ""), form.get("note", ""))
     return _back(customer_id)
 

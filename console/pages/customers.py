@@ -52,7 +52,7 @@ def search_form(request: Request, user: UserDep) -> HTMLResponse:
 @router.post("/customers", response_class=HTMLResponse)
 def search(request: Request, user: UserDep, form: FormDep) -> Response:
     """Straight to the customer where there is one only."""
-    with wired() as wiring:
+    with wired(user) as wiring:
         try:
             found = find_customers(wiring.customer_ports, user.get_name(), form.get("wanted", ""))
         except UsageError as error:
@@ -70,7 +70,7 @@ def one_customer(request: Request, user: UserDep, id: str = "", as_of: str = "")
     on = date_of(as_of) if as_of else None
     if as_of and on is None:
         raise UsageError(f"{as_of[:40]!r} is not a date YYYY-MM-DD / 日期格式应为 YYYY-MM-DD")
-    with wired() as wiring:
+    with wired(user) as wiring:
         view = _view(wiring, user.get_name(), id, on, request.query_params)
         return show(request, "customer.html", view=view, clear=None, trouble=[])
 
@@ -79,7 +79,7 @@ def one_customer(request: Request, user: UserDep, id: str = "", as_of: str = "")
 def in_clear(request: Request, user: UserDep, form: FormDep) -> HTMLResponse:
     """The customer's page with his data in clear, this once: like every page it is kept in no cache, and asking again is recorded again."""
     customer_id = form.get("id", "")
-    with wired() as wiring:
+    with wired(user) as wiring:
         clear = reveal(wiring.customer_ports, user.get_name(), customer_id, form.get("reason", ""))
         view = _view(wiring, user.get_name(), customer_id, None, {"id": customer_id})
         return show(request, "customer.html", view=view, clear=clear, trouble=[])

@@ -15,6 +15,7 @@ from console.pages.links import Link
 from console.pages.listing import Listing, listing, query
 from console.pages.plot import Plot, trend_plot
 from console.pages.words import PROMISES, Words
+from custody.counting import counted
 from custody.masking import mask_user_numbers
 from custody.ports import Row
 from custody.services.intake import FILE_QUARANTINED
@@ -188,7 +189,10 @@ class View:
         if not self.day.batches_without_history:
             return english, chinese
         count = self.day.batches_without_history
-        return f"{english}; {count} have no history to be compared with yet", f"{chinese}；{count} 个批次历史不足，尚无法比较"
+        return (
+            f"{english}; {count} {'has' if count == 1 else 'have'} no history to be compared with yet",
+            f"{chinese}；{count} 个批次历史不足，尚无法比较",
+        )
 
     @property
     def _liquidity_title(self) -> Words:
@@ -197,7 +201,7 @@ class View:
         if not self.day.liquidity.count:
             return english, chinese
         on, short = self.day.liquidity.rows[0]["on_date"], self.day.liquidity_short
-        more = (f"; {short} platforms short", f"；{short} 家平台不足") if short else ("", "")
+        more = (f"; {counted(short, 'platform')} short", f"；{short} 家平台不足") if short else ("", "")
         return f"{english} on {on}{more[0]}", f"{chinese}（{on}）{more[1]}"
 
     def _waiting_cells(self, row: Row) -> list[Cell]:

@@ -35,7 +35,7 @@ def propose(user: UserDep, form: FormDep) -> RedirectResponse:
 def write_off(user: UserDep, form: FormDep) -> RedirectResponse:
     """That what is left of a charge is given up."""
     number = form.get("id", "")
-    with wired() as wiring:
+    with wired(user) as wiring:
         propose_write_off(wiring.register, wiring.clock, user.get_name(), number, form.get("note", ""))
     return RedirectResponse(address(number) + "#decisions", 303)
 
@@ -44,7 +44,7 @@ def write_off(user: UserDep, form: FormDep) -> RedirectResponse:
 def give_back(user: UserDep, form: FormDep) -> RedirectResponse:
     """That what the core took beyond a charge goes back, from the next bank business day."""
     number = form.get("id", "")
-    with wired() as wiring:
+    with wired(user) as wiring:
         today = custody_date_of(wiring.clock.now())
         propose_give_back(wiring.register, wiring.clock, user.get_name(), number, today, form.get("note", ""))
     return RedirectResponse(address(number) + "#decisions", 303)

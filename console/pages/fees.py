@@ -18,6 +18,7 @@ from console.pages.export import Cell, columns_of, csv_of, wants_file
 from console.pages.listing import Listing, listing, query
 from console.pages.words import Words
 from custody.calendar import custody_date_of
+from custody.counting import counted
 from custody.errors import UsageError
 from custody.fee_life import ARREARS, OVERPAID
 from custody.fee_positions import Position
@@ -28,7 +29,8 @@ from custody.services.access import duties_of
 from custody.services.fee_amendments import AMENDMENT
 from custody.services.fee_charges import CHARGE, Charge, charges, left_of
 from custody.services.fee_surplus import SURPLUS_BACK, WRITE_OFF
-from custody.services.fee_usages import USAGE, counted
+from custody.services.fee_usages import USAGE
+from custody.services.fee_usages import counted as counted_usage
 
 router = APIRouter()
 
@@ -103,7 +105,7 @@ class ListView:
             self.waiting = [
                 _of_platform(row) for row in tx.find("proposal", ("proposed_at",), kind=list(OF_PLATFORMS), state="PROPOSED")
             ]
-            self.usage = [row for row in counted(tx) if self.asked["platform"] in ("", row["platform"])]
+            self.usage = [row for row in counted_usage(tx) if self.asked["platform"] in ("", row["platform"])]
             open_ = [_proposed(row) for row in tx.find("proposal", kind=CHARGE.kind, state="PROPOSED")]
         proposed = {row["charge_no"] for row in open_}
         rows += open_ + [_due(charge) for charge in due if charge.charge_no not in proposed]
@@ -198,7 +200,7 @@ def _of_platform(proposal: Row) -> Row:
         pieces = Counter[str]()
         for row in payload["rows"]:
             pieces[row["component"]] += row["pieces"]
-        said = [f"{payload['file_name']}: {len(payload['rows'])} rows 行"]
+        said = [f"{payload['file_name']}: {counted(len(payload['rows']), 'row')} 行"]
         said += [f"{' '.join(component_words(name))} {count:,}" for name, count in sorted(pieces.items())]
     else:
         said = [f"{payload['valid_from']} – {payload['valid_to']}"]

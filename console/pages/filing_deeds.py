@@ -20,7 +20,7 @@ router = APIRouter()
 def propose(user: UserDep, form: FormDep) -> RedirectResponse:
     """That it is filed as its newest date says it."""
     wanted, actor = form.get("id", ""), user.get_name()
-    with wired() as wiring:
+    with wired(user) as wiring:
         check_permission(wiring.register, actor, FILING.propose_action, wanted[:40])
         one = filing_named(wiring, actor, wanted)
         propose_filing(wiring.register, wiring.clock, actor, one.filing, form.get("note", ""))
@@ -31,7 +31,7 @@ def propose(user: UserDep, form: FormDep) -> RedirectResponse:
 def decision(user: UserDep, form: FormDep) -> RedirectResponse:
     """Approve or reject, as the button says that was pressed."""
     decide = approve if approves(form) else reject
-    with wired() as wiring:
+    with wired(user) as wiring:
         decide(wiring.register, wiring.clock, user.get_name(), FILING, form.get("proposal", ""), form.get("note", ""))
     return RedirectResponse(address(form.get("id", "")), 303)
 
@@ -40,6 +40,6 @@ def decision(user: UserDep, form: FormDep) -> RedirectResponse:
 def receipt(user: UserDep, form: FormDep) -> RedirectResponse:
     """What the authority answered, as the button says that was pressed."""
     wanted = form.get("id", "")
-    with wired() as wiring:
+    with wired(user) as wiring:
         answer(wiring.register, user.get_name(), wanted, form.get("outcome", ""), form.get("reason", ""))
     return RedirectResponse(address(wanted), 303)

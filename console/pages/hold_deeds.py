@@ -22,7 +22,7 @@ router = APIRouter()
 def propose(user: UserDep, form: FormDep) -> RedirectResponse:
     """Release it, or turn it into a report, as the button says that was pressed."""
     wanted, outcome = form.get("id", ""), form.get("outcome", "")
-    with wired() as wiring:
+    with wired(user) as wiring:
         check_permission(wiring.register, user.get_name(), AML_HOLD.propose_action, wanted)
         if outcome not in (HoldState.RELEASED, HoldState.REPORTED):
             raise UsageError(f"{outcome[:40]!r} is neither RELEASED nor REPORTED / 处理方式无效")

@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse, Response
 from connectors.bootstrap import Wiring
 from console.loan_funds import funds_of
 from console.loan_list import LoanList, loans_listed
-from console.pages.asking import NotFound, UserDep, asked, show
+from console.pages.asking import NotFound, Reader, UserDep, asked, show
 from console.pages.export import Cell, csv_of, wants_file
 from console.pages.links import Link, Links, loan_link, transaction_link
 from console.pages.listing import Listing, listing, listing_of, query
@@ -66,7 +66,9 @@ def one_loan(request: Request, user: UserDep, platform: str = "", id: str = "") 
         if wiring.ledger_reader.loan(platform, id) is None:
             raise NotFound(f"no loan {id[:40]!r} of platform {platform[:20]!r} / 无此标的")
         life = loan_life(wiring.ledger_reader, platform, id)
-        return show(request, "loan.html", view=LoanView(wiring, life, dict(request.query_params)), funds=FundsView(wiring, life))
+        return show(
+            request, "loan.html", view=LoanView(wiring, life, dict(request.query_params)), funds=FundsView(wiring, life, user)
+        )
 
 
 class ListView:
@@ -189,8 +191,8 @@ class LoanView:
 class FundsView:
     """Where the loan's money went, place by place."""
 
-    def __init__(self, wiring: Wiring, life: LoanLife) -> None:
-        self._links, self._platform = Links(wiring), life.platform
+    def __init__(self, wiring: Wiring, life: LoanLife, reader: Reader) -> None:
+        self._links, self._platform, self._reader = Links(wiring), life.platform, reader
         self.funds = funds_of(wiring, life.platform, life.loan_id)
 
     @property
@@ -211,7 +213,8 @@ class FundsView:
         if node is None or node == LENDERS:
             return Link("lenders 出借人")
         if is_card(node):
-            return Link("his card 其绑定卡", query("customer", {"id": node.partition(CARD_MARK)[2]}))
+            owner = query("customer", {"id": node.partition(CARD_MARK)[2]})
+            return Link("his card 其绑定卡", owner if self._reader.may("customer.view") else "")
         return self._links.account(node)
 
     def request(self, request_no: str | None) -> Link:

@@ -100,7 +100,7 @@ def key(user: UserDep, form: FormDep) -> RedirectResponse:
 @router.post("/organisation-key-revoke", response_class=RedirectResponse)
 def revoke(user: UserDep, form: FormDep) -> RedirectResponse:
     """A key is locked out now; another person makes it final."""
-    with wired() as wiring:
+    with wired(user) as wiring:
         party, fingerprint, note = form.get("party", ""), form.get("fingerprint", ""), form.get("note", "")
         party_keys.propose_revocation(wiring.register, wiring.clock, user.get_name(), party, fingerprint, note)
         _follow(wiring)
@@ -125,7 +125,7 @@ def contact(user: UserDep, form: FormDep) -> RedirectResponse:
 def reveal(request: Request, user: UserDep, form: FormDep) -> HTMLResponse:
     """The page with its contacts in clear, which is recorded; nothing of them is in an address or stays in a cache."""
     party = form.get("party", "")
-    with wired() as wiring:
+    with wired(user) as wiring:
         clear = party_contacts.reveal_contacts(wiring.register, wiring.secrets, user.get_name(), party)
         return organisation_page(request, wiring, user.get_name(), party, clear)
 

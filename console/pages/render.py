@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from console.pages.words import term
 from custody.calendar import CHINA
+from custody.counting import counted
 from custody.money import format_amount
 
 
@@ -45,7 +46,7 @@ def coded(item: tuple[str, tuple[str, str]]) -> tuple[str, str]:
     return code, f"{code} {chinese}"
 
 
-_environment.filters.update(amount=amount, coded=coded, moment=moment, pair=pair, term=term, when=when)
+_environment.filters.update(amount=amount, coded=coded, counted=counted, moment=moment, pair=pair, term=term, when=when)
 
 
 def page(template: str, **values: Any) -> str:

@@ -75,7 +75,7 @@ def the_reports(request: Request, user: UserDep) -> Response:
         view = ListView(wiring, user.get_name(), dict(request.query_params))
         if wants_file(request.query_params):
             return csv_of(wiring, user.get_name(), view.rows, _EXPORTED)
-        return show(request, "reports.html", view=view, only_reports=not view.sees_drafts)
+        return show(request, "reports.html", view=view)
 
 
 @router.get("/report", response_class=HTMLResponse)
@@ -83,7 +83,7 @@ def one_report(request: Request, user: UserDep, id: str = "", draft: int = 0) ->
     """One report of a period: the version that is asked for, else the newest that the reader may see."""
     with asked(user, "report.view", id[:80]) as wiring:
         view = OneView(wiring, user.get_name(), id, draft)
-        return show(request, "report.html", view=view, only_reports=not view.sees_drafts)
+        return show(request, "report.html", view=view)
 
 
 @router.get("/report-file")
@@ -116,7 +116,7 @@ def a_cell(
     words = ["report", "trace", figures[0]["file_name"], cell, "--page", str(max(1, page)), "--json"]
     said = _traced([*words, "--row", str(row)] if row > 0 else words)
     view = CellView(of, figures[0], said, max(1, page))
-    return show(request, "report_cell.html", view=view, only_reports=False)
+    return show(request, "report_cell.html", view=view)
 
 
 def _traced(words: list[str]) -> dict[str, Any]:

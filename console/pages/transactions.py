@@ -17,13 +17,14 @@ from console.pages.export import Cell, columns_of, csv_of_pieces, wants_file
 from console.pages.links import Link, Links, loan_link, transaction_link
 from console.pages.listing import ROWS_AT_ONCE, ROWS_ON_A_PAGE, Listing, listing, query
 from console.pages.render import when
-from console.pages.words import OUTCOMES, STATUSES, TXN_TYPES, term
+from console.pages.words import OUTCOMES, STATUSES, term
 from custody.errors import UsageError
 from custody.names import PartyKind
 from custody.ports import Row
 from custody.services.organisations import parties
 from custody.services.transactions import RequestView, TxnPage, find_transactions, show_transaction
 from custody.transaction_query import TxnQuery, place_of
+from custody.txn_words import TXN_TYPES
 
 router = APIRouter()
 

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from custody.calendar import custody_date_of
+from custody.counting import counted
 from custody.digest import canonical_json
 from custody.errors import BusyElsewhere, RetryLater
 from custody.ports import Lying, Outgoing, RegisterTx, Row
@@ -276,7 +277,7 @@ def _alert(ports: ExchangePorts, actor: str) -> None:
             LATE_RULE,
             recipient,
             today,
-            f"{len(rows)} files are not delivered to {recipient}, the oldest {oldest['file_name']}, owed since {oldest['queued_at'][:16]}: {why}",
+            f"{counted(len(rows), 'file')} not delivered to {recipient}, the oldest {oldest['file_name']}, owed since {oldest['queued_at'][:16]}: {why}",
             f"{recipient} 有 {len(rows)} 个文件未送达，最早为 {oldest['file_name']}，自 {oldest['queued_at'][:16]} 起待送：{why}",
             occurrence=oldest["queued_at"][:10],
         )

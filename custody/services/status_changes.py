@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Protocol
 
+from custody.counting import counted
 from custody.errors import UsageError
 from custody.file_life import IN_FORCE, RESTATEMENT_PENDING
 from custody.names import PartyKind
@@ -104,7 +105,7 @@ def _check_nothing_stands(tx: RegisterTx, of: Party, since: date, payload: Mappi
     files = [f for f in tx.find("file", party=of.party, state=[*IN_FORCE, RESTATEMENT_PENDING]) if f["cut_off_date"] is None]
     if files:
         raise UsageError(
-            f"{len(files)} files of {of.party} wait, {files[0]['file_name']} among them: a custody day lands them first"
+            f"{counted(len(files), 'file')} of {of.party} not landed yet, {files[0]['file_name']} among them: a custody day lands them first"
         )
     begun = days_begun(tx)
     if not begun:

@@ -103,7 +103,7 @@ def test_an_approval_is_the_services_by_who_answered_and_then_it_is_carried_out(
     decide = f"proposal approve {PROPOSAL} --as checker --note seen the papers --json"
     assert custody.calls() == [SHOW, decide, CARRY_OUT]
     ((subject, body, options),) = asked
-    assert PROPOSAL in subject and body == "```\nkind: CUSTOMER_DELETE\nmaker: maker\n```" and options == ["Approve", "Reject"]
+    assert PROPOSAL in subject and body == "- `kind: CUSTOMER_DELETE`\n- `maker: maker`\n" and options == ["Approve", "Reject"]
 
 
 def test_after_a_rejection_nothing_is_carried_out(bag: DagBag, custody: Custody) -> None:

@@ -171,7 +171,7 @@ def test_a_posting_that_does_not_follow_from_the_archive_is_named(
     assert (difference["only_live"], difference["only_replay"]) == (1, 1)
     assert set(key.split()) <= set(difference["live_keys"][0].split()) and difference["live_keys"] == difference["replay_keys"]
     words = CliRunner().invoke(app, ["replay", "--into", str(tmp_path / "rebuilt")], env={"CUSTODY_HOME": str(home)})
-    assert words.exit_code == 1 and "balances: 1 rows only live" in words.output and "1 of 20 outputs differ" in words.output
+    assert words.exit_code == 1 and "balances: 1 row only live" in words.output and "1 of 20 outputs differ" in words.output
 
 
 def test_what_is_not_what_was_committed_is_not_replayed(live: Path, two_days: TwoDays, fresh: CopyOf, tmp_path: Path) -> None:

@@ -41,6 +41,12 @@ class Person:
         self.page.get_by_role("link", name=name).click()
         return self.page.frame_locator(f'iframe[title="{name}"]')
 
+    def listed(self, name: str) -> FrameLocator:
+        """One for which the side bar has no room: from Airflow's menu of plugins."""
+        self.page.get_by_role("button", name="Plugins", exact=True).click()
+        self.page.get_by_role("menuitem", name=name).click()
+        return self.page.frame_locator(f'iframe[title="{name}"]')
+
     def hears(self, said: ConsoleMessage) -> None:
         """Airflow's own pages have errors of their own, and that somebody was refused is none."""
         if said.type == "error" and "/custody/" in said.location["url"] and "status of 403" not in said.text:

@@ -27,7 +27,7 @@ FAULTS = Path(__file__).parents[1] / "faults" / "demo.yaml"
 
 @pytest.fixture(scope="session")
 def morning(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The instance's folder. ``zhang`` is a regulator, ``gone`` an operator who has left."""
+    """The instance's folder. ``zhang`` is a regulator, ``rose`` a report officer, ``gone`` an operator who has left."""
     folder = tmp_path_factory.mktemp("morning")
     world = make_world(folder / "world", load_faults(FAULTS), seed=7)
     home = make_instance(folder / "home", world, reports=("custody_monthly", "judicial_holds"))
@@ -40,6 +40,7 @@ def morning(tmp_path_factory: pytest.TempPathFactory) -> Path:
         deliver_pending(instance.wiring.exchange_ports)
         register = instance.wiring.register
         add_person(register, "admin", "zhang", "张 Zhang", ["regulator"])
+        add_person(register, "admin", "rose", "Rose", ["report_officer"])
         add_person(register, "admin", "gone", "Gone", ["operator"])
         with register.transaction() as tx:
             tx.update("person", {"person_id": "gone"}, {"active": False})

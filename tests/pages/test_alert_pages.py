@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -15,10 +16,12 @@ from typer.testing import CliRunner
 from console.cli import app as command_line
 from custody.alert_words import COMPLIANCE_WORDS, RULE_WORDS
 from custody.calendar import ONE_DAY
+from custody.counting import counted
 from custody.masking import mask_user_numbers
 from custody.ports import Row
 from custody.services.alert_messages import send_alerts
 from custody.services.alerts import follow, put_alert
+from schemas import rule_book
 from schemas.rule_book import shipped_rules
 
 HOSTILE = "<script>alert('x')</script>\"'&"
@@ -81,7 +84,7 @@ def test_the_list_is_what_is_asked_for(own_desk: Desk) -> None:
         (name,) = asked
         expected = [r for r in alerts(own_desk, **asked) if name == "state" or r["state"] != "CLOSED"]
         text = own_desk.get("alerts", **asked).text
-        assert f">{len(expected)} alerts" in text, asked
+        assert f">{counted(len(expected), 'alert')} " in text, asked
     for sort in ("severity", "raised", "rule", "platform", "due", "state", "nonsense"):
         for desc in ("", "1"):
             assert own_desk.get("alerts", sort=sort, desc=desc, page="9", rule="<b>").status_code == 200
@@ -243,3 +246,23 @@ def test_a_changed_rule_of_alerts_is_tried_on_the_days_alerts(own_desk: Desk, tm
     rule["to"] = [*to, {"whom": "PLATFORM", "channels": ["FILE"], "when": "DIGEST", "from": "LOW", "languages": ["zh"]}]
     path.write_text(yaml.safe_dump({"rules": [rule]}, allow_unicode=True), encoding="utf-8")
     assert CliRunner().invoke(command_line, asked).exit_code == 2
+
+
+def test_a_broken_rule_file_is_told_as_such_and_not_as_a_missing_alert(desk: Desk, tmp_path: Path) -> None:
+    """Its file, rule, field, and what to do: nobody asked for something wrong."""
+    with opened(desk.home) as instance:
+        alert = instance.find("alert")[0]
+    folder = tmp_path / "rules"
+    shutil.copytree(Path(rule_book.__file__).parent / "rules", folder)
+    whole = (folder / "alerts.yaml").read_text(encoding="utf-8")
+    (folder / "alerts.yaml").write_text(whole.replace("    version: 1\n", "    version: first\n", 1), encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rule_book, "files", lambda _: tmp_path)
+        shipped_rules.cache_clear()
+        shown = desk.get("alert", id=alert["alert_id"])
+    shipped_rules.cache_clear()
+    assert shown.status_code == 500
+    for said in ("until somebody puts this right", "alerts.yaml", "rule alert_", "version", "put the file back", "请恢复"):
+        assert said in shown.text, shown.text
+    assert desk.get("alert", id=alert["alert_id"]).status_code == 200
+    assert desk.get("alert", id="none").status_code == 404

@@ -58,7 +58,7 @@ def test_findings_by_rule_and_platform_and_what_no_flow_shows(desk: Desk) -> Non
         "watch_list",
     }
     counts = {row[0]: row[1] for row in shown.tables[1][1:]}
-    assert counts["large_value/1"] == "1" and counts["pooling/1"] == "✓ 0" and "equity crowdfunding" in shown.text
+    assert counts["large_value/1"] == "1" and counts["pooling/2"] == "✓ 0" and "equity crowdfunding" in shown.text
     alone = read(desk.get("compliance", rule="large_value").text)
     assert [row[1] for row in alone.tables[0][1:]] == ["large_value"]
     of_platform = read(desk.get("compliance", platform="P001").text)

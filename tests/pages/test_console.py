@@ -13,6 +13,9 @@ import pytest
 from instance_kit import GO_LIVE, opened
 from pages_kit import Desk, Tables, read
 
+from console.pages.sections import SECTIONS as SECTIONS_SHOWN
+from custody.permissions import DESK, PERMISSIONS, Duty
+
 if TYPE_CHECKING:
     from fastapi.testclient import TestClient
 
@@ -68,19 +71,19 @@ _MOST_OF_A_KIND = 4
 HOSTILE = "<script>alert('x')</script>\"'&"
 
 
-def crawled(desk: Desk, start: str) -> dict[str, Tables]:
-    """Pages that links lead to, breadth first, some of each kind."""
+def crawled(desk: Desk, start: str, most_of_a_kind: int = _MOST_OF_A_KIND) -> dict[str, Tables]:
+    """Pages that links lead to, breadth first, some of each kind: each link leads to a page that the reader may see."""
     found: dict[str, Tables] = {}
     kinds: Counter[str] = Counter()
     waiting = deque([start])
     while waiting:
         url = waiting.popleft()
         kind = urlsplit(url).path
-        if url in found or kinds[kind] == _MOST_OF_A_KIND:
+        if url in found or kinds[kind] == most_of_a_kind:
             continue
         kinds[kind] += 1
         shown = desk.client.get(f"/{url}")
-        assert shown.status_code == 200, (url, shown.text)
+        assert shown.status_code == 200, (desk.who, url, shown.text)
         found[url] = read(shown.text)
         waiting += [f"{kind}{link}" if link.startswith("?") else link for link in found[url].links]
     return found
@@ -163,6 +166,59 @@ def test_who_may_not_is_refused_on_record(desk: Desk, page: str, action: str) ->
     with opened(desk.home) as instance:
         event = instance.find("audit_event")[-1]
     assert (event["actor"], event["action"]) == (desk.who, f"refused:{action}")
+
+
+@pytest.mark.parametrize(
+    ("person", "duty"),
+    [
+        ("maker", Duty.OPERATOR),
+        ("checker", Duty.SUPERVISOR),
+        ("risk", Duty.RISK_OFFICER),
+        ("fees", Duty.FEE_OFFICER),
+        ("rose", Duty.REPORT_OFFICER),
+        ("admin", Duty.ADMINISTRATOR),
+        ("auditor", Duty.AUDITOR),
+        ("zhang", Duty.REGULATOR),
+    ],
+)
+def test_each_reader_is_led_only_where_he_may_go(desk: Desk, person: str, duty: Duty) -> None:
+    desk.who = person
+    allowed = [section.page for section in SECTIONS_SHOWN if duty in PERMISSIONS[PAGES[section.page]]]
+    found = crawled(desk, "reports", most_of_a_kind=2)
+    assert {urlsplit(url).path for url in found} >= set(allowed)
+    for url, shown in found.items():
+        assert navigation(shown) == allowed, url
+    # What he may not see, or is not there, leads him to where he may go.
+    for page in ("day", "audit", "loan"):
+        answer = desk.get(page, platform="P001", id="none")
+        if answer.status_code != 200:
+            shown = read(answer.text)
+            last_link = [attrs["href"] for tag, attrs in shown.tags if tag == "a"][-1]
+            assert navigation(shown) == allowed and last_link == allowed[0]
+
+
+def test_who_may_open_nothing_is_led_nowhere(desk: Desk) -> None:
+    desk.who = "gone"
+    assert read(desk.get("reports").text).links == []
+    desk.who = "nobody"
+    assert read(desk.get("reports").text).links == []
+
+
+def test_airflow_shows_in_its_navigation_what_everybody_at_the_desk_may_open(airflow_home: Path) -> None:
+    from console.airflow.plugin import CustodyPlugin
+
+    shown = [view["url_route"].removeprefix("custody-") for view in CustodyPlugin.external_views]
+    assert shown == [section.page for section in SECTIONS_SHOWN if PERMISSIONS[PAGES[section.page]] >= DESK]
+    static = Path(__file__).parents[2] / "console" / "pages" / "static"
+    for view in CustodyPlugin.external_views:
+        icons = [static / Path(view[name]).name for name in ("icon", "icon_dark_mode") if name in view]
+        assert len(icons) == 2 * view["nav_top_level"] and all(icon.is_file() for icon in icons)
+
+
+def navigation(shown: Tables) -> list[str | None]:
+    """The sections that the page leads to."""
+    before_main = shown.tags[: [tag for tag, _ in shown.tags].index("main")]
+    return [attrs["href"] for tag, attrs in before_main if tag == "a" and attrs.get("class") != "skip"]
 
 
 @pytest.mark.parametrize("page", ["loan", "account", "transaction"])

@@ -192,7 +192,7 @@ def test_what_can_be_paid_out_is_cash_and_channel_money_less_what_is_under_way(d
     assert sum(row["UNKNOWN"] + row["REMITTING"] for row in day.liquidity.rows) > 0
     assert day.liquidity_short == 0
     (topic,) = [t for t in View(replace(day, liquidity_short=1), GO_LIVE, "bank").topics if t.name == "liquidity"]
-    assert "1 platforms short" in topic.title[0] and len(topic.columns) == len(topic.rows[0]) == 10
+    assert "1 platform short" in topic.title[0] and len(topic.columns) == len(topic.rows[0]) == 10
     assert "当日支付头寸 not known yet" in " ".join(read(desk.day(NEXT).text).text.split())
 
 
@@ -388,6 +388,8 @@ def test_hostile_names_are_only_text(desk: Desk, tmp_path: Path, monkeypatch: py
         view=View(
             replace(day, platforms=[party], new_breaks=Found.of(breaks), batch_findings=Found.of([finding])), GO_LIVE, HOSTILE
         ),
+        sections=[],
+        may=lambda _: True,
     )
     shown = read(html)
     assert [row for row in shown.rows if row[0] == HOSTILE and len(row) == 9]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from custody.ports import Row
 
 pytestmark = pytest.mark.real
-DAY, CASES, CUSTOMERS, REPORTS = "Day 账务日", "Cases 案件", "Customers 客户", "Reports 报表"
+DAY, CASES, ALERTS, REPORTS = "Day 账务日", "Cases 案件", "Alerts 预警", "Reports 报表"
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +121,7 @@ def test_a_supervisor_approves_anothers_entry_and_is_refused_on_his_own(chromium
     title(page, "Cases")
     page.get_by_label("owner").select_option("maker")
     page.get_by_role("button", name="find").click()
-    page.get_by_role("heading", name="1 cases").wait_for()
+    page.get_by_role("heading", name=re.compile("^1 case ")).wait_for()
     page.get_by_role("link", name=case["case_id"][:10]).click()
     title(page, "WRONG_ACCOUNT")
     say(page, "approve 通过", "seen with the platform")
@@ -209,7 +210,7 @@ def test_the_fee_officer_proposes_what_is_due_and_a_supervisor_decides(chromium:
 
 def test_a_report_is_released_by_two_people_and_downloaded_by_the_regulator(chromium: Chromium, home: Path) -> None:
     officer = chromium.person("p.report_officer")
-    page = officer.section(REPORTS)
+    page = officer.listed(REPORTS)
     page.get_by_role("link", name="custody report").first.click()
     title(page, "2019-12")
     form = page.locator("form[action=report-propose]")
@@ -217,7 +218,7 @@ def test_a_report_is_released_by_two_people_and_downloaded_by_the_regulator(chro
         field.fill("the first days of a new market")
     say(page, "propose its release 提出放行", "figures compared with the core")
     page.get_by_text("Another person decides").wait_for()
-    page = chromium.person("checker").section(REPORTS)
+    page = chromium.person("checker").listed(REPORTS)
     page.get_by_role("link", name="custody report").first.click()
     say(page, "approve 通过", "agreed")
     page.get_by_text("checker: agreed").wait_for()
@@ -252,7 +253,7 @@ def test_the_auditor_reads_the_trail_and_changes_nothing(chromium: Chromium, hom
     assert not page.locator("main form").count()
     before = rows(home, "case_event")
     (one,) = rows(home, "recon_case", kind="WRONG_ACCOUNT", platform="P002")
-    page = auditor.section(CUSTOMERS)
+    page = auditor.section(ALERTS)
     refused_when_forged(auditor, page, "case-comment", {"id": one["case_id"], "note": "mine"})
     assert rows(home, "case_event") == before
 

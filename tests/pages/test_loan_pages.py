@@ -37,6 +37,12 @@ def test_the_list_has_every_loan_once_over_its_pages(desk: Desk, loans: list[Row
     assert [row[4] for row in by_amount] == [amount(n) for n in sorted((loan["amount_minor"] for loan in loans), reverse=True)]
 
 
+@pytest.mark.parametrize("way", ["", "1"])
+def test_the_list_is_in_the_order_of_its_words(desk: Desk, loans: list[Row], way: str) -> None:
+    by_state = read(desk.get("loans", sort="state", desc=way).text).tables[0][1:]
+    assert [row[1].split()[0] for row in by_state] == sorted((loan["state"] for loan in loans), reverse=bool(way))
+
+
 def test_filters_are_kept_in_the_links_and_hold_together(desk: Desk, loans: list[Row]) -> None:
     one = next(loan for loan in loans if loan["state"] == "DISBURSED")
     wanted = [x["loan_id"] for x in loans if (x["platform"], x["state"]) == (one["platform"], "DISBURSED")]

@@ -328,7 +328,7 @@ def test_words_say_every_figure() -> None:
         "transactions RECHARGE: 3 x graduated 0:20 = 0.600000 CNY",
         "2019-12-01: net 1.22 (the period to date, rounded half_even, less what was accrued before), VAT 6% 0.07, gross 1.29 CNY",
     ]
-    assert said[1][1] == "笔数费 RECHARGE：3 × graduated 0:20 = 0.600000 CNY"
+    assert said[1][1] == "充值笔数费：3 × graduated 0:20 = 0.600000 CNY"
     assert exact_amount(Fraction(-7, 3), "CNY") == "-0.023333..."
 
 

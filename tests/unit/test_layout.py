@@ -235,7 +235,7 @@ def test_a_bad_cell_names_the_rule_it_breaks(field: Field, cell: str, rule: str)
 def test_every_rule_has_words_in_both_languages_with_the_same_figures() -> None:
     def figures(words: str) -> set[str]:
         # A figure that is itself in words has a name for each language.
-        return {part.partition("}")[0].removesuffix("_en").removesuffix("_zh") for part in words.split("{")[1:]}
+        return {part.partition("}")[0].partition(":")[0].removesuffix("_en").removesuffix("_zh") for part in words.split("{")[1:]}
 
     for rule, (english, chinese) in RULES.items():
         assert figures(english) == figures(chinese), rule
