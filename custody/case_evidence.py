@@ -37,6 +37,7 @@ _ORDER = (
     "payee",
     "raised_minor",
     "state",
+    "overdue_since",
     "status",
     "item_date",
     "event_time",

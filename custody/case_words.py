@@ -71,6 +71,7 @@ FIELDS: dict[str, Words] = {
     "purpose": ("stated use", "借款用途"),
     "raised_minor": ("raised", "已募集金额"),
     "state": ("state", "状态"),
+    "overdue_since": ("overdue since", "逾期起始日"),
     "disbursed_on": ("disbursed on", "放款日"),
     "movements": ("movements", "交易笔数"),
     "silent_since": ("shows nothing since", "自何日起无数据"),

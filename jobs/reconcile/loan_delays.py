@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from pyspark.sql import SparkSession
 
 from custody.names import LoanState
-from custody.payment_parts import left_after, waits_since
+from custody.payment_parts import Left, left_after, waits_since
 from custody.ports import Row
 from jobs.reconcile.day import Day
 from jobs.reconcile.repayments import is_told, paid_to_lenders, terms_of
@@ -25,12 +25,13 @@ from jobs.risk.loans import COLUMNS, assess
 
 
 class WrongDelay(NamedTuple):
-    """``ours``: the state as it is with us, as people read it."""
+    """``ours``: the state as it is with us; ``overdue_since``: where that is OVERDUE."""
 
     platform: str
     as_of: date
     loan_id: str
     ours: str
+    overdue_since: date | None
 
 
 class _Suspect(NamedTuple):
@@ -83,21 +84,23 @@ def _judged(day: Day, suspects: Sequence[_Suspect], repayments: pa.Table) -> Ite
         loan = loans.get((one.platform, one.loan_id))
         if loan is None:
             continue
-        is_known, since = _behind_since(day, loan, payments[one.platform, one.loan_id], one.as_of)
-        if is_known and (since is not None) != one.is_said:
-            yield WrongDelay(
-                one.platform, one.as_of, one.loan_id, f"{LoanState.OVERDUE} since {since}" if since else "not OVERDUE"
-            )
+        paid = payments[one.platform, one.loan_id]
+        made = [row for row in paid if row["paid_on"] <= one.as_of]
+        left = _left(day, loan, paid, made, one.as_of)
+        if left is None:
+            continue
+        since = waits_since(left, one.as_of)
+        if (since is not None) != one.is_said:
+            state = LoanState.OVERDUE if since else LoanState.REPAYING if made else LoanState.DISBURSED
+            yield WrongDelay(one.platform, one.as_of, one.loan_id, str(state), since)
 
 
-def _behind_since(day: Day, loan: Row, payments: Sequence[Row], as_of: date) -> tuple[bool, date | None]:
-    """Whether our books can tell, and since when lenders wait for principal or interest that was due before the date."""
+def _left(day: Day, loan: Row, payments: Sequence[Row], made: Sequence[Row], as_of: date) -> Left | None:
+    """What lenders wait for after the payments that were ``made`` by the date; None where our books cannot tell."""
     terms = terms_of(loan, payments)
-    made = [row for row in payments if row["paid_on"] <= as_of]
     if terms is None or not all(is_told(row) for row in made):
-        return False, None
-    left = left_after(terms, paid_to_lenders(made), as_of, day.reference.repayment_order(loan["platform"]))
-    return (False, None) if left is None else (True, waits_since(left, as_of))
+        return None
+    return left_after(terms, paid_to_lenders(made), as_of, day.reference.repayment_order(loan["platform"]))
 
 
 def _of(table: pa.Table | None, keys: pa.Array) -> Iterable[Row]:

@@ -55,7 +55,7 @@ def state_views(day: Day, spark: SparkSession, repayments: pa.Table) -> Asked:
         _later_view(day, spark, earlier)
     if "AB_LOAN" in told:
         _rejected_view(day, spark)
-        wrong = "platform string, as_of date, loan_id string, ours string"
+        wrong = "platform string, as_of date, loan_id string, ours string, overdue_since date"
         spark.createDataFrame(wrong_delays(day, spark, repayments), wrong).createOrReplaceTempView("wrong_delays")
     return Asked(frozenset(told), bool(earlier), [on for on in compared if day.lacks_instructions(on)])
 

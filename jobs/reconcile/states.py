@@ -107,10 +107,10 @@ _LOAN_FIELDS = (
 )
 
 
-def _told_of_loan(side: str, borrower: str, guarantor: str, payee: str, raised: str, state: str) -> str:
-    """All that is compared of a loan, field by field; what it need not have only where it has it."""
+def _told_of_loan(side: str, borrower: str, guarantor: str, payee: str, raised: str, state: str, **more: str) -> str:
+    """All that is told of a loan, field by field; what it need not have only where it has it."""
     named = {name: f"{side}.{name}" for name in _LOAN_FIELDS}
-    named |= {"borrower": borrower, "guarantor": guarantor, "payee": payee, "raised_minor": raised, "state": state}
+    named |= {"borrower": borrower, "guarantor": guarantor, "payee": payee, "raised_minor": raised, "state": state, **more}
     fields = (f"concat('{name}=', cast({column} as string))" for name, column in named.items())
     return f"if({side}.loan_id is null, null, concat_ws('{FIELD_END}', {', '.join(fields)}))"
 
@@ -137,6 +137,7 @@ _B_LOAN = _told_of_loan(
     f"if({_IS_LENT}, b.funded_minor, coalesce(h.bid_minor, 0))",
     # What our books do not tell apart, as DISBURSED and REPAYING, is told as the file does.
     f"coalesce(w.ours, if({_IS_AS_SAID}, a.state, coalesce(s.state, b.state)))",
+    overdue_since="w.overdue_since",
 )
 
 

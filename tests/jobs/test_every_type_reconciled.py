@@ -30,6 +30,7 @@ from ledger_kit import (
 from connectors.lake import table_of
 from custody.case_amounts import amount_of_state
 from custody.case_evidence import side_by_side
+from custody.case_words import field_words
 from custody.instruction import Instruction
 from custody.names import TxnType
 from custody.posting_rules import RULES, VARIANTS, rule_of
@@ -249,7 +250,7 @@ VIEWS = {
     "later_moves": "platform string, as_of date, account string, amount_minor bigint, loan_id string, ref string",
     "busy_loans": "platform string, as_of date, loan_id string",
     "rejected_loans": "platform string, as_of date, loan_id string",
-    "wrong_delays": "platform string, as_of date, loan_id string, ours string",
+    "wrong_delays": "platform string, as_of date, loan_id string, ours string, overdue_since date",
 }
 
 
@@ -365,13 +366,22 @@ def _fields(difference: dict[str, Any], side: str) -> dict[str, Any]:
     return one
 
 
-def test_a_state_that_hides_a_delay_is_a_break_with_what_it_is_with_us(spark: SparkSession, tmp_path: Path) -> None:
-    found = _compared(spark, tmp_path, {"P000": STATES, "P001": STATES}, [("P001", DAY, "L1", "OVERDUE since 2019-12-29")])
-    (difference,) = found.differences
-    assert (difference["platform"], difference["kind"], difference["subject"]) == ("P001", "LOAN_TERMS", "LOAN|L1")
-    assert [_fields(difference, side)["state"] for side in "AB"] == ["DISBURSED", "OVERDUE since 2019-12-29"]
+def test_a_wrong_delay_is_a_break_with_the_state_that_it_is_with_us(spark: SparkSession, tmp_path: Path) -> None:
+    """As a code, and since when as a field of its own that has words in both languages."""
+    since = date(2019, 12, 29)
+    overdue = STATES | {"land_loan": [STATES["land_loan"][0] | {"state": "OVERDUE"}]}
+    wrong = [("P001", DAY, "L1", "OVERDUE", since), ("P002", DAY, "L1", "REPAYING", None)]
+    found = _compared(spark, tmp_path, {"P000": STATES, "P001": STATES, "P002": overdue}, wrong)
+    hidden, made_up = found.differences
+    assert (hidden["platform"], hidden["kind"], hidden["subject"]) == ("P001", "LOAN_TERMS", "LOAN|L1")
+    assert [_fields(hidden, side)["state"] for side in "AB"] == ["DISBURSED", "OVERDUE"]
+    assert [_fields(hidden, side).get("overdue_since") for side in "AB"] == [None, "2019-12-29"]
+    assert {line.field for line in side_by_side(of_difference(hidden)).lines if line.differs} == {"state", "overdue_since"}
+    assert all(field_words("overdue_since"))
+    assert [_fields(made_up, side)["state"] for side in "AB"] == ["OVERDUE", "REPAYING"]
+    assert "overdue_since" not in _fields(made_up, "B")
     # What is at stake is the loan.
-    assert amount_of_state(of_difference(difference)) == 1_000_000
+    assert amount_of_state(of_difference(hidden)) == 1_000_000
 
 
 def test_a_case_about_a_loan_shows_on_both_sides_what_differs(spark: SparkSession, tmp_path: Path) -> None:
