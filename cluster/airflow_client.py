@@ -19,6 +19,9 @@ _ANSWER_SECONDS = 120.0
 _POLL_SECONDS = 1.0
 _ENDED = ("success", "failed")
 _MOST_ROWS = 100
+_BUSY = "Database error"
+_BUSY_SECONDS = 120.0
+_REPEATABLE = ("GET", "PATCH", "PUT")
 
 
 class AirflowRefused(Exception):
@@ -27,6 +30,8 @@ class AirflowRefused(Exception):
     def __init__(self, status: int, words: str) -> None:
         super().__init__(f"{status}: {words}")
         self.status = status
+        # Its database had no room for one more writer just then.
+        self.is_busy = status in (500, 503) and _BUSY in words
 
 
 class NotInTime(Exception):
@@ -52,7 +57,15 @@ class AirflowClient:
 
     def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """One question to ``/api/v2/PATH``. Raises AirflowRefused; OSError when nobody answers."""
-        return _ask(method, f"{self.url}/api/v2/{path}", body, self.token)
+        until = time.monotonic() + _BUSY_SECONDS
+        while True:
+            try:
+                return _ask(method, f"{self.url}/api/v2/{path}", body, self.token)
+            except AirflowRefused as refused:
+                # On SQLite one service writes at a time. What may be said twice is said again; the rest is for who asked.
+                if not refused.is_busy or method not in _REPEATABLE or time.monotonic() > until:
+                    raise
+            time.sleep(_POLL_SECONDS)
 
     def wait_for_dags(self, dag_ids: Sequence[str], seconds: float) -> None:
         """Until the DAG processor has read these DAGs. Raises NotInTime, which then names what cannot be imported."""
