@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from console.case_view import yuan
 from console.output import ActorOption, JsonOption, NoteOption, command, emit, emit_proposal, parse_date, wired
+from custody.case_words import kind_words
 from custody.masking import mask_user_numbers
 from custody.services import absent_files, restatements
 from custody.services.access import check_permission
@@ -53,6 +55,7 @@ def _words(found: Difference) -> list[str]:
     counts = f"added 新增 {found.rows.added}, removed 删除 {found.rows.removed}, changed 变更 {found.rows.changed}, same 相同 {found.rows.same}"
     day = "no sealed day holds its rows 尚未入账" if found.landed_on is None else f"landed on 入账于 {found.landed_on}"
     lines = [f"{found.file_name} replaces 替换 {found.replaces} ({day})", f"rows 行: {counts}"]
+    lines += _rejected_words(found.rows_rejected, found.rejected)
     lines += [mask_user_numbers(_row_words(row)) for row in found.rows.first]
     lines += _leg_words(found.legs)
     lines.append(f"cases 差错: {len(found.cases)}")
@@ -65,6 +68,20 @@ def _row_words(row: dict[str, Any]) -> str:
     lines = " -> ".join("-" if line is None else str(line) for line in row["lines"])
     fields = row["fields"] if row["difference"] == "changed" else {}
     return f"  {row['difference']} {key} (line 行 {lines})" + "".join(f" {n}: {a} -> {b}" for n, (a, b) in fields.items())
+
+
+def _rejected_words(rows: int, faults: Sequence[dict[str, Any]]) -> list[str]:
+    """Rows that landing would not take: to accept the file is to do without them."""
+    if not rows:
+        return []
+    said = [
+        f"  line 行 {fault['line_no']}, {fault['field']}, {fault['rule']}: {fault['words_en']} / {fault['words_zh']}"
+        for fault in faults
+    ]
+    return [
+        f"rejected 拒收: {rows} of its rows would not be taken, they stay out / 其中 {rows} 行不被接收",
+        *map(mask_user_numbers, said),
+    ]
 
 
 _LEGS = {
@@ -89,7 +106,7 @@ def _case_words(case: dict[str, Any]) -> str:
 
 
 def _side(said: dict[str, Any] | None) -> str:
-    return "-" if said is None else f"{said['kind']} {said['amount_minor']}"
+    return "-" if said is None else f"{said['kind']} {kind_words(said['kind'])[1]} {yuan(said['amount_minor'])}"
 
 
 @command
@@ -141,6 +158,7 @@ def effect_words(payload: str) -> list[str]:
     summary = effect["summary"]
     rows, cases = (" ".join(f"{name} {count}" for name, count in summary[part].items()) for part in ("rows", "cases"))
     lines = [f"rows 行: {rows}", f"cases 差错: {cases}"]
+    lines += _rejected_words(summary.get("rows_rejected", 0), summary.get("first_rejected", []))
     lines += [mask_user_numbers(_row_words(row)) for row in summary["first_rows"]]
     lines += _leg_words(summary.get("legs", {}))
     lines += [mask_user_numbers(_case_words(case)) for case in summary["first_cases"]]

@@ -4,10 +4,11 @@ change. The proposal names the digest of all of it (custody.services.restatement
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from io import BytesIO
+from itertools import islice
 from typing import Any
 
 import pyarrow as pa
@@ -40,13 +41,15 @@ from schemas.tables import TABLES
 _SHOWN = 20
 # In the proposal itself only so many, since it goes into the audit chain.
 _KEPT = 5
+_TOLD = ["line_no", "field", "rule", "words_en", "words_zh"]
 
 
 @dataclass(frozen=True)
 class Difference:
     """``replaces``: the version that would go; ``landed_on``: the sealed day that holds its rows, if one does. ``cases``: each case that
     would change, with ``effect`` (close, open, change) and what stands before and after; ``legs``: what a file of instructions would
-    do to the ledger, by word; both empty before the file's day is reconciled."""
+    do to the ledger, by word; both empty before the file's day is reconciled. ``rejected``: the first faults of rows that landing would not
+    take, with line, field and rule, of ``rows_rejected`` rows."""
 
     file_name: str
     sha256: str
@@ -56,6 +59,8 @@ class Difference:
     rows: RowDifference
     cases: list[Row]
     legs: Mapping[str, int]
+    rows_rejected: int = 0
+    rejected: Sequence[Row] = ()
 
     @property
     def effect(self) -> Effect:
@@ -71,6 +76,8 @@ class Difference:
             "landed_on": None if self.landed_on is None else self.landed_on.isoformat(),
             "rows": counts,
             "first_rows": self.rows.first[:_KEPT],
+            "rows_rejected": self.rows_rejected,
+            "first_rejected": list(self.rejected[:_KEPT]),
             "cases": {name: effects.count(name) for name in ("close", "open", "change")},
             "first_cases": first,
             "legs": dict(self.legs),
@@ -93,13 +100,13 @@ def difference_of(wiring: Wiring, file_name: str) -> Difference:
         versions = _versions(wiring, file_name)
         row, standing, landed = versions.row, versions.standing, versions.landed
         aliases = _aliases(wiring, versions.last)
-        after, outcome = _landed(wiring, row, versions.dialect, aliases)
+        after, outcome, rejected = _landed(wiring, row, versions.dialect, aliases)
         if outcome["outcome"] != "LANDED":
             raise UsageError(f"{file_name} cannot take a version's place, landing would refuse it: {outcome['words_en']}")
         if landed is not None:
             before = _of_sealed_day(wiring, landed)
         elif standing is not None:
-            before, _ = _landed(wiring, standing, versions.dialect, aliases)
+            before, _, _ = _landed(wiring, standing, versions.dialect, aliases)
         else:
             before = after.schema.empty_table()
         key = canonical_layout(load_layout(row["layout"])).key_columns
@@ -111,7 +118,9 @@ def difference_of(wiring: Wiring, file_name: str) -> Difference:
             cases, legs = _cases(wiring, lease, versions, after, outcome)
         replaces = None if standing is None else standing["file_name"]
         landed_on = None if landed is None else landed["cut_off_date"]
-        return Difference(file_name, row["sha256"], replaces, landed_on, versions.base, rows, cases, legs)
+        return Difference(
+            file_name, row["sha256"], replaces, landed_on, versions.base, rows, cases, legs, outcome["rows_rejected"], rejected
+        )
 
 
 def _versions(wiring: Wiring, file_name: str) -> _Versions:
@@ -132,12 +141,13 @@ def _aliases(wiring: Wiring, last: date | None) -> Mapping[str, str]:
     return {} if seal is None else aliases_of(wiring.lake.rows(seal.path, "customer_aliases"))
 
 
-def _landed(wiring: Wiring, row: Row, dialect: Mapping[str, Any], aliases: Mapping[str, str]) -> tuple[pa.Table, Row]:
-    """What landing makes of a file, and its outcome; nothing is kept of the persons in it."""
+def _landed(wiring: Wiring, row: Row, dialect: Mapping[str, Any], aliases: Mapping[str, str]) -> tuple[pa.Table, Row, list[Row]]:
+    """What landing makes of a file, its outcome, and the first faults of its rows; nothing is kept of the persons in it."""
     done = land_files(wiring, Task(row["file_type"], (row,), {(row["party"], row["custody_date"]): dialect}, aliases))
     schema = arrow_schema(TABLES[table_name(row["file_type"])])
     parts = [pq.read_table(BytesIO(part.data)).select(schema.names).cast(schema) for part in done.parts]
-    return pa.concat_tables(parts) if parts else schema.empty_table(), done.outcomes[0]
+    faults = (fault for table in done.rejected for fault in table.select(_TOLD).to_pylist())
+    return pa.concat_tables(parts) if parts else schema.empty_table(), done.outcomes[0], list(islice(faults, _SHOWN))
 
 
 def _of_sealed_day(wiring: Wiring, landed: Row) -> pa.Table:
