@@ -16,11 +16,11 @@ def ahead(items: Iterator[_Item]) -> Iterator[_Item]:
     if first is _END:
         return
     yield first
-    second = next(items, _END)
-    if second is _END:
+    del first
+    item = next(items, _END)
+    if item is _END:
         return
     with ThreadPoolExecutor(1) as reader:
-        item = second
         while item is not _END:
             coming = reader.submit(next, items, _END)
             yield item

@@ -35,7 +35,9 @@ def amount_of_state(evidence: Evidence) -> int:
     sides = _sums(row for row in evidence if "posted_later_minor" not in row)
     if len(sides) == 2:
         if any("available_minor" in side for side in sides.values()):
-            return max(abs(_off(sides, name)) for name in ("available_minor", "frozen_minor"))
+            off = max(abs(_off(sides, name)) for name in ("available_minor", "frozen_minor"))
+            if off:
+                return off
         for name in _OF_STATE:
             if off := _off(sides, name):
                 return abs(off)

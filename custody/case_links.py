@@ -69,8 +69,8 @@ def _beyond_own(evidence: Evidence) -> int:
     stands = [sum(e.get(part) or 0 for part in _STANDS) for e in evidence]
     if len(stands) != 3:
         return 0
-    _, filed, follows = stands
-    return follows - filed
+    before, filed, moved = stands
+    return before + moved - filed
 
 
 def _beyond_ledger(evidence: Evidence) -> int:

@@ -61,6 +61,7 @@ FIELDS: dict[str, Words] = {
     "borrower": ("borrower", "借款人"),
     "guarantor": ("guarantor", "担保人"),
     "payee": ("payee", "受托支付收款人"),
+    "payer": ("payer", "付款方"),
     "annual_rate": ("annual rate", "年利率"),
     "method": ("repayment method", "还款方式"),
     "periods": ("instalments", "期数"),
@@ -123,12 +124,15 @@ SUMS: dict[str, Words] = {
     "settled": ("settled", "渠道清算金额"),
     "left": ("left", "剩余"),
     "sum": ("sum", "合计"),
+    "paid": ("paid", "已付"),
+    "share": ("share due", "应得份额"),
+    "credit": ("credit", "结息金额"),
 }
 # What three rows of a platform's own ledger are to each other (jobs.reconcile.shadow).
 OWN_LEDGER: tuple[Words, ...] = (
     ("A as filed for the day before", "A 上日申报余额"),
     ("A as filed for the day", "A 当日申报余额"),
-    ("A what follows from its own movements", "A 按其自报流水推算"),
+    ("A net of its own movements", "A 自报流水净额"),
 )
 EVENTS: dict[str, Words] = {
     CaseEvent.OPENED: ("opened", "立案"),

@@ -93,11 +93,15 @@ def back_up(wiring: Wiring, actor: str, folder: Path, keep: int, told: Callable[
     done = Backup(
         state, revision, str(last["custody_date"]) if last else "", last["manifest_digest"] if last else "", rows, copier.names
     )
-    if known and _says_the_same(known[-1], done) and not any(faults_of(folder, known[-1])):
+    if (
+        known
+        and _says_the_same(known[-1], done, is_told := _is_told(wiring, known[-1]))
+        and not any(faults_of(folder, known[-1]))
+    ):
         shutil.rmtree(place)
         _forget(folder, keep)
         told(f"nothing has happened since {known[-1].state}, which is whole")
-        return known[-1] if _is_told(wiring, known[-1]) else _tell(wiring, actor, known[-1])
+        return known[-1] if is_told else _tell(wiring, actor, known[-1])
     said = {"format": FORMAT, **vars(done), "files": {name: list(said) for name, said in sorted(done.files.items())}}
     write_durably(place / _NAMES, canonical_json(said).encode(), 0o444)
     place.rename(folder / state)
@@ -106,7 +110,7 @@ def back_up(wiring: Wiring, actor: str, folder: Path, keep: int, told: Callable[
     return _tell(wiring, actor, done)
 
 
-def _says_the_same(newest: Backup, done: Backup) -> bool:
+def _says_the_same(newest: Backup, done: Backup, is_told: bool) -> bool:
     """Whether another state would differ in nothing but the lease under which it was made, and in the newest one's having been told."""
 
     def files(of: Backup) -> dict[str, tuple[int, str]]:
@@ -115,7 +119,7 @@ def _says_the_same(newest: Backup, done: Backup) -> bool:
 
     # Nobody takes an event away: as many are the same ones, and one more is that of ``_tell`` (see _is_told).
     more = done.rows["audit_event"] - newest.rows["audit_event"]
-    return more in (0, 1) and files(newest) == files(done)
+    return more == int(is_told) and files(newest) == files(done)
 
 
 def _is_told(wiring: Wiring, newest: Backup) -> bool:

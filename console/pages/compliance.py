@@ -4,7 +4,7 @@ there for those alone who may see it; console.compliance_view decides."""
 # No `from __future__ import annotations`: FastAPI reads the annotations of its endpoints.
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from typing import Annotated
 
@@ -117,6 +117,10 @@ class ComplianceView:
         return condition_words(rule)
 
 
+def _masked(figures: Iterable[tuple[Words, Words]]) -> list[tuple[Words, Words]]:
+    return [(label, (mask_user_numbers(english), mask_user_numbers(chinese))) for label, (english, chinese) in figures]
+
+
 class FindingView:
     """One finding, with what the template asks; accounts masked as everywhere."""
 
@@ -125,7 +129,7 @@ class FindingView:
         self.hold = next((row for row in holds if row["hold_id"] == found.finding["finding_id"]), None)
         self.on, self.finding, self.rule, self.terms = found.on, found.finding, found.rule, found.terms
         self.rows = [row | {"ref": mask_user_numbers(row["ref"])} for row in found.rows]
-        self.asks, self.figures = figure_words(found.terms.figures), told_figures(found.figures)
+        self.asks, self.figures = figure_words(found.terms.figures), _masked(told_figures(found.figures))
 
     @property
     def back(self) -> str:

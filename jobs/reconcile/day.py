@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from custody.calendar import dates
 from custody.cause_proofs import Rate
 from custody.matching import Relation
-from custody.names import platform_of
+from custody.names import PartyKind, platform_of
 from custody.ports import Row
 from jobs.reconcile.adjustments import settled_by_adjustment
 from jobs.reconcile.breaks import file_key
@@ -92,7 +92,7 @@ class Day:
 def read_day(context: StepContext) -> Day:
     outcomes = context.rows("land", "file_outcomes")
     reference = load_reference(context)
-    silent, hubs = _silent_cores(context, reference), _silent_hubs(context)
+    silent, hubs = _silent_cores(context, reference), _silent_hubs(context, reference)
     # Near midnight a row may be of tomorrow; a general account's is of its date.
     not_shown = _not_shown(context, silent, SHOWN, 1) | _not_shown(context, hubs, HUB, 0)
     return Day(
@@ -123,11 +123,13 @@ def _silent_cores(context: StepContext, reference: Reference) -> dict[str, date]
     }
 
 
-def _silent_hubs(context: StepContext) -> dict[str, date]:
+def _silent_hubs(context: StepContext, reference: Reference) -> dict[str, date]:
+    """Of platforms that are not closed; what the core shows of others is no platform's account."""
     on, yesterday = context.custody_date, context.custody_date - timedelta(days=1)
     since = dict.fromkeys(_shown_by_core(context, yesterday), on) | _silent_since(context, silent_hub)
     shown = _shown_by_core(context, on)
-    return {platform: first for platform, first in sorted(since.items()) if platform not in shown}
+    expected = {platform for platform in reference.of_kind(PartyKind.PLATFORM) if not reference.is_closed(platform)}
+    return {platform: first for platform, first in sorted(since.items()) if platform in expected - shown}
 
 
 def _silent_since(context: StepContext, about: Callable[[str], str]) -> dict[str, date]:

@@ -25,6 +25,7 @@ from custody.names import BreakKind, PartyKind, TxnType
 from jobs.reconcile.balance_days import balance_days
 from jobs.reconcile.breaks import Breaks, add_violation
 from jobs.reconcile.day import Day
+from jobs.reconcile.e_balances import is_e_account
 from jobs.reconcile.journal_sums import JournalSum, paths_of_money
 from jobs.reconcile.relations import silent_hub
 from jobs.reconcile.suspects import BEFORE, LEG, SNAPSHOTS, day_rows, snapshot_views
@@ -65,6 +66,8 @@ def is_unjudged(day: Day, platform: str, kind: str, sides: str, subject: str) ->
         return True
     of_e_accounts = subject.startswith("E_BALANCE|") or subject.endswith(f"|{platform}:E_ACCOUNTS")
     if of_e_accounts:
+        return platform in day.silent_cores or day.lacks_instructions(day.today)
+    if subject.startswith("CHAIN|") and is_e_account(subject):
         return platform in day.silent_cores
     return platform in day.silent_hubs and (kind, sides) == _BY_CORE
 

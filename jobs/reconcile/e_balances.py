@@ -111,7 +111,7 @@ def _chains(day: Day, spark: SparkSession) -> Iterator[Violation]:
     broken = {
         date.fromisoformat(e["date"])
         for b in day.breaks_before
-        if b["kind"] == BreakKind.BALANCE_CHAIN and b["subject"].startswith("CHAIN|") and _is_e_account(b["subject"])
+        if b["kind"] == BreakKind.BALANCE_CHAIN and b["subject"].startswith("CHAIN|") and is_e_account(b["subject"])
         for e in json.loads(b["evidence"])
     }
     for on in sorted({day.today} | broken, reverse=True):
@@ -130,7 +130,8 @@ def _chains(day: Day, spark: SparkSession) -> Iterator[Violation]:
             yield _chain(row, on)
 
 
-def _is_e_account(subject: str) -> bool:
+def is_e_account(subject: str) -> bool:
+    """Whether the account that a chain (``CHAIN|account``) is about is none of a platform's general ones."""
     account = subject.partition("|")[2]
     return "." in account or (":" in account and account.partition(":")[2] not in (Book.CUSTODY, Book.OWN))
 

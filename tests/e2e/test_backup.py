@@ -88,6 +88,25 @@ def test_where_nothing_happened_since_the_newest_state_is_the_backup_and_is_told
         assert states(folder) == [second, third] and not list(faults_of(folder, third))
 
 
+def test_an_event_that_is_not_the_backups_own_is_kept(two_days: TwoDays, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run was ended before it could tell: the event that came since is somebody else's."""
+    home = copy_of(two_days.home, tmp_path / "home")
+    folder = home / load_settings(home).backup.folder
+
+    def ended(*of: object) -> None:
+        raise KeyboardInterrupt
+
+    with opened(home) as instance:
+        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+            patched.setattr("jobs.backup._tell", ended)
+            back_up(instance.wiring, "admin", folder, 2, lambda words: None)
+        (made,) = states(folder)
+        with instance.wiring.register.transaction() as tx:
+            tx.audit("auditor", "customer.view", "C1", {})
+        second = back_up(instance.wiring, "admin", folder, 2, lambda words: None)
+        assert states(folder) == [made, second] and second.rows["audit_event"] == made.rows["audit_event"] + 1
+
+
 def test_an_empty_machine_becomes_the_instance_and_goes_on_like_it(
     backed_up: tuple[Path, Path], two_days: TwoDays, tmp_path: Path, fresh: CopyOf
 ) -> None:

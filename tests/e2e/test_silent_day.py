@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -10,7 +11,12 @@ from changed_days import breaks
 from instance_kit import GO_LIVE, Instance, copy_core, make_instance, make_world, opened
 from kill_kit import CopyOf
 
+from connectors.lease import DAY_LEASE, Lease, held
 from custody.calendar import dates
+from jobs.reconcile.day import _silent_hubs, read_day
+from jobs.reconcile.day_invariants import is_unjudged
+from jobs.reference import load_reference
+from jobs.step import StepContext, resolve_inputs
 from schemas.exchange import parse_name
 from simulator.simulate import FaultRequest
 
@@ -66,6 +72,32 @@ def test_a_day_with_no_file_and_no_core_heals_nothing_and_breaks_nothing(world: 
         assert instance.failing_proofs() == []
 
 
+def context_of(instance: Instance, lease: Lease) -> StepContext:
+    return StepContext(instance.wiring, SECOND, resolve_inputs(instance.wiring, "reconcile", SECOND), lease)
+
+
+def missed_are_only_platforms_that_are_not_closed(instance: Instance) -> None:
+    with held(instance.wiring.register, DAY_LEASE, 60) as lease:
+        context = context_of(instance, lease)
+        reference = load_reference(context)
+        assert tuple(_silent_hubs(context, reference)) == PLATFORMS
+        unknown = {party: body for party, body in reference.parties.items() if party != "P002"}
+        closed = unknown | {"P003": unknown["P003"] | {"status": "CLOSED"}}
+        assert tuple(_silent_hubs(context, replace(reference, parties=closed))) == ("P001",)
+
+
+def of_e_accounts_nothing_heals_that_nobody_could_judge(instance: Instance) -> None:
+    chain, balance = ("BALANCE_CHAIN", "BC", "CHAIN|P001.LENDER.u1"), ("AMOUNT", "BC", "E_BALANCE|P001.LENDER.u1")
+    with held(instance.wiring.register, DAY_LEASE, 60) as lease:
+        day = replace(read_day(context_of(instance, lease)), silent_hubs={}, missing=frozenset())
+        assert not any(is_unjudged(day, "P001", *about) for about in (chain, balance))
+        silent = replace(day, silent_cores={"P001": SECOND})
+        assert all(is_unjudged(silent, "P001", *about) for about in (chain, balance))
+        assert not is_unjudged(silent, "P001", "BALANCE_CHAIN", "BC", "CHAIN|P001:CUSTODY")
+        late = replace(day, missing=frozenset({f"{day.reference.gateways()[0]}|INSTRUCTION|{SECOND.isoformat()}"}))
+        assert is_unjudged(late, "P001", *balance) and not is_unjudged(late, "P001", *chain)
+
+
 def test_a_core_that_shows_nothing_is_one_case_for_each_platform(world: Path, home: Path, fresh: CopyOf) -> None:
     """Not one for each flow, and no balance is held against what nobody saw."""
     with opened(fresh(home)) as instance:
@@ -78,6 +110,8 @@ def test_a_core_that_shows_nothing_is_one_case_for_each_platform(world: Path, ho
         waiting = [m for m in instance.lake_rows(SECOND, "reconcile", "matches") if m["relation"] == "BC_CORE"]
         assert {m["rule"] for m in waiting if m["item_date"] == SECOND} == {"late_file"}
         assert instance.failing_proofs() == []
+        missed_are_only_platforms_that_are_not_closed(instance)
+        of_e_accounts_nothing_heals_that_nobody_could_judge(instance)
 
         copy_core(instance, world, SECOND)
         instance.deliver(world, THIRD)

@@ -45,6 +45,8 @@ def test_of_a_balance_the_larger_of_its_two_parts() -> None:
     assert amount_of_state([ours, state("A", available_minor=450, frozen_minor=150)]) == 50
     assert amount_of_state([ours, state("A", available_minor=700, frozen_minor=100)]) == 200
     assert amount_of_state([ours]) == 600
+    # In another currency none of it is right.
+    assert amount_of_state([ours, state("A", available_minor=500, frozen_minor=100)]) == 600
     later = {"side": "B", "row_ref": "journal:1:0", "store_key": None, "posted_later_minor": 9}
     assert amount_of_state([ours, state("A", available_minor=490, frozen_minor=100), later]) == 10
 

@@ -48,8 +48,9 @@ def test_it_is_explained_when_and_only_when_the_sum_is_exact(pairs: list[tuple[i
     assert (found != {}) == (rest == 0 and off != 0)
 
 
-def own_ledger(filed: int, follows: int) -> Case:
-    stands = [{"side": "A", "available_minor": minor, "frozen_minor": 0} for minor in (0, filed, follows)]
+def own_ledger(filed: int, follows: int, before: int = 1_000) -> Case:
+    """Filed and following beyond what stood there ``before``; the third row is the net of the movements."""
+    stands = [{"side": "A", "available_minor": minor, "frozen_minor": 0} for minor in (before, before + filed, follows)]
     return {"case_id": "own", "platform": "P001", "subject": "SHADOW|LENDER.u1"}, [*stands[:2], stands[2] | {"movements": 3}]
 
 
