@@ -1,7 +1,9 @@
 """Loans whose state, as a platform files it, hides a delay of the borrower or makes one up (side A against our own telling of the loan).
 
-Columns say which loans are behind by their schedule as agreed (jobs.risk.loans); where the file says otherwise, the loan is told anew from its
-payments (custody.payment_parts), as far as they are valued on the date or before. A loan of which our books cannot tell what is owed is
+Columns say which loans are behind by their schedule as agreed (jobs.risk.loans), and of which more was paid than was due: what was paid early
+covers later instalments there, while an early part of the principal leaves a rest that is due from the next date on. Where the file says
+otherwise than the schedule, or calls a loan on time of which something was paid early, the loan is told anew from its payments
+(custody.payment_parts), as far as they are valued on the date or before. A loan of which our books cannot tell what is owed is
 not judged. What a guarantor paid is paid to the lenders and owed by the borrower still, so that such a loan may be called either.
 """
 
@@ -51,16 +53,30 @@ def wrong_delays(day: Day, spark: SparkSession, repayments: pa.Table) -> list[Wr
         from land_loan where state in ({states})
         """
     ).toArrow()
+    early = _early(repayments)
     suspects = [
         suspect
         for as_of in sorted(pc.unique(said["as_of"]).to_pylist())
-        for suspect in _suspects(day, said.filter(pc.equal(said["as_of"], as_of)), as_of)
+        for suspect in _suspects(day, said.filter(pc.equal(said["as_of"], as_of)), as_of, early)
     ]
     return list(_judged(day, suspects, repayments)) if suspects else []
 
 
-def _suspects(day: Day, said: pa.Table, as_of: date) -> Iterator[_Suspect]:
-    """Of these rows of one date the loans that are behind by their schedule and are not said to be, or the other way round."""
+def _early(repayments: pa.Table) -> pa.Table:
+    """The payments of more than was due, with the key of their loan."""
+    paid, due = (
+        pc.add(
+            pc.add(repayments[f"{side}principal_minor"], repayments[f"{side}interest_minor"]), repayments[f"{side}penalty_minor"]
+        )
+        for side in ("", "due_")
+    )
+    found = repayments.filter(pc.greater(paid, due)).select(["platform", "loan_id", "paid_on"])
+    return found.append_column("key", pc.binary_join_element_wise(found["platform"], found["loan_id"], "|"))
+
+
+def _suspects(day: Day, said: pa.Table, as_of: date, early: pa.Table) -> Iterator[_Suspect]:
+    """Of these rows of one date the loans that are behind by their schedule and are not said to be, or the other way round; and those not
+    said to be of which something was paid ``early`` by then."""
     loans = day.context.table("post", "loans", on=as_of)
     if loans is None:
         return
@@ -69,7 +85,10 @@ def _suspects(day: Day, said: pa.Table, as_of: date) -> Iterator[_Suspect]:
     at = pc.index_in(said["key"], pc.binary_join_element_wise(known.loans["platform"], known.loans["loan_id"], "|"))
     is_behind = pc.take(pa.array(known.overdue > 0), at)
     # What is not among them is not known to run: another rule speaks of it.
-    off = pc.fill_null(pc.xor(said["is_said"], is_behind), False)
+    ahead = early.filter(pc.less_equal(early["paid_on"], pa.scalar(as_of, pa.date32())))["key"]
+    is_ahead = pc.is_in(said["key"], pc.unique(ahead))
+    may_hide = pc.and_(pc.and_(is_ahead, pc.is_valid(at)), pc.invert(said["is_said"]))
+    off = pc.or_(pc.fill_null(pc.xor(said["is_said"], is_behind), False), may_hide)
     for row in said.filter(off).to_pylist():
         yield _Suspect(row["platform"], as_of, row["loan_id"], row["is_said"])
 
