@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from custody.calendar import dates
 from custody.cause_proofs import Rate
 from custody.matching import Relation
-from custody.names import PartyKind, platform_of
+from custody.names import BreakKind, PartyKind, platform_of
 from custody.ports import Row
 from jobs.reconcile.adjustments import settled_by_adjustment
 from jobs.reconcile.breaks import file_key
@@ -135,10 +135,23 @@ def _silent_hubs(context: StepContext, reference: Reference) -> dict[str, date]:
 def _silent_since(context: StepContext, about: Callable[[str], str]) -> dict[str, date]:
     """By platform the first date of a silence that lasted until yesterday. ``about``: what its case is about."""
     before = context.rows("reconcile", "breaks", on=context.custody_date - timedelta(days=1))
-    told = [(row["platform"], json.loads(row["evidence"])) for row in before if row["subject"] == about(row["platform"])]
-    return {
-        platform: date.fromisoformat(e["silent_since"]) for platform, evidence in told for e in evidence if "silent_since" in e
-    }
+    found: dict[str, date] = {}
+    for row in before:
+        if row["subject"] == about(row["platform"]) and row["kind"] == BreakKind.MISSING_IN_CORE:
+            told = [date.fromisoformat(e["silent_since"]) for e in json.loads(row["evidence"]) if "silent_since" in e]
+            found[row["platform"]] = min(told) if told else _waited_since(context, row)
+    return found
+
+
+def _waited_since(context: StepContext, silence: Row) -> date:
+    """Of a case that was sealed when such cases did not say since when: the first date of our rows that were left to wait."""
+    columns = ["relation", "side", "platform", "item_date"]
+    items = context.table("reconcile", "open_items", on=context.custody_date - timedelta(days=1), columns=columns)
+    assert items is not None  # it was sealed with the case
+    of_platform = (pc.field("side") == "B") & (pc.field("platform") == silence["platform"])
+    waiting = items.filter((pc.field("relation") == RELATION) & of_platform)["item_date"]
+    first: date = min([silence["as_of"], *waiting.to_pylist()])
+    return first
 
 
 def _shown_by_core(context: StepContext, on: date) -> set[str]:

@@ -9,6 +9,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from console.scoring import found_items
 from custody.calendar import dates
 from custody.causes import cause_words
 from custody.core_model import E_ACCOUNTS, Period, e_account_period
+from custody.invariants import Violation
 from custody.ports import Row
 from custody.steps import STEPS
 from simulator.score import score
@@ -166,6 +168,53 @@ def test_a_core_that_shows_no_e_account_is_one_case_and_its_rows_are_waited_for(
         after = proof(instance, GO_LIVE + timedelta(days=1), "B")
         assert after["carried"] == after["broken"] == 0 and after["matched"] == waiting["carried"] + after["new"]
         assert breaks(instance, GO_LIVE + timedelta(days=1)) == []
+
+
+def test_a_silence_whose_case_does_not_say_since_when_began_when_our_rows_began_to_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the program sealed it that did not know of ``silent_since``."""
+    days = list(dates(GO_LIVE, 4))
+    world = make_world(tmp_path / "world", [], 2, **SIZE, days=4, e_account_platform=1)
+    _show_e_accounts_only_on(world, days[3], days[:3])
+
+    def as_before(*figures: Any) -> Violation:
+        made = Violation(*figures)
+        return replace(made, figures={name: value for name, value in made.figures.items() if name != "silent_since"})
+
+    home = make_instance(tmp_path / "home", world)
+    with opened(home) as instance:
+        for on in days:
+            monkeypatch.setattr("jobs.reconcile.e_balances.Violation", as_before if on < days[2] else Violation)
+            instance.deliver(world, on)
+            instance.run_day(on, STEPS)
+        for on in days[:3]:
+            (row,) = instance.lake_rows(on, "reconcile", "breaks")
+            (evidence,) = json.loads(row["evidence"])
+            assert (row["subject"], evidence.get("silent_since")) == (
+                "E_ACCOUNTS|P001",
+                GO_LIVE.isoformat() if on == days[2] else None,
+            )
+            waiting = proof(instance, on, "B")
+            assert waiting["broken"] == 0 and waiting["carried"] > 20
+        assert breaks(instance, days[3]) == [] and proof(instance, days[3], "B")["carried"] == 0
+        assert instance.failing_proofs() == []
+
+
+def _show_e_accounts_only_on(world: Path, last: date, silent: list[date]) -> None:
+    """What the core should have shown of the silent dates' movements comes with the last; their balances never do."""
+    held_back: list[str] = []
+    for on in (*silent, last):
+        for name in ("flow", "balance"):
+            path = world / on.isoformat() / "CORE" / f"{name}.jsonl"
+            lines = path.read_text(encoding="utf-8").splitlines()
+            of_e_accounts = [line for line in lines if re.search(E_ACCOUNTS, json.loads(line)["account"])]
+            if on in silent:
+                lines = [line for line in lines if line not in of_e_accounts]
+                held_back += of_e_accounts if name == "flow" else []
+            elif name == "flow":
+                lines = [*held_back, *lines]
+            path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
 def test_what_an_e_account_lacks_is_still_lacking_while_the_core_is_silent(tmp_path: Path) -> None:
