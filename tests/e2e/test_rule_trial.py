@@ -86,11 +86,14 @@ def assert_the_difference_is_told(found: dict[str, Any], sealed: list[dict[str, 
             for one in day["breaks"] if day["date"] == on else []:
                 counted[one["what"]] = counted.get(one["what"], 0) + one["count"]
                 assert 0 < len(one["examples"]) <= 2
-        kinds = [before[c]["kind"] != after[c]["kind"] for c in before.keys() & after.keys()]
+        both = [(before[c], after[c]) for c in before.keys() & after.keys()]
+        changed = [next((n for n in ("kind", "amount_minor", "cause") if was[n] != would[n]), None) for was, would in both]
         expected = {
             "APPEARS": len(after.keys() - before.keys()),
             "VANISHES": len(before.keys() - after.keys()),
-            "KIND": sum(kinds),
+            "KIND": changed.count("kind"),
+            "AMOUNT": changed.count("amount_minor"),
+            "CAUSE": changed.count("cause"),
         }
         assert counted == {what: count for what, count in expected.items() if count}
     whats = {one["what"] for day in found["days"] for one in day["breaks"]}
