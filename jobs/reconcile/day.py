@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
@@ -92,7 +92,8 @@ class Day:
 def read_day(context: StepContext) -> Day:
     outcomes = context.rows("land", "file_outcomes")
     reference = load_reference(context)
-    silent, hubs = _silent_cores(context, reference), _silent_hubs(context, reference)
+    before = context.rows("reconcile", "breaks", on=context.custody_date - timedelta(days=1))
+    silent, hubs = _silent_cores(context, reference, before), _silent_hubs(context, reference, before)
     # Near midnight a row may be of tomorrow; a general account's is of its date.
     not_shown = _not_shown(context, silent, SHOWN, 1) | _not_shown(context, hubs, HUB, 0)
     return Day(
@@ -103,7 +104,7 @@ def read_day(context: StepContext) -> Day:
         missing=frozenset(file_key(o) for o in outcomes if o["outcome"] in ("EXPECTED", "AWAITED")) | not_shown,
         silent_cores=silent,
         silent_hubs=hubs,
-        breaks_before=context.rows("reconcile", "breaks", on=context.custody_date - timedelta(days=1)),
+        breaks_before=before,
         resolved=frozenset(
             (d["subject"], json.loads(d["payload"])["evidence_digest"])
             for d in context.rows("cut_off", "decisions")
@@ -113,28 +114,27 @@ def read_day(context: StepContext) -> Day:
     )
 
 
-def _silent_cores(context: StepContext, reference: Reference) -> dict[str, date]:
+def _silent_cores(context: StepContext, reference: Reference, before: Sequence[Row]) -> dict[str, date]:
     on = context.custody_date
     due = {platform for platform, period in reference.e_account_periods().items() if on in period}
     balances = context.table("extract", "e_account_balance") if due else None
     silent = due if balances is None else due - shown_on(balances)
     return dict.fromkeys(sorted(silent), on) | {
-        p: first for p, first in _silent_since(context, silent_core).items() if p in silent
+        p: first for p, first in _silent_since(context, before, silent_core).items() if p in silent
     }
 
 
-def _silent_hubs(context: StepContext, reference: Reference) -> dict[str, date]:
+def _silent_hubs(context: StepContext, reference: Reference, before: Sequence[Row]) -> dict[str, date]:
     """Of platforms that are not closed; what the core shows of others is no platform's account."""
     on, yesterday = context.custody_date, context.custody_date - timedelta(days=1)
-    since = dict.fromkeys(_shown_by_core(context, yesterday), on) | _silent_since(context, silent_hub)
+    since = dict.fromkeys(_shown_by_core(context, yesterday), on) | _silent_since(context, before, silent_hub)
     shown = _shown_by_core(context, on)
     expected = {platform for platform in reference.of_kind(PartyKind.PLATFORM) if not reference.is_closed(platform)}
     return {platform: first for platform, first in sorted(since.items()) if platform in expected - shown}
 
 
-def _silent_since(context: StepContext, about: Callable[[str], str]) -> dict[str, date]:
-    """By platform the first date of a silence that lasted until yesterday. ``about``: what its case is about."""
-    before = context.rows("reconcile", "breaks", on=context.custody_date - timedelta(days=1))
+def _silent_since(context: StepContext, before: Sequence[Row], about: Callable[[str], str]) -> dict[str, date]:
+    """By platform the first date of a silence that lasted until yesterday. ``before``: yesterday's breaks; ``about``: what its case is about."""
     found: dict[str, date] = {}
     for row in before:
         if row["subject"] == about(row["platform"]) and row["kind"] == BreakKind.MISSING_IN_CORE:

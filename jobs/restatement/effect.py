@@ -59,8 +59,8 @@ class Difference:
     rows: RowDifference
     cases: list[Row]
     legs: Mapping[str, int]
-    rows_rejected: int = 0
-    rejected: Sequence[Row] = ()
+    rows_rejected: int
+    rejected: Sequence[Row]
 
     @property
     def effect(self) -> Effect:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from instance_kit import copy_of, opened
+from instance_kit import Instance, copy_of, opened
 from kill_kit import CopyOf, TwoDays, content_of
 from typer.testing import CliRunner
 
@@ -19,7 +19,7 @@ from console.commands.instance import bring_register_to_newest
 from custody.errors import SealBroken
 from custody.services.access import SYSTEM
 from custody.services.alerts import raise_alert
-from jobs.backup import back_up, faults_of, restore_stores, states
+from jobs.backup import Backup, back_up, faults_of, restore_stores, states
 
 # What a backup and a restore themselves write.
 OWN_EVENTS = ("audit_event",)
@@ -56,20 +56,27 @@ def content(home: Path) -> dict[str, Any]:
     return {name: rows for name, rows in found.items() if name not in OWN_EVENTS}
 
 
+def made_and_not_told(instance: Instance, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Backup:
+    """The first state, by a run that was ended before it could tell of it."""
+
+    def ended(*of: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("jobs.backup._tell", ended)
+        back_up(instance.wiring, "admin", folder, 2, lambda words: None)
+    (made,) = states(folder)
+    return made
+
+
 def test_where_nothing_happened_since_the_newest_state_is_the_backup_and_is_told_once(
     two_days: TwoDays, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = copy_of(two_days.home, tmp_path / "home")
     folder = home / load_settings(home).backup.folder
 
-    def ended(*of: object) -> None:
-        raise KeyboardInterrupt
-
     with opened(home) as instance:
-        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-            patched.setattr("jobs.backup._tell", ended)
-            back_up(instance.wiring, "admin", folder, 2, lambda words: None)
-        (made,) = states(folder)
+        made = made_and_not_told(instance, folder, monkeypatch)
         again = back_up(instance.wiring, "admin", folder, 2, lambda words: None)
         assert again == made and states(folder) == [made]
         assert [e["subject"] for e in instance.find("audit_event", action="store.backup")] == [made.state]
@@ -93,14 +100,8 @@ def test_an_event_that_is_not_the_backups_own_is_kept(two_days: TwoDays, tmp_pat
     home = copy_of(two_days.home, tmp_path / "home")
     folder = home / load_settings(home).backup.folder
 
-    def ended(*of: object) -> None:
-        raise KeyboardInterrupt
-
     with opened(home) as instance:
-        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-            patched.setattr("jobs.backup._tell", ended)
-            back_up(instance.wiring, "admin", folder, 2, lambda words: None)
-        (made,) = states(folder)
+        made = made_and_not_told(instance, folder, monkeypatch)
         with instance.wiring.register.transaction() as tx:
             tx.audit("auditor", "customer.view", "C1", {})
         second = back_up(instance.wiring, "admin", folder, 2, lambda words: None)
