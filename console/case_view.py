@@ -26,7 +26,7 @@ from custody.case_words import (
 from custody.causes import cause_words
 from custody.errors import UsageError
 from custody.masking import mask_user_numbers
-from custody.money import format_amount, parse_amount
+from custody.money import grouped_amount, parse_amount
 from custody.ports import RegisterTx, Row
 from custody.services.case_desk import age_days, is_overdue, standing_on
 from custody.services.case_history import HistoryLine, history_of
@@ -156,8 +156,7 @@ def cell(field: str, value: Any) -> str:
 
 
 def yuan(minor: int) -> str:
-    whole, _, cents = format_amount(abs(minor), "CNY").partition(".")
-    return f"{'-' if minor < 0 else ''}{int(whole):,}.{cents}"
+    return grouped_amount(minor, "CNY")
 
 
 def yuan_of(text: str) -> int:

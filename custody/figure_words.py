@@ -8,7 +8,7 @@ from decimal import Decimal
 from types import MappingProxyType
 
 from custody.compliance import BASIS_POINTS, CURRENCY
-from custody.money import format_amount
+from custody.money import grouped_amount
 
 Words = tuple[str, str]
 _MINOR, _SHARE, _CHINESE = "_minor", "_bp", "_zh"
@@ -116,8 +116,7 @@ def label_of(name: str) -> Words:
 
 def money_words(minor: int, currency: str = CURRENCY) -> Words:
     """CNY 200,000.00 / 200,000.00 元"""
-    whole, _, cents = format_amount(abs(minor), currency).partition(".")
-    amount = ("−" if minor < 0 else "") + f"{int(whole):,}" + (f".{cents}" if cents else "")
+    amount = grouped_amount(minor, currency, "−")
     return f"{currency} {amount}", f"{amount} {_UNITS_ZH.get(currency, currency)}"
 
 

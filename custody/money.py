@@ -53,6 +53,12 @@ def format_amount(minor: int, currency: str = "CNY") -> str:
     return f"{sign}{text[:-digits]}.{text[-digits:]}" if digits else f"{sign}{text}"
 
 
+def grouped_amount(minor: int, currency: str = "CNY", minus: str = "-") -> str:
+    """The same as people read it, thousands apart: -123450 -> "-1,234.50"."""
+    whole, dot, decimals = format_amount(abs(minor), currency).partition(".")
+    return f"{minus if minor < 0 else ''}{int(whole):,}{dot}{decimals}"
+
+
 def round_minor(exact: Fraction | Decimal | int, rule: Rounding) -> int:
     """An exact number of minor units to a whole one, by the named rule. The caller keeps the residue."""
     _refuse_float(exact)

@@ -10,14 +10,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from console.pages.words import term
 from custody.calendar import CHINA
 from custody.counting import counted
-from custody.money import format_amount
+from custody.money import grouped_amount
 
 
 def amount(minor: int, currency: str = "CNY") -> str:
     """1234567 -> 12,345.67"""
-    whole, _, cents = format_amount(minor, currency).partition(".")
-    sign, digits = ("−", whole[1:]) if whole.startswith("-") else ("", whole)
-    return f"{sign}{int(digits):,}" + (f".{cents}" if cents else "")
+    return grouped_amount(minor, currency, "−")
 
 
 _environment = Environment(

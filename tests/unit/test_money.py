@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import pytest
 
-from custody.money import MAX_MINOR, Rounding, format_amount, parse_amount, round_minor, split_largest_remainder
+from custody.money import MAX_MINOR, Rounding, format_amount, grouped_amount, parse_amount, round_minor, split_largest_remainder
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,8 @@ def test_a_currency_states_its_decimals() -> None:
     assert parse_amount("1234", "JPY") == 1234
     assert format_amount(1234, "JPY") == "1234"
     assert format_amount(-7, "JPY") == "-7"
+    assert [grouped_amount(n) for n in (-123456789, -5, 0, 99999)] == ["-1,234,567.89", "-0.05", "0.00", "999.99"]
+    assert grouped_amount(-1234, "JPY", "−") == "−1,234"
     with pytest.raises(ValueError, match="more than 0 decimals"):
         parse_amount("1234.5", "JPY")
     with pytest.raises(ValueError, match="currency 'XXX'"):
